@@ -1,0 +1,1 @@
+"""DSF: quantised neural networks on one reconfigurable engine."""

@@ -1,0 +1,1 @@
+"""From the `isa` dialect and the hardware's parameters to files."""

@@ -1,0 +1,267 @@
+"""
+The hardware's parameters: one frozen dataclass that the compiler, the interpreters, the RTL and the firmware share.
+
+`Hardware` is also an operation of the IR (`engine.hardware`) and, as `hash`, a register of the engine and a
+constant of every program, so that a program never runs on a core it was not compiled for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from dsf.errors import HardwareError
+
+
+def _power_of_two_at_least(x: int) -> int:
+    return 1 << max(0, x - 1).bit_length()
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """
+    Parameters of one engine.
+
+    `processing_elements` is (rows, columns) of the array, `frequency` is in MHz, memory sizes are in bytes, and
+    `max_*` are the largest layer that programs may ask for; they size the memories where these are left at 0. A value
+    of 0 for `column_groups`, `vector_length` or a memory means: choose a sensible default (the chosen values are
+    those of the constructed object). Raises `HardwareError`, which lists every problem at once.
+    """
+
+    processing_elements: tuple[int, int] = (8, 24)
+    frequency: float = 200
+    bits_input: int = 8
+    bits_weights: int = 8
+    bits_sum: int = 32
+    bits_bias: int = 16
+    max_kernel_size: tuple[int, int] = (13, 13)
+    max_channels_in: int = 512
+    max_channels_out: int = 512
+    max_image_size: tuple[int, int] = (32, 32)
+    column_groups: int = 0
+    vector_length: int = 0
+    axi_width: int = 128
+    feature_memory: int = 0
+    weight_memory: int = 0
+    parameter_groups: int = 0
+    queue_depth: int = 4
+    capture_tiles: int = 4
+    watchdog_cycles: int = 1 << 16
+    reset: Literal["sync", "async"] = "sync"
+    name: str = field(default="dsf", compare=False)
+
+    def __post_init__(self) -> None:
+        for pair in ("processing_elements", "max_kernel_size", "max_image_size"):
+            value = getattr(self, pair)
+            if not isinstance(value, (tuple, list)) or len(value) != 2 or not all(map(_is_int, value)):
+                raise HardwareError([f"'{pair}': {value!r}, needs a pair of integers"])
+            self._set(pair, tuple(value))
+        for one in dataclasses.fields(self):
+            if one.type == "int" and not _is_int(getattr(self, one.name)):
+                raise HardwareError([f"'{one.name}': {getattr(self, one.name)!r}, needs an integer"])
+        problems = self._problems_of_shape()
+        if problems:
+            raise HardwareError(problems)
+        self._choose_defaults()
+        problems = self._problems_of_sizes()
+        if problems:
+            raise HardwareError(problems)
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+    def _problems_of_shape(self) -> list[str]:
+        problems: list[str] = []
+
+        def need(ok: bool, name: str, needs: str) -> None:
+            if not ok:
+                problems.append(f"'{name}': {getattr(self, name)!r}, needs {needs}")
+
+        rows, columns = self.processing_elements
+        need(1 <= rows <= 64 and 1 <= columns <= 256, "processing_elements", "1 to 64 rows and 1 to 256 columns")
+        need(isinstance(self.frequency, (int, float)) and self.frequency > 0, "frequency", "a positive number of MHz")
+        need(self.bits_input in (2, 4, 8), "bits_input", "2, 4 or 8")
+        need(self.bits_weights in (2, 4, 8), "bits_weights", "2, 4 or 8")
+        need(16 <= self.bits_sum <= 32, "bits_sum", "16 to 32")
+        need(self.bits_bias in (8, 16, 32), "bits_bias", "8, 16 or 32")
+        need(all(1 <= k <= 255 for k in self.max_kernel_size), "max_kernel_size", "1 to 255 in each direction")
+        need(all(1 <= s <= 4095 for s in self.max_image_size), "max_image_size", "1 to 4095 in each direction")
+        need(1 <= self.max_channels_in <= 1 << 16, "max_channels_in", "1 to 65536")
+        need(1 <= self.max_channels_out <= 1 << 15, "max_channels_out", "1 to 32768")
+        need(0 <= self.column_groups <= 16, "column_groups", "at most 16")
+        if columns >= 1 and self.column_groups > 0:
+            need(columns % self.column_groups == 0, "column_groups", f"a divisor of the {columns} columns")
+        need(
+            self.vector_length == 0 or (self.vector_length & (self.vector_length - 1) == 0 and 0 < self.vector_length <= 512),
+            "vector_length",
+            "a power of two, at most 512",
+        )
+        need(self.axi_width in (32, 64, 128, 256), "axi_width", "32, 64, 128 or 256")
+        need(self.feature_memory >= 0, "feature_memory", "a size in bytes")
+        need(self.weight_memory >= 0, "weight_memory", "a size in bytes")
+        need(0 <= self.parameter_groups <= 4096, "parameter_groups", "at most 4096")
+        need(2 <= self.queue_depth <= 64, "queue_depth", "2 to 64")
+        need(self.capture_tiles in (2, 4, 8), "capture_tiles", "2, 4 or 8")
+        need(256 <= self.watchdog_cycles < 1 << 31, "watchdog_cycles", "256 to 2**31 - 1")
+        need(self.reset in ("sync", "async"), "reset", "'sync' or 'async'")
+        need(isinstance(self.name, str) and self.name.isidentifier(), "name", "a C identifier")
+        return problems
+
+    def _choose_defaults(self) -> None:
+        _, columns = self.processing_elements
+        if self.column_groups == 0:
+            # Three groups keep 24 pixels in flight on 8 rows; a group below 8 channels wastes the drain.
+            good = (g for g in (3, 2, 4) if columns % g == 0 and columns // g >= 8)
+            self._set("column_groups", next(good, 1))
+        if self.vector_length == 0:
+            self._set("vector_length", max(self._least_vector_length(), 16))
+        if self.feature_memory == 0:
+            height, width = self.max_image_size
+            elements = 2 * height * width * max(self.max_channels_in, self.max_channels_out)
+            size = _power_of_two_at_least(elements * self.bits_input // 8)
+            self._set("feature_memory", min(max(size, 1 << 14), 1 << 18))
+        if self.weight_memory == 0:
+            kernel_height, kernel_width = self.max_kernel_size
+            weights = 2 * columns * kernel_height * kernel_width * self.max_channels_in
+            size = _power_of_two_at_least(weights * self.bits_weights // 8)
+            self._set("weight_memory", min(max(size, 1 << 14), 1 << 17))
+        if self.parameter_groups == 0:
+            groups = _power_of_two_at_least(4 * -(-self.max_channels_out // self.group_columns))
+            self._set("parameter_groups", min(max(groups, 16), 1024))
+
+    def _least_vector_length(self) -> int:
+        return max(
+            _power_of_two_at_least(self.pixels_tall),
+            _power_of_two_at_least(self.group_columns),
+            self.axi_width // self.bits_input,
+        )
+
+    def _problems_of_sizes(self) -> list[str]:
+        problems: list[str] = []
+        if self.vector_length < self._least_vector_length():
+            problems.append(
+                f"'vector_length': {self.vector_length}, needs at least {self._least_vector_length()}: as many elements as pixels in "
+                f"flight ({self.pixels_tall}), as channels of a column group ({self.group_columns}), and as a beat of the bus "
+                f"({self.axi_width // self.bits_input})"
+            )
+        if self.feature_words < 4:
+            problems.append(f"'feature_memory': {self.feature_memory} bytes, needs at least {4 * self.word_bytes} (4 words)")
+        if self.feature_words * self.vector_length > 1 << 23:
+            problems.append(f"'feature_memory': {self.feature_memory} bytes, needs at most {(1 << 23) * self.bits_input // 8} (23-bit addresses)")
+        if self.weight_words < 4:
+            problems.append(f"'weight_memory': {self.weight_memory} bytes, needs at least {4 * self.column_groups * self.weight_slot_bits // 8}")
+        if self.weight_words > 1 << 20:
+            problems.append(f"'weight_memory': {self.weight_memory} bytes, needs at most {self.column_groups * self.weight_slot_bits << 17}")
+        return problems
+
+    # Derived sizes.
+
+    @property
+    def rows(self) -> int:
+        return self.processing_elements[0]
+
+    @property
+    def columns(self) -> int:
+        return self.processing_elements[1]
+
+    @property
+    def group_columns(self) -> int:
+        """Channels of a channel group, C/G: also the lanes of the epilogue."""
+        return self.columns // self.column_groups
+
+    @property
+    def pixels_tall(self) -> int:
+        """Pixels in flight when the array is tall, G*R."""
+        return self.column_groups * self.rows
+
+    @property
+    def word_bytes(self) -> int:
+        """Bytes of a word of feature memory."""
+        return self.vector_length * self.bits_input // 8
+
+    @property
+    def feature_words(self) -> int:
+        """Words of feature memory, in two banks of equal depth."""
+        return self.feature_memory // self.word_bytes // 2 * 2
+
+    @property
+    def feature_elements(self) -> int:
+        return self.feature_words * self.vector_length
+
+    @property
+    def weight_word_bits(self) -> int:
+        """Bits of a weight word: C/G weights."""
+        return self.group_columns * self.bits_weights
+
+    @property
+    def weight_slot_bits(self) -> int:
+        """Bits that a weight word takes in the weight stream."""
+        return max(8, _power_of_two_at_least(self.weight_word_bits))
+
+    @property
+    def weight_words(self) -> int:
+        """Words of each of the G banks of weight memory."""
+        return self.weight_memory * 8 // (self.column_groups * self.weight_slot_bits)
+
+    @property
+    def beat_bytes(self) -> int:
+        return self.axi_width // 8
+
+    @property
+    def beat_elements(self) -> int:
+        return self.axi_width // self.bits_input
+
+    @property
+    def raw_elements(self) -> int:
+        """Elements of feature memory that one raw 32-bit sum takes."""
+        return 32 // self.bits_input
+
+    # Identity and files.
+
+    def to_dict(self) -> dict[str, Any]:
+        """The parameters, by name, JSON types only."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(self).items()}
+
+    @property
+    def hash(self) -> int:
+        """32 bits that identify what a program depends on: every parameter but `name` and `frequency`."""
+        parameters = {k: v for k, v in self.to_dict().items() if k not in ("name", "frequency")}
+        text = json.dumps(parameters, sort_keys=True)
+        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
+
+    @staticmethod
+    def from_dict(parameters: dict[str, Any], where: str = "hardware") -> Hardware:
+        """The inverse of `to_dict`. A missing name takes its default, an unknown one is an error."""
+        known = {one.name for one in dataclasses.fields(Hardware)}
+        unknown = [f"'{key}' in {where} is unknown, needs one of: {', '.join(sorted(known))}" for key in parameters if key not in known]
+        if unknown:
+            raise HardwareError(unknown)
+        return Hardware(**{k: tuple(v) if isinstance(v, list) else v for k, v in parameters.items()})
+
+    @staticmethod
+    def from_json(path: str | Path) -> Hardware:
+        """Reads what `export` wrote as `config_hw.json`."""
+        path = Path(path)
+        try:
+            data = json.loads(path.read_text())
+        except OSError as error:
+            raise HardwareError([f"'{path}': {error.strerror}, needs the file that Hardware.export() writes"]) from error
+        except ValueError as error:
+            raise HardwareError([f"'{path}' is not JSON ({error}), needs the file that Hardware.export() writes"]) from error
+        if not isinstance(data, dict):
+            raise HardwareError([f"'{path}' holds a {type(data).__name__}, needs an object of parameters"])
+        return Hardware.from_dict(data, str(path))
+
+    def export(self, directory: str | Path = ".") -> list[Path]:
+        """Writes `config_hw.json`, `config_hw.svh` and `config_hw.tcl` into `directory`; returns their paths."""
+        from dsf.codegen.hardware_config import write_hardware_config
+
+        return write_hardware_config(self, Path(directory))
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

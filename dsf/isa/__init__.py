@@ -1,0 +1,1 @@
+"""The instruction set: its field table, and its binary encoding."""

@@ -1,0 +1,83 @@
+"""
+How tensors and weights lie in DRAM and in the weight stream, as executable definitions.
+
+- A feature tensor is its elements in NHWC order, `bits` wide, packed from bit 0 of byte 0 upwards, without gaps.
+- Raw sums are 32-bit little-endian integers.
+- A weight word (C/G weights of one reduction step) takes a slot of the next power of two of bits, lane 0 lowest.
+- A channel's parameters take 64 bits: bias in [31:0], multiplier in [47:32], shift in [53:48].
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dsf.numerics import Ints, as_ints, int_range
+
+Bytes = NDArray[np.uint8]
+
+
+def pack_elements(x: ArrayLike, bits: int) -> bytes:
+    """Packs signed `bits`-bit integers (2, 4, 8, 16 or 32), first element lowest; the last byte is filled with zeros."""
+    values = as_ints(x).reshape(-1)
+    low, high = int_range(bits)
+    if values.size and (values.min() < low or values.max() > high):
+        raise ValueError(f"pack_elements: a value does not fit {bits} bits")
+    if bits >= 8:
+        return values.astype(f"<i{bits // 8}").tobytes()
+    per_byte = 8 // bits
+    padded = np.zeros(-(-values.size // per_byte) * per_byte, dtype=np.int64)
+    padded[: values.size] = values & ((1 << bits) - 1)
+    shifts = bits * np.arange(per_byte)
+    return (padded.reshape(-1, per_byte) << shifts).sum(axis=1).astype(np.uint8).tobytes()
+
+
+def unpack_elements(data: bytes, bits: int, count: int) -> Ints:
+    """The inverse of `pack_elements` for the first `count` elements."""
+    if bits >= 8:
+        return np.frombuffer(data, dtype=f"<i{bits // 8}", count=count).astype(np.int64)
+    per_byte = 8 // bits
+    used = np.frombuffer(data, dtype=np.uint8, count=-(-count // per_byte)).astype(np.int64)
+    fields = (used[:, None] >> (bits * np.arange(per_byte))) & ((1 << bits) - 1)
+    values = fields.reshape(-1)[:count]
+    return np.where(values >= 1 << (bits - 1), values - (1 << bits), values)
+
+
+def packed_bytes(count: int, bits: int) -> int:
+    """Bytes that `count` elements of `bits` bits take."""
+    return -(-count * bits // 8)
+
+
+def pack_weight_groups(weights: ArrayLike, bits: int, slot_bits: int) -> bytes:
+    """
+    Weight words to stream bytes. `weights` is (groups, words, lanes); each word takes `slot_bits`, a power of two.
+    The whole is filled up to a byte.
+    """
+    w = as_ints(weights)
+    slots = slot_bits // bits
+    padded = np.zeros((*w.shape[:2], slots), dtype=np.int64)
+    padded[:, :, : w.shape[2]] = w
+    return pack_elements(padded, bits)
+
+
+def unpack_weight_groups(data: bytes, bits: int, slot_bits: int, groups: int, words: int, lanes: int) -> Ints:
+    """The inverse of `pack_weight_groups`."""
+    slots = slot_bits // bits
+    flat = unpack_elements(data, bits, groups * words * slots)
+    return flat.reshape(groups, words, slots)[:, :, :lanes]
+
+
+def pack_parameters(bias: ArrayLike, multiplier: ArrayLike, shift: ArrayLike) -> bytes:
+    """Per-channel parameters to stream bytes, 64 bits a channel."""
+    b, m, s = (as_ints(v).reshape(-1) for v in (bias, multiplier, shift))
+    words = (b & 0xFFFFFFFF) | (m << 32) | (s << 48)
+    return words.astype("<u8").tobytes()
+
+
+def unpack_parameters(data: bytes, channels: int) -> tuple[Ints, Ints, Ints]:
+    """The inverse of `pack_parameters`: (bias, multiplier, shift)."""
+    words = np.frombuffer(data, dtype="<u8", count=channels)
+    bias = (words & np.uint64(0xFFFFFFFF)).astype(np.uint32).view(np.int32).astype(np.int64)
+    multiplier = ((words >> np.uint64(32)) & np.uint64(0xFFFF)).astype(np.int64)
+    shift = ((words >> np.uint64(48)) & np.uint64(0x3F)).astype(np.int64)
+    return bias, multiplier, shift

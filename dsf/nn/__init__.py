@@ -1,0 +1,1 @@
+"""Quantisation-aware layers on PyTorch, and the bundles built from them."""

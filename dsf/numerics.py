@@ -1,0 +1,182 @@
+"""
+The arithmetic of DSF, in one place: rounding, saturation, requantisation, pooling.
+
+Every interpreter, every test and every expected value of the hardware goes through these functions.
+All of them work on numpy `int64` arrays and are exact; none of them uses floating point, except the
+two that convert between real numbers and integers (`quantize`, `dequantize`).
+
+Notation: `q<bits, frac>` is a signed two's complement integer `i` that stands for `i * 2**-frac`.
+`rhe` is rounding to the nearest integer with ties to the even one (IEEE 754-2019, 4.3.1,
+roundTiesToEven).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+#: Largest right shift of the requantisers, before the leaky shift is added.
+MAX_SHIFT = 47
+#: Largest additional right shift of negative values: the slope of a leaky ReLU is `2**-leak`.
+MAX_LEAK = 15
+
+
+def int_range(bits: int) -> tuple[int, int]:
+    """Smallest and largest value of a signed `bits`-bit integer."""
+    return -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+
+
+def as_ints(x: ArrayLike) -> Ints:
+    """`x` as `int64`, without rounding: a fractional value is an error."""
+    array = np.asarray(x)
+    if array.dtype.kind in "iub":
+        return array.astype(np.int64)
+    ints = array.astype(np.int64)
+    if not np.array_equal(ints, array):
+        raise ValueError("as_ints: a value is not an integer")
+    return ints
+
+
+def clip(x: ArrayLike, low: int, high: int) -> Ints:
+    """Saturates `x` to `[low, high]`."""
+    return np.clip(as_ints(x), low, high)
+
+
+def shift_round_half_even(x: ArrayLike, shift: ArrayLike) -> Ints:
+    """
+    `rhe(x / 2**shift)` for `0 <= shift <= 62`, element by element.
+
+    With `f = floor(x / 2**shift)` and remainder `r`, the result is `f + 1` when `r` is above one half, or is
+    one half and `f` is odd; otherwise `f`.
+    """
+    x, shift = as_ints(x), as_ints(shift)
+    if np.any(shift < 0) or np.any(shift > 62):
+        raise ValueError("shift_round_half_even: the shift must lie in [0, 62]")
+    floor = x >> shift
+    twice_remainder = (x - (floor << shift)) << 1
+    one = np.int64(1) << shift
+    up = (twice_remainder > one) | ((twice_remainder == one) & ((floor & 1) == 1))
+    return floor + up
+
+
+def divide_round_half_even(numerator: ArrayLike, denominator: ArrayLike) -> Ints:
+    """`rhe(numerator / denominator)` for a positive denominator, exactly."""
+    numerator, denominator = as_ints(numerator), as_ints(denominator)
+    if np.any(denominator <= 0):
+        raise ValueError("divide_round_half_even: the denominator must be positive")
+    floor = numerator // denominator
+    twice_remainder = 2 * (numerator - floor * denominator)
+    up = (twice_remainder > denominator) | (
+        (twice_remainder == denominator) & ((floor & 1) == 1)
+    )
+    return floor + up
+
+
+def requantize(
+    acc: ArrayLike,
+    bias: ArrayLike,
+    *,
+    bias_shift: int,
+    multiplier: ArrayLike,
+    shift: ArrayLike,
+    leak: int,
+    low: int,
+    high: int,
+) -> Ints:
+    """
+    From accumulator to activation, with one rounding:
+
+        v = acc + bias * 2**bias_shift
+        y = clip(rhe(v * multiplier / 2**(shift + (leak if v < 0 else 0))), low, high)
+
+    `bias`, `multiplier` and `shift` broadcast along the last axis (one value per output channel).
+    `leak = 0` is the identity, `leak = k` a leaky ReLU of slope `2**-k`; a ReLU is `low = 0`, since rounding is
+    monotonic and keeps 0. A gain above 1 is a `multiplier` above 1 with `shift = 0`.
+    """
+    value = as_ints(acc) + (as_ints(bias) << bias_shift)
+    total_shift = as_ints(shift) + np.where(value < 0, leak, 0)
+    return clip(shift_round_half_even(value * as_ints(multiplier), total_shift), low, high)
+
+
+def raw(acc: ArrayLike, bias: ArrayLike, *, bias_shift: int) -> Ints:
+    """A last layer's logits: `acc + bias * 2**bias_shift`, 32 bits, not rounded."""
+    return as_ints(acc) + (as_ints(bias) << bias_shift)
+
+
+def residual_add(
+    a: ArrayLike,
+    b: ArrayLike,
+    *,
+    multiplier_a: int,
+    multiplier_b: int,
+    offset: int,
+    shift: int,
+    leak: int,
+    low: int,
+    high: int,
+) -> Ints:
+    """
+    Element-wise sum of two quantised tensors, with one rounding:
+
+        v = a * multiplier_a + b * multiplier_b + offset
+        y = clip(rhe(v / 2**(shift + (leak if v < 0 else 0))), low, high)
+    """
+    value = as_ints(a) * multiplier_a + as_ints(b) * multiplier_b + offset
+    total_shift = shift + np.where(value < 0, leak, 0)
+    return clip(shift_round_half_even(value, total_shift), low, high)
+
+
+def pool_scale(
+    acc: ArrayLike,
+    count: ArrayLike,
+    *,
+    left: int,
+    right: int,
+    leak: int,
+    low: int,
+    high: int,
+) -> Ints:
+    """
+    The end of a pooling window, with one exact division:
+
+        y = clip(rhe(acc * 2**left / (count * 2**(right + (leak if acc < 0 else 0)))), low, high)
+
+    `acc` is the window's sum and `count` its number of elements (average), or its maximum and 1 (maximum).
+    """
+    acc, count = as_ints(acc), as_ints(count)
+    denominator = count << (right + np.where(acc < 0, leak, 0))
+    return clip(divide_round_half_even(acc << left, denominator), low, high)
+
+
+def quantize(x: ArrayLike, bits: int, frac: int) -> Ints:
+    """Real numbers to `q<bits, frac>`: `clip(rhe(x * 2**frac))`. Scaling by a power of two is exact in float64."""
+    low, high = int_range(bits)
+    scaled = np.rint(np.ldexp(np.asarray(x, dtype=np.float64), frac))
+    return np.clip(scaled, low, high).astype(np.int64)
+
+
+def dequantize(x: ArrayLike, frac: int) -> Floats:
+    """`q<_, frac>` to real numbers, exactly: `x * 2**-frac`."""
+    return np.ldexp(as_ints(x).astype(np.float64), -frac)
+
+
+def accumulator_bound(weights: ArrayLike, bias: ArrayLike | None, bias_shift: int, input_bits: int) -> Ints:
+    """
+    Per output channel, the largest magnitude that `acc + bias` can reach at any time of the sum:
+    `max|x| * sum|w| + |bias * 2**bias_shift|`, with `max|x| = 2**(input_bits - 1)`.
+
+    `weights` has the output channel last, as in `(KH, KW, CI, CO)`.
+    """
+    w = np.abs(as_ints(weights))
+    bound = (1 << (input_bits - 1)) * w.reshape(-1, w.shape[-1]).sum(axis=0)
+    if bias is not None:
+        bound = bound + np.abs(as_ints(bias) << bias_shift)
+    return bound
+
+
+def bits_for(bound: int) -> int:
+    """Width of the smallest signed integer that holds `-bound` and `bound`."""
+    return int(bound).bit_length() + 1

@@ -1,0 +1,1 @@
+"""Running programs: interpreters of every IR level, and the simulated engine."""

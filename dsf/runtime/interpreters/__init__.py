@@ -1,0 +1,1 @@
+"""Bit-exact interpreters, one file for each dialect."""

@@ -1,0 +1,1 @@
+"""The command line: `dsf` and `dsf-opt`."""
