@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Constants, types and elaboration-time functions that several modules share. What follows from the instruction set
+// is in dsf_isa_pkg; what follows from the user's Hardware arrives by parameter.
+
+package dsf_pkg;
+
+  // Element addresses of feature memory; they wrap.
+  localparam int unsigned AddrBits = 24;
+  // Columns, rows and images of an output.
+  localparam int unsigned CountBits = 12;
+
+  // Cycles from a read grant of feature memory to its data: RAM, register, rotator and register.
+  localparam int unsigned FmemReadLatency = 3;
+  // Cycles from a write grant of feature memory until a read grant sees the data.
+  localparam int unsigned FmemWriteLatency = 3;
+  // Cycles from a PE's operands at its ports to the accumulator that includes them: operand, product, accumulator.
+  localparam int unsigned PeLatency = 3;
+
+  // Clients of feature memory, highest priority first; see docs/port-budget.md.
+  localparam int unsigned FmemReaders    = 4;
+  localparam int unsigned FmemReadFeeder = 0;
+  localparam int unsigned FmemReadDrain  = 1;
+  localparam int unsigned FmemReadVector = 2;
+  localparam int unsigned FmemReadStore  = 3;
+  localparam int unsigned FmemWriters     = 3;
+  localparam int unsigned FmemWriteDrain  = 0;
+  localparam int unsigned FmemWriteVector = 1;
+  localparam int unsigned FmemWriteLoad   = 2;
+
+  // A channel's parameters, as they lie in the weight stream (layout of dsf/layout.py).
+  typedef struct packed {
+    logic [9:0]         spare;
+    logic [5:0]         shift;
+    logic [15:0]        multiplier;
+    logic signed [31:0] bias;
+  } channel_param_t;
+
+  localparam int unsigned ParamBits     = 64;
+  localparam int unsigned ParamAddrBits = 12;
+
+  // Bits of a counter that reaches 0 .. count - 1; at least 1, so that a vector of it is legal.
+  function automatic int unsigned index_bits(int unsigned count);
+    return (count > 1) ? $clog2(count) : 1;
+  endfunction
+
+  function automatic int unsigned ceil_div(int unsigned a, int unsigned b);
+    return (a + b - 1) / b;
+  endfunction
+
+  function automatic int unsigned max2(int unsigned a, int unsigned b);
+    return (a > b) ? a : b;
+  endfunction
+
+  function automatic int unsigned min2(int unsigned a, int unsigned b);
+    return (a < b) ? a : b;
+  endfunction
+
+endpackage
