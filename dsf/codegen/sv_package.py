@@ -27,7 +27,9 @@ def _type(field: Field) -> str:
 
 
 def _safe(name: str) -> str:
-    """`wait` is a keyword of SystemVerilog."""
+    """`wait` and `function` are keywords of SystemVerilog."""
+    if name == "function":
+        return "function_code"
     return f"{name}_mask" if name in ("wait", "signal") else name
 
 
@@ -59,6 +61,7 @@ def isa_package() -> str:
         "// The instruction set. Generated from dsf/isa/table.py by `python -m dsf.codegen.generate`; do not edit.",
         "// What each field means is in docs/isa.md.",
         "",
+        "/* verilator lint_off UNUSEDPARAM */",
         "package dsf_isa_pkg;",
         "",
         f"  localparam int unsigned InstrWordBits = {WORD_BITS};",
@@ -83,4 +86,4 @@ def isa_package() -> str:
         lines += _struct(instruction)
     for instruction in INSTRUCTIONS:
         lines += _legal(instruction)
-    return "\n".join([*lines, "endpackage", ""])
+    return "\n".join([*lines, "endpackage", "/* verilator lint_on UNUSEDPARAM */", ""])

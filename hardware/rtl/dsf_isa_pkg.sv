@@ -3,6 +3,7 @@
 // The instruction set. Generated from dsf/isa/table.py by `python -m dsf.codegen.generate`; do not edit.
 // What each field means is in docs/isa.md.
 
+/* verilator lint_off UNUSEDPARAM */
 package dsf_isa_pkg;
 
   localparam int unsigned InstrWordBits = 256;
@@ -194,7 +195,7 @@ package dsf_isa_pkg;
     logic [15:0] x_step;
     logic signed [17:0] x_start;
     logic [23:0] src;
-    logic [3:0] function;
+    logic [3:0] function_code;
     logic [17:0] reserved;
     logic [4:0] signal_mask;
     logic [4:0] wait_mask;
@@ -283,3 +284,4 @@ package dsf_isa_pkg;
   endfunction
 
 endpackage
+/* verilator lint_on UNUSEDPARAM */

@@ -3,6 +3,9 @@
 // Constants, types and elaboration-time functions that several modules share. What follows from the instruction set
 // is in dsf_isa_pkg; what follows from the user's Hardware arrives by parameter.
 
+// No single top level uses all of them.
+/* verilator lint_off UNUSEDPARAM */
+
 package dsf_pkg;
 
   // Element addresses of feature memory; they wrap.
@@ -57,3 +60,5 @@ package dsf_pkg;
   endfunction
 
 endpackage
+
+/* verilator lint_on UNUSEDPARAM */
