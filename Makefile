@@ -1,0 +1,41 @@
+# `make demo` and `make test` each work alone in a fresh clone: they set up `.venv` first.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+JOBS   ?= 2
+
+.PHONY: help setup demo test lint generate bench-random clean
+.DEFAULT_GOAL := help
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+
+setup: $(STAMP) ## Create .venv and install everything into it
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	@touch $@
+
+demo: setup ## Train a small ResNet on real images, compile it, run it on the simulated core
+	$(BIN)/python examples/digits.py
+
+test: setup lint ## Run every test
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup
+
+lint: setup ## Check formatting, types and generated files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/python -m dsf.codegen.generate --check
+
+generate: setup ## Rewrite the files generated from the instruction table
+	$(BIN)/python -m dsf.codegen.generate
+
+bench-random: setup ## Compare random networks on random hardware between interpreter and RTL
+	$(BIN)/python -m benchmarks.random_networks
+
+clean: ## Remove what builds and tests made
+	rm -rf build .pytest_cache .ruff_cache .hypothesis

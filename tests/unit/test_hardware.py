@@ -1,0 +1,130 @@
+"""The hardware's parameters: defaults, checks, identity and files."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from dsf.errors import HardwareError
+from dsf.hardware import Hardware
+
+MISSION = {
+    "processing_elements": (8, 96),
+    "frequency": 1000,
+    "bits_input": 8,
+    "bits_weights": 4,
+    "bits_sum": 24,
+    "bits_bias": 16,
+    "max_kernel_size": (13, 13),
+    "max_channels_in": 512,
+    "max_channels_out": 512,
+    "max_image_size": (32, 32),
+}
+
+
+def test_defaults_of_the_mission():
+    hw = Hardware(**MISSION)
+    assert (hw.column_groups, hw.group_columns, hw.vector_length) == (3, 32, 32)
+    assert hw.pixels_tall == 24
+    assert hw.feature_elements == hw.feature_memory == 1 << 18
+
+
+@pytest.mark.parametrize(("columns", "groups"), [(24, 3), (96, 3), (16, 2), (8, 1), (7, 1), (32, 2), (2, 1)])
+def test_default_column_groups(columns: int, groups: int):
+    assert Hardware(processing_elements=(4, columns)).column_groups == groups
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "message"),
+    [
+        ("processing_elements", (0, 8), "1 to 64 rows"),
+        ("processing_elements", 8, "pair of integers"),
+        ("frequency", 0, "positive number of MHz"),
+        ("bits_input", 3, "2, 4 or 8"),
+        ("bits_weights", 16, "2, 4 or 8"),
+        ("bits_sum", 33, "16 to 32"),
+        ("bits_bias", 12, "8, 16 or 32"),
+        ("bits_bias", "16", "needs an integer"),
+        ("max_kernel_size", (0, 3), "1 to 255"),
+        ("max_image_size", (5000, 3), "1 to 4095"),
+        ("max_channels_in", 0, "1 to 65536"),
+        ("max_channels_out", 0, "1 to 32768"),
+        ("column_groups", 5, "divisor of the 24 columns"),
+        ("column_groups", 17, "at most 16"),
+        ("vector_length", 24, "power of two"),
+        ("vector_length", 16, "as many elements as pixels"),
+        ("axi_width", 100, "32, 64, 128 or 256"),
+        ("feature_memory", 64, "needs at least 128"),
+        ("feature_memory", 1 << 28, "23-bit addresses"),
+        ("weight_memory", 8, "needs at least"),
+        ("weight_memory", 1 << 30, "needs at most"),
+        ("feature_memory", -1, "a size in bytes"),
+        ("parameter_groups", 5000, "at most 4096"),
+        ("queue_depth", 1, "2 to 64"),
+        ("capture_tiles", 3, "2, 4 or 8"),
+        ("watchdog_cycles", 10, "256 to"),
+        ("reset", "none", "'sync' or 'async'"),
+        ("name", "no name", "a C identifier"),
+    ],
+)
+def test_bad_parameter(parameter: str, value: object, message: str):
+    with pytest.raises(HardwareError, match=message) as caught:
+        Hardware(**{parameter: value})
+    assert f"'{parameter}'" in str(caught.value)
+
+
+def test_all_problems_at_once():
+    with pytest.raises(HardwareError) as caught:
+        Hardware(bits_input=3, bits_weights=5, reset="maybe")
+    assert len(caught.value.problems) == 3
+
+
+def test_hash_ignores_name_and_frequency_only():
+    hw = Hardware()
+    assert hw.hash == Hardware(frequency=1000, name="other").hash
+    for one in dataclasses.fields(Hardware):
+        if one.name in ("name", "frequency"):
+            continue
+        value = getattr(hw, one.name)
+        other = {
+            "processing_elements": (4, 24),
+            "bits_input": 4,
+            "bits_weights": 4,
+            "column_groups": 1,
+            "vector_length": 64,
+            "axi_width": 64,
+            "bits_sum": 24,
+            "bits_bias": 32,
+            "capture_tiles": 8,
+            "reset": "async",
+            "max_kernel_size": (3, 3),
+            "max_image_size": (8, 8),
+        }.get(one.name, value + value if isinstance(value, int) else value)
+        if one.name == "parameter_groups":
+            other = 128
+        assert dataclasses.replace(hw, **{one.name: other}).hash != hw.hash, one.name
+
+
+def test_export_and_read_back(tmp_path: Path):
+    hw = Hardware(**MISSION)
+    assert {path.name for path in hw.export(tmp_path)} == {"config_hw.svh", "config_hw.tcl", "config_hw.json"}
+    assert Hardware.from_json(tmp_path / "config_hw.json") == hw
+    first = (tmp_path / "config_hw.svh").read_bytes()
+    hw.export(tmp_path)
+    assert (tmp_path / "config_hw.svh").read_bytes() == first
+
+
+def test_from_json_errors(tmp_path: Path):
+    with pytest.raises(HardwareError, match="missing"):
+        Hardware.from_json(tmp_path / "missing.json")
+    path = tmp_path / "hw.json"
+    path.write_text("{")
+    with pytest.raises(HardwareError, match="not JSON"):
+        Hardware.from_json(path)
+    path.write_text("[]")
+    with pytest.raises(HardwareError, match="object of parameters"):
+        Hardware.from_json(path)
+    path.write_text(json.dumps({"bit_input": 8}))
+    with pytest.raises(HardwareError, match="'bit_input' .* is unknown"):
+        Hardware.from_json(path)

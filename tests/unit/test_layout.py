@@ -1,0 +1,44 @@
+"""Layouts of tensors, weights and parameters: known bytes, and packing that unpacks."""
+
+import numpy as np
+import pytest
+
+from dsf import layout
+
+
+def test_known_bytes():
+    assert layout.pack_elements([1, -1, 2, -2], 4) == bytes([0xF1, 0xE2])
+    assert layout.pack_elements([1, -1, -2], 2) == bytes([0b00_10_11_01])
+    assert layout.pack_elements([-2, 300], 16) == bytes([0xFE, 0xFF, 0x2C, 0x01])
+    assert layout.pack_parameters([-1], [0x8001], [5]) == bytes([0xFF, 0xFF, 0xFF, 0xFF, 0x01, 0x80, 5, 0])
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8, 16, 32])
+@pytest.mark.parametrize("count", [1, 7, 8, 33])
+def test_elements_round_trip(bits: int, count: int):
+    rng = np.random.default_rng(bits * 100 + count)
+    x = rng.integers(-(1 << (bits - 1)), 1 << (bits - 1), count)
+    data = layout.pack_elements(x, bits)
+    assert len(data) == layout.packed_bytes(count, bits)
+    assert np.array_equal(layout.unpack_elements(data, bits, count), x)
+
+
+def test_value_out_of_range():
+    with pytest.raises(ValueError, match="does not fit 4 bits"):
+        layout.pack_elements([8], 4)
+
+
+@pytest.mark.parametrize(("bits", "slot", "lanes"), [(8, 64, 8), (4, 32, 5), (2, 8, 3)])
+def test_weight_groups_round_trip(bits: int, slot: int, lanes: int):
+    rng = np.random.default_rng(bits)
+    w = rng.integers(-(1 << (bits - 1)), 1 << (bits - 1), (3, 4, lanes))
+    data = layout.pack_weight_groups(w, bits, slot)
+    assert len(data) == 3 * 4 * slot // 8
+    assert np.array_equal(layout.unpack_weight_groups(data, bits, slot, 3, 4, lanes), w)
+
+
+def test_parameters_round_trip():
+    bias, multiplier, shift = [-(2**31), 5, 2**31 - 1], [0, 1, 65535], [0, 47, 63]
+    data = layout.pack_parameters(bias, multiplier, shift)
+    got = layout.unpack_parameters(data, 3)
+    assert [v.tolist() for v in got] == [bias, multiplier, shift]

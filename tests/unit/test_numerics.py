@@ -1,0 +1,123 @@
+"""The arithmetic, against exact rational arithmetic."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dsf import numerics
+
+
+def exact_rhe(value: Fraction) -> int:
+    """Python rounds a Fraction half to even, exactly."""
+    return round(value)
+
+
+@given(st.integers(-(2**48), 2**48), st.integers(0, 62))
+def test_shift_round_half_even(x: int, shift: int):
+    assert numerics.shift_round_half_even(x, shift) == exact_rhe(Fraction(x, 2**shift))
+
+
+@pytest.mark.parametrize(("x", "expected"), [(2, 0), (6, 2), (-2, 0), (-6, -2), (10, 2), (-10, -2), (7, 2), (5, 1)])
+def test_shift_round_half_even_ties(x: int, expected: int):
+    assert numerics.shift_round_half_even(x, 2) == expected
+
+
+@pytest.mark.parametrize("shift", [-1, 63])
+def test_shift_out_of_range(shift: int):
+    with pytest.raises(ValueError, match="shift"):
+        numerics.shift_round_half_even(1, shift)
+
+
+@given(st.integers(-(2**40), 2**40), st.integers(1, 2**20))
+def test_divide_round_half_even(x: int, d: int):
+    assert numerics.divide_round_half_even(x, d) == exact_rhe(Fraction(x, d))
+
+
+def test_divide_needs_positive_denominator():
+    with pytest.raises(ValueError, match="positive"):
+        numerics.divide_round_half_even(1, 0)
+
+
+@given(
+    acc=st.integers(-(2**30), 2**30),
+    bias=st.integers(-(2**15), 2**15 - 1),
+    bias_shift=st.integers(0, 8),
+    multiplier=st.integers(1, 2**16 - 1),
+    shift=st.integers(0, numerics.MAX_SHIFT),
+    leak=st.integers(0, numerics.MAX_LEAK),
+    relu=st.booleans(),
+)
+def test_requantize(acc: int, bias: int, bias_shift: int, multiplier: int, shift: int, leak: int, relu: bool):
+    low, high = (0 if relu else -128), 127
+    v = acc + bias * 2**bias_shift
+    slope = Fraction(1, 2**leak) if v < 0 else Fraction(1)
+    expected = min(max(exact_rhe(v * multiplier * slope / 2**shift), low), high)
+    got = numerics.requantize(
+        acc, bias, bias_shift=bias_shift, multiplier=multiplier, shift=shift, leak=leak, low=low, high=high
+    )
+    assert got == expected
+
+
+@given(
+    a=st.integers(-128, 127),
+    b=st.integers(-128, 127),
+    ma=st.integers(0, 2**16 - 1),
+    mb=st.integers(0, 2**16 - 1),
+    offset=st.integers(-(2**31), 2**31 - 1),
+    shift=st.integers(0, numerics.MAX_SHIFT),
+    leak=st.integers(0, numerics.MAX_LEAK),
+)
+def test_residual_add(a: int, b: int, ma: int, mb: int, offset: int, shift: int, leak: int):
+    v = a * ma + b * mb + offset
+    slope = Fraction(1, 2**leak) if v < 0 else Fraction(1)
+    expected = min(max(exact_rhe(v * slope / 2**shift), -128), 127)
+    got = numerics.residual_add(
+        a, b, multiplier_a=ma, multiplier_b=mb, offset=offset, shift=shift, leak=leak, low=-128, high=127
+    )
+    assert got == expected
+
+
+@given(
+    acc=st.integers(-(2**19), 2**19),
+    count=st.integers(1, 4096),
+    left=st.integers(0, 7),
+    right=st.integers(0, 8),
+    leak=st.integers(0, numerics.MAX_LEAK),
+)
+def test_pool_scale(acc: int, count: int, left: int, right: int, leak: int):
+    slope = Fraction(1, 2**leak) if acc < 0 else Fraction(1)
+    expected = min(max(exact_rhe(Fraction(acc, count) * 2**left * slope / 2**right), -128), 127)
+    assert numerics.pool_scale(acc, count, left=left, right=right, leak=leak, low=-128, high=127) == expected
+
+
+def test_raw():
+    assert numerics.raw(100, -3, bias_shift=4) == 52
+
+
+@pytest.mark.parametrize(("x", "expected"), [(0.5, 8), (0.03125, 0), (0.09375, 2), (100.0, 127), (-100.0, -128)])
+def test_quantize(x: float, expected: int):
+    assert numerics.quantize(x, 8, 4) == expected
+
+
+@given(st.integers(-128, 127), st.integers(-8, 20))
+def test_dequantize_inverts_quantize(x: int, frac: int):
+    assert numerics.quantize(numerics.dequantize(x, frac), 8, frac) == x
+
+
+def test_as_ints_rejects_fractions():
+    with pytest.raises(ValueError, match="not an integer"):
+        numerics.as_ints([0.5])
+
+
+def test_accumulator_bound_is_reached():
+    weights = np.array([[1, -2], [-3, 4]])
+    bound = numerics.accumulator_bound(weights, np.array([5, -6]), 2, 8)
+    assert bound.tolist() == [128 * 4 + 20, 128 * 6 + 24]
+
+
+@pytest.mark.parametrize(("bound", "bits"), [(0, 1), (1, 2), (127, 8), (128, 9)])
+def test_bits_for(bound: int, bits: int):
+    assert numerics.bits_for(bound) == bits
