@@ -1,0 +1,51 @@
+"""
+The check that every value is defined before it is used, which `Operation.verify` does not make.
+
+A use is dominated by a definition in the same block before it, or in a block that dominates the one with the use; a use in
+a nested region counts as one at the operation that holds the region.
+"""
+
+from __future__ import annotations
+
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import BlockArgument, Operation, Region, SSAValue
+from xdsl.irdl.dominance import DominanceInfo
+from xdsl.utils.exceptions import VerifyException
+
+from dsf.transforms.locations import location_name
+
+
+def check_dominance(module: ModuleOp) -> None:
+    """Raises `VerifyException`, naming the first operation that uses a value before its definition."""
+    for user in module.walk():
+        for index, operand in enumerate(user.operands):
+            if not _dominates(operand, user):
+                raise VerifyException(_message(user, index, operand))
+
+
+def _message(user: Operation, index: int, operand: SSAValue) -> str:
+    place = location_name(user)
+    where = f"'{user.name}'" if place is None else f"'{user.name}' of {place}"
+    name = f" (%{operand.name_hint})" if operand.name_hint is not None else ""
+    return f"{where}: operand {index}{name} is used before its definition, needs the definition first; move it up"
+
+
+def _dominates(value: SSAValue, user: Operation) -> bool:
+    block = value.owner if isinstance(value, BlockArgument) else value.owner.parent
+    region = block.parent if block is not None else None
+    if block is None or region is None:
+        return False
+    ancestor = _ancestor_in(region, user)
+    if ancestor is None or ancestor.parent is None:
+        return False
+    if ancestor.parent is not block:
+        return DominanceInfo(region).strictly_dominates(block, ancestor.parent)
+    return isinstance(value, BlockArgument) or value.owner.is_before_in_block(ancestor)
+
+
+def _ancestor_in(region: Region, op: Operation) -> Operation | None:
+    """`op`, or the operation around it that lies directly in `region`."""
+    ancestor: Operation | None = op
+    while ancestor is not None and ancestor.parent_region() is not region:
+        ancestor = ancestor.parent_op()
+    return ancestor
