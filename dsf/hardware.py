@@ -12,9 +12,14 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from dsf.errors import HardwareError
+
+#: Addresses have 24 bits and wrap; the upper half stands for what lies before the first element.
+MAX_FEATURE_ELEMENTS = 1 << 23
+#: Weight addresses have 20 bits.
+MAX_WEIGHT_WORDS = 1 << 20
 
 
 def _power_of_two_at_least(x: int) -> int:
@@ -55,14 +60,9 @@ class Hardware:
     name: str = field(default="dsf", compare=False)
 
     def __post_init__(self) -> None:
-        for pair in ("processing_elements", "max_kernel_size", "max_image_size"):
-            value = getattr(self, pair)
-            if not isinstance(value, (tuple, list)) or len(value) != 2 or not all(map(_is_int, value)):
-                raise HardwareError([f"'{pair}': {value!r}, needs a pair of integers"])
-            self._set(pair, tuple(value))
-        for one in dataclasses.fields(self):
-            if one.type == "int" and not _is_int(getattr(self, one.name)):
-                raise HardwareError([f"'{one.name}': {getattr(self, one.name)!r}, needs an integer"])
+        problems = self._problems_of_types()
+        if problems:
+            raise HardwareError(problems)
         problems = self._problems_of_shape()
         if problems:
             raise HardwareError(problems)
@@ -74,6 +74,25 @@ class Hardware:
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
 
+    def _problems_of_types(self) -> list[str]:
+        """What JSON or a caller may have passed; pairs become tuples."""
+        problems: list[str] = []
+        for one in dataclasses.fields(self):
+            value: object = getattr(self, one.name)
+            if one.type == "tuple[int, int]":
+                pair = _as_pair(value)
+                if pair is None:
+                    problems.append(f"'{one.name}': {value!r}, needs a pair of integers")
+                else:
+                    self._set(one.name, pair)
+            if one.type == "int" and not _is_int(value):
+                problems.append(f"'{one.name}': {value!r}, needs an integer")
+            if one.type == "float" and not (_is_int(value) or isinstance(value, float)):
+                problems.append(f"'{one.name}': {value!r}, needs a number")
+            if one.type == "str" and not isinstance(value, str):
+                problems.append(f"'{one.name}': {value!r}, needs a text")
+        return problems
+
     def _problems_of_shape(self) -> list[str]:
         problems: list[str] = []
 
@@ -83,7 +102,7 @@ class Hardware:
 
         rows, columns = self.processing_elements
         need(1 <= rows <= 64 and 1 <= columns <= 256, "processing_elements", "1 to 64 rows and 1 to 256 columns")
-        need(isinstance(self.frequency, (int, float)) and self.frequency > 0, "frequency", "a positive number of MHz")
+        need(self.frequency > 0, "frequency", "a positive number of MHz")
         need(self.bits_input in (2, 4, 8), "bits_input", "2, 4 or 8")
         need(self.bits_weights in (2, 4, 8), "bits_weights", "2, 4 or 8")
         need(16 <= self.bits_sum <= 32, "bits_sum", "16 to 32")
@@ -108,7 +127,7 @@ class Hardware:
         need(self.capture_tiles in (2, 4, 8), "capture_tiles", "2, 4 or 8")
         need(256 <= self.watchdog_cycles < 1 << 31, "watchdog_cycles", "256 to 2**31 - 1")
         need(self.reset in ("sync", "async"), "reset", "'sync' or 'async'")
-        need(isinstance(self.name, str) and self.name.isidentifier(), "name", "a C identifier")
+        need(self.name.isidentifier(), "name", "a C identifier")
         return problems
 
     def _choose_defaults(self) -> None:
@@ -142,20 +161,27 @@ class Hardware:
 
     def _problems_of_sizes(self) -> list[str]:
         problems: list[str] = []
-        if self.vector_length < self._least_vector_length():
+        least = self._least_vector_length()
+        if self.vector_length < least:
             problems.append(
-                f"'vector_length': {self.vector_length}, needs at least {self._least_vector_length()}: as many elements as pixels in "
-                f"flight ({self.pixels_tall}), as channels of a column group ({self.group_columns}), and as a beat of the bus "
+                f"'vector_length': {self.vector_length}, needs at least {least}: as many elements as pixels in flight "
+                f"({self.pixels_tall}), as channels of a column group ({self.group_columns}), and as a beat of the bus "
                 f"({self.axi_width // self.bits_input})"
             )
+        elements = self.feature_words * self.vector_length
         if self.feature_words < 4:
-            problems.append(f"'feature_memory': {self.feature_memory} bytes, needs at least {4 * self.word_bytes} (4 words)")
-        if self.feature_words * self.vector_length > 1 << 23:
-            problems.append(f"'feature_memory': {self.feature_memory} bytes, needs at most {(1 << 23) * self.bits_input // 8} (23-bit addresses)")
+            least = 4 * self.word_bytes
+            problems.append(f"'feature_memory': {self.feature_memory} bytes, needs at least {least} (4 words)")
+        if elements > MAX_FEATURE_ELEMENTS:
+            most = MAX_FEATURE_ELEMENTS * self.bits_input // 8
+            problems.append(f"'feature_memory': {self.feature_memory} bytes, needs at most {most} (23-bit addresses)")
+        bank_bits = self.column_groups * self.weight_slot_bits
         if self.weight_words < 4:
-            problems.append(f"'weight_memory': {self.weight_memory} bytes, needs at least {4 * self.column_groups * self.weight_slot_bits // 8}")
-        if self.weight_words > 1 << 20:
-            problems.append(f"'weight_memory': {self.weight_memory} bytes, needs at most {self.column_groups * self.weight_slot_bits << 17}")
+            least = 4 * bank_bits // 8
+            problems.append(f"'weight_memory': {self.weight_memory} bytes, needs at least {least} (4 words a bank)")
+        if self.weight_words > MAX_WEIGHT_WORDS:
+            most = MAX_WEIGHT_WORDS * bank_bits // 8
+            problems.append(f"'weight_memory': {self.weight_memory} bytes, needs at most {most} (20-bit addresses)")
         return problems
 
     # Derived sizes.
@@ -224,7 +250,11 @@ class Hardware:
 
     def to_dict(self) -> dict[str, Any]:
         """The parameters, by name, JSON types only."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(self).items()}
+        plain: dict[str, Any] = {}
+        for one in dataclasses.fields(self):
+            pair = _as_pair(getattr(self, one.name))
+            plain[one.name] = getattr(self, one.name) if pair is None else list(pair)
+        return plain
 
     @property
     def hash(self) -> int:
@@ -237,10 +267,11 @@ class Hardware:
     def from_dict(parameters: dict[str, Any], where: str = "hardware") -> Hardware:
         """The inverse of `to_dict`. A missing name takes its default, an unknown one is an error."""
         known = {one.name for one in dataclasses.fields(Hardware)}
-        unknown = [f"'{key}' in {where} is unknown, needs one of: {', '.join(sorted(known))}" for key in parameters if key not in known]
+        names = ", ".join(sorted(known))
+        unknown = [f"'{key}' in {where} is unknown, needs one of: {names}" for key in parameters if key not in known]
         if unknown:
             raise HardwareError(unknown)
-        return Hardware(**{k: tuple(v) if isinstance(v, list) else v for k, v in parameters.items()})
+        return Hardware(**parameters)
 
     @staticmethod
     def from_json(path: str | Path) -> Hardware:
@@ -253,8 +284,8 @@ class Hardware:
         except ValueError as error:
             raise HardwareError([f"'{path}' is not JSON ({error}), needs the file that Hardware.export() writes"]) from error
         if not isinstance(data, dict):
-            raise HardwareError([f"'{path}' holds a {type(data).__name__}, needs an object of parameters"])
-        return Hardware.from_dict(data, str(path))
+            raise HardwareError([f"'{path}' holds no object, needs one with the parameters by name"])
+        return Hardware.from_dict(cast(dict[str, Any], data), str(path))
 
     def export(self, directory: str | Path = ".") -> list[Path]:
         """Writes `config_hw.json`, `config_hw.svh` and `config_hw.tcl` into `directory`; returns their paths."""
@@ -265,3 +296,12 @@ class Hardware:
 
 def _is_int(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _as_pair(value: object) -> tuple[int, int] | None:
+    if not isinstance(value, (tuple, list)):
+        return None
+    items = cast("tuple[object, ...] | list[object]", value)
+    if len(items) != 2 or not all(_is_int(item) for item in items):
+        return None
+    return cast("tuple[int, int]", tuple(items))

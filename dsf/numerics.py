@@ -69,9 +69,7 @@ def divide_round_half_even(numerator: ArrayLike, denominator: ArrayLike) -> Ints
         raise ValueError("divide_round_half_even: the denominator must be positive")
     floor = numerator // denominator
     twice_remainder = 2 * (numerator - floor * denominator)
-    up = (twice_remainder > denominator) | (
-        (twice_remainder == denominator) & ((floor & 1) == 1)
-    )
+    up = (twice_remainder > denominator) | ((twice_remainder == denominator) & ((floor & 1) == 1))
     return floor + up
 
 

@@ -255,7 +255,8 @@ MATRIX = Instruction(
         Field("residual_high", 16, "Upper clip of the sum.", signed=True),
     ),
     """
-    A convolution or a dense layer with its epilogue, for whole tensors at a time. `requantize`, `residual_add` and `raw` are those of `dsf.numerics`.
+    A convolution or a dense layer with its epilogue, for whole tensors at a time. `requantize`, `residual_add` and `raw`
+    are those of `dsf.numerics`.
 
         for i in range(channel_groups):                            # wide: G at a time
             bank, first = (weight_bank + i) % G, weight_address + (weight_bank + i) // G * weight_words
@@ -272,7 +273,8 @@ MATRIX = Instruction(
                     c = i * (C // G) + lane
                     v = requantize(acc, P[parameter_address + i][lane])
                     if residual:
-                        v = residual_add(v, F[residual_src + n*residual_image_step + oy*residual_row_step + ox*residual_pixel_step + c])
+                        b = residual_src + n*residual_image_step + oy*residual_row_step + ox*residual_pixel_step
+                        v = residual_add(v, F[b + c])
                     F[dst + n*dst_image_step + oy*dst_row_step + ox*dst_pixel_step + c] = v
     """,
 )

@@ -40,6 +40,8 @@ def test_default_column_groups(columns: int, groups: int):
     [
         ("processing_elements", (0, 8), "1 to 64 rows"),
         ("processing_elements", 8, "pair of integers"),
+        ("frequency", "fast", "needs a number"),
+        ("name", 3, "needs a text"),
         ("frequency", 0, "positive number of MHz"),
         ("bits_input", 3, "2, 4 or 8"),
         ("bits_weights", 16, "2, 4 or 8"),
@@ -123,7 +125,7 @@ def test_from_json_errors(tmp_path: Path):
     with pytest.raises(HardwareError, match="not JSON"):
         Hardware.from_json(path)
     path.write_text("[]")
-    with pytest.raises(HardwareError, match="object of parameters"):
+    with pytest.raises(HardwareError, match="holds no object"):
         Hardware.from_json(path)
     path.write_text(json.dumps({"bit_input": 8}))
     with pytest.raises(HardwareError, match="'bit_input' .* is unknown"):
