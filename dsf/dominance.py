@@ -8,7 +8,7 @@ a nested region counts as one at the operation that holds the region.
 from __future__ import annotations
 
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import BlockArgument, Operation, Region, SSAValue
+from xdsl.ir import Block, BlockArgument, Operation, Region, SSAValue
 from xdsl.irdl.dominance import DominanceInfo
 from xdsl.utils.exceptions import VerifyException
 
@@ -17,9 +17,10 @@ from dsf.transforms.locations import location_name
 
 def check_dominance(module: ModuleOp) -> None:
     """Raises `VerifyException`, naming the first operation that uses a value before its definition."""
+    positions: dict[Block, dict[Operation, int]] = {}
     for user in module.walk():
         for index, operand in enumerate(user.operands):
-            if not _dominates(operand, user):
+            if not _dominates(operand, user, positions):
                 raise VerifyException(_message(user, index, operand))
 
 
@@ -30,7 +31,7 @@ def _message(user: Operation, index: int, operand: SSAValue) -> str:
     return f"{where}: operand {index}{name} is used before its definition, needs the definition first; move it up"
 
 
-def _dominates(value: SSAValue, user: Operation) -> bool:
+def _dominates(value: SSAValue, user: Operation, positions: dict[Block, dict[Operation, int]]) -> bool:
     block = value.owner if isinstance(value, BlockArgument) else value.owner.parent
     region = block.parent if block is not None else None
     if block is None or region is None:
@@ -40,7 +41,12 @@ def _dominates(value: SSAValue, user: Operation) -> bool:
         return False
     if ancestor.parent is not block:
         return DominanceInfo(region).strictly_dominates(block, ancestor.parent)
-    return isinstance(value, BlockArgument) or value.owner.is_before_in_block(ancestor)
+    if isinstance(value, BlockArgument):
+        return True
+    # Numbered once for each block: a walk for each use would take quadratic time on long programs.
+    if block not in positions:
+        positions[block] = {op: position for position, op in enumerate(block.ops)}
+    return positions[block][value.owner] < positions[block][ancestor]
 
 
 def _ancestor_in(region: Region, op: Operation) -> Operation | None:

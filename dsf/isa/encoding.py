@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from dsf.dialects.isa import InstructionOp
 
 WORD_BYTES = WORD_BITS // 8
-OPCODE = HEADER[0]
+OPCODE, *_, RESERVED = HEADER
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """An instruction's name and the value of each of its fields but the opcode, in the order of the table."""
+    """An instruction's name and the value of each of its `operand_fields`, in the order of the table."""
 
     name: str
     fields: Mapping[str, int]
@@ -45,9 +45,14 @@ class Decoded:
         return BY_NAME[self.name]
 
 
+def operand_fields(name: str) -> tuple[Field, ...]:
+    """The fields that an instruction's text shows: all but the opcode and what is reserved in the header."""
+    return tuple(field for field in BY_NAME[name].all_fields if field not in (OPCODE, RESERVED))
+
+
 def default_fields(name: str) -> dict[str, int]:
-    """The fields of an instruction but the opcode, each 0, or its one legal value."""
-    return {field.name: field.only or 0 for field in BY_NAME[name].all_fields if field is not OPCODE}
+    """The value of each of `operand_fields` where none is given: 0, or the one that is legal."""
+    return {field.name: field.only or 0 for field in operand_fields(name)}
 
 
 def field_problem(field: Field, value: int) -> str | None:
@@ -73,7 +78,7 @@ def encode_instruction(name: str, **fields: int) -> bytes:
     values |= fields
     bits, position = instruction.opcode, OPCODE.bits
     for field in instruction.all_fields[1:]:
-        value = int(values[field.name])
+        value = int(values.get(field.name, 0))
         problem = field_problem(field, value)
         if problem is not None:
             problems.append(f"'{name}': {problem}")
@@ -93,7 +98,8 @@ def decode_instruction(data: bytes, offset: int = 0, index: int = 0) -> Decoded:
     """
     where = f"'instruction {index}' at byte {offset}"
     if offset + WORD_BYTES > len(data):
-        raise BinaryError(f"{where}: {max(len(data) - offset, 0)} bytes are left, needs at least {WORD_BYTES}; the program is truncated")
+        left = max(len(data) - offset, 0)
+        raise BinaryError(f"{where}: {left} bytes are left, needs at least {WORD_BYTES}; the program is truncated")
     opcode = data[offset] & ((1 << OPCODE.bits) - 1)
     instruction = BY_OPCODE.get(opcode)
     if instruction is None:
@@ -109,7 +115,8 @@ def decode_instruction(data: bytes, offset: int = 0, index: int = 0) -> Decoded:
         value = bits & ((1 << field.bits) - 1)
         if field.signed and value > field.high:
             value -= 1 << field.bits
-        fields[field.name] = value
+        if field is not RESERVED:
+            fields[field.name] = value
         problem = field_problem(field, value)
         if problem is not None:
             problems.append(f"{where}: {problem}")
@@ -136,11 +143,11 @@ def decode_stream(data: bytes) -> list[Decoded]:
     offset = 0
     while not decoded or decoded[-1].name != END.name:
         if offset >= len(data):
-            raise BinaryError(f"'instruction {len(decoded)}': the program stops without 'end', needs 'end' last; it is truncated")
+            raise BinaryError(f"'instruction {len(decoded)}': the program stops without 'end', needs one; it is truncated")
         decoded.append(decode_instruction(data, offset, len(decoded)))
         offset += decoded[-1].instruction.bytes
     if offset != len(data):
-        raise BinaryError(f"'instruction {len(decoded) - 1}' (end): {len(data) - offset} bytes follow it, needs to be the last one")
+        raise BinaryError(f"'instruction {len(decoded) - 1}' (end): {len(data) - offset} bytes follow, needs to be the last one")
     return decoded
 
 
