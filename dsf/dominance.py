@@ -15,13 +15,21 @@ from xdsl.utils.exceptions import VerifyException
 from dsf.transforms.locations import location_name
 
 
+class DominanceException(VerifyException):
+    """`op` uses a value before its definition."""
+
+    def __init__(self, message: str, op: Operation):
+        super().__init__(message)
+        self.op = op
+
+
 def check_dominance(module: ModuleOp) -> None:
-    """Raises `VerifyException`, naming the first operation that uses a value before its definition."""
+    """Raises `DominanceException`, naming the first operation that uses a value before its definition."""
     positions: dict[Block, dict[Operation, int]] = {}
     for user in module.walk():
         for index, operand in enumerate(user.operands):
             if not _dominates(operand, user, positions):
-                raise VerifyException(_message(user, index, operand))
+                raise DominanceException(_message(user, index, operand), user)
 
 
 def _message(user: Operation, index: int, operand: SSAValue) -> str:

@@ -65,7 +65,10 @@ def parse_value(parser: AttrParser) -> Plain:
     number = parser.parse_optional_number()
     if number is not None:
         return number
-    return parser.parse_comma_separated_list(parser.Delimiter.SQUARE, parser.parse_integer)
+    numbers = parser.parse_optional_comma_separated_list(parser.Delimiter.SQUARE, parser.parse_integer)
+    if numbers is None:
+        parser.raise_error("needs a number, a string or a list of integers like [8, 24]")
+    return numbers
 
 
 def parse_fields(parser: AttrParser) -> dict[str, Plain]:
