@@ -8,7 +8,7 @@ a nested region counts as one at the operation that holds the region.
 from __future__ import annotations
 
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Block, BlockArgument, Operation, Region, SSAValue
+from xdsl.ir import Block, BlockArgument, Operation, OpResult, Region, SSAValue
 from xdsl.irdl.dominance import DominanceInfo
 from xdsl.utils.exceptions import VerifyException
 
@@ -40,21 +40,23 @@ def _message(user: Operation, index: int, operand: SSAValue) -> str:
 
 
 def _dominates(value: SSAValue, user: Operation, positions: dict[Block, dict[Operation, int]]) -> bool:
-    block = value.owner if isinstance(value, BlockArgument) else value.owner.parent
-    region = block.parent if block is not None else None
+    definition = value.op if isinstance(value, OpResult) else None
+    block = value.block if isinstance(value, BlockArgument) else definition.parent_block() if definition is not None else None
+    region = block.parent_region() if block is not None else None
     if block is None or region is None:
         return False
     ancestor = _ancestor_in(region, user)
-    if ancestor is None or ancestor.parent is None:
+    place = ancestor.parent_block() if ancestor is not None else None
+    if ancestor is None or place is None:
         return False
-    if ancestor.parent is not block:
-        return DominanceInfo(region).strictly_dominates(block, ancestor.parent)
-    if isinstance(value, BlockArgument):
+    if place is not block:
+        return DominanceInfo(region).strictly_dominates(block, place)
+    if definition is None:
         return True
     # Numbered once for each block: a walk for each use would take quadratic time on long programs.
     if block not in positions:
         positions[block] = {op: position for position, op in enumerate(block.ops)}
-    return positions[block][value.owner] < positions[block][ancestor]
+    return positions[block][definition] < positions[block][ancestor]
 
 
 def _ancestor_in(region: Region, op: Operation) -> Operation | None:

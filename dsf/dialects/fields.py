@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
-from xdsl.dialects.builtin import DenseArrayBase, DictionaryAttr, FloatAttr, IntegerAttr, StringAttr, f64, i64
+from xdsl.dialects.builtin import DenseArrayBase, DictionaryAttr, FloatAttr, IntegerAttr, IntegerType, StringAttr, f64, i64
 from xdsl.ir import Attribute
 from xdsl.irdl import IRDLOperation
 from xdsl.irdl.declarative_assembly_format import (
@@ -43,11 +43,11 @@ def from_attribute(attribute: Attribute) -> Plain | None:
         case StringAttr():
             return attribute.data
         case FloatAttr():
-            return cast(float, attribute.value.data)
+            return attribute.value.data
         case IntegerAttr():
             return attribute.value.data
         case DenseArrayBase():
-            return cast(list[int], list(attribute.get_values()))
+            return list(cast(DenseArrayBase[IntegerType], attribute).get_values())
         case _:
             return None
 
@@ -105,9 +105,8 @@ class Fields(CustomDirective):
 
     dictionary: AttributeVariable
 
-    def parse(self, parser: Parser, state: ParsingState) -> bool:
+    def parse(self, parser: Parser, state: ParsingState) -> None:
         self.dictionary.set(state, to_dictionary(parse_fields(parser)))
-        return True
 
     def print(self, printer: Printer, state: PrintingState, op: IRDLOperation) -> None:
         state.print_whitespace(printer)

@@ -120,8 +120,9 @@ class DsfOptMain(xDSLOptMain):
             one = factory().from_spec(spec)
         except (ValueError, TypeError) as error:
             raise UsageError(f"'{spec.name}': {error}") from error
-        passes = getattr(one, "passes", None)
-        return passes() if callable(passes) else (one,)
+        from dsf.transforms.dsf_pipeline import DsfPipelinePass
+
+        return one.passes() if isinstance(one, DsfPipelinePass) else (one,)
 
     def apply_passes(self, prog: ModuleOp) -> None:
         self._check(prog)

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from xdsl.dialects.builtin import FusedLoc, NameLoc, StringAttr, UnknownLoc
+from xdsl.dialects.builtin import FusedLoc, NameLoc, NoneAttr, StringAttr, UnknownLoc
 from xdsl.ir import Attribute, Operation, OpResult, SSAValue
 from xdsl.pattern_rewriter import PatternRewriterListener, PatternRewriteWalker, RewritePattern
+from xdsl.utils.hints import isa
 
 
 def location_name(op: Operation) -> str | None:
@@ -22,7 +23,7 @@ def location_name(op: Operation) -> str | None:
     while owner is not None:
         for location in _flatten(owner.location):
             if isinstance(location, NameLoc):
-                return location.loc_name.data
+                return location.desc.data
         owner = owner.parent_op()
     return None
 
@@ -31,13 +32,14 @@ def _flatten(location: Attribute) -> Iterator[Attribute]:
     if not isinstance(location, FusedLoc):
         yield location
         return
+    assert isa(location.locations, ArrayAttr[Attribute])
     for one in location.locations:
         yield from _flatten(one)
 
 
 def set_location(op: Operation, source: str | Operation) -> None:
     """Gives `op` the location of another operation, or a name."""
-    op.location = source.location if isinstance(source, Operation) else NameLoc(StringAttr(source))
+    op.location = source.location if isinstance(source, Operation) else NameLoc(StringAttr(source), NoneAttr())
 
 
 def keep_location(old: Operation, new: Sequence[SSAValue | None]) -> None:

@@ -1,0 +1,47 @@
+"""The whole compiler as one pass, from the `bundle` level to instructions: `dsf-opt -p dsf-pipeline`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass, PassPipeline
+
+from dsf.transforms import get_all_passes
+
+BEFORE_TILING = ("fold-batch-norm", "group-into-bundles", "check-hardware", "bundle-to-fxp")
+AFTER_TILING = ("tile-to-sched", "sched-to-isa")
+
+
+@dataclass(frozen=True)
+class DsfPipelinePass(ModulePass):
+    """
+    `bundle` to `isa`. The options are those of `fxp-to-tile`, the pass that makes choices: images of a batch chunk, output
+    rows of a strip, channel groups of a weight load (0: the compiler chooses) and the shape of the array.
+
+    The level below `bundle` computes the same integers after each of its passes.
+    """
+
+    name = "dsf-pipeline"
+
+    images: int = 0
+    rows: int = 0
+    groups: int = 0
+    mode: Literal["auto", "wide", "tall"] = "auto"
+
+    def passes(self) -> tuple[ModulePass, ...]:
+        """The passes, in order."""
+        from dsf.transforms.fxp_to_tile import FxpToTilePass
+
+        tiling = FxpToTilePass(images=self.images, rows=self.rows, groups=self.groups, mode=self.mode)
+        return (*_named(BEFORE_TILING), tiling, *_named(AFTER_TILING))
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        PassPipeline(self.passes()).apply(ctx, op)
+
+
+def _named(names: tuple[str, ...]) -> tuple[ModulePass, ...]:
+    available = get_all_passes()
+    return tuple(available[name]()() for name in names)
