@@ -1,0 +1,160 @@
+"""
+Attributes that are records of numbers: `#tile.cut<images = 1, rows = 4, groups = 3, mode = wide>`.
+
+A subclass of `RecordAttr` lists its fields as parameters of the types `IntAttr` (prints `7`), `ArrayAttr[IntAttr]`
+(prints `[1, 2]`) or an `EnumAttribute` (prints its bare word). The order is free when read; fields with a default may be
+left out and are not printed then.
+"""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, ClassVar, TypeVar, cast
+
+from xdsl.dialects.builtin import ArrayAttr, IntAttr
+from xdsl.dialects.utils import EnumAttribute
+from xdsl.ir import Attribute, ParametrizedAttribute
+from xdsl.parser import AttrParser
+from xdsl.printer import Printer
+from xdsl.utils.exceptions import VerifyException
+
+Value = int | Sequence[int] | Enum
+Record = TypeVar("Record", bound="RecordAttr")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """
+    What a field, or each number of it, may be; what it is when left out (`None`: it may not be); the enumeration that it is.
+    """
+
+    low: int | None = None
+    high: int | None = None
+    default: Value | None = None
+    word: type[EnumAttribute[Any]] | None = None
+
+    def admits(self, value: int) -> bool:
+        return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+
+    @property
+    def range(self) -> str:
+        if self.low is None:
+            return f"at most {self.high}"
+        return f"at least {self.low}" if self.high is None else f"{self.low} to {self.high}"
+
+
+class RecordAttr(ParametrizedAttribute, ABC):
+    """A record of named numbers. `RULES` has the rules of those fields that have any."""
+
+    RULES: ClassVar[Mapping[str, Rule]] = {}
+
+    @classmethod
+    def _rule(cls, name: str) -> Rule:
+        return cls.RULES.get(name, Rule())
+
+    @classmethod
+    def of(cls: type[Record], **values: Value) -> Record:
+        """The attribute with these values; an unknown or missing name is a `ValueError`."""
+        unknown = values.keys() - set(cls.field_names())
+        if unknown:
+            known = ", ".join(cls.field_names())
+            raise ValueError(f"'#{cls.name}' has no field {', '.join(sorted(unknown))}, needs one of {known}")
+        return cls.new(cls._complete({name: cls._to_attribute(name, value) for name, value in values.items()}))
+
+    @classmethod
+    def _complete(cls, values: Mapping[str, Attribute]) -> list[Attribute]:
+        """All fields in order, with defaults for those that are left out."""
+        complete: list[Attribute] = []
+        for name in cls.field_names():
+            default = cls._rule(name).default
+            if name not in values and default is None:
+                raise ValueError(f"'#{cls.name}' has no value for '{name}', needs one; add it")
+            complete.append(values[name] if name in values else cls._to_attribute(name, cast(Value, default)))
+        return complete
+
+    @classmethod
+    def field_names(cls) -> tuple[str, ...]:
+        return tuple(name for name, _ in cls.get_irdl_definition().parameters)
+
+    @classmethod
+    def _to_attribute(cls, name: str, value: Value) -> Attribute:
+        word = cls._rule(name).word
+        if word is not None:
+            return word(cast(Any, value))
+        if isinstance(value, int):
+            return IntAttr(int(value))
+        return ArrayAttr(IntAttr(int(one)) for one in cast(Sequence[int], value))
+
+    def verify(self) -> None:
+        for name, attribute in zip(self.field_names(), self.parameters, strict=True):
+            rule = self._rule(name)
+            wrong = [value for value in _numbers(attribute) if not rule.admits(value)]
+            if wrong:
+                raise VerifyException(f"'#{self.name}': {name} {wrong[0]}, needs {rule.range}; correct it")
+
+    @classmethod
+    def parse_parameters(cls, parser: AttrParser) -> Sequence[Attribute]:
+        values: dict[str, Attribute] = {}
+
+        def parse_field() -> None:
+            name = parser.parse_identifier()
+            if name not in cls.field_names():
+                parser.raise_error(f"'#{cls.name}' has no field '{name}', needs one of {', '.join(cls.field_names())}")
+            if name in values:
+                parser.raise_error(f"'#{cls.name}' has '{name}' twice, needs it once; remove one")
+            parser.parse_punctuation("=")
+            values[name] = cls._parse_value(parser, name)
+
+        parser.parse_comma_separated_list(parser.Delimiter.ANGLE, parse_field)
+        try:
+            return cls._complete(values)
+        except ValueError as error:
+            parser.raise_error(str(error))
+
+    @classmethod
+    def _parse_value(cls, parser: AttrParser, name: str) -> Attribute:
+        word = cls._rule(name).word
+        if word is not None:
+            return word(parser.parse_str_enum(word.enum_type))
+        numbers = parser.parse_optional_comma_separated_list(
+            parser.Delimiter.SQUARE, lambda: IntAttr(parser.parse_integer(allow_boolean=False))
+        )
+        if numbers is not None:
+            return ArrayAttr(numbers)
+        return IntAttr(parser.parse_integer(allow_boolean=False))
+
+    def print_parameters(self, printer: Printer) -> None:
+        fields = [
+            f"{name} = {_text(attribute)}"
+            for name, attribute in zip(self.field_names(), self.parameters, strict=True)
+            if not self._is_default(name, attribute)
+        ]
+        printer.print_string(f"<{', '.join(fields)}>")
+
+    def _is_default(self, name: str, attribute: Attribute) -> bool:
+        default = self._rule(name).default
+        return default is not None and attribute == self._to_attribute(name, default)
+
+
+def ints(attribute: ArrayAttr[IntAttr]) -> tuple[int, ...]:
+    """The numbers of a list field."""
+    return tuple(one.data for one in attribute)
+
+
+def _numbers(attribute: Attribute) -> tuple[int, ...]:
+    if isinstance(attribute, IntAttr):
+        return (cast("IntAttr[int]", attribute).data,)
+    if isinstance(attribute, ArrayAttr):
+        return ints(cast(ArrayAttr[IntAttr], attribute))
+    return ()
+
+
+def _text(attribute: Attribute) -> str:
+    if isinstance(attribute, IntAttr):
+        return str(_numbers(attribute)[0])
+    if isinstance(attribute, EnumAttribute):
+        return str(cast(EnumAttribute[Any], attribute).data)
+    return str(list(_numbers(attribute)))

@@ -1,0 +1,403 @@
+"""
+Bundles cut into pieces that the engine can hold: each operation is one use of an engine unit, with its epilogue fused.
+
+`tile.matrix` is a convolution (a dense layer is one of a 1x1 image) with requantisation and residual addition, `tile.pool`
+a pooling. Values are whole tensors of integers, NHWC, as in `fxp`, and mean the same numbers; what is new is `cut`, which
+says in what pieces the engine computes them, and the attribute `tile.images` of the function: images that go through the
+whole network together, a chunk of the batch.
+
+    for chunk in range(0, N, tile.images):              # the last one may be smaller; a chunk runs through all operations
+        for groups in blocks(channel groups, cut.groups):                # weights are loaded once for each block
+            for images in blocks(chunk, cut.images):
+                for rows in blocks(OH, cut.rows):                        # a strip of output rows, its input with a halo
+                    compute y[images, rows, :, groups]
+
+A channel group is C/G channels, the columns of one column group of the array.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, cast
+
+from xdsl.dialects.builtin import ArrayAttr, DenseIntOrFPElementsAttr, IntAttr, IntegerType, TensorType, i32
+from xdsl.dialects.utils import EnumAttribute
+from xdsl.ir import Attribute, Dialect, SpacedOpaqueSyntaxAttribute, SSAValue
+from xdsl.irdl import (
+    AttrSizedOperandSegments,
+    IRDLOperation,
+    irdl_attr_definition,
+    irdl_op_definition,
+    operand_def,
+    opt_operand_def,
+    opt_prop_def,
+    prop_def,
+    result_def,
+    traits_def,
+)
+from xdsl.traits import Pure
+from xdsl.utils.exceptions import VerifyException
+from xdsl.utils.str_enum import StrEnum
+
+from dsf.dialects.bundle_types import PoolKind, PoolKindAttr
+from dsf.dialects.constants import DenseAttr
+from dsf.dialects.records import RecordAttr, Rule, ints
+from dsf.dialects.shapes import check_channels, check_convolution, check_pool, element, need, shape, tensor_type
+from dsf.geometry import Window
+from dsf.numerics import MAX_LEAK, MAX_SHIFT
+
+
+class Mode(StrEnum):
+    """Shape of the array: R pixels by C channels, or G*R pixels by C/G channels."""
+
+    WIDE = "wide"
+    TALL = "tall"
+
+
+@irdl_attr_definition
+class ModeAttr(EnumAttribute[Mode], SpacedOpaqueSyntaxAttribute):
+    name = "tile.mode"
+
+
+@irdl_attr_definition
+class WindowAttr(RecordAttr):
+    """
+    A window over the image; `kernel`, `strides`, `dilation` are (vertical, horizontal), `padding` is top, bottom, left, right.
+
+        tap(oy, ox, ky, kx) = x[oy*strides[0] - top + ky*dilation[0], ox*strides[1] - left + kx*dilation[1]]
+
+    or `pad_value` outside the image.
+    """
+
+    name = "tile.window"
+
+    kernel: ArrayAttr[IntAttr]
+    strides: ArrayAttr[IntAttr]
+    padding: ArrayAttr[IntAttr]
+    dilation: ArrayAttr[IntAttr]
+    pad_value: IntAttr
+
+    RULES: ClassVar = {
+        "kernel": Rule(low=1),
+        "strides": Rule(low=1, default=(1, 1)),
+        "padding": Rule(low=0, default=(0, 0, 0, 0)),
+        "dilation": Rule(low=1, default=(1, 1)),
+        "pad_value": Rule(default=0),
+    }
+
+    @property
+    def window(self) -> Window:
+        kernel, strides, dilation = (ints(one) for one in (self.kernel, self.strides, self.dilation))
+        top, bottom, left, right = ints(self.padding)
+        return Window((kernel[0], kernel[1]), (strides[0], strides[1]), (top, bottom, left, right), (dilation[0], dilation[1]))
+
+    @staticmethod
+    def from_window(window: Window, pad_value: int = 0) -> WindowAttr:
+        return WindowAttr.of(
+            kernel=window.kernel,
+            strides=window.strides,
+            padding=window.padding,
+            dilation=window.dilation,
+            pad_value=pad_value,
+        )
+
+    def verify(self) -> None:
+        super().verify()
+        for name, count in (("kernel", 2), ("strides", 2), ("padding", 4), ("dilation", 2)):
+            numbers = ints(cast(ArrayAttr[IntAttr], getattr(self, name)))
+            if len(numbers) != count:
+                raise VerifyException(f"'#{self.name}': {name} {list(numbers)}, needs {count} numbers")
+
+
+@irdl_attr_definition
+class RequantizeAttr(RecordAttr):
+    """From sums to activations: `dsf.numerics.requantize` with these numbers and the operation's bias, multiplier, shift."""
+
+    name = "tile.requantize"
+
+    bias_shift: IntAttr
+    leak: IntAttr
+    low: IntAttr
+    high: IntAttr
+
+    RULES: ClassVar = {"bias_shift": Rule(0, 31, default=0), "leak": Rule(0, MAX_LEAK, default=0)}
+
+
+@irdl_attr_definition
+class RawAttr(RecordAttr):
+    """The sums themselves, as 32 bits: `dsf.numerics.raw`."""
+
+    name = "tile.raw"
+
+    bias_shift: IntAttr
+
+    RULES: ClassVar = {"bias_shift": Rule(0, 31, default=0)}
+
+
+@irdl_attr_definition
+class AddAttr(RecordAttr):
+    """Residual addition, `dsf.numerics.residual_add`: `a` is the requantised value, `b` the added tensor."""
+
+    name = "tile.add"
+
+    multiplier_a: IntAttr
+    multiplier_b: IntAttr
+    offset: IntAttr
+    shift: IntAttr
+    leak: IntAttr
+    low: IntAttr
+    high: IntAttr
+
+    RULES: ClassVar = {
+        "multiplier_a": Rule(0, default=1),
+        "multiplier_b": Rule(0, default=1),
+        "offset": Rule(default=0),
+        "shift": Rule(0, MAX_SHIFT, default=0),
+        "leak": Rule(0, MAX_LEAK, default=0),
+    }
+
+
+@irdl_attr_definition
+class ScaleAttr(RecordAttr):
+    """The end of a pooling: `dsf.numerics.pool_scale`. `count_padding` is 1 where an average counts positions outside too."""
+
+    name = "tile.scale"
+
+    count_padding: IntAttr
+    left: IntAttr
+    right: IntAttr
+    leak: IntAttr
+    low: IntAttr
+    high: IntAttr
+
+    RULES: ClassVar = {
+        "count_padding": Rule(0, 1, default=0),
+        "left": Rule(0, default=0),
+        "right": Rule(0, default=0),
+        "leak": Rule(0, MAX_LEAK, default=0),
+    }
+
+
+@irdl_attr_definition
+class CutAttr(RecordAttr):
+    """
+    Sizes of the pieces: images and output rows of a strip, channel groups of a load of weights; and the shape of the array.
+
+    A strip that is only a part of the rows is of one image, so that a piece is one stretch of memory.
+    """
+
+    name = "tile.cut"
+
+    images: IntAttr
+    rows: IntAttr
+    groups: IntAttr
+    mode: ModeAttr
+
+    RULES: ClassVar = {
+        "images": Rule(1),
+        "rows": Rule(1),
+        "groups": Rule(1, default=1),
+        "mode": Rule(default=Mode.WIDE, word=ModeAttr),
+    }
+
+
+def _check_cut(op: IRDLOperation, cut: CutAttr, y: SSAValue) -> None:
+    images, rows, *_ = shape(y)
+    has = f"cut into {cut.images.data} images of {cut.rows.data} rows"
+    fits = cut.images.data <= images and cut.rows.data <= rows
+    need(fits, op, has, f"at most {images} images of {rows} rows", "make the cut smaller")
+    whole = cut.images.data == 1 or cut.rows.data == rows
+    need(whole, op, has, f"1 image, or all {rows} rows", "cut images or rows")
+
+
+def _check_integers(op: IRDLOperation, *values: SSAValue) -> None:
+    for value in values:
+        is_integer = isinstance(element(value), IntegerType)
+        need(is_integer, op, f"a tensor of {element(value)}", "elements that are integers", "correct the type")
+
+
+@irdl_op_definition
+class MatrixOp(IRDLOperation):
+    """
+    A convolution with its epilogue, as the matrix unit and the drain compute it:
+
+        acc = sum over ky, kx, ci of tap(oy, ox, ky, kx)[ci] * weights[ky, kx, ci, co]
+        y = requantize(acc), or raw(acc); with `add`: residual_add(y, residual)
+
+    ```
+    %y = tile.matrix %x window <kernel = [3, 3], padding = [1, 1, 1, 1]> requantize <low = 0, high = 127>
+           cut <images = 1, rows = 8, groups = 3> weights dense<...> : ... bias dense<...> : ...
+           multiplier dense<...> : ... shift dense<...> : ... : tensor<1x8x8x3xi8> -> tensor<1x8x8x16xi8>
+    ```
+    """
+
+    name = "tile.matrix"
+
+    x = operand_def(TensorType)
+    residual = opt_operand_def(TensorType)
+    y = result_def(TensorType)
+
+    window = prop_def(WindowAttr)
+    requantize = opt_prop_def(RequantizeAttr)
+    raw = opt_prop_def(RawAttr)
+    add = opt_prop_def(AddAttr)
+    cut = prop_def(CutAttr)
+    weights = prop_def(DenseIntOrFPElementsAttr)
+    bias = prop_def(DenseIntOrFPElementsAttr)
+    multiplier = opt_prop_def(DenseIntOrFPElementsAttr)
+    shift = opt_prop_def(DenseIntOrFPElementsAttr)
+
+    traits = traits_def(Pure())
+    irdl_options = (AttrSizedOperandSegments(as_property=True),)
+
+    assembly_format = (
+        "$x (`add` $residual^ $add)? `window` $window (`requantize` $requantize^)? (`raw` $raw^)? `cut` $cut "
+        "`weights` $weights `bias` $bias (`multiplier` $multiplier^ `shift` $shift)? attr-dict "
+        "`:` type($x) (`,` type($residual)^)? `->` type($y)"
+    )
+
+    def __init__(
+        self,
+        x: SSAValue,
+        *,
+        window: WindowAttr,
+        epilogue: RequantizeAttr | RawAttr,
+        cut: CutAttr,
+        weights: DenseAttr,
+        bias: DenseAttr,
+        multiplier: DenseAttr | None,
+        shift: DenseAttr | None,
+        residual: SSAValue | None = None,
+        add: AddAttr | None = None,
+        result_type: Attribute,
+    ):
+        super().__init__(
+            operands=[x, residual],
+            properties={
+                "window": window,
+                "requantize": epilogue if isinstance(epilogue, RequantizeAttr) else None,
+                "raw": epilogue if isinstance(epilogue, RawAttr) else None,
+                "cut": cut,
+                "weights": weights,
+                "bias": bias,
+                "multiplier": multiplier,
+                "shift": shift,
+                "add": add,
+            },
+            result_types=[result_type],
+        )
+
+    @property
+    def epilogue(self) -> RequantizeAttr | RawAttr:
+        """What becomes of the sums; the verifier has checked that it is one of the two."""
+        epilogue = self.raw if self.requantize is None else self.requantize
+        assert epilogue is not None
+        return epilogue
+
+    def verify_(self) -> None:
+        one = (self.requantize is None) != (self.raw is None)
+        need(one, self, "both or none of requantize and raw", "one of them", "remove one, or add one")
+        _check_integers(self, self.x, self.y)
+        check_convolution(self, self.x, self.weights, self.window.window, groups=1)
+        _check_cut(self, self.cut, self.y)
+        self._verify_parameters()
+        self._verify_residual()
+
+    def _verify_parameters(self) -> None:
+        for name, values in (("bias", self.bias), ("multiplier", self.multiplier), ("shift", self.shift)):
+            if values is not None:
+                check_channels(self, name, values, shape(self.y)[-1])
+        if self.raw is not None:
+            alone = self.multiplier is None and self.add is None
+            need(alone, self, "raw sums with a multiplier or an addition", "neither", "requantize instead")
+            need(element(self.y) == i32, self, f"raw sums as {element(self.y)}", "i32", "correct the result type")
+        else:
+            need(self.multiplier is not None, self, "requantize without multiplier", "multiplier and shift", "add them")
+
+    def _verify_residual(self) -> None:
+        pair = (self.residual is None) == (self.add is None)
+        need(pair, self, "an added tensor without its numbers", "'add %residual <...>'", "add the numbers")
+        if self.residual is not None:
+            same = self.residual.type == self.y.type
+            need(same, self, f"adds {self.residual.type}", f"the type of the result, {self.y.type}", "add equal types")
+
+
+@irdl_op_definition
+class PoolOp(IRDLOperation):
+    """
+    A pooling, as the vector unit computes it, with one rounding:
+
+        y = pool_scale(max or sum of the taps inside the image, 1 or their number)
+
+    ```
+    %y = tile.pool max %x window <kernel = [2, 2], strides = [2, 2]> scale <low = -128, high = 127> cut <images = 1, rows = 4>
+           : tensor<1x8x8x16xi8> -> tensor<1x4x4x16xi8>
+    ```
+    """
+
+    name = "tile.pool"
+
+    kind = prop_def(PoolKindAttr)
+    x = operand_def(TensorType)
+    y = result_def(TensorType)
+    window = prop_def(WindowAttr)
+    scale = prop_def(ScaleAttr)
+    cut = prop_def(CutAttr)
+
+    traits = traits_def(Pure())
+
+    assembly_format = "$kind $x `window` $window `scale` $scale `cut` $cut attr-dict `:` type($x) `->` type($y)"
+
+    def __init__(
+        self, kind: PoolKind, x: SSAValue, *, window: WindowAttr, scale: ScaleAttr, cut: CutAttr, result_type: Attribute
+    ):
+        super().__init__(
+            operands=[x],
+            properties={"kind": PoolKindAttr(kind), "window": window, "scale": scale, "cut": cut},
+            result_types=[result_type],
+        )
+
+    def verify_(self) -> None:
+        _check_integers(self, self.x, self.y)
+        check_pool(self, self.x, self.window.window)
+        _check_cut(self, self.cut, self.y)
+        whole = self.cut.groups.data == 1 and self.cut.mode.data is Mode.WIDE
+        need(whole, self, "cut into channel groups, or tall", "a cut of images and rows", "remove groups and mode")
+        dilation = ints(self.window.dilation)
+        need(dilation == (1, 1), self, f"dilation {list(dilation)}", "[1, 1]", "pool without dilation")
+
+
+@irdl_op_definition
+class ReshapeOp(IRDLOperation):
+    """
+    The same elements, row-major, under another shape; the images stay. It costs nothing on the engine.
+
+    ```
+    %y = tile.reshape %x : tensor<8x2x2x16xi8> -> tensor<8x64xi8>
+    ```
+    """
+
+    name = "tile.reshape"
+
+    x = operand_def(TensorType)
+    y = result_def(TensorType)
+
+    traits = traits_def(Pure())
+
+    assembly_format = "$x attr-dict `:` type($x) `->` type($y)"
+
+    def __init__(self, x: SSAValue, result_type: Attribute):
+        super().__init__(operands=[x], result_types=[result_type])
+
+    def verify_(self) -> None:
+        before, after = tensor_type(self.x), tensor_type(self.y)
+        has = f"{before} -> {after}"
+        same = before.element_type == after.element_type and before.element_count() == after.element_count()
+        need(same, self, has, "as many elements of the same type", "correct the result type")
+        need(shape(self.x)[0] == shape(self.y)[0], self, has, "as many images, the first size", "correct the result type")
+
+
+Tile = Dialect(
+    "tile",
+    [MatrixOp, PoolOp, ReshapeOp],
+    [ModeAttr, WindowAttr, RequantizeAttr, RawAttr, AddAttr, ScaleAttr, CutAttr],
+)
