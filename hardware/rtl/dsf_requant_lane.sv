@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One channel's way from accumulator to activation (`requantize` and `raw` of dsf/numerics.py), a value a cycle:
+//
+//   sum_o    = acc + (bias << bias_shift)                                                          2 cycles later
+//   result_o = clip(round_half_even(sum * multiplier / 2**(shift + (sum < 0 ? leak : 0))))         6 cycles later
+//
+//   cycle 0   shift the bias        3..5   round and clip
+//         1   add
+//         2   multiply
+//
+// The compiler proves that the sum fits the accumulator, so sums are taken modulo 2**AccBits. shift + leak is at most 62.
+// bias_shift_i, leak_i, low_i and high_i are steady while values are on their way; the rest comes with the value.
+
+`default_nettype none
+
+module dsf_requant_lane #(
+  parameter int unsigned AccBits = 32,
+  parameter int unsigned BBits   = 16
+) (
+  input  wire logic                      clk_i,
+
+  input  wire logic signed [AccBits-1:0] acc_i,
+  input  wire logic signed [BBits-1:0]   bias_i,
+  input  wire logic [15:0]               multiplier_i,
+  input  wire logic [5:0]                shift_i,
+
+  input  wire logic [4:0]                bias_shift_i,
+  input  wire logic [3:0]                leak_i,
+  input  wire logic signed [15:0]        low_i,
+  input  wire logic signed [15:0]        high_i,
+
+  output      logic signed [AccBits-1:0] sum_o,
+  output      logic signed [15:0]        result_o
+);
+
+  localparam int unsigned ProductBits = AccBits + 16;
+
+  logic signed [AccBits-1:0]     acc_q, bias_q, sum_q;
+  logic [1:0][15:0]              multiplier_q;
+  logic [1:0][5:0]               shift_q;
+  logic signed [ProductBits-1:0] product_q;
+  logic [5:0]                    total_shift_q;
+
+  always_ff @(posedge clk_i) begin
+    acc_q        <= acc_i;
+    bias_q       <= AccBits'(bias_i) << bias_shift_i;
+    sum_q        <= acc_q + bias_q;
+    multiplier_q <= {multiplier_q[0], multiplier_i};
+    shift_q      <= {shift_q[0], shift_i};
+
+    product_q     <= ProductBits'(sum_q) * ProductBits'($signed({1'b0, multiplier_q[1]}));
+    total_shift_q <= shift_q[1] + (sum_q[AccBits-1] ? 6'(leak_i) : 6'd0);
+  end
+
+  assign sum_o = sum_q;
+
+  dsf_round_clip #(.InBits(ProductBits)) u_round_clip (
+    .clk_i,
+    .value_i (product_q),
+    .shift_i (total_shift_q),
+    .low_i,
+    .high_i,
+    .result_o
+  );
+
+endmodule
+
+`default_nettype wire

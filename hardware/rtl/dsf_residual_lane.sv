@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One channel of a residual addition (`residual_add` of dsf/numerics.py), a value a cycle:
+//
+//   v        = a * multiplier_a + b * multiplier_b + offset
+//   result_o = clip(round_half_even(v / 2**(shift + (v < 0 ? leak : 0))))          5 cycles later
+//
+//   cycle 0   multiply
+//         1   add
+//      2..4   round and clip
+//
+// shift + leak is at most 62. All but a_i and b_i are steady while values are on their way.
+
+`default_nettype none
+
+module dsf_residual_lane #(
+  parameter int unsigned XBits = 8
+) (
+  input  wire logic                    clk_i,
+
+  input  wire logic signed [15:0]      a_i,
+  input  wire logic signed [XBits-1:0] b_i,
+
+  input  wire logic [15:0]             multiplier_a_i,
+  input  wire logic [15:0]             multiplier_b_i,
+  input  wire logic signed [31:0]      offset_i,
+  input  wire logic [5:0]              shift_i,
+  input  wire logic [3:0]              leak_i,
+  input  wire logic signed [15:0]      low_i,
+  input  wire logic signed [15:0]      high_i,
+
+  output      logic signed [15:0]      result_o
+);
+
+  localparam int unsigned ProductABits = 16 + 16;
+  localparam int unsigned ProductBBits = XBits + 16;
+  // Two products below 2**31 and an offset.
+  localparam int unsigned SumBits = 34;
+
+  logic signed [ProductABits-1:0] product_a_q;
+  logic signed [ProductBBits-1:0] product_b_q;
+  logic signed [SumBits-1:0]      sum_q;
+
+  always_ff @(posedge clk_i) begin
+    product_a_q <= ProductABits'(a_i) * ProductABits'($signed({1'b0, multiplier_a_i}));
+    product_b_q <= ProductBBits'(b_i) * ProductBBits'($signed({1'b0, multiplier_b_i}));
+    sum_q       <= SumBits'(product_a_q) + SumBits'(product_b_q) + SumBits'(offset_i);
+  end
+
+  dsf_round_clip #(.InBits(SumBits)) u_round_clip (
+    .clk_i,
+    .value_i (sum_q),
+    .shift_i (shift_i + (sum_q[SumBits-1] ? 6'(leak_i) : 6'd0)),
+    .low_i,
+    .high_i,
+    .result_o
+  );
+
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The one rounding of DSF (shift_round_half_even and clip of dsf/numerics.py), for one lane, a value a cycle:
+//
+//   result_o = clip(round_half_even(value_i / 2**shift_i), low_i, high_i)          3 cycles later
+//
+//   cycle 0   shift right by shift[5:4] * 16, remember whether a one fell off -> register
+//   cycle 1   shift right by shift[3:0], saturate to 17 bits -> register
+//   cycle 2   round, clip -> register
+//
+// value is kept with one more bit below the point, the half; with the sticky bit of what fell off below it, rounding up
+// is half && (sticky || odd). Saturating early is exact: the limits have 16 bits. low_i <= high_i are steady.
+
+`default_nettype none
+
+module dsf_round_clip #(
+  parameter int unsigned InBits = 48
+) (
+  input  wire logic                     clk_i,
+
+  input  wire logic signed [InBits-1:0] value_i,
+  input  wire logic [5:0]               shift_i,
+  input  wire logic signed [15:0]       low_i,
+  input  wire logic signed [15:0]       high_i,
+  output      logic signed [15:0]       result_o
+);
+
+  localparam int unsigned SatBits = 17;
+
+  if (InBits <= SatBits || InBits > 62) begin : gen_check
+    $error("dsf_round_clip: InBits has to lie between 18 and 62");
+  end
+
+  // Cycle 0.
+
+  logic signed [InBits:0] coarse, coarse_q;
+  logic                   coarse_sticky, coarse_sticky_q;
+  logic [3:0]             fine_shift_q;
+
+  // What a right shift by 0, 16, 32 or 48 drops: a mask of the bits below.
+  function automatic logic [InBits:0] below(logic [1:0] c);
+    for (int unsigned i = 0; i <= InBits; i++) below[i] = 32'(c) > i / 16;
+  endfunction
+
+  assign coarse        = $signed({value_i, 1'b0}) >>> {shift_i[5:4], 4'd0};
+  assign coarse_sticky = |({value_i, 1'b0} & below(shift_i[5:4]));
+
+  always_ff @(posedge clk_i) begin
+    coarse_q        <= coarse;
+    coarse_sticky_q <= coarse_sticky;
+    fine_shift_q    <= shift_i[3:0];
+  end
+
+  // Cycle 1.
+
+  logic signed [InBits:0]      fine;
+  logic                        fine_sticky;
+  logic signed [InBits-1:0]    floor;
+  logic                        fits;
+  logic signed [SatBits-1:0]   floor_q;
+  logic                        up_q;
+
+  assign fine        = coarse_q >>> fine_shift_q;
+  assign fine_sticky = coarse_sticky_q || |(coarse_q[14:0] & ~(15'h7fff << fine_shift_q));
+  assign floor       = fine[InBits:1];
+  assign fits        = floor[InBits-1:SatBits-1] == {(InBits - SatBits + 1){floor[InBits-1]}};
+
+  always_ff @(posedge clk_i) begin
+    floor_q <= fits ? floor[SatBits-1:0] : {floor[InBits-1], {(SatBits - 1){!floor[InBits-1]}}};
+    up_q    <= fine[0] && (fine_sticky || fine[1]);
+  end
+
+  // Cycle 2. At or above the upper limit, and below the lower one, rounding up does not matter.
+
+  always_ff @(posedge clk_i) begin
+    if (floor_q >= SatBits'(high_i))     result_o <= high_i;
+    else if (floor_q < SatBits'(low_i))  result_o <= low_i;
+    else                                 result_o <= floor_q[15:0] + 16'(up_q);
+  end
+
+endmodule
+
+`default_nettype wire
