@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The rule of every stream: once valid, a beat stays, unchanged, until it is taken. Checked in simulation only.
+
+`ifndef DSF_ASSERT_SVH
+`define DSF_ASSERT_SVH
+
+`ifdef SYNTHESIS
+  `define DSF_ASSERT_STREAM(Name, Valid, Ready, Data)
+  `define DSF_ASSERT(Name, Property)
+`else
+  `define DSF_ASSERT_STREAM(Name, Valid, Ready, Data) \
+    Name``_holds : assert property (@(posedge clk_i) disable iff (!rst_ni) \
+        (Valid) && !(Ready) |=> (Valid) && $stable(Data));
+  `define DSF_ASSERT(Name, Property) \
+    Name : assert property (@(posedge clk_i) disable iff (!rst_ni) (Property));
+`endif
+
+`endif

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Whether an instruction's fields are ones that this engine can carry out: those with a single legal value have it, no
+// count is zero, and what indexes the hardware's own dimensions lies inside them. Combinational.
+//
+// Not checked here: addresses (the units do, where they use them) and products of fields that have to agree, such as
+// `pixels` with `images * rows * columns`; a disagreement ends in the watchdog.
+
+`default_nettype none
+
+module dsf_instr_check
+  import dsf_isa_pkg::*;
+#(
+  parameter int unsigned Groups    = 3,
+  parameter int unsigned GroupCols = 8,
+  parameter int unsigned VecLen    = 32
+) (
+  input  wire logic [InstrMaxBits-1:0] instr_i,
+  output      logic                    legal_o
+);
+
+  localparam logic [2:0] BaseRegisters = 3'd5;
+
+  load_t         load;
+  load_weights_t weights;
+  matrix_t       matrix;
+  vector_t       vector;
+  store_t        store;
+  end_t          finish;
+
+  assign load    = instr_i[$bits(load_t)-1:0];
+  assign weights = instr_i[$bits(load_weights_t)-1:0];
+  assign matrix  = instr_i[$bits(matrix_t)-1:0];
+  assign vector  = instr_i[$bits(vector_t)-1:0];
+  assign store   = instr_i[$bits(store_t)-1:0];
+  assign finish  = instr_i[$bits(end_t)-1:0];
+
+  logic load_ok, weights_ok, matrix_ok, vector_ok, store_ok;
+
+  assign load_ok  = is_legal_load(load) && load.base < BaseRegisters && load.rows != '0 && load.row_elements != '0;
+  assign store_ok = is_legal_store(store) && store.base < BaseRegisters && store.rows != '0 && store.row_elements != '0;
+
+  assign weights_ok = is_legal_load_weights(weights) && weights.base < BaseRegisters &&
+                      weights.bytes != '0 && weights.words != '0 && weights.groups != '0 &&
+                      32'(weights.bank) < Groups;
+
+  assign matrix_ok = is_legal_matrix(matrix) &&
+                     matrix.kernel_rows != '0 && matrix.kernel_runs != '0 && matrix.run != '0 &&
+                     matrix.chunks != '0 && matrix.chunk != '0 && 32'(matrix.chunk) <= VecLen &&
+                     matrix.last_chunk != '0 && matrix.last_chunk <= matrix.chunk &&
+                     matrix.columns != '0 && matrix.rows != '0 && matrix.images != '0 && matrix.pixels != '0 &&
+                     matrix.channel_groups != '0 && matrix.weight_words != '0 &&
+                     matrix.last_group_lanes != '0 && 32'(matrix.last_group_lanes) <= GroupCols &&
+                     32'(matrix.weight_bank) < Groups && (matrix.tall || matrix.weight_bank == '0);
+
+  assign vector_ok = is_legal_vector(vector) &&
+                     (vector.function_code == VectorMaxPool || vector.function_code == VectorAveragePool) &&
+                     vector.kernel_rows != '0 && vector.kernel_columns != '0 && vector.channels != '0 &&
+                     vector.columns != '0 && vector.rows != '0 && vector.images != '0;
+
+  always_comb begin
+    unique case (finish.opcode)
+      OpLoad:        legal_o = load_ok;
+      OpLoadWeights: legal_o = weights_ok;
+      OpMatrix:      legal_o = matrix_ok;
+      OpVector:      legal_o = vector_ok;
+      OpStore:       legal_o = store_ok;
+      OpEnd:         legal_o = is_legal_end(finish);
+      default:       legal_o = 1'b0;
+    endcase
+  end
+
+endmodule
+
+`default_nettype wire
