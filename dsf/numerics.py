@@ -178,3 +178,27 @@ def accumulator_bound(weights: ArrayLike, bias: ArrayLike | None, bias_shift: in
 def bits_for(bound: int) -> int:
     """Width of the smallest signed integer that holds `-bound` and `bound`."""
     return int(bound).bit_length() + 1
+
+
+def fold_batch_norm(
+    weights: ArrayLike,
+    bias: ArrayLike | None,
+    *,
+    gamma: ArrayLike,
+    beta: ArrayLike,
+    mean: ArrayLike,
+    variance: ArrayLike,
+    epsilon: float,
+) -> tuple[Floats, Floats]:
+    """
+    Weights (output channel last) and bias of a core whose sum is normalised, in float64 and in this order:
+
+        scale = gamma / sqrt(variance + epsilon)
+        w' = w * scale        b' = beta + (b - mean) * scale
+
+    Source: Ioffe and Szegedy, Batch Normalization (arXiv 1502.03167), algorithm 2.
+    """
+    w, g, m, v, offset = (np.asarray(one, dtype=np.float64) for one in (weights, gamma, mean, variance, beta))
+    b = np.float64(0) if bias is None else np.asarray(bias, dtype=np.float64)
+    scale = g / np.sqrt(v + epsilon)
+    return w * scale, offset + (b - m) * scale

@@ -1,0 +1,104 @@
+"""
+Constants of the IR as numpy arrays and back, without copying element by element.
+
+A dense attribute holds its elements little-endian, row-major, each in the smallest of 1, 2, 4 or 8 bytes that its type fits
+(`i4` takes one byte, `i24` four).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from xdsl.dialects.builtin import (
+    I64,
+    BytesAttr,
+    DenseArrayBase,
+    DenseIntOrFPElementsAttr,
+    Float64Type,
+    FloatAttr,
+    IntegerAttr,
+    IntegerType,
+    TensorType,
+    f64,
+    i64,
+)
+from xdsl.ir import Attribute
+
+from dsf.numerics import Floats, Ints, as_ints, int_range
+
+#: A constant tensor, and a list of integers such as strides.
+DenseAttr = DenseIntOrFPElementsAttr[Any]
+IntsAttr = DenseArrayBase[I64]
+
+
+def _storage(bits: int) -> str:
+    """numpy type of an element of a dense attribute of `i<bits>`."""
+    return next(f"<i{size}" for size in (1, 2, 4, 8) if bits <= 8 * size)
+
+
+def dense_ints(x: ArrayLike, bits: int) -> DenseAttr:
+    """A constant of type `tensor<...xi<bits>>`; a value that does not fit is a `ValueError`."""
+    array = as_ints(x)
+    low, high = int_range(bits)
+    if array.size and (array.min() < low or array.max() > high):
+        raise ValueError(f"dense_ints: values in [{array.min()}, {array.max()}] do not fit i{bits}")
+    data = np.ascontiguousarray(array, dtype=_storage(bits)).tobytes()
+    return DenseIntOrFPElementsAttr(TensorType(IntegerType(bits), array.shape), BytesAttr(data))
+
+
+def dense_reals(x: ArrayLike) -> DenseAttr:
+    """A constant of type `tensor<...xf64>`."""
+    array = np.ascontiguousarray(x, dtype="<f8")
+    return DenseIntOrFPElementsAttr(TensorType(f64, array.shape), BytesAttr(array.tobytes()))
+
+
+def ints_of(attribute: DenseAttr) -> Ints:
+    """The elements of a dense integer attribute, as `int64`."""
+    element = attribute.get_element_type()
+    if not isinstance(element, IntegerType):
+        raise ValueError(f"ints_of: elements are {element}, not integers")
+    return np.frombuffer(attribute.data.data, _storage(element.bitwidth)).astype(np.int64).reshape(attribute.get_shape())
+
+
+def reals_of(attribute: DenseAttr) -> Floats:
+    """The elements of a dense `f64` attribute."""
+    if not isinstance(attribute.get_element_type(), Float64Type):
+        raise ValueError(f"reals_of: elements are {attribute.get_element_type()}, not f64")
+    return np.frombuffer(attribute.data.data, "<f8").astype(np.float64).reshape(attribute.get_shape())
+
+
+def ints_attr(values: Sequence[int]) -> IntsAttr:
+    """A list of integers, such as strides: prints `[1, 2]` in an operation's format."""
+    return DenseArrayBase.from_list(i64, list(values))
+
+
+def pair(attribute: IntsAttr) -> tuple[int, int]:
+    """(vertical, horizontal); the operation's verifier has checked the length."""
+    first, second = attribute.get_values()
+    return int(first), int(second)
+
+
+def quad(attribute: IntsAttr) -> tuple[int, int, int, int]:
+    """(top, bottom, left, right); the operation's verifier has checked the length."""
+    top, bottom, left, right = attribute.get_values()
+    return int(top), int(bottom), int(left), int(right)
+
+
+def integer(value: int) -> IntegerAttr[I64]:
+    """An integer property; its `i64` is not printed in an operation's format."""
+    return IntegerAttr(value, i64)
+
+
+def real(value: float) -> FloatAttr[Float64Type]:
+    """A real property; its `f64` is not printed in an operation's format."""
+    return FloatAttr(value, f64)
+
+
+def shape_of(value_type: Attribute) -> tuple[int, ...]:
+    """Shape of a tensor type."""
+    if not isinstance(value_type, TensorType):
+        raise ValueError(f"shape_of: {value_type} is not a tensor")
+    return tuple(value_type.get_shape())

@@ -1,0 +1,1 @@
+"""Canonicalisation patterns, one file for each dialect; the operations name theirs."""
