@@ -1,0 +1,338 @@
+"""
+The cores of bundles: convolution and dense layer, whose sums are exact, and the batch normalisation that folds into them.
+"""
+
+from __future__ import annotations
+
+from numpy.typing import ArrayLike
+from xdsl.dialects.builtin import (
+    I64,
+    DenseIntOrFPElementsAttr,
+    Float64Type,
+    FloatAttr,
+    IntegerAttr,
+    TensorType,
+)
+from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.irdl import (
+    IRDLOperation,
+    irdl_op_definition,
+    operand_def,
+    opt_prop_def,
+    prop_def,
+    result_def,
+    traits_def,
+)
+from xdsl.traits import Pure
+
+from dsf.dialects.bundle_types import QType, q_of, tensor_of
+from dsf.dialects.constants import (
+    DenseAttr,
+    IntsAttr,
+    dense_reals,
+    integer,
+    ints_attr,
+    pair,
+    quad,
+    real,
+    reals_of,
+)
+from dsf.dialects.shapes import (
+    as_text,
+    check_channels,
+    check_convolution,
+    check_lists,
+    check_rank,
+    check_result,
+    element,
+    need,
+    shape,
+)
+from dsf.geometry import Window
+from dsf.numerics import Floats
+
+
+def check_q(op: Operation, *values: SSAValue) -> None:
+    """The values' elements are fixed-point numbers."""
+    for value in values:
+        needs = "!bundle.q<bits, frac>"
+        need(isinstance(element(value), QType), op, f"elements of type {element(value)}", needs, "change the element type")
+
+
+class CoreOp(IRDLOperation):
+    """
+    What convolutions and dense layers share: quantised weights and bias, and an exact sum.
+
+    Weights and bias are real; `dsf.numerics.quantize` to `weights_type` and `bias_type` is part of the operation (it
+    changes nothing if they lie on that grid).
+    """
+
+    input = operand_def(TensorType)
+    output = result_def(TensorType)
+    weights = prop_def(DenseIntOrFPElementsAttr)
+    weights_type = prop_def(QType)
+    bias = opt_prop_def(DenseIntOrFPElementsAttr)
+    bias_type = opt_prop_def(QType)
+
+    traits = traits_def(Pure())
+
+    def properties_of(
+        self, weights: ArrayLike, weights_type: QType, bias: ArrayLike | None, bias_type: QType | None
+    ) -> dict[str, Attribute | None]:
+        return {
+            "weights": dense_reals(weights),
+            "weights_type": weights_type,
+            "bias": None if bias is None else dense_reals(bias),
+            "bias_type": bias_type,
+        }
+
+    @property
+    def channels_out(self) -> int:
+        return self.weights.get_shape()[-1]
+
+    @property
+    def sum_frac(self) -> int:
+        """Fraction bits of the exact sum."""
+        return q_of(self.input).frac.data + self.weights_type.frac.data
+
+    @property
+    def bias_shift(self) -> int:
+        """How far the quantised bias is shifted left to align with the sum; 0 without bias."""
+        return 0 if self.bias_type is None else self.sum_frac - self.bias_type.frac.data
+
+    @property
+    def weights_array(self) -> Floats:
+        return reals_of(self.weights)
+
+    @property
+    def bias_array(self) -> Floats | None:
+        return None if self.bias is None else reals_of(self.bias)
+
+    def verify_constants(self) -> None:
+        check_q(self, self.input, self.output)
+        need(
+            isinstance(self.weights.get_element_type(), Float64Type),
+            self,
+            f"weights of type {self.weights.get_element_type()}",
+            "f64",
+            "give the real weights",
+        )
+        sum_frac = q_of(self.output).frac.data
+        needs = f"{self.sum_frac}, those of the input and the weights together"
+        need(sum_frac == self.sum_frac, self, f"a sum with {sum_frac} fraction bits", needs, "correct the result type")
+        both = (self.bias is None) == (self.bias_type is None)
+        need(both, self, "a bias without a type, or a type without a bias", "both", "add what is missing")
+        if self.bias_type is not None:
+            has = f"a bias with {self.bias_type.frac.data} fraction bits"
+            needs = f"at most {self.sum_frac}, those of the sum"
+            need(self.bias_shift >= 0, self, has, needs, "use fewer bias_frac_bits")
+        if self.bias is None:
+            return
+        has = f"a bias of type {self.bias.get_element_type()}"
+        need(isinstance(self.bias.get_element_type(), Float64Type), self, has, "f64", "give the real bias")
+        check_channels(self, "bias", self.bias, self.channels_out)
+
+
+@irdl_op_definition
+class ConvOp(CoreOp):
+    """
+    Convolution over NHWC with weights (KH, KW, CI / groups, CO), zeros outside the image, plus a bias per channel.
+
+        y[n, oy, ox, co] = bias[co] + sum(x[n, iy, ix, g * (CI/groups) + ci] * w[ky, kx, ci, co] for ky, kx, ci)
+        iy = oy * strides[0] - top + ky * dilation[0]        g = co // (CO / groups)
+        ix = ox * strides[1] - left + kx * dilation[1]
+
+    with padding [top, bottom, left, right].
+
+    ```
+    %s = bundle.conv %x strides [2, 2] weights q<4, 3> dense<...> bias q<16, 5> dense<...>
+        : tensor<1x8x8x8x!bundle.q<8, 4>> -> tensor<1x3x3x16x!bundle.q<24, 7>>
+    ```
+    """
+
+    name = "bundle.conv"
+
+    strides = prop_def(IntsAttr, default_value=ints_attr((1, 1)))
+    padding = prop_def(IntsAttr, default_value=ints_attr((0, 0, 0, 0)))
+    dilation = prop_def(IntsAttr, default_value=ints_attr((1, 1)))
+    groups = prop_def(IntegerAttr[I64], default_value=integer(1))
+
+    assembly_format = (
+        "$input (`strides` $strides^)? (`padding` $padding^)? (`dilation` $dilation^)? (`groups` $groups^)? "
+        "`weights` `q` `` $weights_type $weights (`bias` `q` `` $bias_type^ $bias)? attr-dict "
+        "`:` type($input) `->` type($output)"
+    )
+
+    def __init__(
+        self,
+        input: SSAValue,
+        weights: ArrayLike,
+        weights_type: QType,
+        *,
+        bits_sum: int,
+        bias: ArrayLike | None = None,
+        bias_type: QType | None = None,
+        strides: tuple[int, int] = (1, 1),
+        padding: tuple[int, int, int, int] = (0, 0, 0, 0),
+        dilation: tuple[int, int] = (1, 1),
+        groups: int = 1,
+    ):
+        constants = self.properties_of(weights, weights_type, bias, bias_type)
+        kernel_height, kernel_width, _, outputs = dense_reals(weights).get_shape()
+        window = Window((kernel_height, kernel_width), strides, padding, dilation)
+        batch, height, width, _ = shape(input)
+        q = QType.of(bits_sum, q_of(input).frac.data + weights_type.frac.data)
+        super().__init__(
+            operands=[input],
+            properties={
+                **constants,
+                "strides": ints_attr(strides),
+                "padding": ints_attr(padding),
+                "dilation": ints_attr(dilation),
+                "groups": integer(groups),
+            },
+            result_types=[tensor_of((batch, *window.output_shape(height, width), outputs), q)],
+        )
+
+    @property
+    def window(self) -> Window:
+        kernel_height, kernel_width, *_ = self.weights.get_shape()
+        return Window((kernel_height, kernel_width), pair(self.strides), quad(self.padding), pair(self.dilation))
+
+    def verify_(self) -> None:
+        check_lists(self, strides=self.strides, padding=self.padding, dilation=self.dilation)
+        rank = len(self.weights.get_shape())
+        need(rank == 4, self, f"weights of rank {rank}", "(KH, KW, CI / groups, CO)", "reshape the weights")
+        check_convolution(self, self.input, self.weights, self.window, self.groups.value.data)
+        self.verify_constants()
+
+
+@irdl_op_definition
+class DenseOp(CoreOp):
+    """
+    Dense layer: `y[n, co] = bias[co] + sum over k of x[n, k] * w[k, co]`, with weights (K, CO).
+
+    ```
+    %s = bundle.dense %x weights q<4, 3> dense<...> : tensor<1x64x!bundle.q<8, 4>> -> tensor<1x10x!bundle.q<24, 7>>
+    ```
+    """
+
+    name = "bundle.dense"
+
+    assembly_format = (
+        "$input `weights` `q` `` $weights_type $weights (`bias` `q` `` $bias_type^ $bias)? attr-dict "
+        "`:` type($input) `->` type($output)"
+    )
+
+    def __init__(
+        self,
+        input: SSAValue,
+        weights: ArrayLike,
+        weights_type: QType,
+        *,
+        bits_sum: int,
+        bias: ArrayLike | None = None,
+        bias_type: QType | None = None,
+    ):
+        constants = self.properties_of(weights, weights_type, bias, bias_type)
+        outputs = dense_reals(weights).get_shape()[-1]
+        q = QType.of(bits_sum, q_of(input).frac.data + weights_type.frac.data)
+        result = tensor_of((shape(input)[0], outputs), q)
+        super().__init__(operands=[input], properties=constants, result_types=[result])
+
+    def verify_(self) -> None:
+        check_rank(self, self.input, (2,))
+        batch, inputs = shape(self.input)
+        w_shape = tuple(self.weights.get_shape())
+        ok = len(w_shape) == 2 and w_shape[0] == inputs
+        need(ok, self, f"weights of shape {as_text(w_shape)}", f"({inputs}, CO)", "correct the weights' shape")
+        check_result(self, (batch, self.channels_out))
+        self.verify_constants()
+
+
+@irdl_op_definition
+class BatchNormOp(IRDLOperation):
+    """
+    Batch normalisation of a core's sum, by folding: the result is the sum of the core with other weights and bias,
+
+        scale = gamma / sqrt(variance + epsilon)
+        w' = w * scale        b' = beta + (b - mean) * scale
+
+    computed in float64 in this order (`dsf.numerics.fold_batch_norm`) before they are quantised. `bias_type` is the type of
+    b' where the core has none.
+
+    ```
+    %n = bundle.batch_norm %s gamma dense<...> beta dense<...> mean dense<...> variance dense<...> epsilon 1.000000e-03
+        bias q<16, 5> : tensor<1x8x8x16x!bundle.q<24, 7>>
+    ```
+    """
+
+    name = "bundle.batch_norm"
+
+    input = operand_def(TensorType)
+    output = result_def(TensorType)
+    gamma = prop_def(DenseIntOrFPElementsAttr)
+    beta = prop_def(DenseIntOrFPElementsAttr)
+    mean = prop_def(DenseIntOrFPElementsAttr)
+    variance = prop_def(DenseIntOrFPElementsAttr)
+    epsilon = prop_def(FloatAttr[Float64Type])
+    bias_type = opt_prop_def(QType)
+
+    traits = traits_def(Pure())
+
+    assembly_format = (
+        "$input `gamma` $gamma `beta` $beta `mean` $mean `variance` $variance `epsilon` $epsilon "
+        "(`bias` `q` `` $bias_type^)? attr-dict `:` type($input) `->` type($output)"
+    )
+
+    def __init__(
+        self,
+        input: SSAValue,
+        *,
+        gamma: ArrayLike,
+        beta: ArrayLike,
+        mean: ArrayLike,
+        variance: ArrayLike,
+        epsilon: float,
+        bias_type: QType | None = None,
+    ):
+        super().__init__(
+            operands=[input],
+            properties={
+                "gamma": dense_reals(gamma),
+                "beta": dense_reals(beta),
+                "mean": dense_reals(mean),
+                "variance": dense_reals(variance),
+                "epsilon": real(epsilon),
+                "bias_type": bias_type,
+            },
+            result_types=[input.type],
+        )
+
+    @property
+    def core(self) -> CoreOp:
+        """The core whose sum is normalised."""
+        owner = self.input.owner
+        assert isinstance(owner, CoreOp)
+        return owner
+
+    @property
+    def folded_bias_type(self) -> QType | None:
+        """The type of the bias after folding: the core's, or that of this operation."""
+        return self.core.bias_type if self.core.bias_type is not None else self.bias_type
+
+    def verify_(self) -> None:
+        owner = self.input.owner
+        alone = isinstance(owner, CoreOp) and self.input.has_one_use()
+        needs = "a bundle.conv or bundle.dense whose sum nothing else uses"
+        need(alone, self, "another operand", needs, "place it right after its core")
+        has = f"a change of type from {self.input.type} to {self.output.type}"
+        need(self.input.type == self.output.type, self, has, "the same type", "correct the result type")
+        need(self.folded_bias_type is not None, self, "no type for the folded bias", "bias q<bits, frac>", "add it")
+        for name in ("gamma", "beta", "mean", "variance"):
+            values: DenseAttr = getattr(self, name)
+            check_channels(self, name, values, shape(self.input)[-1])
+            is_real = isinstance(values.get_element_type(), Float64Type)
+            need(is_real, self, f"{name} of type {values.get_element_type()}", "f64", "give real numbers")
+        least = float(reals_of(self.variance).min()) + self.epsilon.value.data
+        need(least > 0, self, f"variance + epsilon of {least}", "a positive number", "enlarge epsilon")
