@@ -55,6 +55,10 @@ module dsf_requant_lane #(
 
   assign sum_o = sum_q;
 
+  // The part of a bias beyond the accumulator.
+  logic unused;
+  assign unused = ^bias_i;
+
   dsf_round_clip #(.InBits(ProductBits)) u_round_clip (
     .clk_i,
     .value_i (product_q),
