@@ -1,0 +1,130 @@
+"""
+The meaning of the `bundle` dialect, in float64: the reference for the integers of all lower levels.
+
+A tensor is held as the int64 integers of its grid, so that what goes in and comes out of a network is integers; each
+operation works on the real numbers they stand for. Float64 is exact here: sums stay below 53 bits, and scaling by powers of
+two loses nothing. The quotient of an average is rounded by float64 first, which can't create a tie: a sum of at most 2**30
+over a count of at most 2**20 either is half an integer or differs from it by 2**-21 or more.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from xdsl.interpreter import (
+    Interpreter,
+    InterpreterFunctions,
+    PythonValues,
+    ReturnedValues,
+    TerminatorValue,
+    impl,
+    impl_terminator,
+    register_impls,
+)
+from xdsl.ir import SSAValue
+
+from dsf import numerics
+from dsf.dialects import bundle
+from dsf.dialects.constants import reals_of
+from dsf.numerics import Floats, Ints
+from dsf.runtime.interpreters.convolution import convolve_reals, window_maxima, window_sums
+
+
+def to_reals(x: Ints, value: SSAValue) -> Floats:
+    """The real numbers that the integers `x` of `value` stand for."""
+    return numerics.dequantize(x, bundle.q_of(value).frac.data)
+
+
+def to_integers(y: Floats, value: SSAValue) -> Ints:
+    """Real numbers, rounded to the grid of `value`."""
+    q = bundle.q_of(value)
+    return numerics.quantize(y, q.bits.data, q.frac.data)
+
+
+def activate(x: Floats, negative_slope: float) -> Floats:
+    return np.where(x < 0, x * negative_slope, x)
+
+
+def on_grid(x: Floats, q: bundle.QType) -> Floats:
+    """Weights and biases, rounded to their type."""
+    return numerics.dequantize(numerics.quantize(x, q.bits.data, q.frac.data), q.frac.data)
+
+
+def core_sum(core: bundle.CoreOp, x: Ints, weights: Floats, bias: Floats | None, bias_type: bundle.QType | None) -> Ints:
+    """The exact sum of a core with these weights and this bias, in units of 2**-sum_frac; it is not rounded."""
+    reals, w = to_reals(x, core.input), on_grid(weights, core.weights_type)
+    if isinstance(core, bundle.ConvOp):
+        sums = convolve_reals(reals, w, core.window, groups=core.groups.value.data)
+    else:
+        sums = reals @ w
+    if bias is not None and bias_type is not None:
+        sums = sums + on_grid(bias, bias_type)
+    return np.ldexp(sums, core.sum_frac).astype(np.int64)
+
+
+@register_impls
+class BundleFunctions(InterpreterFunctions):
+    """Every operation of the dialect, on int64 arrays."""
+
+    @impl(bundle.ConvOp)
+    def run_conv(self, interpreter: Interpreter, op: bundle.ConvOp, args: PythonValues) -> PythonValues:
+        return (core_sum(op, args[0], op.weights_array, op.bias_array, op.bias_type),)
+
+    @impl(bundle.DenseOp)
+    def run_dense(self, interpreter: Interpreter, op: bundle.DenseOp, args: PythonValues) -> PythonValues:
+        return (core_sum(op, args[0], op.weights_array, op.bias_array, op.bias_type),)
+
+    @impl(bundle.BatchNormOp)
+    def run_batch_norm(self, interpreter: Interpreter, op: bundle.BatchNormOp, args: PythonValues) -> PythonValues:
+        """The sum of the core with folded weights, from the core's input: folding is the meaning of the operation."""
+        core = op.core
+        weights, bias = numerics.fold_batch_norm(
+            core.weights_array,
+            core.bias_array,
+            gamma=reals_of(op.gamma),
+            beta=reals_of(op.beta),
+            mean=reals_of(op.mean),
+            variance=reals_of(op.variance),
+            epsilon=op.epsilon.value.data,
+        )
+        (x,) = interpreter.get_values((core.input,))
+        return (core_sum(core, x, weights, bias, op.folded_bias_type),)
+
+    @impl(bundle.ActivationOp)
+    def run_activation(self, interpreter: Interpreter, op: bundle.ActivationOp, args: PythonValues) -> PythonValues:
+        y = activate(to_reals(args[0], op.input), op.negative_slope.value.data)
+        return (to_integers(y, op.output),)
+
+    @impl(bundle.AddOp)
+    def run_add(self, interpreter: Interpreter, op: bundle.AddOp, args: PythonValues) -> PythonValues:
+        total = to_reals(args[0], op.a) + to_reals(args[1], op.b)
+        return (to_integers(activate(total, op.negative_slope.value.data), op.output),)
+
+    @impl(bundle.PoolOp)
+    def run_pool(self, interpreter: Interpreter, op: bundle.PoolOp, args: PythonValues) -> PythonValues:
+        (x,) = args
+        if op.kind.data is bundle.PoolKind.MAX:
+            pooled = to_reals(window_maxima(x, op.window), op.input)
+        else:
+            sums, counts = window_sums(x, op.window, count_padding=op.count_padding is not None)
+            pooled = to_reals(sums, op.input) / counts
+        return (to_integers(activate(pooled, op.negative_slope.value.data), op.output),)
+
+    @impl(bundle.FlattenOp)
+    def run_flatten(self, interpreter: Interpreter, op: bundle.FlattenOp, args: PythonValues) -> PythonValues:
+        return (args[0].reshape(args[0].shape[0], -1),)
+
+    @impl(bundle.SoftmaxOp)
+    def run_softmax(self, interpreter: Interpreter, op: bundle.SoftmaxOp, args: PythonValues) -> PythonValues:
+        x = to_reals(args[0], op.input)
+        powers = np.exp(x - x.max(axis=-1, keepdims=True))
+        return (powers / powers.sum(axis=-1, keepdims=True),)
+
+    @impl(bundle.BundleOp)
+    def run_bundle(self, interpreter: Interpreter, op: bundle.BundleOp, args: PythonValues) -> PythonValues:
+        return interpreter.run_ssacfg_region(op.body, (), op.label.data)
+
+    @impl_terminator(bundle.YieldOp)
+    def run_yield(
+        self, interpreter: Interpreter, op: bundle.YieldOp, args: PythonValues
+    ) -> tuple[TerminatorValue, PythonValues]:
+        return ReturnedValues(args), ()

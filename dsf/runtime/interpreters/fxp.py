@@ -1,0 +1,98 @@
+"""
+The meaning of the `fxp` dialect, on int64 arrays: every operation is one function of `dsf.numerics`.
+
+A sum that leaves its type is an error here, not a wrapped value: `check-hardware` has proved that it can't happen.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, impl, register_impls
+from xdsl.ir import Operation
+from xdsl.utils.exceptions import InterpretationError
+
+from dsf import numerics
+from dsf.dialects import fxp
+from dsf.dialects.bundle_types import PoolKind
+from dsf.dialects.constants import ints_of
+from dsf.dialects.shapes import shape, where
+from dsf.numerics import Ints
+from dsf.runtime.interpreters.convolution import convolve, window_maxima, window_sums
+
+
+def in_type(x: Ints, op: Operation) -> Ints:
+    """`x`, whose values must fit the integers of the result of `op`."""
+    low, high = numerics.int_range(fxp.width(op.results[0]))
+    if x.size and (x.min() < low or x.max() > high):
+        bits = numerics.bits_for(int(np.abs(x).max()))
+        raise InterpretationError(f"{where(op)}: values from {x.min()} to {x.max()}, needs i{bits}; widen the sum (bits_sum)")
+    return x
+
+
+@register_impls
+class FxpFunctions(InterpreterFunctions):
+    """Every operation of the dialect, on int64 arrays."""
+
+    @impl(fxp.ConvOp)
+    def run_conv(self, interpreter: Interpreter, op: fxp.ConvOp, args: PythonValues) -> PythonValues:
+        sums = convolve(args[0], ints_of(op.weights), op.window, groups=op.groups.value.data, pad_value=op.pad_value.value.data)
+        return (in_type(sums, op),)
+
+    @impl(fxp.RequantizeOp)
+    def run_requantize(self, interpreter: Interpreter, op: fxp.RequantizeOp, args: PythonValues) -> PythonValues:
+        return (
+            numerics.requantize(
+                args[0],
+                op.bias_array,
+                bias_shift=op.bias_shift.value.data,
+                multiplier=op.multiplier_array,
+                shift=op.shift_array,
+                leak=op.leak.value.data,
+                low=op.low.value.data,
+                high=op.high.value.data,
+            ),
+        )
+
+    @impl(fxp.RawOp)
+    def run_raw(self, interpreter: Interpreter, op: fxp.RawOp, args: PythonValues) -> PythonValues:
+        return (in_type(numerics.raw(args[0], op.bias_array, bias_shift=op.bias_shift.value.data), op),)
+
+    @impl(fxp.AddOp)
+    def run_add(self, interpreter: Interpreter, op: fxp.AddOp, args: PythonValues) -> PythonValues:
+        return (
+            numerics.residual_add(
+                args[0],
+                args[1],
+                multiplier_a=op.multiplier_a.value.data,
+                multiplier_b=op.multiplier_b.value.data,
+                offset=op.offset.value.data,
+                shift=op.shift.value.data,
+                leak=op.leak.value.data,
+                low=op.low.value.data,
+                high=op.high.value.data,
+            ),
+        )
+
+    @impl(fxp.PoolOp)
+    def run_pool(self, interpreter: Interpreter, op: fxp.PoolOp, args: PythonValues) -> PythonValues:
+        (x,) = args
+        if op.kind.data is PoolKind.MAX:
+            acc, count = window_maxima(x, op.window), np.ones(1, dtype=np.int64)
+        else:
+            count_padding, pad_value = op.count_padding is not None, op.pad_value.value.data
+            acc, count = window_sums(x, op.window, count_padding=count_padding, pad_value=pad_value)
+        return (
+            numerics.pool_scale(
+                acc,
+                count,
+                left=op.left.value.data,
+                right=op.right.value.data,
+                leak=op.leak.value.data,
+                low=op.low.value.data,
+                high=op.high.value.data,
+            ),
+        )
+
+    @impl(fxp.ReshapeOp)
+    def run_reshape(self, interpreter: Interpreter, op: fxp.ReshapeOp, args: PythonValues) -> PythonValues:
+        return (args[0].reshape(shape(op.output)),)
