@@ -153,8 +153,9 @@ def _numbers(attribute: Attribute) -> tuple[int, ...]:
 
 
 def _text(attribute: Attribute) -> str:
+    numbers = _numbers(attribute)
     if isinstance(attribute, IntAttr):
-        return str(_numbers(attribute)[0])
+        return str(numbers[0])
     if isinstance(attribute, EnumAttribute):
         return str(cast(EnumAttribute[Any], attribute).data)
-    return str(list(_numbers(attribute)))
+    return str(list(numbers))

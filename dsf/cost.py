@@ -1,0 +1,154 @@
+"""
+Cycles and traffic of single instructions, as functions of their geometry.
+
+The matrix unit spends one cycle for each reduction step. A run of a kernel row is cut into equal chunks of at most V
+elements; a chunk refills the row registers of the P pixels in flight, one a cycle, so it lasts max(chunk, P) cycles
+(docs/architecture.md, and the cycle law in the trial of the array). A tile of P pixels lasts as long as the slowest of
+
+    steps    sum over kernel rows, runs and chunks of max(chunk, pixels)
+    drain    results that leave the array: one channel group of one pixel a cycle (raw sums: several cycles each)
+    reads    reads of feature memory, by the feeder and for the residual, which share a port with the feeder first
+
+Instructions overlap: a MATRIX instruction may start `busy` cycles after the one before, long before that one is complete.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dsf.geometry import Window
+from dsf.hardware import Hardware
+from dsf.isa.table import BY_NAME, WORD_BITS
+
+#: From a MATRIX instruction's start to its first step: decoding, address table, feature memory, row register.
+MATRIX_FILL = 12
+#: From a tile's last step to the visibility of its first result: row skew excluded, epilogue and write included.
+MATRIX_DRAIN = 20
+#: Cycles of LOAD, LOAD_WEIGHTS, STORE and VECTOR beside the data they move: decoding, and the last write's visibility.
+MOVE_OVERHEAD = 8
+#: From a completion to the start of an instruction that waits for its token.
+TOKEN_LATENCY = 2
+#: Cycles of the vector unit for each window and V channels beside its reads, and of its divider.
+POOL_OVERHEAD = 2
+DIVIDE_CYCLES = 24
+
+
+@dataclass(frozen=True)
+class Runs:
+    """How a window's taps are fetched: kernel rows of `runs` runs of `run` elements, in `chunks` chunks of a run."""
+
+    kernel_rows: int
+    runs: int
+    run_step: int
+    run: int
+    chunk: int
+    chunks: int
+
+    @property
+    def last_chunk(self) -> int:
+        return self.run - (self.chunks - 1) * self.chunk
+
+    @property
+    def words(self) -> int:
+        """Weight words of a channel group: one for each reduction step."""
+        return self.kernel_rows * self.runs * self.run
+
+    def steps(self, pixels: int) -> int:
+        """Cycles of a tile's reduction with `pixels` pixels in flight."""
+        of_run = (self.chunks - 1) * max(self.chunk, pixels) + max(self.last_chunk, pixels)
+        return self.kernel_rows * self.runs * of_run
+
+
+def runs_of(hw: Hardware, window: Window, channels: int) -> Runs:
+    """
+    The runs of a convolution over `channels` input channels: a whole kernel row, contiguous in NHWC, is one run; with
+    dilation each tap is one.
+    """
+    kernel_rows, kernel_columns = window.kernel
+    merged = window.dilation[1] == 1 or kernel_columns == 1
+    runs, run = (1, kernel_columns * channels) if merged else (kernel_columns, channels)
+    chunk = -(-run // -(-run // hw.vector_length))
+    return Runs(kernel_rows, runs, 0 if merged else window.dilation[1] * channels, run, chunk, -(-run // chunk))
+
+
+@dataclass(frozen=True)
+class MatrixWork:
+    """What a MATRIX instruction computes: `pixels` output positions of `groups` channel groups."""
+
+    runs: Runs
+    pixels: int
+    groups: int
+    raw: bool = False
+    residual: bool = False
+
+
+@dataclass(frozen=True)
+class Cost:
+    """
+    Cycles from the start of an instruction: it is `busy` from `fill` to `fill + busy`, its results are visible at
+    `fill + busy + drain`, and the next of its queue may start after `busy` (MATRIX) or when it is complete (all others).
+    `beats` counts beats of DRAM traffic.
+    """
+
+    busy: int
+    fill: int = 0
+    drain: int = MOVE_OVERHEAD
+    beats: int = 0
+
+    @property
+    def latency(self) -> int:
+        return self.fill + self.busy + self.drain
+
+
+def matrix_cost(hw: Hardware, work: MatrixWork, tall: bool) -> Cost:
+    """Cycles of a MATRIX instruction in one of the two shapes of the array."""
+    lanes = hw.pixels_tall if tall else hw.rows
+    at_once = 1 if tall else hw.column_groups
+    writes = -(-hw.group_columns // (hw.vector_length // hw.raw_elements)) if work.raw else 1
+    tiles = -(-work.pixels // lanes)
+    last_pixels = work.pixels - (tiles - 1) * lanes
+
+    def tile(pixels: int, groups: int) -> int:
+        results = pixels * groups
+        reads = pixels * work.runs.kernel_rows * work.runs.runs * work.runs.chunks + (results if work.residual else 0)
+        return max(work.runs.steps(pixels), results * writes, reads)
+
+    def one_pass(groups: int) -> int:
+        return (tiles - 1) * tile(lanes, groups) + tile(last_pixels, groups)
+
+    passes = -(-work.groups // at_once)
+    last_groups = work.groups - (passes - 1) * at_once
+    busy = (passes - 1) * one_pass(at_once) + one_pass(last_groups)
+    return Cost(busy, MATRIX_FILL, MATRIX_DRAIN + last_pixels * last_groups * writes)
+
+
+def prefers_tall(hw: Hardware, work: MatrixWork) -> bool:
+    """Whether the tall array is faster; on a tie the wide one is taken, which drains sooner."""
+    if hw.column_groups == 1:
+        return False
+    wide, tall = matrix_cost(hw, work, tall=False), matrix_cost(hw, work, tall=True)
+    return tall.latency < wide.latency
+
+
+def pool_cost(hw: Hardware, pixels: int, channels: int, taps: int, *, average: bool) -> Cost:
+    """Cycles of a VECTOR pooling: V channels at a time, one tap a cycle; averages divide while the next window is read."""
+    vectors = pixels * -(-channels // hw.vector_length)
+    per_vector = max(taps + POOL_OVERHEAD, DIVIDE_CYCLES if average else 0)
+    return Cost(vectors * per_vector, drain=MOVE_OVERHEAD + (DIVIDE_CYCLES if average else 0))
+
+
+def move_cost(hw: Hardware, elements: int) -> Cost:
+    """Cycles of a LOAD or STORE of one row of `elements` elements: one beat a cycle."""
+    beats = -(-elements // hw.beat_elements)
+    return Cost(beats, beats=beats)
+
+
+def weights_cost(hw: Hardware, stream_bytes: int, slots: int) -> Cost:
+    """Cycles of a LOAD_WEIGHTS: one beat, and one slot (a weight word, or a channel's parameters) a cycle."""
+    beats = -(-stream_bytes // hw.beat_bytes)
+    return Cost(max(beats, slots), beats=beats)
+
+
+def instruction_beats(hw: Hardware, name: str) -> int:
+    """Beats of an instruction of the table in the instruction stream, whose words follow each other without gaps."""
+    return max(1, BY_NAME[name].words * WORD_BITS // hw.axi_width)

@@ -1,0 +1,90 @@
+"""
+First-fit allocation of buffers whose lifetimes are known.
+
+A buffer lives in the steps `start` to `stop`, both included; two buffers may share addresses only if no step is in both
+lifetimes. Buffers are placed one after the other at the lowest address that is free during their life. Finding the
+order that needs least memory is NP-hard (Garey and Johnson, SR2); two orders are tried and the lower peak is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Request:
+    """A buffer of `size` units that lives from step `start` to step `stop`, both included."""
+
+    name: str
+    size: int
+    start: int
+    stop: int
+
+    def meets(self, other: Request) -> bool:
+        """Whether there is a step in which both live."""
+        return self.start <= other.stop and other.start <= self.stop
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """Addresses in the order of the requests, and the first address above all of them."""
+
+    addresses: tuple[int, ...]
+    peak: int
+
+
+_ORDERS: tuple[Callable[[Request], tuple[int, ...]], ...] = (
+    lambda request: (request.start, -request.size),
+    lambda request: (-request.size, request.start),
+)
+
+
+def allocate(requests: Sequence[Request], alignment: int = 1) -> Allocation:
+    """Addresses that are multiples of `alignment`, with the lower peak of the orders tried."""
+    candidates = [_first_fit(requests, alignment, order) for order in _ORDERS]
+    return min(candidates, key=lambda allocation: allocation.peak)
+
+
+def _first_fit(requests: Sequence[Request], alignment: int, order: Callable[[Request], tuple[int, ...]]) -> Allocation:
+    addresses = [0] * len(requests)
+    # Placed buffers by address, so that gaps are found in one walk.
+    placed: list[tuple[int, int]] = []
+    for index in sorted(range(len(requests)), key=lambda i: (*order(requests[i]), i)):
+        request, address = requests[index], 0
+        for base, other in placed:
+            if not request.meets(requests[other]):
+                continue
+            if base - address >= request.size:
+                break
+            address = max(address, _align(base + requests[other].size, alignment))
+        addresses[index] = address
+        placed.append((address, index))
+        placed.sort()
+    peak = max((address + request.size for address, request in zip(addresses, requests, strict=True)), default=0)
+    return Allocation(tuple(addresses), peak)
+
+
+def _align(address: int, alignment: int) -> int:
+    return -(-address // alignment) * alignment
+
+
+def check_allocation(requests: Sequence[Request], allocation: Allocation, capacity: int, alignment: int = 1) -> None:
+    """Raises `ValueError`, naming the buffers, if two that live at once overlap or one lies outside [0, capacity)."""
+    for request, address in zip(requests, allocation.addresses, strict=True):
+        if address < 0 or address + request.size > capacity or address % alignment != 0:
+            raise ValueError(
+                f"'{request.name}': at {address} of size {request.size}, needs multiples of {alignment} within {capacity}"
+            )
+    by_address = sorted(zip(allocation.addresses, requests, strict=True), key=lambda pair: pair[0])
+    for i, (address, request) in enumerate(by_address):
+        for base, other in by_address[i + 1 :]:
+            if base >= address + request.size:
+                break
+            if request.size > 0 and other.size > 0 and request.meets(other):
+                raise ValueError(f"'{request.name}' at {address} and '{other.name}' at {base} overlap while both live")
+
+
+def live_at(requests: Sequence[Request], step: int) -> list[Request]:
+    """The buffers that live in `step`."""
+    return [request for request in requests if request.start <= step <= request.stop]
