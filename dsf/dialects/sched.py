@@ -1,0 +1,465 @@
+"""
+Pieces placed on the engine: where each tensor lies on chip, and which instruction waits for which.
+
+`sched.program` holds a straight line of instructions of the five queues, in the order in which the engine reads them. An
+instruction names the memory that it uses by `sched.buffer` values, says by its geometry what part of them, and waits for
+others by their `!sched.token`, the value that each instruction gives:
+
+    %x = sched.buffer feature "input" at 0 size 192
+    %in = sched.buffer input "input" at 0 size 192
+    %t0 = sched.load %in [0] to %x [0] elements 192 cycles 12 beats 12
+    %t1 = sched.matrix %x, %w, %p to %y after(%t0) ...
+
+Addresses of feature memory are elements of `bits_input` bits, of weight memory words of all banks, of parameter memory
+groups of C/G channels, and of DRAM bytes after a base register. Feature tensors lie on chip as NHWC without gaps; a raw sum
+takes `32 / bits_input` elements. `cycles` and `beats` (of DRAM traffic) are estimates for reports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from xdsl.dialects.builtin import I64, IntegerAttr, StringAttr
+from xdsl.ir import Dialect, Operation, SSAValue
+from xdsl.irdl import (
+    AttrSizedOperandSegments,
+    IRDLOperation,
+    irdl_op_definition,
+    operand_def,
+    opt_operand_def,
+    opt_prop_def,
+    prop_def,
+    result_def,
+    traits_def,
+    var_operand_def,
+)
+from xdsl.traits import HasParent, NoTerminator, Pure
+from xdsl.utils.exceptions import VerifyException
+
+from dsf.dialects.bundle_types import PoolKind, PoolKindAttr
+from dsf.dialects.constants import integer
+from dsf.dialects.engine import ProgramOp as EngineProgramOp
+from dsf.dialects.records import ints
+from dsf.dialects.sched_types import BufferType, PieceAttr, Space, SpaceAttr, TokenType
+from dsf.dialects.shapes import need, where
+from dsf.dialects.tile import AddAttr, Mode, ModeAttr, RawAttr, RequantizeAttr, ScaleAttr, WindowAttr
+from dsf.errors import ModelError
+from dsf.isa.table import Queue
+
+
+@irdl_op_definition
+class ProgramOp(EngineProgramOp):
+    """A program: buffers and instructions, each after those that it waits for."""
+
+    name = "sched.program"
+
+    traits = traits_def(NoTerminator())
+
+    @property
+    def instructions(self) -> list[InstructionOp]:
+        """The instructions in order."""
+        return [op for op in self.body.block.ops if isinstance(op, InstructionOp)]
+
+    def verify_(self) -> None:
+        super().verify_()
+        for op in self.body.block.ops:
+            if not isinstance(op, (BufferOp, InstructionOp)):
+                raise VerifyException(f"'{self.name}': holds '{op.name}', needs sched.buffer and instructions; move it out")
+
+
+@irdl_op_definition
+class BufferOp(IRDLOperation):
+    """
+    `size` units of a memory from address `at` on.
+
+    ```
+    %y = sched.buffer feature "bundle_0" at 192 size 1024
+    ```
+    """
+
+    name = "sched.buffer"
+
+    space = prop_def(SpaceAttr)
+    label = prop_def(StringAttr)
+    address = prop_def(IntegerAttr[I64])
+    size = prop_def(IntegerAttr[I64])
+    buffer = result_def(BufferType())
+
+    traits = traits_def(Pure(), HasParent(ProgramOp))
+
+    assembly_format = "$space $label `at` $address `size` $size attr-dict"
+
+    def __init__(self, space: Space, label: str, address: int, size: int):
+        super().__init__(
+            properties={
+                "space": SpaceAttr(space),
+                "label": StringAttr(label),
+                "address": integer(address),
+                "size": integer(size),
+            },
+            result_types=[BufferType()],
+        )
+        self.buffer.name_hint = None
+
+    @property
+    def start(self) -> int:
+        return self.address.value.data
+
+    @property
+    def stop(self) -> int:
+        return self.address.value.data + self.size.value.data
+
+    def verify_(self) -> None:
+        need(self.start >= 0, self, f"address {self.start}", "at least 0", "correct the address")
+        need(self.size.value.data >= 1, self, f"size {self.size.value.data}", "at least 1", "correct the size")
+
+
+def buffer_of(value: SSAValue) -> BufferOp:
+    """The buffer that an operand names; the operation's verifier has checked that it is one."""
+    assert isinstance(value.owner, BufferOp)
+    return value.owner
+
+
+def check_space(op: Operation, what: str, value: SSAValue, *spaces: Space) -> None:
+    buffer = value.owner
+    if not isinstance(buffer, BufferOp):
+        raise VerifyException(f"{where(op)}: {what} is not a sched.buffer, needs one; name the memory directly")
+    space = buffer.space.data
+    needs = f"one in {' or '.join(spaces)} memory"
+    need(space in spaces, op, f"{what} is a buffer in {space}", needs, "name another buffer")
+
+
+class InstructionOp(IRDLOperation):
+    """What instructions share: tokens to wait for, a token to give, and estimates of cycles and beats of DRAM traffic."""
+
+    QUEUE: ClassVar[Queue]
+
+    waits = var_operand_def(TokenType())
+    token = result_def(TokenType())
+    cycles = prop_def(IntegerAttr[I64], default_value=integer(0))
+    beats = prop_def(IntegerAttr[I64], default_value=integer(0))
+
+    traits = traits_def(HasParent(ProgramOp))
+
+    @property
+    def producers(self) -> list[InstructionOp]:
+        """The instructions that this one waits for."""
+        return [wait.owner for wait in self.waits if isinstance(wait.owner, InstructionOp)]
+
+
+_ESTIMATE = "(`cycles` $cycles^)? (`beats` $beats^)? attr-dict"
+_AFTER = "(`after` `(` $waits^ `)`)?"
+
+
+def _estimates(cycles: int, beats: int = 0) -> dict[str, IntegerAttr[I64]]:
+    return {"cycles": integer(cycles), "beats": integer(beats)}
+
+
+@irdl_op_definition
+class LoadOp(InstructionOp):
+    """
+    DRAM to feature memory: `elements` elements from byte `offset` of the one buffer to element `at` of the other.
+
+    ```
+    %t = sched.load %dram [0] to %x [0] elements 192
+    ```
+    """
+
+    name = "sched.load"
+    QUEUE: ClassVar = Queue.LOAD
+
+    source = operand_def(BufferType())
+    target = operand_def(BufferType())
+    offset = prop_def(IntegerAttr[I64])
+    at = prop_def(IntegerAttr[I64])
+    elements = prop_def(IntegerAttr[I64])
+
+    assembly_format = f"$source `[` $offset `]` `to` $target `[` $at `]` `elements` $elements {_AFTER} {_ESTIMATE}"
+
+    def __init__(
+        self,
+        source: SSAValue,
+        target: SSAValue,
+        *,
+        offset: int,
+        at: int,
+        elements: int,
+        cycles: int = 0,
+        beats: int = 0,
+        waits: Sequence[SSAValue] = (),
+    ):
+        super().__init__(
+            operands=[waits, source, target],
+            properties={
+                "offset": integer(offset),
+                "at": integer(at),
+                "elements": integer(elements),
+                **_estimates(cycles, beats),
+            },
+            result_types=[TokenType()],
+        )
+
+    def verify_(self) -> None:
+        check_space(self, "source", self.source, Space.INPUT, Space.ARENA)
+        check_space(self, "target", self.target, Space.FEATURE)
+        need(self.elements.value.data >= 1, self, f"{self.elements.value.data} elements", "at least 1", "drop the load")
+
+
+@irdl_op_definition
+class StoreOp(InstructionOp):
+    """
+    Feature memory to DRAM: `elements` elements from element `at` of the one buffer to byte `offset` of the other.
+
+    ```
+    %t = sched.store %y [0] to %dram [0] elements 40 after(%m)
+    ```
+    """
+
+    name = "sched.store"
+    QUEUE: ClassVar = Queue.STORE
+
+    source = operand_def(BufferType())
+    target = operand_def(BufferType())
+    at = prop_def(IntegerAttr[I64])
+    offset = prop_def(IntegerAttr[I64])
+    elements = prop_def(IntegerAttr[I64])
+
+    assembly_format = f"$source `[` $at `]` `to` $target `[` $offset `]` `elements` $elements {_AFTER} {_ESTIMATE}"
+
+    def __init__(
+        self,
+        source: SSAValue,
+        target: SSAValue,
+        *,
+        at: int,
+        offset: int,
+        elements: int,
+        cycles: int = 0,
+        beats: int = 0,
+        waits: Sequence[SSAValue] = (),
+    ):
+        super().__init__(
+            operands=[waits, source, target],
+            properties={
+                "at": integer(at),
+                "offset": integer(offset),
+                "elements": integer(elements),
+                **_estimates(cycles, beats),
+            },
+            result_types=[TokenType()],
+        )
+
+    def verify_(self) -> None:
+        check_space(self, "source", self.source, Space.FEATURE)
+        check_space(self, "target", self.target, Space.OUTPUT, Space.ARENA)
+        need(self.elements.value.data >= 1, self, f"{self.elements.value.data} elements", "at least 1", "drop the store")
+
+
+@irdl_op_definition
+class LoadWeightsOp(InstructionOp):
+    """
+    The weight stream, `bytes` from `offset` on, to weight or parameter memory: `groups` channel groups, the first in bank 0,
+    each of `words` weight words (parameters: 1).
+
+    ```
+    %t = sched.load_weights %stream [0] bytes 432 to %w groups 3 words 27
+    ```
+    """
+
+    name = "sched.load_weights"
+    QUEUE: ClassVar = Queue.WEIGHT
+
+    source = operand_def(BufferType())
+    target = operand_def(BufferType())
+    offset = prop_def(IntegerAttr[I64])
+    bytes = prop_def(IntegerAttr[I64])
+    groups = prop_def(IntegerAttr[I64])
+    words = prop_def(IntegerAttr[I64])
+
+    assembly_format = (
+        f"$source `[` $offset `]` `bytes` $bytes `to` $target `groups` $groups `words` $words {_AFTER} {_ESTIMATE}"
+    )
+
+    def __init__(
+        self,
+        source: SSAValue,
+        target: SSAValue,
+        *,
+        offset: int,
+        bytes: int,
+        groups: int,
+        words: int,
+        cycles: int = 0,
+        beats: int = 0,
+        waits: Sequence[SSAValue] = (),
+    ):
+        super().__init__(
+            operands=[waits, source, target],
+            properties={
+                "offset": integer(offset),
+                "bytes": integer(bytes),
+                "groups": integer(groups),
+                "words": integer(words),
+                **_estimates(cycles, beats),
+            },
+            result_types=[TokenType()],
+        )
+
+    def verify_(self) -> None:
+        check_space(self, "source", self.source, Space.WEIGHTS)
+        check_space(self, "target", self.target, Space.WEIGHT, Space.PARAMETER)
+        for name, value in (("bytes", self.bytes), ("groups", self.groups), ("words", self.words)):
+            need(value.value.data >= 1, self, f"{name} {value.value.data}", "at least 1", "drop the load")
+
+
+@irdl_op_definition
+class MatrixOp(InstructionOp):
+    """
+    A piece of `tile.matrix`. Weights of the piece's channel groups begin at the first word of bank 0 of `weights`, and their
+    parameters at the first group of `parameters`.
+
+    ```
+    %t = sched.matrix %x, %w, %p to %y wide <input = [8, 8, 3], output = [8, 8, 16], images = [0, 1], rows = [0, 8],
+           groups = [0, 2]> window <kernel = [3, 3], padding = [1, 1, 1, 1]> requantize <low = 0, high = 127> after(%l)
+    ```
+    """
+
+    name = "sched.matrix"
+    QUEUE: ClassVar = Queue.MATRIX
+
+    x = operand_def(BufferType())
+    weights = operand_def(BufferType())
+    parameters = operand_def(BufferType())
+    y = operand_def(BufferType())
+    residual = opt_operand_def(BufferType())
+    mode = prop_def(ModeAttr)
+    piece = prop_def(PieceAttr)
+    window = prop_def(WindowAttr)
+    requantize = opt_prop_def(RequantizeAttr)
+    raw = opt_prop_def(RawAttr)
+    add = opt_prop_def(AddAttr)
+    irdl_options = (AttrSizedOperandSegments(as_property=True),)
+
+    assembly_format = (
+        "$x `,` $weights `,` $parameters `to` $y $mode $piece `window` $window (`requantize` $requantize^)? (`raw` $raw^)? "
+        f"(`add` $residual^ $add)? {_AFTER} {_ESTIMATE}"
+    )
+
+    def __init__(
+        self,
+        x: SSAValue,
+        weights: SSAValue,
+        parameters: SSAValue,
+        y: SSAValue,
+        *,
+        mode: Mode,
+        piece: PieceAttr,
+        window: WindowAttr,
+        epilogue: RequantizeAttr | RawAttr,
+        residual: SSAValue | None = None,
+        add: AddAttr | None = None,
+        cycles: int = 0,
+        waits: Sequence[SSAValue] = (),
+    ):
+        super().__init__(
+            operands=[waits, x, weights, parameters, y, residual],
+            properties={
+                "mode": ModeAttr(mode),
+                "piece": piece,
+                "window": window,
+                "requantize": epilogue if isinstance(epilogue, RequantizeAttr) else None,
+                "raw": epilogue if isinstance(epilogue, RawAttr) else None,
+                "add": add,
+                **_estimates(cycles),
+            },
+            result_types=[TokenType()],
+        )
+
+    def verify_(self) -> None:
+        for what, value, space in (
+            ("input", self.x, Space.FEATURE),
+            ("weights", self.weights, Space.WEIGHT),
+            ("parameters", self.parameters, Space.PARAMETER),
+            ("result", self.y, Space.FEATURE),
+        ):
+            check_space(self, what, value, space)
+        one = (self.requantize is None) != (self.raw is None)
+        need(one, self, "both or none of requantize and raw", "one of them", "remove one, or add one")
+        need((self.residual is None) == (self.add is None), self, "half an addition", "'add %residual <...>'", "add the rest")
+        need(self.raw is None or self.add is None, self, "raw sums with an addition", "none", "requantize instead")
+        if self.residual is not None:
+            check_space(self, "residual", self.residual, Space.FEATURE)
+        _check_output(self, self.piece, self.window)
+
+
+@irdl_op_definition
+class PoolOp(InstructionOp):
+    """
+    A piece of `tile.pool`.
+
+    ```
+    %t = sched.pool max %x to %y <input = [8, 8, 16], output = [4, 4, 16], images = [0, 1], rows = [0, 4]>
+           window <kernel = [2, 2], strides = [2, 2]> scale <low = -128, high = 127> after(%m)
+    ```
+    """
+
+    name = "sched.pool"
+    QUEUE: ClassVar = Queue.VECTOR
+
+    kind = prop_def(PoolKindAttr)
+    x = operand_def(BufferType())
+    y = operand_def(BufferType())
+    piece = prop_def(PieceAttr)
+    window = prop_def(WindowAttr)
+    scale = prop_def(ScaleAttr)
+
+    assembly_format = f"$kind $x `to` $y $piece `window` $window `scale` $scale {_AFTER} {_ESTIMATE}"
+
+    def __init__(
+        self,
+        kind: PoolKind,
+        x: SSAValue,
+        y: SSAValue,
+        *,
+        piece: PieceAttr,
+        window: WindowAttr,
+        scale: ScaleAttr,
+        cycles: int = 0,
+        waits: Sequence[SSAValue] = (),
+    ):
+        super().__init__(
+            operands=[waits, x, y],
+            properties={
+                "kind": PoolKindAttr(kind),
+                "piece": piece,
+                "window": window,
+                "scale": scale,
+                **_estimates(cycles),
+            },
+            result_types=[TokenType()],
+        )
+
+    def verify_(self) -> None:
+        check_space(self, "input", self.x, Space.FEATURE)
+        check_space(self, "result", self.y, Space.FEATURE)
+        same = ints(self.piece.groups) == (0, 1) and ints(self.piece.input)[2] == ints(self.piece.output)[2]
+        need(same, self, "a part of the channels", "all of them", "pool all channels at once")
+        _check_output(self, self.piece, self.window)
+
+
+def _check_output(op: Operation, piece: PieceAttr, window: WindowAttr) -> None:
+    height, width, _ = ints(piece.input)
+    try:
+        expected = window.window.output_shape(height, width)
+    except ModelError as error:
+        raise VerifyException(f"{where(op)}: {error}") from error
+    has = ints(piece.output)[:2]
+    need(has == expected, op, f"an output of {has[0]}x{has[1]}", f"{expected[0]}x{expected[1]}", "correct the piece")
+
+
+Sched = Dialect(
+    "sched",
+    [ProgramOp, BufferOp, LoadOp, StoreOp, LoadWeightsOp, MatrixOp, PoolOp],
+    [SpaceAttr, BufferType, TokenType, PieceAttr],
+)
