@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The accumulator of one channel of a pooling window: its maximum, or its sum.
+//
+//   acc_o    1 cycle after valid_i, over the elements since first_i; those that are not counted change nothing
+//
+// The maximum of no elements is the type's minimum, the sum 0.
+
+`default_nettype none
+
+module dsf_pool_lane #(
+  parameter int unsigned XBits   = 8,
+  parameter int unsigned AccBits = 24
+) (
+  input  wire logic                      clk_i,
+
+  input  wire logic                      maximum_i,
+  input  wire logic signed [XBits-1:0]   pad_i,
+
+  input  wire logic                      valid_i,
+  input  wire logic                      first_i,
+  input  wire logic                      counted_i,
+  // Counted: from memory, or padding.
+  input  wire logic                      read_i,
+  input  wire logic signed [XBits-1:0]   data_i,
+  output      logic signed [AccBits-1:0] acc_o
+);
+
+  localparam logic signed [XBits-1:0] Minimum = {1'b1, {(XBits - 1){1'b0}}};
+
+  logic signed [XBits-1:0]   value, best;
+  logic signed [AccBits-1:0] previous, acc_d;
+
+  always_comb begin
+    previous = acc_o;
+    if (first_i) previous = maximum_i ? AccBits'(Minimum) : '0;
+  end
+
+  // A maximum stays within XBits.
+  assign value = read_i ? data_i : pad_i;
+  assign best  = ($signed(previous[XBits-1:0]) > value) ? previous[XBits-1:0] : value;
+
+  always_comb begin
+    if (!counted_i)     acc_d = previous;
+    else if (maximum_i) acc_d = AccBits'(best);
+    else                acc_d = previous + AccBits'(value);
+  end
+
+  always_ff @(posedge clk_i) if (valid_i) acc_o <= acc_d;
+
+endmodule
+
+`default_nettype wire
