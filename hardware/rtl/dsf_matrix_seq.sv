@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Unrolls MATRIX instructions into slots, in the order
+//
+//   for pass (wide: Groups channel groups at once, tall: one)
+//     for tile (wide: R pixels, tall: G*R pixels, the last one of a pass fewer)
+//       for kernel row, run, chunk: one slot
+//
+// Two instructions are held: the walked one, whose output positions the pixel table goes through, and the unrolled one,
+// behind it. An instruction is accepted into the walked place, copied to the unrolled one when its predecessor has given
+// its last slot, and leaves the walked place when its walk is over too: positions and slots of the next instruction are
+// then ready before the last slot of this one ends.
+
+`default_nettype none
+`include "dsf_assert.svh"
+`include "dsf_reset.svh"
+
+module dsf_matrix_seq
+  import dsf_pkg::*;
+  import dsf_isa_pkg::*;
+  import dsf_matrix_pkg::*;
+#(
+  parameter int unsigned Rows   = 8,
+  parameter int unsigned Groups = 3
+) (
+  input  wire logic    clk_i,
+  input  wire logic    rst_ni,
+
+  input  wire logic    instr_valid_i,
+  input  wire matrix_t instr_i,
+  output      logic    instr_ready_o,
+
+  // Each instruction goes to the drain too, in the cycle in which it is accepted.
+  output      logic    drain_valid_o,
+  output      matrix_t drain_instr_o,
+  input  wire logic    drain_ready_i,
+
+  output      logic    walk_start_o,
+  output      matrix_t walk_instr_o,
+  input  wire logic    walk_done_i,
+
+  output      logic    slot_valid_o,
+  output      slot_t   slot_o,
+  input  wire logic    slot_ready_i,
+
+  output      logic    busy_o
+);
+
+  // The walked instruction.
+
+  logic    walked_valid_q, walk_start_q, walk_over_q, copied_q;
+  matrix_t walked_q;
+  logic    accept, copy, walked_leaves;
+
+  assign walked_leaves = walked_valid_q && (walk_over_q || walk_done_i) && (copied_q || copy);
+  assign drain_valid_o = instr_valid_i && (!walked_valid_q || walked_leaves);
+  assign drain_instr_o = instr_i;
+  assign accept        = drain_valid_o && drain_ready_i;
+  assign instr_ready_o = (!walked_valid_q || walked_leaves) && drain_ready_i;
+  assign walk_start_o  = walk_start_q;
+  assign walk_instr_o  = walked_q;
+
+  always_ff @(posedge clk_i `DSF_OR_RESET) begin
+    if (!rst_ni) begin
+      walked_valid_q <= 1'b0;
+      walk_start_q   <= 1'b0;
+      walk_over_q    <= 1'b0;
+      copied_q       <= 1'b0;
+    end else begin
+      walked_valid_q <= accept || (walked_valid_q && !walked_leaves);
+      walk_start_q   <= accept;
+      walk_over_q    <= !accept && (walk_over_q || walk_done_i);
+      copied_q       <= !accept && (copied_q || copy);
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (accept) walked_q <= instr_i;
+  end
+
+  // The unrolled instruction, and what is left of each of its loops after the current iteration.
+
+  logic                      valid_q, emit, over;
+  // verilator lint_off UNUSEDSIGNAL
+  matrix_t                   instr_q;
+  // verilator lint_on UNUSEDSIGNAL
+  logic                      first_q;
+  logic [17:0]               chunks_left_q;
+  logic [7:0]                runs_left_q, rows_left_q;
+  logic [23:0]               pixels_left_q, pixels_per_tile;  // including the current tile
+  logic [11:0]               groups_left_q, groups_per_pass;  // including the current pass
+  logic [AddrBits-1:0]       row_offset_q, run_offset_q, x_offset_q, y_offset_q, next_run_offset;
+  logic [WeightAddrBits-1:0] weight_address_q;
+  logic [BankBits-1:0]       weight_bank_q;
+  logic                      last_chunk, last_run, last_row, last_tile, last_pass;
+  logic                      end_run, end_row, end_tile, end_pass, bank_wraps;
+
+  assign pixels_per_tile = instr_q.tall ? 24'(Groups * Rows) : 24'(Rows);
+  assign groups_per_pass = instr_q.tall ? 12'd1 : 12'(Groups);
+  assign last_chunk      = chunks_left_q == '0;
+  assign last_run        = runs_left_q == '0;
+  assign last_row        = rows_left_q == '0;
+  assign last_tile       = pixels_left_q <= pixels_per_tile;
+  assign last_pass       = groups_left_q <= groups_per_pass;
+  assign end_run         = last_chunk;
+  assign end_row         = end_run && last_run;
+  assign end_tile        = end_row && last_row;
+  assign end_pass        = end_tile && last_tile;
+  assign over            = emit && end_pass && last_pass;
+  assign copy            = walked_valid_q && !copied_q && (!valid_q || over);
+  assign next_run_offset = run_offset_q + AddrBits'(instr_q.run_step);
+  assign bank_wraps      = weight_bank_q == BankBits'(Groups - 1);
+
+  always_ff @(posedge clk_i `DSF_OR_RESET) begin
+    if (!rst_ni) valid_q <= 1'b0;
+    else valid_q <= copy || (valid_q && !over);
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (copy) begin
+      instr_q          <= walked_q;
+      first_q          <= 1'b1;
+      chunks_left_q    <= walked_q.chunks - 1'b1;
+      runs_left_q      <= walked_q.kernel_runs - 1'b1;
+      rows_left_q      <= walked_q.kernel_rows - 1'b1;
+      pixels_left_q    <= walked_q.pixels;
+      groups_left_q    <= walked_q.channel_groups;
+      row_offset_q     <= '0;
+      run_offset_q     <= '0;
+      x_offset_q       <= '0;
+      y_offset_q       <= '0;
+      weight_address_q <= walked_q.weight_address;
+      weight_bank_q    <= walked_q.weight_bank;
+    end else if (emit) begin
+      first_q       <= end_tile;
+      chunks_left_q <= end_run ? instr_q.chunks - 1'b1 : chunks_left_q - 1'b1;
+      x_offset_q    <= x_offset_q + AddrBits'(instr_q.chunk);
+      if (end_run) begin
+        runs_left_q  <= last_run ? instr_q.kernel_runs - 1'b1 : runs_left_q - 1'b1;
+        run_offset_q <= last_run ? '0 : next_run_offset;
+        x_offset_q   <= last_run ? '0 : next_run_offset;
+      end
+      if (end_row) begin
+        rows_left_q  <= last_row ? instr_q.kernel_rows - 1'b1 : rows_left_q - 1'b1;
+        row_offset_q <= last_row ? '0 : row_offset_q + instr_q.kernel_row_step;
+        y_offset_q   <= last_row ? '0 : y_offset_q + AddrBits'(instr_q.y_dilation);
+      end
+      if (end_tile) begin
+        pixels_left_q <= last_tile ? instr_q.pixels : pixels_left_q - pixels_per_tile;
+      end
+      if (end_pass) begin
+        groups_left_q <= groups_left_q - groups_per_pass;
+        weight_bank_q <= bank_wraps ? '0 : weight_bank_q + BankBits'(instr_q.tall);
+        if (bank_wraps || !instr_q.tall) weight_address_q <= weight_address_q + instr_q.weight_words;
+      end
+    end
+  end
+
+  // One slot ahead, in a register.
+
+  slot_t slot_q;
+  logic  slot_valid_q;
+
+  assign emit = valid_q && (!slot_valid_q || slot_ready_i);
+
+  always_ff @(posedge clk_i `DSF_OR_RESET) begin
+    if (!rst_ni) slot_valid_q <= 1'b0;
+    else slot_valid_q <= emit || (slot_valid_q && !slot_ready_i);
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (emit) begin
+      slot_q <= '{
+        first:          first_q,
+        last:           end_tile,
+        tall:           instr_q.tall,
+        steps_left:     (last_chunk ? instr_q.last_chunk : instr_q.chunk) - 1'b1,
+        pixels_left:    PixelBits'((last_tile ? pixels_left_q : pixels_per_tile) - 1'b1),
+        row_offset:     row_offset_q,
+        x_offset:       x_offset_q,
+        y_offset:       y_offset_q,
+        row_elements:   instr_q.row_elements,
+        height:         instr_q.height,
+        pad_value:      instr_q.pad_value,
+        weight_address: weight_address_q,
+        weight_bank:    weight_bank_q
+      };
+    end
+  end
+
+  assign slot_valid_o = slot_valid_q;
+  assign slot_o       = slot_q;
+  assign busy_o       = walked_valid_q || valid_q || slot_valid_q;
+
+  `DSF_ASSERT_STREAM(slot, slot_valid_o, slot_ready_i, slot_o)
+  `DSF_ASSERT_STREAM(instr, instr_valid_i, instr_ready_o, instr_i)
+
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,266 @@
+"""The matrix front under cocotb: exact sums, and exact cycles. `test_matrix.py` builds it and chooses the parameters."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+
+import cocotb
+import numpy as np
+from cocotb.clock import Clock
+from cocotb.triggers import FallingEdge
+from matrix_reference import Fields, Ints, Shape, accumulators, pieces, slots, window
+
+from dsf.isa.encoding import encode_instruction
+from dsf.numerics import int_range
+
+SHAPE = Shape(**json.loads(os.environ["DSF_SHAPE"]))
+SEED = int(os.environ["DSF_SEED"])
+
+
+class Bench:
+    """Drives `dsf_matrix_tb` and notes, pieces and the cycles of steps. Signals change at the falling edge."""
+
+    def __init__(self, dut) -> None:
+        self.dut = dut
+        self.cycle = 0
+        self.pieces: list[int] = []
+        self.step_cycles: list[int] = []
+        self.draw = random.Random(SEED)
+        numbers = np.random.default_rng(SEED)
+        low, high = int_range(SHAPE.bits_input)
+        self.features: Ints = numbers.integers(low, high + 1, SHAPE.feature_words * SHAPE.vector_length)
+        low, high = int_range(SHAPE.bits_weights)
+        self.weights: Ints = numbers.integers(low, high + 1, (SHAPE.groups, SHAPE.weight_words, SHAPE.lanes))
+
+    async def start(self) -> None:
+        dut = self.dut
+        cocotb.start_soon(Clock(dut.clk_i, 2, "ns").start(start_high=True))
+        for name in ("rst_ni", "instr_valid_i", "fm_wr_en_i", "wm_wr_en_i", "drain_pause_i", "drain_refuse_i"):
+            getattr(dut, name).value = 0
+        for _ in range(3):
+            await FallingEdge(dut.clk_i)
+        dut.rst_ni.value = 1
+        dut.fm_wr_en_i.value = 1
+        for word, values in enumerate(self.features.reshape(-1, SHAPE.vector_length)):
+            dut.fm_wr_word_i.value = word
+            dut.fm_wr_data_i.value = _pack(values, SHAPE.bits_input)
+            await FallingEdge(dut.clk_i)
+        dut.fm_wr_en_i.value = 0
+        dut.wm_wr_en_i.value = 1
+        for bank in range(SHAPE.groups):
+            dut.wm_wr_bank_i.value = bank
+            for word in range(SHAPE.weight_words):
+                dut.wm_wr_addr_i.value = word
+                dut.wm_wr_data_i.value = _pack(self.weights[bank, word], SHAPE.bits_weights)
+                await FallingEdge(dut.clk_i)
+        dut.wm_wr_en_i.value = 0
+
+    async def run(self, program: list[Fields], *, gap: float = 0.0, pause: float = 0.0, refuse: float = 0.0) -> None:
+        """
+        Issues the instructions and collects their pieces. In a cycle, with probability `gap` no instruction is offered
+        (where none is pending), with `pause` the drain does not read and with `refuse` it takes no instruction.
+        """
+        dut, draw = self.dut, self.draw
+        expected = [piece for f in program for piece in pieces(SHAPE, f, self.sums(f))]
+        limit = 1000 + 40 * sum(max(slot) for f in program for slot in slots(SHAPE, f))
+        waiting, start = list(program), self.cycle
+        self.pieces.clear()
+        self.step_cycles.clear()
+        offered = False
+        while waiting or offered or int(dut.busy_o.value) or len(self.pieces) < len(expected):
+            assert self.cycle - start < limit, f"{len(self.pieces)} of {len(expected)} pieces after {limit} cycles, seed {SEED}"
+            if not offered and waiting and draw.random() >= gap:
+                offered = True
+                dut.instr_i.value = int.from_bytes(encode_instruction("matrix", **waiting.pop(0)), "little")
+            dut.instr_valid_i.value = offered
+            dut.drain_pause_i.value = draw.random() < pause
+            dut.drain_refuse_i.value = draw.random() < refuse
+            await self.tick()
+            if int(dut.instr_taken_o.value):
+                offered = False
+        dut.instr_valid_i.value = 0
+        assert len(self.pieces) == len(expected), f"{len(self.pieces)} pieces, needs {len(expected)}, seed {SEED}"
+        for i, (got, want) in enumerate(zip(self.pieces, expected, strict=True)):
+            assert got == _pack(want, SHAPE.bits_sum), f"piece {i} of {len(expected)} differs, seed {SEED}: {want}"
+
+    def sums(self, fields: Fields) -> Ints:
+        return accumulators(SHAPE, fields, self.features, self.weights)
+
+    async def tick(self) -> None:
+        """Ends the cycle and looks at the next one."""
+        dut = self.dut
+        await FallingEdge(dut.clk_i)
+        self.cycle += 1
+        if int(dut.piece_valid_o.value):
+            self.pieces.append(int(dut.piece_o.value))
+        if int(dut.step_o.value):
+            self.step_cycles.append(self.cycle)
+
+
+def steps_of(program: list[Fields], step_cycles: list[int]) -> list[list[int]]:
+    """The cycles in which each instruction's steps were issued."""
+    result: list[list[int]] = []
+    rest = iter(step_cycles)
+    for f in program:
+        result.append([next(rest) for _ in range(sum(steps for steps, _ in slots(SHAPE, f)))])
+    assert next(rest, None) is None
+    return result
+
+
+def check_cycles(program: list[Fields], step_cycles: list[int], most_idle: int) -> None:
+    """Within an instruction no cycle is lost; between two, at most `most_idle`, or what a change of shape costs."""
+    end = None
+    for before, f, cycles in zip([None, *program], program, steps_of(program, step_cycles), strict=False):
+        at, expected = cycles[0], []
+        for steps, pixels in slots(SHAPE, f):
+            expected += range(at, at + steps)
+            at += max(steps, pixels)
+        assert cycles == expected, f"an instruction of {len(cycles)} steps lost {cycles[-1] - expected[-1]} cycles, seed {SEED}"
+        if end is not None:
+            narrows = before is not None and before["tall"] and not f["tall"]
+            allowed = most_idle + ((SHAPE.groups - 1) * SHAPE.rows if narrows else 0)
+            assert 0 <= cycles[0] - end <= allowed, f"{cycles[0] - end} idle cycles between instructions, seed {SEED}"
+        end = at
+
+
+def draw_window(draw: random.Random, *, tall: int | None = None, busy: bool = False) -> dict[str, int]:
+    """A random convolution that fits the memories; `busy` leaves the drain enough time."""
+    low, high = int_range(SHAPE.bits_input)
+    elements = SHAPE.feature_words * SHAPE.vector_length
+    while True:
+        kernel = draw.choice([(1, 1), (3, 3), (2, 2), (1, 3), (4, 1), (5, 3)])
+        dilation = draw.choice([(1, 1), (1, 1), (2, 1), (1, 2), (2, 3)])
+        channels = draw.choice([1, 2, 3, 5, 8, SHAPE.vector_length, SHAPE.vector_length + 1, 2 * SHAPE.vector_length + 3])
+        size = (draw.randint(1, 9), draw.randint(1, 9))
+        padding = tuple(draw.randint(0, k * d) for k, d in zip(kernel, dilation, strict=True) for _ in range(2))
+        images = draw.choice([1, 1, 2, 3])
+        tensor = images * size[0] * size[1] * channels
+        if tensor > elements or any(s + sum(padding[2 * i : 2 * i + 2]) <= (kernel[i] - 1) * dilation[i] for i, s in enumerate(size)):
+            continue
+        f = window(
+            SHAPE,
+            size=size,
+            channels=channels,
+            kernel=kernel,
+            stride=(draw.randint(1, 3), draw.randint(1, 3)),
+            dilation=dilation,
+            padding=padding,  # type: ignore[arg-type]
+            images=images,
+            base=draw.randint(0, elements - tensor),
+            pad_value=draw.randint(low, high),
+            out_groups=draw.randint(1, 2 * SHAPE.groups + 1),
+            tall=draw.randint(0, 1) if tall is None else tall,
+        )
+        if f["tall"]:
+            f["weight_bank"] = draw.randrange(SHAPE.groups)
+        words = f["weight_words"] * -(-(f["weight_bank"] + f["channel_groups"]) // SHAPE.groups)
+        if words > SHAPE.weight_words or f["pixels"] * f["weight_words"] * f["channel_groups"] > 40_000:
+            continue
+        if busy and not f["tall"] and f["weight_words"] < SHAPE.groups * SHAPE.rows:
+            continue
+        f["weight_address"] = draw.randint(0, SHAPE.weight_words - words)
+        return f
+
+
+async def bench_of(dut) -> Bench:
+    dut._log.info("seed %d, %s", SEED, SHAPE)
+    bench = Bench(dut)
+    await bench.start()
+    return bench
+
+
+@cocotb.test()
+async def shapes(dut) -> None:
+    """One of each kind, alone, wide and tall: also exact cycles."""
+    bench = await bench_of(dut)
+    deep = SHAPE.vector_length + 1
+    for tall in (0, 1):
+        for f in (
+            window(SHAPE, size=(1, 1), channels=1, tall=tall),
+            window(SHAPE, size=(1, 1), channels=70, out_groups=2, tall=tall),
+            window(SHAPE, size=(5, 5), channels=deep, kernel=(3, 3), padding=(1, 1, 1, 1), base=3, tall=tall),
+            window(SHAPE, size=(6, 7), channels=3, kernel=(3, 3), stride=(2, 2), padding=(0, 1, 0, 1), pad_value=-2, tall=tall),
+            window(SHAPE, size=(6, 7), channels=3, kernel=(2, 4), padding=(2, 2, 4, 4), pad_value=1, base=7, tall=tall),
+            window(SHAPE, size=(9, 8), channels=4, kernel=(3, 3), dilation=(2, 3), padding=(2, 2, 3, 3), base=1, tall=tall),
+            window(SHAPE, size=(3, 3), channels=5, images=3, out_groups=SHAPE.groups + 1, weight_address=9, tall=tall),
+        ):
+            await bench.run([f])
+            check_cycles([f], bench.step_cycles, 0) if tall or f["weight_words"] >= SHAPE.groups * SHAPE.rows else None
+
+
+@cocotb.test()
+async def wraps_addresses_and_coordinates(dut) -> None:
+    """A tensor at address 0 with padding: addresses below 0 wrap, and are not used."""
+    bench = await bench_of(dut)
+    low, high = int_range(SHAPE.bits_input)
+    for pad_value in (low, high):
+        await bench.run(
+            [
+                window(SHAPE, size=(4, 5), channels=3, kernel=(5, 5), padding=(4, 4, 4, 4), pad_value=pad_value, tall=tall)
+                for tall in (0, 1)
+            ]
+        )
+
+
+@cocotb.test()
+async def full_rate(dut) -> None:
+    """Back-to-back instructions of one shape: no cycle is lost within one, at most 2 between two."""
+    bench = await bench_of(dut)
+    for tall in (0, 1):
+        program = [draw_window(bench.draw, tall=tall, busy=True) for _ in range(8)]
+        await bench.run(program)
+        check_cycles(program, bench.step_cycles, 2)
+
+
+@cocotb.test()
+async def random_programs(dut) -> None:
+    """Shapes alternate; the drain pauses, refuses, and instructions come late."""
+    bench = await bench_of(dut)
+    for stall in ({}, {"gap": 0.9}, {"pause": 0.5}, {"pause": 0.9, "refuse": 0.5}, {"gap": 0.5, "pause": 0.2, "refuse": 0.9}):
+        await bench.run([draw_window(bench.draw) for _ in range(6)], **stall)
+
+
+@cocotb.test()
+async def small_instructions(dut) -> None:
+    """Instructions of a few cycles: last steps of neighbours come closer than the capture allows."""
+    bench = await bench_of(dut)
+    kinds = [
+        window(SHAPE, size=(1, columns), channels=channels, tall=tall, out_groups=groups)
+        for columns in (1, SHAPE.rows, SHAPE.rows * SHAPE.groups)
+        for channels in (1, 2, SHAPE.vector_length)
+        for tall in (0, 1)
+        for groups in (1, 2)
+    ]
+    await bench.run(kinds)
+    await bench.run([bench.draw.choice(kinds) for _ in range(60)])
+
+
+@cocotb.test()
+async def waits_for_the_drain(dut) -> None:
+    """A drain that stands still stops the array after as many tiles as there are buffers, and nothing is lost."""
+    bench = await bench_of(dut)
+    for tall in (0, 1):
+        f = window(SHAPE, size=(8, 8), channels=2, out_groups=2 * SHAPE.groups, tall=tall)
+        dut.drain_pause_i.value = 1
+        dut.instr_i.value = int.from_bytes(encode_instruction("matrix", **f), "little")
+        dut.instr_valid_i.value = 1
+        bench.pieces.clear()
+        bench.step_cycles.clear()
+        for _ in range(60 * SHAPE.capture_tiles):
+            await bench.tick()
+            if int(dut.instr_taken_o.value):
+                dut.instr_valid_i.value = 0
+        assert len(bench.step_cycles) == SHAPE.capture_tiles * f["weight_words"]
+        dut.drain_pause_i.value = 0
+        want = [_pack(piece, SHAPE.bits_sum) for piece in pieces(SHAPE, f, bench.sums(f))]
+        for _ in range(4000):
+            if len(bench.pieces) == len(want):
+                break
+            await bench.tick()
+        assert bench.pieces == want
+
+
+def _pack(values: Ints, bits: int) -> int:
+    return sum((int(v) & ((1 << bits) - 1)) << (i * bits) for i, v in enumerate(values))
