@@ -1,1 +1,51 @@
-"""DSF: quantised neural networks on one reconfigurable engine."""
+"""
+DSF: quantised neural networks on one reconfigurable engine. This is the public API.
+
+Names are imported when they are first used, so that the compiler's tools start without PyTorch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dsf.hardware import Hardware
+    from dsf.nn.bundle import Bundle, QInput
+    from dsf.nn.cores import QConvCore, QDenseCore
+    from dsf.nn.layers import QAdd, QIdentity, QLeakyReLU, QLeakyReLu, QPool, Softmax
+    from dsf.nn.model import BundleModel
+
+__all__ = [
+    "Bundle",
+    "BundleModel",
+    "Hardware",
+    "QAdd",
+    "QConvCore",
+    "QDenseCore",
+    "QIdentity",
+    "QInput",
+    "QLeakyReLU",
+    "QLeakyReLu",
+    "QPool",
+    "Softmax",
+]
+
+_MODULES = {
+    "dsf.hardware": ("Hardware",),
+    "dsf.nn.bundle": ("Bundle", "QInput"),
+    "dsf.nn.cores": ("QConvCore", "QDenseCore"),
+    "dsf.nn.layers": ("QAdd", "QIdentity", "QLeakyReLU", "QLeakyReLu", "QPool", "Softmax"),
+    "dsf.nn.model": ("BundleModel",),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'dsf' has no attribute {name!r}")
+    return getattr(importlib.import_module(_MODULE_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

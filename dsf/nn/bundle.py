@@ -1,0 +1,309 @@
+"""
+The graph of a model: symbolic tensors and bundles.
+
+A bundle is what the engine does with one pass over the pixels, in this order:
+
+    core (convolution | dense), activation, residual add, activation, pooling, activation, flatten, softmax
+
+`QInput` and `Bundle(...)(x)` return symbolic tensors that know their shape, fraction and producer; `BundleModel`
+follows the producers from output to input. Tensors are NHWC, (N, H, W, C), or (N, K).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from dsf.errors import ModelError
+from dsf.geometry import Window, resolve_padding
+from dsf.hardware import Hardware
+from dsf.nn.checks import Problems
+from dsf.nn.cores import QConvCore, QCore, QDenseCore
+from dsf.nn.layers import QActivation, QAdd, QPool, Softmax, output_frac
+
+Shape = tuple[int, ...]
+
+
+class QTensor:
+    """
+    A symbolic tensor: `shape` with the batch first, `frac_bits` fractional bits, the node that computes it (`None`: the input).
+    """
+
+    def __init__(self, shape: Shape, frac_bits: int, hw: Hardware, producer: Node | None = None):
+        self.shape = shape
+        self.frac_bits = frac_bits
+        self.hw = hw
+        self.producer = producer
+
+    @property
+    def final(self) -> str | None:
+        """Why no other bundle may use this tensor; `None` if one may."""
+        if self.producer is None:
+            return None
+        if self.producer.softmax:
+            return "probabilities"
+        return "raw sums, for lack of an activation" if self.producer.raw else None
+
+    def __repr__(self) -> str:
+        return f"QTensor(shape={self.shape}, frac_bits={self.frac_bits})"
+
+
+class QInput(QTensor):
+    """
+    The input of a model: `input_shape` is (N, H, W, C) or (N, K), with the batch N that programs are compiled for.
+
+    Real inputs are rounded to q<hw.bits_input, input_frac_bits>. Raises `ModelError`.
+    """
+
+    def __init__(self, input_shape: Shape, hw: Hardware, input_frac_bits: int):
+        problems = Problems("QInput")
+        shape = tuple(input_shape) if isinstance(input_shape, (tuple, list)) else ()  # pyright: ignore[reportUnnecessaryIsInstance]
+        problems.need(len(shape) in (2, 4), f"input_shape={input_shape!r}, needs (N, H, W, C) or (N, K)")
+        for size in shape:
+            problems.integer("a size in input_shape", size, 1)
+        problems.instance("hw", hw, Hardware, "a Hardware")
+        problems.frac("input_frac_bits", input_frac_bits)
+        problems.raise_if_any()
+        super().__init__(shape, input_frac_bits, hw)
+
+
+@dataclass(frozen=True)
+class Add:
+    """A residual add with everything resolved: the tensor added, the slope of the activation, the result's fraction."""
+
+    skip: QTensor
+    negative_slope: float
+    frac_bits: int
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A pooling with everything resolved."""
+
+    type: str
+    window: Window
+    negative_slope: float
+    frac_bits: int
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """
+    One use of a bundle: its input, its layers with shapes and fractions resolved, and the shape that leaves it.
+
+    `window` is the convolution's (`None`: dense); `activation` is `None` where the raw sums leave.
+    """
+
+    bundle: Bundle
+    source: QTensor
+    core: QCore
+    window: Window | None
+    core_shape: Shape
+    activation: QActivation | None
+    add: Add | None
+    pool: Pool | None
+    flatten: bool
+    softmax: bool
+    shape: Shape
+    frac_bits: int
+
+    @property
+    def raw(self) -> bool:
+        """Raw 32-bit sums leave this bundle."""
+        return self.activation is None
+
+    @property
+    def sum_frac(self) -> int:
+        """Fraction of the core's sums."""
+        return self.source.frac_bits + self.core.weights_frac_bits
+
+    @property
+    def shape_before_flatten(self) -> Shape:
+        """Shape of the core's result, or of the pooling's."""
+        if self.pool is None:
+            return self.core_shape
+        batch, height, width, channels = self.core_shape
+        return (batch, *self.pool.window.output_shape(height, width), channels)
+
+    @property
+    def sources(self) -> tuple[QTensor, ...]:
+        """Input and, if any, the tensor that is added."""
+        return (self.source,) if self.add is None else (self.source, self.add.skip)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates for the whole batch, padding included."""
+        if isinstance(self.core, QConvCore):
+            taps = math.prod(self.core.kernel_size) * self.source.shape[3] // self.core.groups
+        else:
+            taps = self.source.shape[1]
+        return math.prod(self.core_shape) * taps
+
+
+class Bundle:
+    """
+    A core with what follows it. Exactly one of `core` and `dense`; `pool=QAdd(x)` is accepted for `add=QAdd(x)`.
+
+    Called on a tensor it returns the tensor that leaves it, once: a bundle has one set of weights. Raises `ModelError` with
+    all problems of the bundle.
+    """
+
+    def __init__(
+        self,
+        core: QConvCore | QDenseCore | None = None,
+        dense: QDenseCore | None = None,
+        add: QAdd | None = None,
+        pool: QPool | QAdd | None = None,
+        flatten: bool = False,
+        softmax: bool = False,
+    ):
+        problems = Problems("Bundle")
+        problems.need(
+            (core is None) != (dense is None), "needs exactly one core; give core=QConvCore(...) or dense=QDenseCore(...)"
+        )
+        none = type(None)
+        problems.instance("core", core, (QConvCore, QDenseCore, none), "a QConvCore or a QDenseCore")
+        problems.instance("dense", dense, (QDenseCore, none), "a QDenseCore; a QConvCore goes into core=")
+        problems.instance("add", add, (QAdd, none), "a QAdd")
+        problems.instance("pool", pool, (QPool, QAdd, none), "a QPool")
+        problems.need(not (isinstance(pool, QAdd) and add is not None), "adds twice, needs one QAdd; leave out pool=QAdd(...)")
+        problems.flag("flatten", flatten)
+        problems.flag("softmax", softmax)
+        problems.raise_if_any()
+        chosen = core if core is not None else dense
+        assert chosen is not None
+        self._core: QCore = chosen
+        self._add = pool if isinstance(pool, QAdd) else add
+        self._pool = pool if isinstance(pool, QPool) else None
+        self._flatten = flatten
+        self._softmax = softmax
+        self._used = False
+
+    def __call__(self, x: QTensor) -> QTensor:
+        where = _label(self._core)
+        if not isinstance(x, QTensor):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ModelError(
+                f"'{where}': called on a {type(x).__name__}, needs a tensor that QInput or a Bundle returned; "
+                "numbers go into the BundleModel"
+            )
+        if self._used:
+            raise ModelError(f"'{where}': called twice, needs one call, for it has one set of weights; make a second Bundle")
+        node = _resolve(self, x, Problems(where))
+        self._used = True
+        return QTensor(node.shape, node.frac_bits, x.hw, node)
+
+    @property
+    def parts(self) -> tuple[QCore, QAdd | None, QPool | None, bool, bool]:
+        """Core, add, pool, flatten, softmax."""
+        return self._core, self._add, self._pool, self._flatten, self._softmax
+
+
+def _label(core: QCore) -> str:
+    if isinstance(core, QConvCore):
+        return f"Bundle(QConvCore(filters={core.filters}, kernel_size={core.kernel_size}))"
+    return f"Bundle(QDenseCore(outputs={core.outputs}))"
+
+
+def _resolve(bundle: Bundle, x: QTensor, problems: Problems) -> Node:
+    core, add, pool, flatten, softmax = bundle.parts
+    _check_tensor(problems, "its input", x, x.hw)
+    activation = None if isinstance(core.activation, Softmax) else core.activation
+    softmax = softmax or isinstance(core.activation, Softmax)
+    if core.bias_frac_bits is not None:
+        problems.need(
+            core.bias_frac_bits <= x.frac_bits + core.weights_frac_bits,
+            f"bias_frac_bits={core.bias_frac_bits}, needs at most {x.frac_bits + core.weights_frac_bits}, the input's "
+            f"{x.frac_bits} + the weights' {core.weights_frac_bits}; lower it",
+        )
+    if activation is None:
+        problems.need(
+            add is None and pool is None,
+            "a QAdd or QPool follows a core without activation, needs rounded values; give the core "
+            "activation=QIdentity(frac_bits=...) or QLeakyReLu(...), and the Bundle softmax=True for a softmax behind them",
+        )
+    window, shape = _core_shape(core, x, problems)
+    problems.raise_if_any()
+
+    core_shape = shape
+    frac = x.frac_bits + core.weights_frac_bits if activation is None else activation.frac_bits
+    resolved_add = _resolve_add(add, shape, frac, x.hw, problems)
+    frac = resolved_add.frac_bits if resolved_add is not None else frac
+    resolved_pool, shape = _resolve_pool(pool, shape, frac, problems)
+    frac = resolved_pool.frac_bits if resolved_pool is not None else frac
+    problems.raise_if_any()
+    if flatten:
+        shape = (shape[0], math.prod(shape[1:]))
+    return Node(bundle, x, core, window, core_shape, activation, resolved_add, resolved_pool, flatten, softmax, shape, frac)
+
+
+def _check_tensor(problems: Problems, role: str, x: QTensor, hw: Hardware) -> None:
+    if x.final is not None:
+        problems.add(
+            f"{role} is {x.final}, which only a model's last bundle may return, needs activations; give that bundle's core "
+            "activation=QLeakyReLu(...) or QIdentity(frac_bits=...)"
+        )
+    problems.need(
+        x.hw == hw, f"{role} was made for other hardware, needs one Hardware in a model; use the same hw in every QInput"
+    )
+
+
+def _core_shape(core: QCore, x: QTensor, problems: Problems) -> tuple[Window | None, Shape]:
+    if isinstance(core, QDenseCore):
+        problems.need(
+            len(x.shape) == 2,
+            f"a dense core on a tensor of shape {x.shape}, needs (N, K); give the bundle before it flatten=True",
+        )
+        return None, (x.shape[0], core.outputs)
+    if not problems.need(
+        len(x.shape) == 4, f"a convolution on a tensor of shape {x.shape}, needs (N, H, W, C); use a QDenseCore"
+    ):
+        return None, x.shape
+    batch, height, width, channels = x.shape
+    problems.need(
+        channels % core.groups == 0 and core.filters % core.groups == 0,
+        f"groups={core.groups}, needs a divisor of its {channels} input channels and of its {core.filters} filters",
+    )
+    padding = resolve_padding(core.padding, (height, width), core.kernel_size, core.strides, core.dilation)
+    window = Window(core.kernel_size, core.strides, padding, core.dilation)
+    return window, (batch, *_output_size(window, x.shape, "kernel", problems), core.filters)
+
+
+def _resolve_add(add: QAdd | None, shape: Shape, frac: int, hw: Hardware, problems: Problems) -> Add | None:
+    if add is None:
+        return None
+    _check_tensor(problems, "the tensor that QAdd adds", add.x, hw)
+    problems.need(
+        add.x.shape == shape,
+        f"QAdd adds a tensor of shape {add.x.shape} to the core's result of shape {shape}, needs equal shapes; "
+        "give the core as many filters and the strides that make them equal, or put a 1x1 convolution on the other tensor",
+    )
+    slope = 1.0 if add.activation is None else add.activation.negative_slope
+    return Add(add.x, slope, output_frac(add.activation, add.frac_bits, frac))
+
+
+def _resolve_pool(pool: QPool | None, shape: Shape, frac: int, problems: Problems) -> tuple[Pool | None, Shape]:
+    if pool is None:
+        return None, shape
+    if not problems.need(len(shape) == 4, f"QPool on a tensor of shape {shape}, needs (N, H, W, C); pool before flatten"):
+        return None, shape
+    assert pool.strides is not None
+    batch, height, width, channels = shape
+    padding = resolve_padding(pool.padding, (height, width), pool.size, pool.strides)
+    window = Window(pool.size, pool.strides, padding)
+    top, bottom, left, right = padding
+    problems.need(
+        max(top, bottom) < pool.size[0] and max(left, right) < pool.size[1],
+        f"QPool of size {pool.size} has padding (top, bottom, left, right) = {padding}, needs less than the size, or a window "
+        "would see padding only; use padding='same'",
+    )
+    slope = 1.0 if pool.activation is None else pool.activation.negative_slope
+    resolved = Pool(pool.type, window, slope, output_frac(pool.activation, pool.frac_bits, frac))
+    return resolved, (batch, *_output_size(window, shape, "pooling window", problems), channels)
+
+
+def _output_size(window: Window, shape: Shape, what: str, problems: Problems) -> tuple[int, int]:
+    try:
+        return window.output_shape(shape[1], shape[2])
+    except ModelError as error:
+        problems.add(f"{what}: {error.problems[0].split(': ', 1)[1]}")
+        return 1, 1

@@ -1,0 +1,155 @@
+"""
+What a bundle does after its core, as descriptions: activations, residual add, pooling.
+
+    y = quantize(act(v)),  act(v) = v if v >= 0 else negative_slope * v
+
+with `v` the exact sum, residual sum, maximum or average: one rounding, the activation inside it (`dsf.numerics`).
+Descriptions are immutable and hold no weights; `dsf.nn.modules` computes with them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from dsf.nn.checks import Problems, as_pair
+from dsf.numerics import MAX_LEAK
+
+if TYPE_CHECKING:
+    from dsf.nn.bundle import QTensor
+
+#: Slopes of a leaky ReLU that are shifts: 0 (a ReLU) and `2**-k`.
+_SLOPES = (0.0, *(2.0**-k for k in range(MAX_LEAK + 1)))
+
+
+@dataclass(frozen=True)
+class QLeakyReLu:
+    """
+    Leaky ReLU, then rounding to `frac_bits` fractional bits. `negative_slope` is 0 (ReLU) or `2**-k`, k = 0 to 15.
+
+    Raises `ModelError` for other slopes.
+    """
+
+    negative_slope: float
+    frac_bits: int
+
+    def __post_init__(self) -> None:
+        problems = Problems("QLeakyReLu")
+        problems.need(
+            self.negative_slope in _SLOPES,
+            f"negative_slope={self.negative_slope!r}, needs 0 or a power of two from 1 down to 2**-{MAX_LEAK}; "
+            "use the nearest one, such as 0.125",
+        )
+        problems.frac("frac_bits", self.frac_bits)
+        problems.raise_if_any()
+        object.__setattr__(self, "negative_slope", float(self.negative_slope))
+
+
+#: The spelling of PyTorch.
+QLeakyReLU = QLeakyReLu
+
+
+@dataclass(frozen=True)
+class QIdentity:
+    """No function, only rounding to `frac_bits` fractional bits."""
+
+    frac_bits: int
+
+    def __post_init__(self) -> None:
+        problems = Problems("QIdentity")
+        problems.frac("frac_bits", self.frac_bits)
+        problems.raise_if_any()
+
+    @property
+    def negative_slope(self) -> float:
+        """Of the identity, seen as a leaky ReLU."""
+        return 1.0
+
+
+@dataclass(frozen=True)
+class Softmax:
+    """
+    The last layer's: the core leaves as raw 32-bit logits, and the host computes `exp(v) / sum(exp(v))` over the channels.
+
+    Training sees the logits (`BundleModel.forward`), `predict` gives the probabilities.
+    """
+
+
+QActivation: TypeAlias = QLeakyReLu | QIdentity
+
+
+@dataclass(frozen=True, eq=False)
+class QAdd:
+    """
+    Residual add: `quantize(act(a + x))`, with `a` the core's activation and `x` an earlier tensor of the same shape.
+
+    The result has the fraction of `activation`, else `frac_bits`, else that of the core's activation.
+    """
+
+    x: QTensor
+    activation: QActivation | None = None
+    frac_bits: int | None = None
+
+    def __post_init__(self) -> None:
+        problems = Problems("QAdd")
+        # Imported here, not above: bundles are made of layers.
+        from dsf.nn.bundle import QTensor
+
+        problems.instance("x", self.x, QTensor, "a tensor that QInput or a Bundle returned; pass that")
+        _check_output(problems, self.activation, self.frac_bits)
+        problems.raise_if_any()
+
+
+@dataclass(frozen=True)
+class QPool:
+    """
+    Maximum or average pooling: `quantize(act(pool(x)))`; `strides=None` means the window's size.
+
+    Padding is never the maximum, and an average counts only the elements inside the image (TensorFlow's 'same'). The result
+    has the fraction of `activation`, else `frac_bits`, else that of its input. Raises `ModelError`.
+    """
+
+    type: Literal["max", "avg"]
+    size: tuple[int, int]
+    strides: tuple[int, int] | None = None
+    padding: str | tuple[tuple[int, int], tuple[int, int]] = "same"
+    frac_bits: int | None = None
+    activation: QActivation | None = None
+
+    def __post_init__(self) -> None:
+        _normalise(self, "size", as_pair(self.size))
+        _normalise(self, "strides", self.size if self.strides is None else as_pair(self.strides))
+        problems = Problems("QPool")
+        problems.need(self.type in ("max", "avg"), f"type={self.type!r}, needs 'max' or 'avg'")
+        problems.pair("size", self.size)
+        problems.pair("strides", self.strides)
+        problems.padding("padding", self.padding)
+        _check_output(problems, self.activation, self.frac_bits)
+        problems.raise_if_any()
+
+
+def output_frac(activation: QActivation | None, frac_bits: int | None, default: int) -> int:
+    """Fraction of an add's or a pooling's result."""
+    if activation is not None:
+        return activation.frac_bits
+    return default if frac_bits is None else frac_bits
+
+
+def _check_output(problems: Problems, activation: Any, frac_bits: int | None) -> None:
+    if frac_bits is not None:
+        problems.frac("frac_bits", frac_bits)
+    if activation is None:
+        return
+    ok = problems.need(
+        isinstance(activation, (QLeakyReLu, QIdentity)),
+        f"activation={activation!r}, needs QLeakyReLu, QIdentity or None; a softmax is the argument softmax=True of the Bundle",
+    )
+    if ok and frac_bits is not None:
+        problems.need(
+            frac_bits == activation.frac_bits,
+            f"frac_bits={frac_bits} and its activation's {activation.frac_bits} differ, needs one of them; leave frac_bits out",
+        )
+
+
+def _normalise(description: object, name: str, value: object) -> None:
+    object.__setattr__(description, name, value)

@@ -1,0 +1,158 @@
+"""
+How a bundle computes in PyTorch: the same arithmetic as the `bundle` dialect's, on real tensors.
+
+In float64 every sum and product below is exact (all values are integers times a power of two, below 2**53), so an eval pass
+in float64 gives the integers' results bit for bit. Weights are folded and quantised in float64 whatever the input's type is.
+Images are NCHW here, as PyTorch has them; `BundleModel` converts.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from dsf.geometry import Window
+from dsf.nn.bundle import Node, Pool
+from dsf.nn.cores import EPSILON, QConvCore, channels_out
+from dsf.nn.quantize import fake_quantize
+
+#: Weight of a new batch in the running statistics of batch normalisation.
+MOMENTUM = 0.1
+
+
+class BundleModule(nn.Module):
+    """
+    The weights of one bundle and its forward pass.
+
+    `weight` is (outputs, inputs / groups, KH, KW), or (outputs, inputs) for a dense core; `bias` is (outputs,). With batch
+    normalisation there are `gamma`, `beta`, `running_mean` and `running_variance`, (outputs,) each, instead of `bias`.
+    """
+
+    weight: nn.Parameter
+    bias: nn.Parameter | None
+    gamma: nn.Parameter
+    beta: nn.Parameter
+    running_mean: Tensor
+    running_variance: Tensor
+
+    def __init__(self, node: Node):
+        super().__init__()
+        self.node = node
+        core, hw = node.core, node.source.hw
+        outputs = channels_out(core)
+        inputs = node.source.shape[-1]
+        shape = (outputs, inputs // core.groups, *core.kernel_size) if isinstance(core, QConvCore) else (outputs, inputs)
+        self.weight = nn.Parameter(_initial_weight(shape, node, hw.bits_weights))
+        has_bias = core.bias_frac_bits is not None and not core.batch_norm
+        self.register_parameter("bias", nn.Parameter(torch.zeros(outputs)) if has_bias else None)
+        if core.batch_norm:
+            self.gamma = nn.Parameter(torch.ones(outputs))
+            self.beta = nn.Parameter(torch.zeros(outputs))
+            self.register_buffer("running_mean", torch.zeros(outputs))
+            self.register_buffer("running_variance", torch.ones(outputs))
+
+    def forward(self, x: Tensor, skip: Tensor | None = None, quantized: bool = True) -> Tensor:
+        """
+        Input (and tensor to add) to output, (N, C, H, W) or (N, K). `quantized=False` leaves out every rounding and clip.
+
+        A bundle that ends in a softmax returns what goes into it.
+        """
+        node = self.node
+        y = self._core(x, quantized)
+        if node.activation is not None:
+            y = self._round(leaky(y, node.activation.negative_slope), node.activation.frac_bits, quantized)
+        if node.add is not None:
+            assert skip is not None
+            y = self._round(leaky(y + skip, node.add.negative_slope), node.add.frac_bits, quantized)
+        if node.pool is not None:
+            y = self._round(leaky(pool(y, node.pool), node.pool.negative_slope), node.pool.frac_bits, quantized)
+        if node.flatten and y.dim() == 4:
+            y = y.permute(0, 2, 3, 1).flatten(1)
+        return y
+
+    def folded(self) -> tuple[Tensor, Tensor | None]:
+        """Weight and bias in float64 with the running statistics folded in, not yet quantised."""
+        if not self.node.core.batch_norm:
+            return self.weight.double(), None if self.bias is None else self.bias.double()
+        return self._fold(self.running_mean, self.running_variance)
+
+    def _fold(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+        # The order of operations is that of the pass fold-batch-norm, so that both round alike.
+        scale = self.gamma.double() / torch.sqrt(variance.double() + EPSILON)
+        weight = self.weight.double() * scale.reshape(-1, *[1] * (self.weight.dim() - 1))
+        return weight, self.beta.double() + (0.0 - mean.double()) * scale
+
+    def _core(self, x: Tensor, quantized: bool) -> Tensor:
+        node, hw = self.node, self.node.source.hw
+        if node.window is not None:
+            top, bottom, left, right = node.window.padding
+            x = F.pad(x, (left, right, top, bottom))
+        if self.training and node.core.batch_norm:
+            weight, bias = self._fold(*self._batch_statistics(x))
+        else:
+            weight, bias = self.folded()
+        if quantized:
+            weight = fake_quantize(weight, hw.bits_weights, node.core.weights_frac_bits)
+            if bias is not None:
+                assert node.core.bias_frac_bits is not None
+                bias = fake_quantize(bias, hw.bits_bias, node.core.bias_frac_bits)
+        return self._product(x, weight.to(x.dtype), None if bias is None else bias.to(x.dtype))
+
+    def _product(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        core, window = self.node.core, self.node.window
+        if not isinstance(core, QConvCore):
+            return F.linear(x, weight, bias)
+        assert window is not None
+        return F.conv2d(x, weight, bias, window.strides, 0, window.dilation, core.groups)
+
+    def _batch_statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance per channel of the sums of this batch; updates the running ones."""
+        sums = self._product(x, self.weight.to(x.dtype), None)
+        axes = [axis for axis in range(sums.dim()) if axis != 1]
+        count = sums.numel() // sums.shape[1]
+        mean, variance = sums.mean(axes), sums.var(axes, unbiased=False)
+        with torch.no_grad():
+            unbiased = variance * (count / max(1, count - 1))
+            self.running_mean.lerp_(mean.to(self.running_mean.dtype), MOMENTUM)
+            self.running_variance.lerp_(unbiased.to(self.running_variance.dtype), MOMENTUM)
+        return mean, variance
+
+    def _round(self, x: Tensor, frac: int, quantized: bool) -> Tensor:
+        return fake_quantize(x, self.node.source.hw.bits_input, frac) if quantized else x
+
+
+def leaky(x: Tensor, negative_slope: float) -> Tensor:
+    """Leaky ReLU; a slope of 1 is the identity."""
+    return x if negative_slope == 1 else F.leaky_relu(x, negative_slope)
+
+
+def pool(x: Tensor, node: Pool) -> Tensor:
+    """Maximum or average over the elements of each window that lie inside the image."""
+    top, bottom, left, right = node.window.padding
+    window, strides = node.window.kernel, node.window.strides
+    if node.type == "max":
+        return F.max_pool2d(F.pad(x, (left, right, top, bottom), value=-math.inf), window, strides)
+    sums = F.avg_pool2d(F.pad(x, (left, right, top, bottom)), window, strides, divisor_override=1)
+    return sums / _counts(x, node.window)
+
+
+def _counts(x: Tensor, window: Window) -> Tensor:
+    """Elements of each window that lie inside the image, (1, 1, OH, OW)."""
+    top, bottom, left, right = window.padding
+    ones = F.pad(torch.ones_like(x[:1, :1]), (left, right, top, bottom))
+    return F.avg_pool2d(ones, window.kernel, window.strides, divisor_override=1)
+
+
+def _initial_weight(shape: tuple[int, ...], node: Node, bits_weights: int) -> Tensor:
+    """
+    He's normal initialisation, but not below half a step of the weights' grid: on a coarse grid a wide layer would begin with
+    all weights rounded to zero, and learn nothing.
+    """
+    step = 2.0**-node.core.weights_frac_bits
+    deviation = max(math.sqrt(2.0 / math.prod(shape[1:])), step / 2)
+    limit = step * (1 << (bits_weights - 1))
+    return cast(Any, torch).randn(shape).mul(deviation).clamp(-limit, limit - step)
