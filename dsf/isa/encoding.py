@@ -147,7 +147,8 @@ def decode_stream(data: bytes) -> list[Decoded]:
         decoded.append(decode_instruction(data, offset, len(decoded)))
         offset += decoded[-1].instruction.bytes
     if offset != len(data):
-        raise BinaryError(f"'instruction {len(decoded) - 1}' (end): {len(data) - offset} bytes follow, needs to be the last one")
+        extra = len(data) - offset
+        raise BinaryError(f"'instruction {len(decoded) - 1}' (end): {extra} bytes follow, needs to be the last one")
     return decoded
 
 

@@ -1,0 +1,116 @@
+"""
+What the engine refuses, beyond single fields: counts of zero, fields that must agree with each other, and ranges of memory.
+
+The engine derives nothing that the compiler can compute, so an instruction carries redundant fields (`pixels`, `chunks`,
+`weight_words`, ...); they must agree. Each problem reads as the end of a sentence about the instruction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import prod
+
+from dsf.hardware import Hardware
+from dsf.isa.table import LOAD, LOAD_WEIGHTS, MATRIX, STORE, VECTOR, VectorFunction
+
+Fields = Mapping[str, int]
+
+BUILT = (VectorFunction.MAX_POOL, VectorFunction.AVERAGE_POOL)
+
+
+def instruction_problems(name: str, fields: Fields, hardware: Hardware) -> list[str]:
+    """Why this engine refuses an instruction whose fields are each in range; empty if it does not."""
+    check = _CHECKS.get(name)
+    return check(fields, hardware) if check is not None else []
+
+
+def _at_least_one(fields: Fields, *names: str) -> list[str]:
+    return [f"{name} is 0, needs at least 1" for name in names if fields[name] < 1]
+
+
+def _equal(fields: Fields, **expected: int) -> list[str]:
+    return [f"{name} is {fields[name]}, needs {value}" for name, value in expected.items() if fields[name] != value]
+
+
+def _rows_in_feature_memory(fields: Fields, hardware: Hardware, side: str) -> list[str]:
+    if problems := _at_least_one(fields, "rows", "row_elements"):
+        return problems
+    end = fields[side] + (fields["rows"] - 1) * fields[f"{side}_stride"] + fields["row_elements"]
+    size = hardware.feature_elements
+    return [f"{side} reaches element {end - 1} of feature memory, needs at most {size - 1}"] if end > size else []
+
+
+def _load(fields: Fields, hardware: Hardware) -> list[str]:
+    return _rows_in_feature_memory(fields, hardware, "dst")
+
+
+def _store(fields: Fields, hardware: Hardware) -> list[str]:
+    return _rows_in_feature_memory(fields, hardware, "src")
+
+
+def _load_weights(fields: Fields, hardware: Hardware) -> list[str]:
+    if problems := _at_least_one(fields, "words", "groups"):
+        return problems
+    groups, words, bank = fields["groups"], fields["words"], fields["bank"]
+    if fields["target"] == 1:
+        size = groups * hardware.group_columns * 8
+        end, room, what = fields["address"] + groups, hardware.parameter_groups, "parameter group"
+        problems = _equal(fields, words=1, bank=0)
+    else:
+        size = groups * words * hardware.weight_slot_bits // 8
+        end = fields["address"] + -(-(bank + groups) // hardware.column_groups) * words
+        room, what = hardware.weight_words, "weight word"
+        problems = [] if bank < hardware.column_groups else [f"bank is {bank}, needs at most {hardware.column_groups - 1}"]
+    problems += _equal(fields, bytes=size)
+    if end > room:
+        problems.append(f"fills up to {what} {end - 1}, needs at most {room - 1}")
+    return problems
+
+
+def _matrix(fields: Fields, hardware: Hardware) -> list[str]:
+    counts = ("columns", "rows", "images", "kernel_rows", "kernel_runs", "run", "chunk", "channel_groups", "last_group_lanes")
+    if problems := _at_least_one(fields, *counts):
+        return problems
+    run, chunk, groups, bank = fields["run"], fields["chunk"], fields["channel_groups"], fields["weight_bank"]
+    if chunk > hardware.vector_length:
+        problems.append(f"chunk is {chunk}, needs at most {hardware.vector_length}, the vector length")
+    chunks = -(-run // chunk)
+    problems += _equal(
+        fields,
+        chunks=chunks,
+        last_chunk=run - (chunks - 1) * chunk,
+        pixels=prod(fields[name] for name in ("images", "rows", "columns")),
+        weight_words=fields["kernel_rows"] * fields["kernel_runs"] * run,
+    )
+    if fields["last_group_lanes"] > hardware.group_columns:
+        problems.append(f"last_group_lanes is {fields['last_group_lanes']}, needs at most {hardware.group_columns}")
+    if bank >= hardware.column_groups:
+        problems.append(f"weight_bank is {bank}, needs at most {hardware.column_groups - 1}")
+    if not fields["tall"] and bank != 0:
+        problems.append(f"weight_bank is {bank}, needs 0 unless tall")
+    end = fields["weight_address"] + -(-(bank + groups) // hardware.column_groups) * fields["weight_words"]
+    if end > hardware.weight_words:
+        problems.append(f"uses weights up to word {end - 1}, needs at most {hardware.weight_words - 1}")
+    end = fields["parameter_address"] + groups
+    if end > hardware.parameter_groups:
+        problems.append(f"uses parameters up to group {end - 1}, needs at most {hardware.parameter_groups - 1}")
+    if fields["raw"] and fields["residual"]:
+        problems.append("residual is 1, needs 0 where raw is 1")
+    return problems
+
+
+def _vector(fields: Fields, hardware: Hardware) -> list[str]:
+    problems = _at_least_one(fields, "columns", "rows", "images", "kernel_rows", "kernel_columns", "channels")
+    if fields["function"] not in BUILT:
+        built = ", ".join(function.name.lower() for function in BUILT)
+        problems.append(f"function is {fields['function']}, needs one that is built: {built}")
+    return problems
+
+
+_CHECKS: Mapping[str, Callable[[Fields, Hardware], list[str]]] = {
+    LOAD.name: _load,
+    LOAD_WEIGHTS.name: _load_weights,
+    MATRIX.name: _matrix,
+    VECTOR.name: _vector,
+    STORE.name: _store,
+}

@@ -1,0 +1,173 @@
+"""
+Runs a module of any level on integers: `run(module, x)`.
+
+The levels agree: from `fxp` down they give identical integers, so a lowering is checked by running both sides. A module is
+at the level of the lowest dialect in it, and is run by the interpreter of that dialect, `dsf.runtime.interpreters.<level>`.
+
+Function levels (`bundle`, `fxp`, `tile`) run `@main` in xDSL's `Interpreter`; values are int64 arrays. Program levels
+(`sched`, `isa`) run on a `dsf.runtime.machine.Machine`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import ArrayLike
+from xdsl.dialects.builtin import IntegerType, ModuleOp, TensorType
+from xdsl.dialects.func import FuncOp
+from xdsl.interpreter import Interpreter, PythonValues
+from xdsl.interpreters.func import FuncFunctions
+from xdsl.ir import Attribute, Operation
+
+from dsf.dialects.bundle import BundleOp
+from dsf.dialects.bundle_types import QType
+from dsf.dialects.engine import ProgramOp, hardware_of
+from dsf.errors import ModelError
+from dsf.numerics import Ints, as_ints, int_range
+from dsf.runtime.machine import Machine
+from dsf.runtime.queues import run_queues
+from dsf.transforms.locations import location_name
+
+LEVELS = ("bundle", "fxp", "tile", "sched", "isa")
+
+#: Output of each bundle, by the bundle's name.
+Capture = MutableMapping[str, Ints]
+
+
+def levels_of(module: ModuleOp) -> list[str]:
+    """The levels whose operations a module holds, highest first. Raises `ModelError` if there are none."""
+    found = {op.dialect_name() for op in module.walk()}
+    levels = [level for level in LEVELS if level in found]
+    if not levels:
+        raise ModelError(f"'builtin.module': no operation of the levels {', '.join(LEVELS)}, needs one to be executed")
+    return levels
+
+
+def level_of(module: ModuleOp) -> str:
+    """The level of a module: the lowest of its operations."""
+    return levels_of(module)[-1]
+
+
+def run(module: ModuleOp, x: ArrayLike, capture: Capture | None = None, *, seed: int | None = None) -> Ints:
+    """
+    Runs a module on the integers `x`, of the input's shape, and returns the output's integers; at the `bundle` level after a
+    softmax, probabilities in float64.
+
+    `capture`, if given, receives the output of each bundle by name, at the levels that have tensors (`bundle`, `fxp`,
+    `tile`). `seed` chooses a random order among those that the tokens of an `isa` program admit.
+
+    Raises `ModelError` for an input of another shape or range, and `EngineError` for what would stop the engine.
+    """
+    if level_of(module) in ("sched", "isa"):
+        return _run_program(module, x, seed)
+    return _run_function(module, x, capture)
+
+
+# Programs.
+
+
+def _run_program(module: ModuleOp, x: ArrayLike, seed: int | None) -> Ints:
+    programs = [op for op in module.ops if isinstance(op, ProgramOp)]
+    if len(programs) != 1:
+        raise ModelError(f"'builtin.module': {len(programs)} programs, needs one")
+    program = programs[0]
+    machine = Machine.for_program(hardware_of(module), program, [x])
+    run_on(machine, program, seed=seed)
+    return machine.read_tensor(program.outputs.data[0])
+
+
+def run_on(machine: Machine, program: ProgramOp, *, seed: int | None = None) -> list[int]:
+    """Runs a program on a machine that holds its inputs; returns the order in which its instructions took effect."""
+    level = program.dialect_name()
+    interpreter = Interpreter(_module_of(program))
+    interpreter.register_implementations(_functions(level)(machine))
+    if level == "isa":
+        from dsf.dialects import isa
+
+        assert isinstance(program, isa.ProgramOp)
+        return run_queues(program.instructions, machine.hardware, lambda op: interpreter.run_op(op, ()), seed=seed)
+    interpreter.run_op(program, ())
+    return []
+
+
+def _module_of(program: Operation) -> ModuleOp:
+    module = program.get_toplevel_object()
+    return module if isinstance(module, ModuleOp) else ModuleOp([])
+
+
+def _functions(level: str) -> type[Any]:
+    return getattr(import_module(f"dsf.runtime.interpreters.{level}"), f"{level.capitalize()}Functions")
+
+
+# Functions.
+
+
+@dataclass
+class _Capturing(Interpreter.Listener):
+    """Keeps the last value of each bundle, by the location of the operation that made it."""
+
+    values: Capture
+
+    def did_interpret_op(self, op: Operation, results: PythonValues) -> None:
+        name = op.label.data if isinstance(op, BundleOp) else location_name(op)
+        if name is not None and len(results) == 1 and isinstance(results[0], np.ndarray):
+            self.values[name] = results[0]
+
+
+def _run_function(module: ModuleOp, x: ArrayLike, capture: Capture | None) -> Ints:
+    function = main_of(module)
+    values = _checked_input(function, x)
+    interpreter = Interpreter(module, listeners=() if capture is None else (_Capturing(capture),))
+    interpreter.register_implementations(FuncFunctions())
+    for level in levels_of(module):
+        interpreter.register_implementations(_functions(level)())
+    (result,) = interpreter.call_op(function, (values,))
+    return result
+
+
+def main_of(module: ModuleOp) -> FuncOp:
+    """The function `@main` of a module. Raises `ModelError` if it is missing or has not one input and one output."""
+    for op in module.ops:
+        if isinstance(op, FuncOp) and op.sym_name.data == "main":
+            inputs, outputs = len(op.function_type.inputs), len(op.function_type.outputs)
+            if (inputs, outputs) != (1, 1):
+                raise ModelError(f"'func.func @main': {inputs} inputs and {outputs} outputs, needs one of each")
+            return op
+    raise ModelError("'builtin.module': no function @main, needs one to be executed")
+
+
+def _checked_input(function: FuncOp, x: ArrayLike) -> Ints:
+    values = as_ints(x)
+    shape, bits = input_of(function)
+    if values.shape != shape:
+        raise ModelError(f"'input': shape {values.shape}, needs {shape}, the shape of @main's argument")
+    low, high = int_range(bits)
+    if values.size and (values.min() < low or values.max() > high):
+        raise ModelError(f"'input': values {values.min()} to {values.max()}, needs {low} to {high}; quantise to {bits} bits")
+    return values
+
+
+def input_of(function: FuncOp) -> tuple[tuple[int, ...], int]:
+    """Shape and bits of a function's argument."""
+    kind = function.function_type.inputs.data[0]
+    if not isinstance(kind, TensorType):
+        raise ModelError(f"'func.func @{function.sym_name.data}': argument of type {kind}, needs a tensor")
+    element = cast("TensorType[Attribute]", kind).element_type
+    if isinstance(element, IntegerType):
+        return kind.get_shape(), cast("IntegerType", element).width.data
+    if isinstance(element, QType):
+        return kind.get_shape(), element.bits.data
+    raise ModelError(f"'func.func @{function.sym_name.data}': argument's elements of type {element}, needs integers")
+
+
+def input_shape(module: ModuleOp) -> tuple[tuple[int, ...], int]:
+    """Shape and bits of the input of a module of any level."""
+    if level_of(module) in ("sched", "isa"):
+        program = next(op for op in module.ops if isinstance(op, ProgramOp))
+        tensor = program.inputs.data[0]
+        return tensor.dimensions, tensor.bits.data
+    return input_of(main_of(module))

@@ -1,0 +1,128 @@
+"""
+The engine's state as numpy arrays: feature, weight and parameter memory, and DRAM behind its base registers.
+
+    F[a]                          feature memory: elements of `bits_input` bits, addresses modulo 2**24
+    W[bank][word][lane]           weight memory: G banks of words of C/G weights
+    P[group][lane]                parameter memory: bias, multiplier and shift of C/G channels
+    DRAM[base register][byte]
+
+A fresh machine's feature memory holds a pattern and not zeros, so that what nobody has written is noticed. An address outside a
+memory is an `EngineError`, as it is in the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dsf.dialects.engine import ProgramOp, TensorAttr
+from dsf.errors import EngineError, ModelError
+from dsf.hardware import Hardware
+from dsf.isa.table import BaseRegister
+from dsf.layout import Bytes, pack_elements, unpack_elements
+from dsf.numerics import Ints, as_ints, int_range
+
+ADDRESS_MASK = (1 << 24) - 1
+
+
+class Machine:
+    """
+    The memories of one engine. `feature` (elements), `weights` (banks, words, lanes), `bias`, `multiplier` and `shift`
+    (groups, lanes) are int64 arrays; `dram` has an array of bytes for each base register.
+    """
+
+    def __init__(self, hardware: Hardware):
+        low, high = int_range(hardware.bits_input)
+        self.hardware = hardware
+        self.feature: Ints = low + np.arange(hardware.feature_elements, dtype=np.int64) * 7 % (high - low + 1)
+        self.weights: Ints = np.zeros((hardware.column_groups, hardware.weight_words, hardware.group_columns), dtype=np.int64)
+        parameters = (hardware.parameter_groups, hardware.group_columns)
+        self.bias: Ints = np.zeros(parameters, dtype=np.int64)
+        self.multiplier: Ints = np.zeros(parameters, dtype=np.int64)
+        self.shift: Ints = np.zeros(parameters, dtype=np.int64)
+        self.dram: dict[BaseRegister, Bytes] = {base: np.zeros(0, dtype=np.uint8) for base in BaseRegister}
+
+    @staticmethod
+    def for_program(hardware: Hardware, program: ProgramOp, inputs: Sequence[ArrayLike]) -> Machine:
+        """
+        A machine as the host leaves it before the start: weights, inputs, and zeroed outputs and arena in DRAM.
+
+        `inputs` are arrays of integers, of the shapes of the program's inputs. Raises `ModelError` otherwise.
+        """
+        machine = Machine(hardware)
+        machine.dram[BaseRegister.WEIGHTS] = np.frombuffer(program.weight_bytes, dtype=np.uint8).copy()
+        machine.dram[BaseRegister.INPUT] = _zeros(program.inputs.data)
+        machine.dram[BaseRegister.OUTPUT] = _zeros(program.outputs.data)
+        machine.dram[BaseRegister.ARENA] = np.zeros(program.arena_bytes.value.data, dtype=np.uint8)
+        if len(inputs) != len(program.inputs):
+            raise ModelError(f"'inputs': {len(inputs)} arrays, needs {len(program.inputs)}")
+        for tensor, x in zip(program.inputs, inputs, strict=True):
+            machine.write_tensor(tensor, x)
+        return machine
+
+    # Tensors in DRAM.
+
+    def write_tensor(self, tensor: TensorAttr, x: ArrayLike) -> None:
+        """Packs integers into the tensor's place in DRAM. Raises `ModelError` for another shape or too large values."""
+        values = as_ints(x)
+        if values.shape != tensor.dimensions:
+            needed = tensor.dimensions
+            raise ModelError(f"'input': shape {values.shape}, needs {needed}; give the batch that the program is compiled for")
+        low, high = int_range(tensor.bits.data)
+        if values.size and (values.min() < low or values.max() > high):
+            found = f"{values.min()} to {values.max()}"
+            raise ModelError(f"'input': values {found}, needs {low} to {high}; quantise to {tensor.bits.data} bits")
+        start = tensor.offset.data
+        data = np.frombuffer(pack_elements(values, tensor.bits.data), dtype=np.uint8)
+        self.dram[tensor.register][start : start + data.size] = data
+
+    def read_tensor(self, tensor: TensorAttr) -> Ints:
+        """The integers of a tensor in DRAM."""
+        data = self.dram[tensor.register][tensor.offset.data :].tobytes()
+        return unpack_elements(data, tensor.bits.data, tensor.elements).reshape(tensor.dimensions)
+
+    # Bytes in DRAM, elements in feature memory.
+
+    def read_dram(self, base: int, offset: int, size: int, rows: int = 1, stride: int = 0) -> Bytes:
+        """`rows` rows of `size` bytes, `stride` bytes apart, as (rows, size)."""
+        return self._dram_rows(base, offset, size, rows, stride, "reads").copy()
+
+    def write_dram(self, base: int, offset: int, data: Bytes, stride: int = 0) -> None:
+        """Writes rows (rows, size), `stride` bytes apart."""
+        rows, size = data.shape
+        view = self._dram_rows(base, offset, size, rows, stride, "writes")
+        # Row by row: rows may overlap, and the last one wins.
+        for target, row in zip(view, data, strict=True):
+            target[:] = row
+
+    def _dram_rows(self, base: int, offset: int, size: int, rows: int, stride: int, verb: str) -> Bytes:
+        """A view of rows of DRAM, checked."""
+        names = {register.value: register for register in BaseRegister}
+        if base not in names:
+            raise EngineError(f"{verb} base register {base}, needs one of 0 to {max(names)}")
+        memory = self.dram[names[base]]
+        end = offset + (rows - 1) * stride + size
+        if end > memory.size:
+            raise EngineError(f"{verb} {names[base].name.lower()} up to byte {end}, needs at most its {memory.size} bytes")
+        return np.lib.stride_tricks.as_strided(memory[offset:], (rows, size), (stride, 1))
+
+    def gather(self, addresses: ArrayLike) -> Ints:
+        """The elements at some addresses of feature memory."""
+        return self.feature[self._checked(addresses, "reads")]
+
+    def scatter(self, addresses: ArrayLike, values: ArrayLike) -> None:
+        """Writes elements to some addresses of feature memory."""
+        self.feature[self._checked(addresses, "writes")] = values
+
+    def _checked(self, addresses: ArrayLike, verb: str) -> NDArray[np.int64]:
+        wrapped = as_ints(addresses) & ADDRESS_MASK
+        if wrapped.size and wrapped.max() >= self.feature.size:
+            raise EngineError(f"{verb} element {wrapped.max()} of feature memory, needs at most {self.feature.size - 1}")
+        return wrapped
+
+
+def _zeros(tensors: Sequence[TensorAttr]) -> Bytes:
+    """Room for tensors that share a base register."""
+    return np.zeros(max(tensor.offset.data + tensor.bytes for tensor in tensors), dtype=np.uint8)

@@ -1,0 +1,130 @@
+"""
+In what order instructions run: a dispatcher, five queues and token counters.
+
+The dispatcher reads the program in order and puts each instruction into its queue, which holds `queue_depth`; a full queue
+blocks it. The head of a queue runs when, for each queue of its `wait` mask, the counter of tokens from there is above zero.
+Instructions take effect one at a time here, in any order that the tokens admit: `seed` chooses one at random. A program
+whose hazards are all covered by tokens gives the same result in every order.
+
+    wait(p -> q) -= 1 at the start of an instruction of q;  signal: count(q -> c) += 1 at its end
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from dsf.dialects.isa import InstructionOp
+from dsf.errors import BinaryError, DsfError, EngineError
+from dsf.hardware import Hardware
+from dsf.isa.checks import instruction_problems
+from dsf.isa.table import END, Queue
+from dsf.transforms.locations import location_name
+
+#: The engine's token counters have eight bits.
+MAX_TOKENS = 255
+
+Execute = Callable[[InstructionOp], object]
+Indexed = tuple[int, InstructionOp]
+
+
+def name_of(index: int, op: InstructionOp) -> str:
+    """How messages name an instruction: number, name, bundle."""
+    bundle = location_name(op)
+    return f"'instruction {index}' ({op.name}{'' if bundle is None else f' of {bundle}'})"
+
+
+@dataclass
+class _State:
+    """Instructions that have not started, and the tokens (producer, consumer) that wait to be taken."""
+
+    program: deque[Indexed]
+    queues: dict[Queue, deque[Indexed]] = field(default_factory=lambda: {queue: deque() for queue in Queue})
+    tokens: Counter[tuple[Queue, Queue]] = field(default_factory=lambda: Counter[tuple[Queue, Queue]]())
+
+    def dispatch(self, depth: int) -> None:
+        """Fills the queues with instructions in program order, until one is full or the program ends."""
+        while self.program:
+            queue = self.program[0][1].instruction.queue
+            if queue is None or len(self.queues[queue]) >= depth:
+                return
+            self.queues[queue].append(self.program.popleft())
+
+    def missing(self, queue: Queue) -> list[Queue]:
+        """The queues whose token the head of `queue` lacks."""
+        _, op = self.queues[queue][0]
+        return [producer for producer in Queue if op["wait"] >> producer & 1 and not self.tokens[producer, queue]]
+
+    def waiting(self) -> list[Queue]:
+        return [queue for queue in Queue if self.queues[queue]]
+
+
+def run_queues(
+    instructions: Sequence[InstructionOp], hardware: Hardware, execute: Execute, *, seed: int | None = None
+) -> list[int]:
+    """
+    Runs a program; returns the numbers of its instructions in the order in which they took effect.
+
+    Raises `EngineError` for what stops the engine: an illegal instruction, an address outside a memory, queues that wait
+    for each other, too many or left over tokens. Raises `BinaryError` for a program without `end`.
+    """
+    state = _State(deque(enumerate(instructions)))
+    chooser = random.Random(seed)
+    order: list[int] = []
+    turn = 0
+    while True:
+        state.dispatch(hardware.queue_depth)
+        waiting = state.waiting()
+        if not waiting:
+            break
+        ready = [queue for queue in waiting if not state.missing(queue)]
+        if not ready:
+            raise EngineError(_deadlock(state, waiting))
+        queue = _next_in_turn(ready, turn) if seed is None else chooser.choice(ready)
+        turn = queue + 1
+        order.append(_run_head(state, queue, hardware, execute))
+    if not state.program or state.program[0][1].instruction is not END:
+        raise BinaryError(f"'program': stops after {len(order)} instructions, needs 'isa.end' last; it is truncated")
+    if left := +state.tokens:
+        pairs = ", ".join(f"{count} from {a.name.lower()} to {b.name.lower()}" for (a, b), count in sorted(left.items()))
+        raise EngineError(f"'isa.end': tokens are left ({pairs}), needs each signal to be waited for")
+    return [*order, state.program[0][0]]
+
+
+def _next_in_turn(ready: Sequence[Queue], turn: int) -> Queue:
+    return min(ready, key=lambda queue: (queue - turn) % len(Queue))
+
+
+def _run_head(state: _State, queue: Queue, hardware: Hardware, execute: Execute) -> int:
+    index, op = state.queues[queue].popleft()
+    for producer in Queue:
+        if op["wait"] >> producer & 1:
+            state.tokens[producer, queue] -= 1
+    problems = instruction_problems(op.instruction.name, op.fields, hardware)
+    if problems:
+        raise EngineError([f"{name_of(index, op)}: {problem}" for problem in problems])
+    try:
+        execute(op)
+    except DsfError as error:
+        raise EngineError([f"{name_of(index, op)}: {problem}" for problem in error.problems]) from error
+    for consumer in Queue:
+        if op["signal"] >> consumer & 1:
+            state.tokens[queue, consumer] += 1
+            if state.tokens[queue, consumer] > MAX_TOKENS:
+                names = f"{queue.name.lower()} to {consumer.name.lower()}"
+                raise EngineError(f"{name_of(index, op)}: more than {MAX_TOKENS} tokens from {names}, needs earlier waits")
+    return index
+
+
+def _deadlock(state: _State, waiting: Sequence[Queue]) -> list[str]:
+    problems: list[str] = []
+    for queue in waiting:
+        index, op = state.queues[queue][0]
+        missing = " and ".join(producer.name.lower() for producer in state.missing(queue))
+        problems.append(
+            f"{name_of(index, op)}: queue {queue.name.lower()} waits for a token from {missing} that never comes, "
+            "needs an instruction that signals it and can start; this program deadlocks"
+        )
+    return problems
