@@ -1,0 +1,380 @@
+"""
+What the engine can do, as one function per constraint: its docstring is the rule, its result what breaks it.
+
+A constraint takes a layer (an operation of the `bundle` dialect) and the hardware, and yields sentences of the form
+`'<bundle>': <what it has>, needs <what>; <what to change>`. `problems_of` collects those of a whole module, so that the
+user sees all of them at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation, SSAValue
+
+from dsf import numerics
+from dsf.dialects import bundle, fxp
+from dsf.dialects.bundle_group import LETTERS
+from dsf.dialects.engine import hardware_of
+from dsf.dialects.shapes import as_text, shape
+from dsf.hardware import Hardware
+from dsf.isa.table import MATRIX, VECTOR, Instruction
+from dsf.transforms.locations import location_name
+
+Problems = Iterator[str]
+Constraint = Callable[[Operation, Hardware], Problems]
+
+
+def problems_of(module: ModuleOp) -> list[str]:
+    """
+    Everything in a module of the `bundle` level that its `engine.hardware` can't do, in program order, each once.
+
+    Raises `ModelError` if the module names no hardware.
+    """
+    hardware = hardware_of(module)
+    found = [problem for op in module.walk() for constraint in CONSTRAINTS for problem in constraint(op, hardware)]
+    return list(dict.fromkeys(found))
+
+
+def name_of(op: Operation) -> str:
+    """The bundle that `op` is, or is in, as messages name it."""
+    holder: Operation | None = op
+    while holder is not None:
+        if isinstance(holder, bundle.BundleOp):
+            return f"'{holder.label.data}'"
+        if isinstance(holder, func.FuncOp):
+            break
+        holder = holder.parent_op()
+    return f"'{location_name(op) or op.name}'"
+
+
+def users_of(value: SSAValue, *, behind_flatten: bool = False) -> list[Operation]:
+    """The layers that use `value`, also outside its bundle, and if asked behind a flatten instead of it."""
+    users: list[Operation] = []
+    for use in value.uses:
+        user = use.operation
+        parent = user.parent_op()
+        if isinstance(user, bundle.YieldOp) and isinstance(parent, bundle.BundleOp):
+            users += users_of(parent.output, behind_flatten=behind_flatten)
+        elif isinstance(user, bundle.FlattenOp) and behind_flatten:
+            users += users_of(user.output, behind_flatten=True)
+        else:
+            users.append(user)
+    return users
+
+
+def is_last(core: bundle.CoreOp) -> bool:
+    """Whether the sum of `core` is the result of the network: the function's, or what its softmax is computed from."""
+    users = users_of(core.output, behind_flatten=True)
+    return len(users) == 1 and isinstance(users[0], bundle.SoftmaxOp | func.ReturnOp)
+
+
+def source_of(value: SSAValue) -> SSAValue:
+    """The value behind the results of bundles and flattens."""
+    owner = value.owner
+    if isinstance(owner, bundle.BundleOp):
+        return source_of(owner.yielded)
+    if isinstance(owner, bundle.FlattenOp):
+        return source_of(owner.input)
+    return value
+
+
+# The network.
+
+
+def one_network(op: Operation, hardware: Hardware) -> Problems:
+    """A module holds one function, with one tensor in, one out, and at least one layer between."""
+    if not isinstance(op, ModuleOp):
+        return
+    functions = [one for one in op.ops if isinstance(one, func.FuncOp)]
+    if len(functions) != 1:
+        yield f"'module': {len(functions)} functions, needs one, @main; split the module"
+        return
+    inputs, outputs = functions[0].function_type.inputs.data, functions[0].function_type.outputs.data
+    if len(inputs) != 1 or len(outputs) != 1:
+        name = functions[0].sym_name.data
+        yield f"'{name}': {len(inputs)} inputs and {len(outputs)} outputs, needs one of each; cut the network"
+    if not any(isinstance(one, bundle.CoreOp | bundle.PoolOp | bundle.ActivationOp | bundle.AddOp) for one in op.walk()):
+        yield f"'{functions[0].sym_name.data}': no layer, needs at least one; add a Bundle"
+
+
+def known_layer(op: Operation, hardware: Hardware) -> Problems:
+    """Every operation of a network is one of the `bundle` dialect."""
+    known = isinstance(op, bundle.BundleOp | bundle.YieldOp | func.ReturnOp) or op.name in LETTERS
+    if isinstance(op.parent_op(), func.FuncOp | bundle.BundleOp) and not known:
+        yield f"{name_of(op)}: a {op.name}, needs layers of the bundle dialect only; express it by them"
+
+
+def sum_is_quantised(op: Operation, hardware: Hardware) -> Problems:
+    """The sum of a core goes into one activation, or is the result of the network (raw logits, or those of a softmax)."""
+    if not isinstance(op, bundle.CoreOp):
+        return
+    users = users_of(op.output)
+    if is_last(op) or (len(users) == 1 and isinstance(users[0], bundle.ActivationOp | bundle.BatchNormOp)):
+        return
+    kinds = ", ".join(sorted(user.name for user in users)) or "nothing"
+    yield (
+        f"{name_of(op)}: a sum used by {kinds}, needs one activation after it unless it is the last layer; "
+        f"add activation=QLeakyReLu(...) or QIdentity(...)"
+    )
+
+
+def softmax_is_last(op: Operation, hardware: Hardware) -> Problems:
+    """A softmax is the end of the network: the host computes it."""
+    if not isinstance(op, bundle.SoftmaxOp):
+        return
+    users = {user.name for user in users_of(op.output)} | {
+        user.name for user in users_of(source_of(op.input), behind_flatten=True)
+    }
+    others = users - {"func.return", op.name}
+    if others:
+        yield f"{name_of(op)}: a softmax beside {', '.join(sorted(others))}, needs to be the last layer; move it to the end"
+
+
+def batch_norm_folded(op: Operation, hardware: Hardware) -> Problems:
+    """Batch normalisations are folded into the weights."""
+    if isinstance(op, bundle.BatchNormOp):
+        yield f"{name_of(op)}: a batch_norm, needs folded weights; run fold-batch-norm first"
+
+
+def groups(op: Operation, hardware: Hardware) -> Problems:
+    """Convolutions have one group; the instruction set has room for more, the engine does not have them yet."""
+    if isinstance(op, bundle.ConvOp) and op.groups.value.data != 1:
+        yield f"{name_of(op)}: a convolution in {op.groups.value.data} groups, needs 1 (more are not built yet); use groups=1"
+
+
+# Sizes.
+
+
+def kernel_size(op: Operation, hardware: Hardware) -> Problems:
+    """The kernel of a convolution is at most `max_kernel_size` in each direction."""
+    if not isinstance(op, bundle.ConvOp):
+        return
+    kernel, most = op.window.kernel, hardware.max_kernel_size
+    if kernel[0] > most[0] or kernel[1] > most[1]:
+        yield (
+            f"{name_of(op)}: a kernel of {as_text(kernel)}, needs at most {as_text(most)}; "
+            f"use a smaller kernel or Hardware(max_kernel_size={_larger(most, kernel)})"
+        )
+
+
+def channels(op: Operation, hardware: Hardware) -> Problems:
+    """A convolution has at most `max_channels_in` input channels, a core at most `max_channels_out` output channels."""
+    if isinstance(op, bundle.ConvOp) and shape(op.input)[-1] > hardware.max_channels_in:
+        count = shape(op.input)[-1]
+        yield (
+            f"{name_of(op)}: {count} input channels, needs at most {hardware.max_channels_in}; "
+            f"use fewer filters before it or Hardware(max_channels_in={count})"
+        )
+    if isinstance(op, bundle.CoreOp) and op.channels_out > hardware.max_channels_out:
+        yield (
+            f"{name_of(op)}: {op.channels_out} output channels, needs at most {hardware.max_channels_out}; "
+            f"use fewer filters or Hardware(max_channels_out={op.channels_out})"
+        )
+
+
+def image_size(op: Operation, hardware: Hardware) -> Problems:
+    """The images that go into and come out of convolutions and poolings are at most `max_image_size`."""
+    if not isinstance(op, bundle.ConvOp | bundle.PoolOp):
+        return
+    most = hardware.max_image_size
+    for what, value in (("input", op.input), ("output", op.output)):
+        _, height, width, _ = shape(value)
+        if height > most[0] or width > most[1]:
+            yield (
+                f"{name_of(op)}: an {what} image of {height}x{width}, needs at most {as_text(most)}; "
+                f"use smaller images or Hardware(max_image_size={_larger(most, (height, width))})"
+            )
+
+
+def _larger(a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:
+    return max(a[0], b[0]), max(a[1], b[1])
+
+
+def weight_memory(op: Operation, hardware: Hardware) -> Problems:
+    """The weights of one channel group, KH * KW * CI words, fit into one of the banks of weight memory."""
+    if not isinstance(op, bundle.CoreOp):
+        return
+    words = int(np.prod(op.weights.get_shape()[:-1]))
+    if words > hardware.weight_words:
+        needed = words * hardware.column_groups * hardware.weight_slot_bits // 8
+        yield (
+            f"{name_of(op)}: {words} weights per output channel, needs at most {hardware.weight_words} in "
+            f"{hardware.weight_memory} bytes of weight memory; use Hardware(weight_memory={needed}), or pool before the layer"
+        )
+
+
+def instruction_fields(op: Operation, hardware: Hardware) -> Problems:
+    """Sizes, strides and padding of a convolution or pooling fit the fields of its instruction."""
+    if not isinstance(op, bundle.ConvOp | bundle.PoolOp):
+        return
+    batch, _, width, inputs = shape(op.input)
+    window = op.window
+    top, _, left, _ = window.padding
+    values = {
+        "row_elements": (width * inputs, "an image row of {} elements"),
+        "x_step": (window.strides[1] * inputs, "a horizontal stride of {} elements"),
+        "y_step": (window.strides[0], "a vertical stride of {} rows"),
+        "x_start": (-left * inputs, "the first window at element {} of a row"),
+        "y_start": (-top, "the first window at row {}"),
+        "images": (batch, "a batch of {} images"),
+        "kernel_rows": (window.kernel[0], "a window of {} rows"),
+    }
+    if isinstance(op, bundle.ConvOp):
+        values |= {
+            "y_dilation": (window.dilation[0], "a vertical dilation of {} rows"),
+            "run_step": (window.dilation[1] * inputs, "a horizontal dilation of {} elements"),
+        }
+        instruction = MATRIX
+    else:
+        values |= {"kernel_columns": (window.kernel[1], "a window of {} columns"), "channels": (inputs, "{} channels")}
+        instruction = VECTOR
+    limits = _limits(instruction)
+    for field, (value, text) in values.items():
+        low, high = limits[field]
+        if not low <= value <= high:
+            has = text.format(value)
+            yield f"{name_of(op)}: {has}, needs {low} to {high}, as its instruction field '{field}'; use a smaller layer"
+
+
+def _limits(instruction: Instruction) -> dict[str, tuple[int, int]]:
+    return {field.name: (field.low, field.high) for field in instruction.all_fields}
+
+
+def whole_bytes(op: Operation, hardware: Hardware) -> Problems:
+    """In a batch, every image of the network's input and quantised output begins at a byte of DRAM."""
+    if not isinstance(op, func.FuncOp):
+        return
+    returned = op.get_return_op()
+    values = {"input": list(op.args), "output": [] if returned is None else [source_of(one) for one in returned.operands]}
+    for what, one in ((what, one) for what, several in values.items() for one in several):
+        if isinstance(one.owner, bundle.CoreOp | bundle.SoftmaxOp):
+            continue
+        batch, *image = shape(one)
+        bits = int(np.prod(image)) * hardware.bits_input
+        if batch > 1 and bits % 8 != 0:
+            yield (
+                f"'{what}': images of {as_text(image)} elements, {bits} bits each, needs whole bytes for a batch of {batch}; "
+                f"use batch 1 or a number of channels that fills bytes"
+            )
+
+
+# Widths and scales.
+
+
+def widths(op: Operation, hardware: Hardware) -> Problems:
+    """Activations, weights and biases are at most as wide as the hardware has them; sums have its width."""
+    for value in (*op.operands, *op.results) if op.name in LETTERS else ():
+        q = getattr(value.type, "element_type", None)
+        if isinstance(q, bundle.QType) and not _is_sum(value) and q.bits.data > hardware.bits_input:
+            yield _too_wide(op, f"an activation of {q.bits.data} bits", "bits_input", hardware.bits_input)
+    if not isinstance(op, bundle.CoreOp):
+        return
+    if op.weights_type.bits.data > hardware.bits_weights:
+        yield _too_wide(op, f"weights of {op.weights_type.bits.data} bits", "bits_weights", hardware.bits_weights)
+    if op.bias_type is not None and op.bias_type.bits.data > hardware.bits_bias:
+        yield _too_wide(op, f"a bias of {op.bias_type.bits.data} bits", "bits_bias", hardware.bits_bias)
+    bits_sum = bundle.q_of(op.output).bits.data
+    if bits_sum != hardware.bits_sum:
+        needs = f"{hardware.bits_sum} (bits_sum)"
+        yield f"{name_of(op)}: a sum of {bits_sum} bits, needs {needs}; correct the type or Hardware(bits_sum={bits_sum})"
+
+
+def _is_sum(value: SSAValue) -> bool:
+    return isinstance(source_of(value).owner, bundle.CoreOp | bundle.BatchNormOp)
+
+
+def _too_wide(op: Operation, has: str, parameter: str, most: int) -> str:
+    return f"{name_of(op)}: {has}, needs at most {most} ({parameter}); use fewer bits or hardware with more"
+
+
+def accumulator(op: Operation, hardware: Hardware) -> Problems:
+    """
+    The sum can't overflow, whatever the input: `max|x| * sum|w| + |bias|` of every channel, with the actual weights, fits
+    `bits_sum` bits.
+    """
+    if not isinstance(op, bundle.CoreOp):
+        return
+    weights, bias = quantised(op)
+    bound = numerics.accumulator_bound(weights, bias, max(op.bias_shift, 0), bundle.q_of(op.input).bits.data)
+    channel = int(bound.argmax())
+    needed = numerics.bits_for(int(bound[channel]))
+    if needed > hardware.bits_sum:
+        change = f"Hardware(bits_sum={needed}) or smaller weights" if needed <= 32 else "fewer or smaller weights"
+        yield (
+            f"{name_of(op)}: sums of up to {bound[channel]} (channel {channel}) in {hardware.bits_sum} bits, "
+            f"needs {needed} bits; use {change}"
+        )
+
+
+def quantised(op: bundle.CoreOp) -> tuple[numerics.Ints, numerics.Ints | None]:
+    """The integers of a core's weights, and of its bias if it has one."""
+    weights = numerics.quantize(op.weights_array, op.weights_type.bits.data, op.weights_type.frac.data)
+    if op.bias_array is None or op.bias_type is None:
+        return weights, None
+    return weights, numerics.quantize(op.bias_array, op.bias_type.bits.data, op.bias_type.frac.data)
+
+
+def bias_shift(op: Operation, hardware: Hardware) -> Problems:
+    """A bias is aligned with the sum by a left shift of at most 31."""
+    if isinstance(op, bundle.CoreOp) and op.bias_shift > fxp.MAX_BIAS_SHIFT:
+        yield (
+            f"{name_of(op)}: a bias {op.bias_shift} fraction bits coarser than the sum, needs at most {fxp.MAX_BIAS_SHIFT}; "
+            f"use more bias_frac_bits"
+        )
+
+
+def rescaling(op: Operation, hardware: Hardware) -> Problems:
+    """
+    From sums to activations: a right shift of at most `numerics.MAX_SHIFT`, or a gain of at most 2**15. In poolings, at most
+    15 either way.
+    """
+    if isinstance(op, bundle.ActivationOp | bundle.PoolOp):
+        before = bundle.q_of(op.input).frac.data
+    else:
+        return
+    pools = isinstance(op, bundle.PoolOp) or not _is_sum(op.input)
+    most_right = fxp.MAX_POOL_SHIFT if pools else numerics.MAX_SHIFT
+    after = bundle.q_of(op.output).frac.data
+    if not -15 <= before - after <= most_right:
+        yield (
+            f"{name_of(op)}: from {before} to {after} fraction bits, needs to lose at most {most_right} or gain at most 15; "
+            f"change frac_bits"
+        )
+
+
+def alignment(op: Operation, hardware: Hardware) -> Problems:
+    """An add aligns operands and result by multipliers of at most 2**15, then shifts right by at most `numerics.MAX_SHIFT`."""
+    if not isinstance(op, bundle.AddOp):
+        return
+    a, b, y = (bundle.q_of(value).frac.data for value in (op.a, op.b, op.output))
+    if max(a, b, y) - min(a, b) > 15 or max(a, b) - y > numerics.MAX_SHIFT:
+        yield (
+            f"{name_of(op)}: an add of operands with {a} and {b} fraction bits to {y}, needs at most 15 between them; "
+            f"change frac_bits"
+        )
+
+
+#: All of them, in the order in which their problems are listed for one operation.
+CONSTRAINTS: tuple[Constraint, ...] = (
+    one_network,
+    known_layer,
+    sum_is_quantised,
+    softmax_is_last,
+    batch_norm_folded,
+    groups,
+    kernel_size,
+    channels,
+    image_size,
+    weight_memory,
+    instruction_fields,
+    whole_bytes,
+    widths,
+    accumulator,
+    bias_shift,
+    rescaling,
+    alignment,
+)

@@ -1,0 +1,253 @@
+"""
+`bundle-to-fxp`: real layers become integer operations with the same results, bit for bit.
+
+All scales are powers of two, so a rescaling from `before` to `after` fraction bits is a right shift, or where bits are gained
+a multiplier; a slope of 2**-k is a further shift of negative values, and a ReLU a clip at 0. A dense layer is a 1x1
+convolution between reshapes. Expects what `check-hardware` has accepted. Every operation takes the name of its bundle as
+location, and the function says what its integers mean (`dsf.input_frac`, `dsf.output_frac`, `dsf.softmax`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import FunctionType, IntegerType, ModuleOp, TensorType, UnitAttr
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.passes import ModulePass
+from xdsl.rewriter import InsertPoint, Rewriter
+
+from dsf import numerics
+from dsf.constraints import is_last, name_of, quantised, source_of
+from dsf.dialects import bundle, fxp
+from dsf.dialects.constants import dense_ints, integer
+from dsf.dialects.engine import hardware_of
+from dsf.dialects.shapes import shape
+from dsf.errors import ModelError
+from dsf.geometry import Window
+from dsf.hardware import Hardware
+from dsf.numerics import Ints
+from dsf.transforms.locations import set_location
+
+
+def leak_of(slope: float) -> int:
+    """k of a slope 2**-k; 0 for a ReLU, whose negative values the clip removes."""
+    return 0 if slope == 0 else -int(np.log2(slope))
+
+
+def clip_of(q: bundle.QType, slope: float) -> tuple[int, int]:
+    """The clip to a type, at 0 for a ReLU."""
+    low, high = numerics.int_range(q.bits.data)
+    return (0 if slope == 0 else low), high
+
+
+def scale_of(before: int, after: int) -> tuple[int, int]:
+    """(multiplier, right shift) from `before` to `after` fraction bits."""
+    return (1, before - after) if before >= after else (1 << (after - before), 0)
+
+
+@dataclass
+class Lowering:
+    """One function on its way: its new block, and the integers that stand for each value of the bundle level."""
+
+    hardware: Hardware
+    block: Block
+    values: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
+    location: str = ""
+
+    def lower(self, op: Operation) -> None:
+        self.location = name_of(op).strip("'")
+        match op:
+            case bundle.BundleOp():
+                for one in op.layers:
+                    self.lower(one)
+                self.values[op.output] = self.values[op.yielded]
+            case bundle.ConvOp():
+                self._lower_core(op, self.values[op.input], op.window)
+            case bundle.DenseOp():
+                batch, inputs = shape(op.input)
+                self._lower_core(op, self._reshape(self.values[op.input], (batch, 1, 1, inputs)), Window((1, 1)))
+            case bundle.ActivationOp():
+                self._lower_activation(op)
+            case bundle.AddOp():
+                self._lower_add(op)
+            case bundle.PoolOp():
+                slope, kind = op.negative_slope.value.data, op.kind.data
+                x = self.values[op.input]
+                y = self._pool(x, op.input, op.output, kind, op.window, slope, op.count_padding is not None)
+                self.values[op.output] = y
+            case bundle.FlattenOp():
+                self.values[op.output] = self._reshape(self.values[op.input], shape(op.output))
+            case bundle.SoftmaxOp():
+                self.values[op.output] = self.values[op.input]
+            case func.ReturnOp():
+                self._insert(func.ReturnOp(*(self.values[value] for value in op.arguments)))
+            case _:
+                has = f"{name_of(op)}: a {op.name}, needs what check-hardware accepts"
+                raise ModelError(f"{has}; run fold-batch-norm and check-hardware first")
+
+    def _insert(self, op: Operation) -> None:
+        set_location(op, self.location)
+        self.block.add_op(op)
+
+    def _reshape(self, value: SSAValue, sizes: tuple[int, ...]) -> SSAValue:
+        """`value` in another shape, without a detour through a shape that it had on the way."""
+        origin = value.owner.input if isinstance(value.owner, fxp.ReshapeOp) else value
+        if shape(origin) == sizes:
+            return origin
+        op = fxp.ReshapeOp(origin, sizes)
+        self._insert(op)
+        return op.output
+
+    def _images(self, value: SSAValue) -> SSAValue:
+        """A tensor (N, K) as images of one pixel, (N, 1, 1, K)."""
+        sizes = shape(value)
+        return value if len(sizes) == 4 else self._reshape(value, (sizes[0], 1, 1, sizes[1]))
+
+    def _lower_core(self, op: bundle.CoreOp, x: SSAValue, window: Window) -> None:
+        """The sum, still without its bias, as images; a last layer's is complete, and in the shape of its result."""
+        weights, _ = quantised(op)
+        groups = op.groups.value.data if isinstance(op, bundle.ConvOp) else 1
+        constant = dense_ints(weights.reshape(*window.kernel, -1, op.channels_out), self.hardware.bits_weights)
+        conv = fxp.ConvOp(x, constant, window, bits_sum=self.hardware.bits_sum, groups=groups)
+        self._insert(conv)
+        self.values[op.output] = conv.output
+        if is_last(op):
+            bias, shift = bias_of(op)
+            logits = fxp.RawOp(conv.output, bias=bias, bias_shift=shift)
+            self._insert(logits)
+            self.values[op.output] = self._reshape(logits.output, shape(op.output))
+
+    def _lower_activation(self, op: bundle.ActivationOp) -> None:
+        x, slope = self.values[op.input], op.negative_slope.value.data
+        core = source_of(op.input).owner
+        if not isinstance(core, bundle.CoreOp):
+            # Of a value that is rounded already: the maximum of one element, with the activation of a pooling.
+            y = self._pool(self._images(x), op.input, op.output, bundle.PoolKind.MAX, Window((1, 1)), slope)
+        else:
+            y = self._requantize(core, x, bundle.q_of(op.output), slope)
+        self.values[op.output] = self._reshape(y, shape(op.output))
+
+    def _requantize(self, core: bundle.CoreOp, x: SSAValue, q: bundle.QType, slope: float) -> SSAValue:
+        multiplier, right = scale_of(core.sum_frac, q.frac.data)
+        bias, shift = bias_of(core)
+        low, high = clip_of(q, slope)
+        op = fxp.RequantizeOp(
+            x,
+            bits=self.hardware.bits_input,
+            bias=bias,
+            bias_shift=shift,
+            multiplier=np.full(core.channels_out, multiplier),
+            shift=np.full(core.channels_out, right),
+            leak=leak_of(slope),
+            low=low,
+            high=high,
+        )
+        self._insert(op)
+        return op.output
+
+    def _lower_add(self, op: bundle.AddOp) -> None:
+        slope, q = op.negative_slope.value.data, bundle.q_of(op.output)
+        a_frac, b_frac = bundle.q_of(op.a).frac.data, bundle.q_of(op.b).frac.data
+        finest = max(a_frac, b_frac)
+        gain, right = scale_of(finest, q.frac.data)
+        low, high = clip_of(q, slope)
+        add = fxp.AddOp(
+            self._images(self.values[op.a]),
+            self._images(self.values[op.b]),
+            bits=self.hardware.bits_input,
+            multiplier_a=gain << (finest - a_frac),
+            multiplier_b=gain << (finest - b_frac),
+            offset=0,
+            shift=right,
+            leak=leak_of(slope),
+            low=low,
+            high=high,
+        )
+        self._insert(add)
+        self.values[op.output] = self._reshape(add.output, shape(op.output))
+
+    def _pool(
+        self,
+        x: SSAValue,
+        before: SSAValue,
+        after: SSAValue,
+        kind: bundle.PoolKind,
+        window: Window,
+        slope: float,
+        count_padding: bool = False,
+    ) -> SSAValue:
+        """A pooling of `x`; `before` and `after` are the values of the bundle level that give the scales."""
+        gain = bundle.q_of(after).frac.data - bundle.q_of(before).frac.data
+        low, high = clip_of(bundle.q_of(after), slope)
+        op = fxp.PoolOp(
+            x,
+            kind,
+            window,
+            bits=self.hardware.bits_input,
+            left=max(gain, 0),
+            right=max(-gain, 0),
+            leak=leak_of(slope),
+            low=low,
+            high=high,
+            count_padding=count_padding,
+        )
+        self._insert(op)
+        return op.output
+
+
+def bias_of(core: bundle.CoreOp) -> tuple[Ints, int]:
+    """(one integer for each channel, left shift) of a core's bias, zeros if it has none."""
+    _, bias = quantised(core)
+    return (np.zeros(core.channels_out, dtype=np.int64), 0) if bias is None else (bias, core.bias_shift)
+
+
+def lower_function(function: func.FuncOp, hardware: Hardware) -> func.FuncOp:
+    """A new function in integers, not yet in a module."""
+    inputs = [TensorType(IntegerType(hardware.bits_input), shape(argument)) for argument in function.args]
+    block = Block(arg_types=inputs)
+    lowering = Lowering(hardware, block, dict(zip(function.args, block.args, strict=True)))
+    for old, new in zip(function.args, block.args, strict=True):
+        new.name_hint = old.name_hint
+    for op in function.body.block.ops:
+        lowering.lower(op)
+    for op in reversed(list(block.ops)):
+        if isinstance(op, fxp.ReshapeOp) and op.output.first_use is None:
+            op.detach()
+            op.erase()
+    terminator = block.last_op
+    assert isinstance(terminator, func.ReturnOp)
+    signature = FunctionType.from_lists(inputs, [value.type for value in terminator.arguments])
+    lowered = func.FuncOp(function.sym_name.data, signature, Region(block))
+    lowered.attributes |= function.attributes | meaning(function)
+    lowered.location = function.location
+    return lowered
+
+
+def meaning(function: func.FuncOp) -> dict[str, Attribute]:
+    """What the integers of a function's argument and result stand for."""
+    returned = function.get_return_op()
+    assert returned is not None
+    result = source_of(returned.arguments[0])
+    attributes: dict[str, Attribute] = {fxp.INPUT_FRAC: integer(bundle.q_of(function.args[0]).frac.data)}
+    if isinstance(result.owner, bundle.SoftmaxOp):
+        attributes[fxp.SOFTMAX] = UnitAttr()
+        result = result.owner.input
+    attributes[fxp.OUTPUT_FRAC] = integer(bundle.q_of(result).frac.data)
+    return attributes
+
+
+@dataclass(frozen=True)
+class BundleToFxpPass(ModulePass):
+    """Lower layers to integer operations with the same results."""
+
+    name = "bundle-to-fxp"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        hardware = hardware_of(op)
+        for function in [one for one in op.ops if isinstance(one, func.FuncOp)]:
+            lowered = lower_function(function, hardware)
+            Rewriter.insert_op(lowered, InsertPoint.before(function))
+            Rewriter.erase_op(function)

@@ -1,0 +1,52 @@
+"""
+`fold-batch-norm`: batch normalisations disappear into the weights and biases of their cores.
+
+    scale = gamma / sqrt(variance + epsilon)
+    w' = w * scale        b' = beta + (b - mean) * scale
+
+in float64 (`dsf.numerics.fold_batch_norm`), which is how the operation is defined: no result changes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
+
+from dsf.dialects import bundle
+from dsf.dialects.constants import dense_reals, reals_of
+from dsf.numerics import fold_batch_norm
+from dsf.transforms.locations import walker
+
+
+class FoldIntoCore(RewritePattern):
+    """The core takes the folded constants, and the normalisation its sum."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: bundle.BatchNormOp, rewriter: PatternRewriter) -> None:
+        core = op.core
+        weights, bias = fold_batch_norm(
+            core.weights_array,
+            core.bias_array,
+            gamma=reals_of(op.gamma),
+            beta=reals_of(op.beta),
+            mean=reals_of(op.mean),
+            variance=reals_of(op.variance),
+            epsilon=op.epsilon.value.data,
+        )
+        core.weights, core.bias, core.bias_type = dense_reals(weights), dense_reals(bias), op.folded_bias_type
+        rewriter.notify_op_modified(core)
+        rewriter.replace(op, (), (core.output,))
+
+
+@dataclass(frozen=True)
+class FoldBatchNormPass(ModulePass):
+    """Fold batch normalisations into the weights and biases before them."""
+
+    name = "fold-batch-norm"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        walker(FoldIntoCore()).rewrite_module(op)
