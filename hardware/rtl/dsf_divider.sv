@@ -36,14 +36,15 @@ module dsf_divider #(
   output      logic [Lanes-1:0][XBits-1:0]   result_o
 );
 
+  localparam logic signed [7:0] StepsAtZero = 8'(XBits + 1);
+
   logic signed [7:0]     exponent_positive, exponent_negative;
   logic [StepBits-1:0]   steps_positive_q, steps_negative_q;
   logic [StepBits-1:0]   positive_left_q, negative_left_q;
   logic [WindowBits-1:0] count_q;
 
   function automatic logic [StepBits-1:0] division_steps(logic signed [7:0] exponent);
-    if (exponent > 8'(XBits + 1)) return '0;
-    return StepBits'(8'(XBits + 1) - exponent);
+    return (exponent > StepsAtZero) ? '0 : StepBits'(StepsAtZero - exponent);
   endfunction
 
   assign exponent_positive = $signed({2'b00, right_i}) - $signed({4'b0000, left_i});
