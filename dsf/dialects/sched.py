@@ -190,7 +190,7 @@ class LoadOp(InstructionOp):
         waits: Sequence[SSAValue] = (),
     ):
         super().__init__(
-            operands=[waits, source, target],
+            operands=[source, target, waits],
             properties={
                 "offset": integer(offset),
                 "at": integer(at),
@@ -240,7 +240,7 @@ class StoreOp(InstructionOp):
         waits: Sequence[SSAValue] = (),
     ):
         super().__init__(
-            operands=[waits, source, target],
+            operands=[source, target, waits],
             properties={
                 "at": integer(at),
                 "offset": integer(offset),
@@ -295,7 +295,7 @@ class LoadWeightsOp(InstructionOp):
         waits: Sequence[SSAValue] = (),
     ):
         super().__init__(
-            operands=[waits, source, target],
+            operands=[source, target, waits],
             properties={
                 "offset": integer(offset),
                 "bytes": integer(bytes),
@@ -363,7 +363,7 @@ class MatrixOp(InstructionOp):
         waits: Sequence[SSAValue] = (),
     ):
         super().__init__(
-            operands=[waits, x, weights, parameters, y, residual],
+            operands=[x, weights, parameters, y, residual, waits],
             properties={
                 "mode": ModeAttr(mode),
                 "piece": piece,
@@ -429,7 +429,7 @@ class PoolOp(InstructionOp):
         waits: Sequence[SSAValue] = (),
     ):
         super().__init__(
-            operands=[waits, x, y],
+            operands=[x, y, waits],
             properties={
                 "kind": PoolKindAttr(kind),
                 "piece": piece,

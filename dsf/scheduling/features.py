@@ -1,0 +1,169 @@
+"""
+Where a network's tensors lie in feature memory, and how many images of the batch are there at once.
+
+A chunk of the batch runs through all layers before the next one starts; every chunk uses the same addresses. The input of
+the next chunk is loaded while this one computes, as far as there is room; in this order of preference:
+
+    double   two places for inputs, used in turn: the next input may be loaded at any time
+    single   one place for inputs that nothing else uses: as soon as this chunk's input has been used
+    tight    the input's place serves other tensors as well: as soon as those have been used
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dsf.errors import ModelError
+from dsf.hardware import Hardware
+from dsf.scheduling.allocator import Request, allocate, check_allocation, live_at
+from dsf.scheduling.network import Network
+
+#: `images` is a field of 12 bits.
+MAX_IMAGES = 4095
+
+
+@dataclass(frozen=True)
+class FeaturePlan:
+    """
+    Addresses of the tensors, in elements. `inputs` are those of the inputs of even and odd chunks; after the first `release`
+    layers of a chunk nothing uses the place of the next chunk's input any more.
+    """
+
+    images: int
+    addresses: tuple[int, ...]
+    inputs: tuple[int, int]
+    release: int
+
+
+def _whole(request: Request, last: int) -> Request:
+    return Request(request.name, request.size, 0, last)
+
+
+def _double(requests: list[Request], index: int, last: int) -> list[Request]:
+    both = list(requests)
+    both[index] = _whole(requests[index], last)
+    return [*both, _whole(requests[index], last)]
+
+
+def _single(requests: list[Request], index: int, last: int) -> list[Request]:
+    one = list(requests)
+    one[index] = _whole(requests[index], last)
+    return one
+
+
+def _tight(requests: list[Request], index: int, last: int) -> list[Request]:
+    return requests
+
+
+Variant = Callable[[list[Request], int, int], list[Request]]
+VARIANTS: tuple[Variant, ...] = (_double, _single, _tight)
+
+
+def _try(network: Network, hw: Hardware, images: int, variant: Variant) -> FeaturePlan | None:
+    requests = network.requests(images)
+    last = max(0, len(network.layers) - 1)
+    wanted = variant(requests, network.input, last)
+    allocation = allocate(wanted, hw.vector_length)
+    if allocation.peak > hw.feature_elements:
+        return None
+    check_allocation(wanted, allocation, hw.feature_elements, hw.vector_length)
+    addresses = allocation.addresses[: len(requests)]
+    first, second = addresses[network.input], allocation.addresses[-1] if variant is _double else addresses[network.input]
+    if variant is _double:
+        return FeaturePlan(images, addresses, (first, second), 0)
+    size = requests[network.input].size
+    users = [r.stop + 1 for r, a in zip(requests, addresses, strict=True) if a < first + size and first < a + r.size]
+    return FeaturePlan(images, addresses, (first, second), max(users))
+
+
+def plan_features(network: Network, hw: Hardware, images: int) -> FeaturePlan:
+    """The addresses for chunks of `images`. Raises `ModelError`, naming each layer that does not fit."""
+    _check_bytes(network, hw, images)
+    variants = VARIANTS if images < network.images else (_tight,)
+    for variant in variants:
+        plan = _try(network, hw, images, variant)
+        if plan is not None:
+            return plan
+    raise ModelError(problems_of_features(network, hw, images))
+
+
+def problems_of_features(network: Network, hw: Hardware, images: int) -> list[str]:
+    """Why `images` do not fit: the layers whose tensors exceed the memory, or else the sum of it all."""
+    requests = network.requests(images)
+    problems: list[str] = []
+    for index, layer in enumerate(network.layers):
+        live = live_at(requests, index)
+        needed = sum(_align(request.size, hw.vector_length) for request in live)
+        if needed > hw.feature_elements:
+            held = ", ".join(f"{request.name} {request.size}" for request in live)
+            size = _power_of_two(needed * hw.bits_input // 8)
+            problems.append(
+                f"'{layer.name}': {needed} elements of feature memory at once ({held}), needs at most {hw.feature_elements}; "
+                f"raise feature_memory to {size} bytes or use smaller images or fewer channels"
+            )
+    if problems:
+        return problems
+    peak = allocate(requests, hw.vector_length).peak
+    return [
+        f"'feature_memory': {peak} elements with gaps, needs at most {hw.feature_elements}; "
+        f"raise it to {_power_of_two(peak * hw.bits_input // 8)} bytes"
+    ]
+
+
+def _align(size: int, alignment: int) -> int:
+    return -(-size // alignment) * alignment
+
+
+def _power_of_two(size: int) -> int:
+    return 1 << max(0, size - 1).bit_length()
+
+
+def least_images(network: Network, hw: Hardware) -> int:
+    """The least number of images whose input and output begin and end at bytes in DRAM."""
+    images = 1
+    sizes = [network.tensors[index].elements * hw.bits_input for index in (network.input, network.output)]
+    while any(images * size % 8 for size in sizes):
+        images *= 2
+    return images
+
+
+def _check_bytes(network: Network, hw: Hardware, images: int) -> None:
+    least = least_images(network, hw)
+    if images < network.images and images % least != 0:
+        raise ModelError(
+            f"'tile.images': {images} images of {hw.bits_input}-bit elements do not end at a byte in DRAM, "
+            f"needs a multiple of {least}; change the chunk of the batch"
+        )
+
+
+def choose_images(network: Network, hw: Hardware) -> int:
+    """
+    The largest chunk that fits; a smaller one where that lets the next input be loaded meanwhile. Chunks are made equal.
+
+    Raises `ModelError` if the smallest possible chunk does not fit.
+    """
+    least = least_images(network, hw)
+    if network.images <= MAX_IMAGES and _try(network, hw, network.images, _tight) is not None:
+        return network.images
+    most = _largest(network, hw, least, _tight)
+    if most == 0:
+        raise ModelError(problems_of_features(network, hw, min(least, network.images)))
+    double = _largest(network, hw, least, _double)
+    best = double if 2 * double >= most else most
+    count = -(-network.images // best)
+    equal = -(-network.images // count)
+    # Equal chunks that end at bytes; they are no larger than `best`, which is a multiple too.
+    return min(best, -(-equal // least) * least)
+
+
+def _largest(network: Network, hw: Hardware, least: int, variant: Variant) -> int:
+    """The largest multiple of `least` that fits, by bisection; 0 if none does."""
+    low, high = 0, min(MAX_IMAGES, network.images) // least
+    while low < high:
+        middle = (low + high + 1) // 2
+        if _try(network, hw, middle * least, variant) is None:
+            high = middle - 1
+        else:
+            low = middle
+    return low * least

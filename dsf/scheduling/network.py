@@ -1,0 +1,170 @@
+"""
+The network of a function at the `tile` level, as scheduling sees it: layers in order, and the tensors between them.
+
+A reshape is no layer: its result is the tensor that it reshapes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation, SSAValue
+
+from dsf.cost import MatrixWork, Runs, runs_of
+from dsf.dialects import tile
+from dsf.dialects.fxp import RAW_BITS, width
+from dsf.dialects.shapes import shape
+from dsf.errors import ModelError
+from dsf.hardware import Hardware
+from dsf.scheduling.allocator import Request
+from dsf.scheduling.pieces import Span, channel_groups
+from dsf.transforms.locations import location_name
+
+#: The function's attribute that says how many images are a chunk of the batch.
+IMAGES = "tile.images"
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor in feature memory; an image of it takes `elements` elements."""
+
+    name: str
+    elements: int
+
+
+@dataclass(frozen=True)
+class Layer:
+    """An operation of the engine; `source`, `residual` and `result` are indices of tensors."""
+
+    op: tile.MatrixOp | tile.PoolOp
+    name: str
+    source: int
+    residual: int | None
+    result: int
+
+    @property
+    def input_image(self) -> tuple[int, int, int]:
+        """Height, width, channels."""
+        _, height, image_width, channels = shape(self.op.x)
+        return height, image_width, channels
+
+    @property
+    def output_image(self) -> tuple[int, int, int]:
+        """Height, width, channels."""
+        _, height, image_width, channels = shape(self.op.y)
+        return height, image_width, channels
+
+    @property
+    def reads(self) -> tuple[int, ...]:
+        return (self.source,) if self.residual is None else (self.source, self.residual)
+
+    def groups(self, hw: Hardware) -> int:
+        """Channel groups of the result; a pooling has one, all channels."""
+        return channel_groups(self.output_image[2], hw.group_columns) if isinstance(self.op, tile.MatrixOp) else 1
+
+    def runs(self, hw: Hardware) -> Runs:
+        return runs_of(hw, self.op.window.window, self.input_image[2])
+
+    def work(self, hw: Hardware, pixels: int, groups: int) -> MatrixWork:
+        """What the matrix unit does for `pixels` positions of `groups` channel groups."""
+        op = self.op
+        raw = isinstance(op, tile.MatrixOp) and op.raw is not None
+        return MatrixWork(self.runs(hw), pixels, groups, raw, self.residual is not None)
+
+
+@dataclass(frozen=True)
+class Network:
+    """`images` is the whole batch; `input` and `output` are indices of tensors."""
+
+    images: int
+    tensors: tuple[Tensor, ...]
+    layers: tuple[Layer, ...]
+    input: int
+    output: int
+
+    def requests(self, images: int) -> list[Request]:
+        """For each tensor its size for a chunk of `images`, and the layers between which it lives."""
+        born = {self.input: 0}
+        dies = {self.input: 0}
+        for index, layer in enumerate(self.layers):
+            born.setdefault(layer.result, index)
+            for tensor in (*layer.reads, layer.result):
+                dies[tensor] = index
+        return [
+            Request(tensor.name, images * tensor.elements, born[index], dies[index])
+            for index, tensor in enumerate(self.tensors)
+        ]
+
+    def chunks(self, images: int) -> list[Span]:
+        """The batch in chunks of `images`."""
+        return list(Span(0, self.images).blocks(images))
+
+
+def function_of(module: ModuleOp) -> func.FuncOp:
+    """The function that a module describes. Raises `ModelError` if there is not exactly one."""
+    functions = [op for op in module.ops if isinstance(op, func.FuncOp)]
+    if len(functions) != 1:
+        raise ModelError(f"'module': {len(functions)} functions, needs exactly one; keep the network's")
+    return functions[0]
+
+
+def name_of(op: Operation, index: int) -> str:
+    """The bundle that an operation belongs to, or a name by its position."""
+    return location_name(op) or f"layer_{index}"
+
+
+class _Builder:
+    def __init__(self, hw: Hardware):
+        self.hw = hw
+        self.tensors: list[Tensor] = []
+        self.layers: list[Layer] = []
+        self.indices: dict[SSAValue, int] = {}
+
+    def add_tensor(self, value: SSAValue, name: str) -> int:
+        bits = width(value)
+        if bits not in (self.hw.bits_input, RAW_BITS):
+            raise ModelError(
+                f"'{name}': elements of {bits} bits, needs the engine's {self.hw.bits_input}, or {RAW_BITS} for raw sums; "
+                "change bits_input or the layer's width"
+            )
+        per_element = self.hw.raw_elements if bits == RAW_BITS else 1
+        self.tensors.append(Tensor(name, prod(shape(value)[1:]) * per_element))
+        self.indices[value] = len(self.tensors) - 1
+        return self.indices[value]
+
+    def add(self, op: Operation) -> None:
+        if isinstance(op, tile.ReshapeOp):
+            self.indices[op.y] = self.indices[op.x]
+            return
+        name = name_of(op, len(self.layers))
+        if not isinstance(op, (tile.MatrixOp, tile.PoolOp)):
+            raise ModelError(f"'{name}': '{op.name}', needs an operation of the tile dialect; run fxp-to-tile first")
+        residual = op.residual if isinstance(op, tile.MatrixOp) else None
+        for value in (op.x, residual):
+            if value is not None and width(value) == RAW_BITS:
+                raise ModelError(f"'{name}': works on raw sums, needs activations; requantise the layer before it")
+        result = self.add_tensor(op.y, name)
+        source = self.indices[op.x]
+        self.layers.append(Layer(op, name, source, None if residual is None else self.indices[residual], result))
+
+
+def network_of(function: func.FuncOp, hw: Hardware) -> Network:
+    """
+    The network of a function of `tile` operations.
+
+    Raises `ModelError` for what has no place on the engine: other operations or widths, several inputs or outputs.
+    """
+    block = function.body.block
+    terminator = block.last_op
+    if len(block.args) != 1 or not isinstance(terminator, func.ReturnOp) or len(terminator.arguments) != 1:
+        raise ModelError("'main': several inputs or outputs, needs one of each; split the network")
+    builder = _Builder(hw)
+    first = builder.add_tensor(block.args[0], "input")
+    for op in block.ops:
+        if op is not terminator:
+            builder.add(op)
+    images = shape(block.args[0])[0]
+    return Network(images, tuple(builder.tensors), tuple(builder.layers), first, builder.indices[terminator.arguments[0]])

@@ -1,0 +1,258 @@
+"""
+`fxp-to-tile`: sums, requantisation and residual addition become one operation, cut into pieces that fit on chip.
+
+    conv -> requantize [-> add]  =>  tile.matrix          conv -> raw  =>  tile.matrix          pool  =>  tile.pool
+
+An addition is fused into the later one of the two convolutions that it follows, if nothing else uses that one's result
+(reshapes between them are free). The numbers do not change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Attribute, Block, Operation, SSAValue
+from xdsl.passes import ModulePass
+
+from dsf.dialects import fxp, tile
+from dsf.dialects.constants import integer
+from dsf.dialects.engine import hardware_of
+from dsf.dialects.shapes import shape, tensor_type
+from dsf.errors import ModelError
+from dsf.scheduling.cuts import CutOptions, choose_cuts
+from dsf.scheduling.features import choose_images, least_images
+from dsf.scheduling.network import IMAGES, function_of, name_of, network_of
+from dsf.transforms.locations import set_location
+
+
+def _whole(value: SSAValue) -> tile.CutAttr:
+    """The provisional cut of a result: all of it at once."""
+    images, rows, *_ = shape(value)
+    return tile.CutAttr.of(images=images, rows=rows, groups=1 << 12)
+
+
+@dataclass
+class _Lowering:
+    """The new block, and what each old value became in it."""
+
+    block: Block
+    values: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
+    problems: list[str] = field(default_factory=list[str])
+    index: int = 0
+
+    def insert(self, op: Operation, source: Operation) -> None:
+        set_location(op, source)
+        self.block.add_op(op)
+
+    def lower(self, op: Operation) -> None:
+        match op:
+            case fxp.ConvOp():
+                self._conv(op)
+            case fxp.RequantizeOp() | fxp.RawOp():
+                pass  # lowered with its convolution
+            case fxp.AddOp():
+                self._add(op)
+            case fxp.PoolOp():
+                self._pool(op)
+            case fxp.ReshapeOp():
+                self.values[op.output] = self.reshape(self.values[op.input], op.output.type, op)
+            case func.ReturnOp():
+                self.insert(func.ReturnOp(*(self.values[value] for value in op.arguments)), op)
+            case _:
+                self.problem(op, f"'{op.name}'", "an operation of the fxp dialect", "run bundle-to-fxp first")
+        self.index += 1
+
+    def problem(self, op: Operation, has: str, needs: str, change: str) -> None:
+        self.problems.append(f"'{name_of(op, self.index)}': {has}, needs {needs}; {change}")
+        # Later operations still get a value, so that all problems are found at once.
+        for result in op.results:
+            self.values[result] = self.reshape_any(result, op)
+
+    def reshape_any(self, value: SSAValue, op: Operation) -> SSAValue:
+        stand_in = Block(arg_types=[value.type]).args[0]
+        return stand_in
+
+    def reshape(self, value: SSAValue, result_type: Attribute, op: Operation) -> SSAValue:
+        if value.type == result_type:
+            return value
+        reshaped = tile.ReshapeOp(value, result_type)
+        self.insert(reshaped, op)
+        return reshaped.y
+
+    def _conv(self, op: fxp.ConvOp) -> None:
+        users = [use.operation for use in op.output.uses]
+        end = users[0] if len(users) == 1 else None
+        if not isinstance(end, (fxp.RequantizeOp, fxp.RawOp)):
+            self.problem(
+                op, "sums that are used otherwise", "one fxp.requantize or fxp.raw of them", "requantise the sums once"
+            )
+            return
+        if op.groups.value.data != 1:
+            self.problem(op, f"{op.groups.value.data} groups of channels", "1", "split the convolution")
+            self.values[end.output] = self.reshape_any(end.output, end)
+            return
+        matrix = tile.MatrixOp(
+            self.values[op.input],
+            window=tile.WindowAttr.from_window(op.window, op.pad_value.value.data),
+            epilogue=_epilogue(end),
+            cut=_whole(op.output),
+            weights=op.weights,
+            bias=end.bias,
+            multiplier=end.multiplier if isinstance(end, fxp.RequantizeOp) else None,
+            shift=end.shift if isinstance(end, fxp.RequantizeOp) else None,
+            result_type=end.output.type,
+        )
+        self.insert(matrix, op)
+        self.values[end.output] = matrix.y
+
+    def _add(self, op: fxp.AddOp) -> None:
+        candidates = [self._fusible(value) for value in (op.a, op.b)]
+        order = {one: index for index, one in enumerate(self.block.ops)}
+        fusible = [(order[matrix], side) for side, matrix in enumerate(candidates) if matrix is not None]
+        if not fusible or op.a is op.b:
+            change = "add the result of a convolution that nothing else uses, before any pooling"
+            self.problem(op, "an addition that follows no convolution of its own", "one to be fused into", change)
+            return
+        _, side = max(fusible)
+        matrix = candidates[side]
+        assert matrix is not None
+        self._fuse(op, matrix, self.values[op.b if side == 0 else op.a], swapped=side == 1)
+
+    def _fusible(self, value: SSAValue) -> tile.MatrixOp | None:
+        """The matrix operation whose result is `value`, through reshapes, if all of these are used only here."""
+        while True:
+            if len(list(value.uses)) != 1:
+                return None
+            owner = value.owner
+            if isinstance(owner, fxp.RequantizeOp):
+                matrix = self.values[value].owner
+                return matrix if isinstance(matrix, tile.MatrixOp) and matrix.add is None else None
+            if not isinstance(owner, fxp.ReshapeOp):
+                return None
+            value = owner.input
+
+    def _fuse(self, op: fxp.AddOp, matrix: tile.MatrixOp, other: SSAValue, *, swapped: bool) -> None:
+        """Replaces `matrix` by one with the addition, here, where the other operand is there too."""
+        result_type = matrix.y.type
+        b = self.reshape(other, result_type, op)
+        a_multiplier, b_multiplier = op.multiplier_a.value.data, op.multiplier_b.value.data
+        if swapped:
+            a_multiplier, b_multiplier = b_multiplier, a_multiplier
+        fused = tile.MatrixOp(
+            matrix.x,
+            window=matrix.window,
+            epilogue=matrix.epilogue,
+            cut=matrix.cut,
+            weights=matrix.weights,
+            bias=matrix.bias,
+            multiplier=matrix.multiplier,
+            shift=matrix.shift,
+            residual=b,
+            add=tile.AddAttr.of(
+                multiplier_a=a_multiplier,
+                multiplier_b=b_multiplier,
+                offset=op.offset.value.data,
+                shift=op.shift.value.data,
+                leak=op.leak.value.data,
+                low=op.low.value.data,
+                high=op.high.value.data,
+            ),
+            result_type=result_type,
+        )
+        self.insert(fused, matrix)
+        for reshape in _reshapes_of(matrix.y):
+            reshape.detach()
+            reshape.erase()
+        matrix.detach()
+        matrix.erase()
+        self.values[op.output] = self.reshape(fused.y, op.output.type, op)
+
+    def _pool(self, op: fxp.PoolOp) -> None:
+        pool = tile.PoolOp(
+            op.kind.data,
+            self.values[op.input],
+            window=tile.WindowAttr.from_window(op.window, op.pad_value.value.data),
+            scale=tile.ScaleAttr.of(
+                count_padding=int(op.count_padding is not None),
+                left=op.left.value.data,
+                right=op.right.value.data,
+                leak=op.leak.value.data,
+                low=op.low.value.data,
+                high=op.high.value.data,
+            ),
+            cut=tile.CutAttr.of(images=shape(op.output)[0], rows=shape(op.output)[1]),
+            result_type=op.output.type,
+        )
+        self.insert(pool, op)
+        self.values[op.output] = pool.y
+
+
+def _reshapes_of(value: SSAValue) -> list[tile.ReshapeOp]:
+    """The chain of reshapes that use only `value`, last first; an addition that is fused needs them no more."""
+    chain: list[tile.ReshapeOp] = []
+    while uses := list(value.uses):
+        owner = uses[0].operation
+        if not isinstance(owner, tile.ReshapeOp):
+            break
+        chain.insert(0, owner)
+        value = owner.y
+    return chain
+
+
+def _epilogue(op: fxp.RequantizeOp | fxp.RawOp) -> tile.RequantizeAttr | tile.RawAttr:
+    if isinstance(op, fxp.RawOp):
+        return tile.RawAttr.of(bias_shift=op.bias_shift.value.data)
+    return tile.RequantizeAttr.of(
+        bias_shift=op.bias_shift.value.data, leak=op.leak.value.data, low=op.low.value.data, high=op.high.value.data
+    )
+
+
+@dataclass(frozen=True)
+class FxpToTilePass(ModulePass):
+    """
+    Fuse epilogues into convolutions and cut everything into pieces; the numbers stay the same.
+
+    Options of 0, or "auto", are chosen by the cost model: `images` of a chunk of the batch, `rows` of a strip (all
+    operations), channel `groups` of a load of weights, `mode` of the array.
+    """
+
+    name = "fxp-to-tile"
+
+    images: int = 0
+    rows: int = 0
+    groups: int = 0
+    mode: Literal["auto", "wide", "tall"] = "auto"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        hw = hardware_of(op)
+        function = function_of(op)
+        self._lower(function)
+        network = network_of(function, hw)
+        if self.images == 0:
+            images = choose_images(network, hw)
+        else:
+            least = least_images(network, hw)
+            images = min(network.images, -(-self.images // least) * least)
+        function.attributes[IMAGES] = integer(images)
+        cuts = choose_cuts(network, hw, images, CutOptions(self.rows, self.groups, self.mode))
+        for layer, cut in zip(network.layers, cuts, strict=True):
+            layer.op.cut = cut
+
+    def _lower(self, function: func.FuncOp) -> None:
+        old = function.body.block
+        new = Block(arg_types=[tensor_type(argument) for argument in old.args])
+        lowering = _Lowering(new)
+        for before, after in zip(old.args, new.args, strict=True):
+            after.name_hint = before.name_hint
+            lowering.values[before] = after
+        for op in old.ops:
+            lowering.lower(op)
+        if lowering.problems:
+            raise ModelError(lowering.problems)
+        function.body.detach_block(old)
+        function.body.add_block(new)
+        old.erase()
