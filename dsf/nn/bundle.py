@@ -158,8 +158,9 @@ class Bundle:
         softmax: bool = False,
     ):
         problems = Problems("Bundle")
+        cores = "two cores" if core is not None else "no core"
         problems.need(
-            (core is None) != (dense is None), "needs exactly one core; give core=QConvCore(...) or dense=QDenseCore(...)"
+            (core is None) != (dense is None), f"has {cores}, needs one; give core=QConvCore(...) or dense=QDenseCore(...)"
         )
         none = type(None)
         problems.instance("core", core, (QConvCore, QDenseCore, none), "a QConvCore or a QDenseCore")

@@ -1,0 +1,103 @@
+"""Random networks through the public API, drawn by a seed: all layers, odd shapes, every place of a fraction."""
+
+import numpy as np
+import torch
+
+from dsf import Bundle, BundleModel, Hardware, QAdd, QConvCore, QDenseCore, QIdentity, QInput, QLeakyReLu, QPool, Softmax
+from dsf.nn.bundle import QTensor
+from dsf.nn.layers import QActivation
+
+
+def hardware(bits_input: int = 8, bits_weights: int = 4, **changes: int) -> Hardware:
+    """Small hardware with room for everything that `random_model` draws."""
+    parameters = {
+        "bits_input": bits_input,
+        "bits_weights": bits_weights,
+        "bits_sum": 32,
+        "max_channels_in": 64,
+        "max_channels_out": 64,
+        "max_image_size": (16, 16),
+        "max_kernel_size": (7, 7),
+        **changes,
+    }
+    return Hardware(processing_elements=(4, 12), **parameters)
+
+
+def random_model(seed: int) -> BundleModel:
+    """One to four convolutions, some with residual adds, pools and batch norm, then perhaps a dense layer; random weights."""
+    rng = np.random.default_rng(seed)
+    torch.manual_seed(seed)
+    hw = hardware(bits_input=int(rng.choice([2, 4, 8])), bits_weights=int(rng.choice([2, 4, 8])))
+    batch, size, channels = int(rng.integers(1, 4)), rng.integers(4, 10, 2), int(rng.integers(1, 6))
+    x_in = x = QInput((batch, int(size[0]), int(size[1]), channels), hw, int(rng.integers(-1, 6)))
+    dense = bool(rng.integers(2))
+    count = int(rng.integers(1, 5))
+    for place in range(count):
+        last = place == count - 1
+        x = _random_bundle(rng, x, flatten=last and dense, raw=last and not dense and bool(rng.integers(2)))
+    if dense:
+        core = QDenseCore(
+            outputs=int(rng.integers(1, 12)), activation=Softmax() if rng.integers(2) else None, **_fractions(rng, x)
+        )
+        x = Bundle(dense=core)(x)
+    model = BundleModel(x_in, x)
+    _randomise_statistics(model)
+    return model.eval()
+
+
+def _random_bundle(rng: np.random.Generator, x: QTensor, *, flatten: bool, raw: bool) -> QTensor:
+    kernel = tuple(int(k) for k in rng.integers(1, 6, 2))
+    filters = int(rng.integers(1, 9))
+    fits = kernel[0] <= x.shape[1] and kernel[1] <= x.shape[2]
+    padding = ((int(rng.integers(4)), 1), (0, int(rng.integers(3)))) if fits and rng.integers(2) else "same"
+    if raw:
+        core = QConvCore(filters=filters, kernel_size=kernel, activation=None, **_fractions(rng, x))
+        return Bundle(core=core)(x)
+    residual = bool(rng.integers(2))
+    core = QConvCore(
+        filters=x.shape[-1] if residual else filters,
+        kernel_size=kernel,
+        strides=(1, 1) if residual else tuple(int(s) for s in rng.integers(1, 3, 2)),
+        padding="same" if residual else padding,
+        activation=_activation(rng),
+        **_fractions(rng, x),
+    )
+    add = QAdd(x, activation=_maybe(rng, _activation(rng)), frac_bits=None) if residual else None
+    pool = None
+    if rng.integers(2):
+        activation = _maybe(rng, _activation(rng))
+        pool = QPool(
+            type="max" if rng.integers(2) else "avg",
+            size=tuple(int(k) for k in rng.integers(1, 4, 2)),
+            strides=None if rng.integers(2) else (1, 1),
+            frac_bits=None if activation else _maybe(rng, int(rng.integers(-1, 5))),
+            activation=activation,
+        )
+    return Bundle(core=core, add=add, pool=pool, flatten=flatten)(x)
+
+
+def _fractions(rng: np.random.Generator, x: QTensor) -> dict[str, object]:
+    weights = int(rng.integers(0, 5))
+    batch_norm = bool(rng.integers(2))
+    bias = int(rng.integers(-2, x.frac_bits + weights + 1)) if x.frac_bits + weights > -2 else x.frac_bits + weights
+    has_bias = batch_norm or bool(rng.integers(2))
+    return {"weights_frac_bits": weights, "bias_frac_bits": bias if has_bias else None, "batch_norm": batch_norm}
+
+
+def _activation(rng: np.random.Generator) -> QActivation:
+    frac = int(rng.integers(-1, 6))
+    return QIdentity(frac) if rng.integers(3) == 0 else QLeakyReLu(float(rng.choice([0, 0.125, 0.5, 1])), frac)
+
+
+def _maybe(rng: np.random.Generator, value):
+    return value if rng.integers(2) else None
+
+
+def _randomise_statistics(model: BundleModel) -> None:
+    """As training would leave them: all parameters away from their initial values."""
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            if name.endswith(("bias", "beta", "running_mean")):
+                tensor.normal_()
+            if name.endswith(("gamma", "running_variance")):
+                tensor.uniform_(0.3, 2.0)
