@@ -45,3 +45,8 @@ def unpack(vector: int, bits: int, count: int) -> Ints:
     """The inverse of `pack` for signed integers."""
     fields = np.array([vector >> bits * i & ((1 << bits) - 1) for i in range(count)], dtype=np.int64)
     return np.where(fields >= 1 << (bits - 1), fields - (1 << bits), fields)
+
+
+def signed(handle) -> int:
+    """The value of a signal as a signed integer."""
+    return handle.value.to_signed()

@@ -80,7 +80,7 @@ class Bench:
         return (address + np.arange(count)) % ELEMENTS
 
     def address(self, count: int) -> int:
-        """Where `count` elements lie: anywhere, wrapping, where the memory is a power of two, else inside; often at the ends."""
+        """Where `count` elements lie: anywhere, wrapping where the size is a power of two; often at the ends."""
         if self.draw.random() < 0.1:
             return self.draw.choice((0, ELEMENTS - count))
         wraps = ELEMENTS & (ELEMENTS - 1) == 0

@@ -1,0 +1,89 @@
+"""The requantiser lane under cocotb: random values, extremes and exact ties. `test_requant.py` builds it."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import cocotb
+import numpy as np
+from cocotb.clock import Clock
+from cocotb.triggers import FallingEdge
+from rtl_bench import signed
+
+from dsf.numerics import MAX_SHIFT, Ints, int_range, raw, requantize
+
+PARAMETERS = json.loads(os.environ["DSF_PARAMETERS"])
+ACC_BITS, BIAS_BITS = PARAMETERS["AccBits"], PARAMETERS["BBits"]
+SEED = int(os.environ["DSF_SEED"])
+SUM_LATENCY, RESULT_LATENCY = 2, 6
+BATCH = 400
+
+
+def sums_with_ties(draw: np.random.Generator, multiplier: Ints, total_shift: Ints) -> Ints:
+    """
+    Sums that fit the accumulator: a third random, a third extremes, and a third such that sum * multiplier is an odd
+    multiple of half a step, as far as there is one in range, or next to it.
+    """
+    low, high = int_range(ACC_BITS)
+    sums = draw.integers(low, high + 1, BATCH) >> draw.integers(0, ACC_BITS, BATCH)
+    extremes = draw.choice([low, low + 1, -1, 0, 1, high - 1, high], BATCH)
+    trailing = np.array([(int(m) & -int(m)).bit_length() - 1 if m else 0 for m in multiplier])
+    exponent = np.clip(total_shift - 1 - trailing, 0, ACC_BITS - 2)
+    odd = 2 * (draw.integers(low, high + 1, BATCH) >> exponent >> draw.integers(2, ACC_BITS, BATCH)) + 1
+    ties = np.clip((odd << exponent) + draw.choice([-1, 0, 0, 0, 1], BATCH), low, high)
+    return np.choose(draw.integers(0, 3, BATCH), [sums, extremes, ties])
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def values_match_numerics(dut) -> None:
+    draw = np.random.default_rng(SEED)
+    cocotb.start_soon(Clock(dut.clk_i, 2, "ns").start(start_high=True))
+    await FallingEdge(dut.clk_i)
+    acc_low, acc_high = int_range(ACC_BITS)
+    bias_low, bias_high = int_range(BIAS_BITS)
+    ties = 0
+    for batch in range(24):
+        multiplier = np.where(draw.random(BATCH) < 0.5, draw.integers(0, 1 << 16, BATCH), 1 << draw.integers(0, 16, BATCH))
+        multiplier[:2] = 0xFFFF
+        shift = draw.integers(0, MAX_SHIFT + 1, BATCH)
+        leak = int(draw.choice([0, 1, 7, 15]))
+        bias_shift = int(draw.integers(0, 6)) if batch % 2 else 0
+        low, high = sorted(int(v) for v in draw.integers(-300, 300, 2)) if batch % 3 else (-(1 << 15), (1 << 15) - 1)
+
+        # Where acc = sum - bias is out of range, there is no bias: a sum must stay within the accumulator.
+        wanted = sums_with_ties(draw, multiplier, shift)
+        wanted = np.where(wanted < 0, sums_with_ties(draw, multiplier, shift + leak), wanted)
+        bias = draw.integers(bias_low, bias_high + 1, BATCH) >> draw.integers(0, BIAS_BITS, BATCH)
+        acc = wanted - (bias << bias_shift)
+        bias = np.where((acc < acc_low) | (acc > acc_high), 0, bias)
+        acc = wanted - (bias << bias_shift)
+
+        sums = raw(acc, bias, bias_shift=bias_shift)
+        assert np.array_equal(sums, wanted)
+        results = requantize(
+            acc, bias, bias_shift=bias_shift, multiplier=multiplier, shift=shift, leak=leak, low=low, high=high
+        )
+        total = shift + np.where(sums < 0, leak, 0)
+        ties += int(np.sum((total > 0) & ((sums * multiplier) % (1 << total) == (1 << np.maximum(total - 1, 0)))))
+
+        dut.bias_shift_i.value = bias_shift
+        dut.leak_i.value = leak
+        dut.low_i.value = low
+        dut.high_i.value = high
+        for cycle in range(BATCH + RESULT_LATENCY):
+            if cycle < BATCH:
+                dut.acc_i.value = int(acc[cycle])
+                dut.bias_i.value = int(bias[cycle])
+                dut.multiplier_i.value = int(multiplier[cycle])
+                dut.shift_i.value = int(shift[cycle])
+            await FallingEdge(dut.clk_i)
+            # Now in the middle of cycle + 1.
+            i = cycle + 1 - SUM_LATENCY
+            if 0 <= i < BATCH:
+                assert signed(dut.sum_o) == sums[i], f"seed {SEED}, batch {batch}, value {i}"
+            i = cycle + 1 - RESULT_LATENCY
+            if 0 <= i < BATCH:
+                assert signed(dut.result_o) == results[i], f"seed {SEED}, batch {batch}, value {i}"
+    dut._log.info(f"seed {SEED}: {ties} exact ties")
+    assert ties > 500
