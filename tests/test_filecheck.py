@@ -33,7 +33,8 @@ def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     """One run of lit over all tests that were selected; nothing under pytest-xdist."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         return {}
-    selected = [item.callspec.params["test"] for item in request.session.items if getattr(item, "function", None) is test_filecheck]
+    items = (item for item in request.session.items if getattr(item, "function", None) is test_filecheck)
+    selected = [item.callspec.params["test"] for item in items]
     return run_lit(selected, tmp_path_factory.mktemp("lit") / "report.json", os.cpu_count() or 2)
 
 

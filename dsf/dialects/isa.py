@@ -23,7 +23,7 @@ from xdsl.ir import Dialect
 from xdsl.irdl import IRDLOperation, base, irdl_op_definition, opt_prop_def, prop_def, traits_def
 from xdsl.parser import Parser
 from xdsl.printer import Printer
-from xdsl.traits import HasParent, NoTerminator
+from xdsl.traits import NoTerminator
 from xdsl.utils.exceptions import VerifyException
 
 from dsf.dialects.engine import ProgramOp as EngineProgramOp
@@ -197,7 +197,6 @@ def _define(instruction: Instruction) -> type[InstructionOp]:
         "INSTRUCTION": instruction,
         "DEFAULTS": defaults,
         "__annotations__": {"INSTRUCTION": ClassVar, "DEFAULTS": ClassVar},
-        "traits": traits_def(HasParent(ProgramOp)),
         **{name: prop_def(base(IntegerAttr[I64]), default_value=value) for name, value in defaults.items()},
     }
     return irdl_op_definition(type(f"{''.join(words)}Op", (InstructionOp,), body))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import lit.formats
 
-config = config  # noqa: F821, PLW0127  (lit defines it)
+config = config  # noqa: F821  (lit defines it)
 config.name = "dsf"
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.test_source_root, "..", "..", "build", "lit")

@@ -21,10 +21,8 @@ NAMES = [instruction.name for instruction in INSTRUCTIONS]
 
 def random_fields(name: str, rng: random.Random) -> dict[str, int]:
     """A legal value for each field, extremes more often than not."""
-    return {
-        field.name: field.only if field.only is not None else rng.choice([field.low, field.high, rng.randint(field.low, field.high)])
-        for field in operand_fields(name)
-    }
+    draws = {field: rng.choice([field.low, field.high, rng.randint(field.low, field.high)]) for field in operand_fields(name)}
+    return {field.name: value if field.only is None else field.only for field, value in draws.items()}
 
 
 def bit_string(name: str, fields: dict[str, int]) -> str:

@@ -1,0 +1,113 @@
+// RUN: DSF_VERIFY_DIAG
+
+isa.load {rows = 65536, dst = -1}
+// CHECK:      invalid.mlir:3:1: 'isa.load': rows is 65536, needs 0 to 65535
+// CHECK-NEXT: 'isa.load': dst is -1, needs 0 to 16777215
+
+// -----
+
+isa.matrix {depthwise = 1}
+// CHECK: 'isa.matrix': depthwise is 1, needs 0, the only value that the engine implements
+
+// -----
+
+isa.matrix {weight_bnak = 1}
+// CHECK: 'isa.matrix': field weight_bnak is unknown, needs one of: src, x_start,
+
+// -----
+
+isa.end {rows = 1}
+// CHECK: 'isa.end': field rows is unknown, needs one of: none, it has no fields
+
+// -----
+
+isa.store {src = 1, src = 2}
+// CHECK: 'isa.store': src is given twice, needs to be given once
+
+// -----
+
+isa.load wait(loads)
+// CHECK: Expected one of 'load', 'matrix', 'store', 'vector', 'weight'
+
+// -----
+
+isa.load {base = flash}
+// CHECK: Expected one of 'arena', 'input', 'output', 'program', 'weights'
+
+// -----
+
+isa.load {rows = 1} cycles -4
+// CHECK: 'isa.load': cycles is -4, needs at least 0
+
+// -----
+
+isa.program inputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = input, offset = 0>]
+  outputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = output, offset = 0>]
+  arena 0 bundles [] weights dense<> : tensor<0xi8> {
+  isa.load
+}
+// CHECK: 'isa.program': ends with 'isa.load', needs 'isa.end' last and nowhere else
+
+// -----
+
+isa.program inputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = input, offset = 0>]
+  outputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = output, offset = 0>]
+  arena 0 bundles [] weights dense<> : tensor<0xi8> {
+  isa.end
+  isa.end
+}
+// CHECK: 'isa.program': goes on after 'isa.end', needs 'isa.end' last and nowhere else
+
+// -----
+
+isa.program inputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = input, offset = 0>]
+  outputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = output, offset = 0>]
+  arena 0 bundles [] weights dense<> : tensor<0xi8> {
+^empty:
+}
+// CHECK: 'isa.program': no instructions, needs at least 'isa.end'
+
+// -----
+
+isa.program inputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = input, offset = 0>]
+  outputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = output, offset = 0>]
+  arena 0 bundles [] weights dense<> : tensor<0xi8> {
+  "test.op"() : () -> ()
+  isa.end
+}
+// CHECK: 'isa.program': holds 'test.op', needs instructions of the isa dialect only
+
+// -----
+
+isa.program inputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = output, offset = 0>]
+  outputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = output, offset = 0>]
+  arena 0 bundles [] weights dense<> : tensor<0xi8> {
+  isa.end
+}
+// CHECK: 'isa.program': an input with base output, needs base input
+
+// -----
+
+isa.program inputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = input, offset = 0>] outputs []
+  arena 0 bundles [] weights dense<> : tensor<0xi8> {
+  isa.end
+}
+// CHECK: 'isa.program': no outputs, needs at least one #engine.tensor
+
+// -----
+
+isa.program inputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = input, offset = 0>]
+  outputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = output, offset = 0>]
+  arena -8 bundles [] weights dense<> : tensor<0xi8> {
+  isa.end
+}
+// CHECK: 'isa.program': arena -8, needs a size in bytes of at least 0
+
+// -----
+
+isa.program inputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = input, offset = 0>]
+  outputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = output, offset = 0>]
+  arena 0 bundles [] weights dense<1> : tensor<4xi16> {
+  isa.end
+}
+// CHECK: 'isa.program': weights of type tensor<4xi16>, needs tensor<Nxi8>, the bytes of the weight stream

@@ -1,0 +1,458 @@
+"""
+The vectorised interpreter of the instructions against the loops of `dsf/isa/table.py`, one element at a time in plain
+Python, on random small instructions; and the order of the queues.
+"""
+
+import copy
+import random
+from fractions import Fraction
+from itertools import product
+
+import numpy as np
+import pytest
+
+from dsf.dialects import isa
+from dsf.errors import BinaryError, EngineError
+from dsf.hardware import Hardware
+from dsf.isa.checks import instruction_problems
+from dsf.isa.table import BaseRegister, Queue, VectorFunction
+from dsf.numerics import int_range
+from dsf.runtime.interpreters import isa as semantics
+from dsf.runtime.machine import Machine
+from dsf.runtime.queues import run_queues
+
+MACHINES = {
+    "8x8": Hardware(processing_elements=(2, 6), column_groups=3, axi_width=32, feature_memory=1 << 12, weight_memory=1 << 12),
+    "4x2": Hardware(
+        processing_elements=(3, 5), bits_input=4, bits_weights=2, axi_width=32, feature_memory=1 << 11, weight_memory=1 << 11
+    ),
+    "2x4": Hardware(
+        processing_elements=(1, 4), column_groups=2, bits_input=2, bits_weights=4, axi_width=32, feature_memory=1 << 10
+    ),
+}
+
+
+def filled(hardware: Hardware, seed: int) -> Machine:
+    """A machine with random contents everywhere."""
+    rng = np.random.default_rng(seed)
+    machine = Machine(hardware)
+    low, high = int_range(hardware.bits_input)
+    machine.feature[:] = rng.integers(low, high + 1, machine.feature.shape)
+    low, high = int_range(hardware.bits_weights)
+    machine.weights[:] = rng.integers(low, high + 1, machine.weights.shape)
+    machine.bias[:] = rng.integers(-500, 500, machine.bias.shape)
+    machine.multiplier[:] = rng.integers(1, 1 << 16, machine.multiplier.shape)
+    machine.shift[:] = rng.integers(12, 28, machine.shift.shape)
+    for base in BaseRegister:
+        machine.dram[base] = rng.integers(0, 256, 3000, dtype=np.uint8)
+    return machine
+
+
+def assert_same(a: Machine, b: Machine) -> None:
+    for name in ("feature", "weights", "bias", "multiplier", "shift"):
+        np.testing.assert_array_equal(getattr(a, name), getattr(b, name), err_msg=name)
+    for base in BaseRegister:
+        np.testing.assert_array_equal(a.dram[base], b.dram[base], err_msg=base.name)
+
+
+def half_even(numerator: int, denominator: int) -> int:
+    return round(Fraction(numerator, denominator))
+
+
+def clipped(value: int, low: int, high: int) -> int:
+    return min(max(value, low), high)
+
+
+def bits_of(memory: np.ndarray, byte: int, element: int, bits: int, signed: bool = True) -> int:
+    """The `element`th integer of `bits` bits from a byte on, bit by bit."""
+    value = 0
+    for bit in range(bits):
+        place = element * bits + bit
+        value |= (int(memory[byte + place // 8]) >> place % 8 & 1) << bit
+    return value - (1 << bits) if signed and value >> (bits - 1) else value
+
+
+# The loops of the table.
+
+
+def loop_load(m: Machine, f: dict[str, int]) -> None:
+    for r, e in product(range(f["rows"]), range(f["row_elements"])):
+        memory, byte = m.dram[BaseRegister(f["base"])], f["offset"] + r * f["row_stride"]
+        m.feature[f["dst"] + r * f["dst_stride"] + e] = bits_of(memory, byte, e, m.hardware.bits_input)
+
+
+def loop_store(m: Machine, f: dict[str, int]) -> None:
+    bits = m.hardware.bits_input
+    for r in range(f["rows"]):
+        memory, start = m.dram[BaseRegister(f["base"])], f["offset"] + r * f["row_stride"]
+        for byte in range(-(-f["row_elements"] * bits // 8)):
+            memory[start + byte] = 0
+        for e in range(f["row_elements"]):
+            value = int(m.feature[f["src"] + r * f["src_stride"] + e]) % 2**bits
+            memory[start + e * bits // 8] |= value << e * bits % 8
+
+
+def loop_load_weights(m: Machine, f: dict[str, int]) -> None:
+    hw, memory = m.hardware, m.dram[BaseRegister(f["base"])]
+    lanes = hw.columns // hw.column_groups
+    if f["target"] == 1:
+        for i, lane in product(range(f["groups"]), range(lanes)):
+            byte = f["offset"] + 8 * (i * lanes + lane)
+            word = sum(int(memory[byte + k]) << 8 * k for k in range(8))
+            bias = word & 0xFFFFFFFF
+            m.bias[f["address"] + i, lane] = bias - (1 << 32) if bias >> 31 else bias
+            m.multiplier[f["address"] + i, lane] = word >> 32 & 0xFFFF
+            m.shift[f["address"] + i, lane] = word >> 48 & 0x3F
+        return
+    slot = 8
+    while slot < lanes * hw.bits_weights:
+        slot *= 2
+    for i, k, lane in product(range(f["groups"]), range(f["words"]), range(lanes)):
+        bank, word = (f["bank"] + i) % hw.column_groups, f["address"] + (f["bank"] + i) // hw.column_groups * f["words"] + k
+        byte = f["offset"] + (i * f["words"] + k) * slot // 8
+        m.weights[bank, word, lane] = bits_of(memory, byte, lane, hw.bits_weights)
+
+
+def loop_matrix(m: Machine, f: dict[str, int]) -> None:
+    hw, before = m.hardware, m.feature.copy()
+    lanes = hw.columns // hw.column_groups
+    for i in range(f["channel_groups"]):
+        bank = (f["weight_bank"] + i) % hw.column_groups
+        first = f["weight_address"] + (f["weight_bank"] + i) // hw.column_groups * f["weight_words"]
+        for n, oy, ox in product(range(f["images"]), range(f["rows"]), range(f["columns"])):
+            for lane in range(lanes if i < f["channel_groups"] - 1 else f["last_group_lanes"]):
+                acc, k = 0, first
+                for ky, kx, j in product(range(f["kernel_rows"]), range(f["kernel_runs"]), range(f["run"])):
+                    y = f["y_start"] + oy * f["y_step"] + ky * f["y_dilation"]
+                    x = f["x_start"] + ox * f["x_step"] + kx * f["run_step"] + j
+                    a = f["src"] + n * f["image_step"] + oy * f["row_step"] + ox * f["x_step"]
+                    a = (a + ky * f["kernel_row_step"] + kx * f["run_step"] + j) % 2**24
+                    inside = 0 <= y < f["height"] and 0 <= x < f["row_elements"]
+                    acc += (int(before[a]) if inside else f["pad_value"]) * int(m.weights[bank, k, lane])
+                    k += 1
+                c = i * lanes + lane
+                p = f["parameter_address"] + i
+                v = acc + (int(m.bias[p, lane]) << f["bias_shift"])
+                place = n * f["dst_image_step"] + oy * f["dst_row_step"] + ox * f["dst_pixel_step"] + f["dst"]
+                if f["raw"]:
+                    per = 32 // hw.bits_input
+                    for e in range(per):
+                        part = v >> e * hw.bits_input & ((1 << hw.bits_input) - 1)
+                        part -= (1 << hw.bits_input) if part >> (hw.bits_input - 1) else 0
+                        m.feature[(place + c * per + e) % 2**24] = part
+                    continue
+                down = int(m.shift[p, lane]) + (f["leak"] if v < 0 else 0)
+                v = clipped(half_even(v * int(m.multiplier[p, lane]), 1 << down), f["low"], f["high"])
+                if f["residual"]:
+                    b = f["residual_src"] + n * f["residual_image_step"] + oy * f["residual_row_step"]
+                    b += ox * f["residual_pixel_step"] + c
+                    v = v * f["residual_multiplier_a"] + int(before[b]) * f["residual_multiplier_b"] + f["residual_offset"]
+                    down = f["residual_shift"] + (f["residual_leak"] if v < 0 else 0)
+                    v = clipped(half_even(v, 1 << down), f["residual_low"], f["residual_high"])
+                m.feature[(place + c) % 2**24] = v
+
+
+def loop_vector(m: Machine, f: dict[str, int]) -> None:
+    before = m.feature.copy()
+    average = f["function"] == VectorFunction.AVERAGE_POOL
+    for n, oy, ox, c in product(range(f["images"]), range(f["rows"]), range(f["columns"]), range(f["channels"])):
+        values = []
+        for ky, kx in product(range(f["kernel_rows"]), range(f["kernel_columns"])):
+            y = f["y_start"] + oy * f["y_step"] + ky
+            x = f["x_start"] + ox * f["x_step"] + kx * f["kernel_column_step"]
+            a = f["src"] + n * f["image_step"] + oy * f["row_step"] + ox * f["x_step"]
+            a = (a + ky * f["kernel_row_step"] + kx * f["kernel_column_step"] + c) % 2**24
+            if 0 <= y < f["height"] and 0 <= x < f["row_elements"]:
+                values.append(int(before[a]))
+            elif average and f["count_padding"]:
+                values.append(f["pad_value"])
+        acc, count = (sum(values), len(values)) if average else (max(values), 1)
+        down = f["right"] + (f["leak"] if acc < 0 else 0)
+        v = clipped(half_even(acc << f["left"], count << down), f["low"], f["high"])
+        place = f["dst"] + n * f["dst_image_step"] + oy * f["dst_row_step"] + ox * f["dst_pixel_step"]
+        m.feature[place + c] = v
+
+
+# Random instructions.
+
+
+def window(rng: random.Random, hw: Hardware, kernel: tuple[int, int], channels: int, dilation: int = 1) -> dict[str, int]:
+    """A tensor of a few images, and a window with padding, strides and pads that moves over it."""
+    height, width, images = rng.randint(1, 5), rng.randint(1, 5), rng.randint(1, 2)
+    top, left = rng.randint(0, kernel[0] - 1), rng.randint(0, kernel[1] - 1)
+    sy, sx = rng.randint(1, 2), rng.randint(1, 2)
+    start = rng.randint(0, 40)
+    low, high = int_range(hw.bits_input)
+    # Each window holds at least one element: its first or its last tap lies inside.
+    rows = max(1, min((height + top - 1) // sy + 1, 3))
+    columns = max(1, min((width + left - 1) // sx + 1, 3))
+    return {
+        "src": (start - (top * width + left) * channels) % 2**24,
+        "x_start": -left * channels,
+        "x_step": sx * channels,
+        "y_start": -top,
+        "y_step": sy,
+        "row_step": sy * width * channels,
+        "image_step": height * width * channels,
+        "row_elements": width * channels,
+        "height": height,
+        "pad_value": rng.randint(low, high),
+        "columns": columns,
+        "rows": rows,
+        "images": images,
+        "dst": 300,
+    }
+
+
+def random_matrix(rng: random.Random, hw: Hardware) -> dict[str, int]:
+    kernel, channels = (rng.randint(1, 3), rng.randint(1, 3)), rng.randint(1, 5)
+    runs = rng.choice([1, kernel[1]])
+    run = channels if runs > 1 else kernel[1] * channels
+    f = window(rng, hw, kernel, channels)
+    groups, last = rng.randint(1, 3), rng.randint(1, hw.group_columns)
+    out = (groups - 1) * hw.group_columns + last
+    raw, tall = rng.random() < 0.25, rng.random() < 0.5
+    per = hw.raw_elements if raw else 1
+    width = f["row_elements"] // channels
+    chunk = rng.randint(1, min(run, hw.vector_length))
+    low, high = int_range(hw.bits_input)
+    step = out * per + rng.randint(0, 2)
+    f |= {
+        "kernel_rows": kernel[0],
+        "kernel_row_step": width * channels,
+        "y_dilation": 1,
+        "kernel_runs": runs,
+        "run_step": channels,
+        "run": run,
+        "chunk": chunk,
+        "chunks": -(-run // chunk),
+        "last_chunk": run - (-(-run // chunk) - 1) * chunk,
+        "pixels": f["images"] * f["rows"] * f["columns"],
+        "dst_pixel_step": step,
+        "dst_row_step": step * f["columns"] + 1,
+        "dst_image_step": (step * f["columns"] + 1) * f["rows"],
+        "channel_groups": groups,
+        "last_group_lanes": last,
+        "tall": int(tall),
+        "raw": int(raw),
+        "weight_bank": rng.randrange(hw.column_groups) if tall else 0,
+        "weight_address": rng.randint(0, 3),
+        "weight_words": kernel[0] * runs * run,
+        "parameter_address": rng.randint(0, 3),
+        "bias_shift": rng.randint(0, 6),
+        "leak": rng.randint(0, 3),
+        "low": rng.choice([low, 0]),
+        "high": high,
+    }
+    if not raw and rng.random() < 0.5:
+        f |= {
+            "residual": 1,
+            "residual_src": rng.randint(0, 30),
+            "residual_pixel_step": out,
+            "residual_row_step": out * f["columns"],
+            "residual_image_step": out * f["columns"] * f["rows"],
+            "residual_multiplier_a": rng.randint(0, 300),
+            "residual_multiplier_b": rng.randint(0, 300),
+            "residual_offset": rng.randint(-300, 300),
+            "residual_shift": rng.randint(0, 9),
+            "residual_leak": rng.randint(0, 3),
+            "residual_low": low,
+            "residual_high": high,
+        }
+    return isa.MatrixOp(**f).fields
+
+
+def random_vector(rng: random.Random, hw: Hardware) -> dict[str, int]:
+    kernel, channels = (rng.randint(1, 3), rng.randint(1, 3)), rng.randint(1, 5)
+    f = window(rng, hw, kernel, channels)
+    low, high = int_range(hw.bits_input)
+    f |= {
+        "function": rng.choice([VectorFunction.MAX_POOL, VectorFunction.AVERAGE_POOL]),
+        "kernel_rows": kernel[0],
+        "kernel_row_step": f["row_elements"],
+        "kernel_columns": kernel[1],
+        "kernel_column_step": channels,
+        "dst_pixel_step": channels,
+        "dst_row_step": channels * f["columns"],
+        "dst_image_step": channels * f["columns"] * f["rows"],
+        "channels": channels,
+        "count_padding": rng.randint(0, 1),
+        "left": rng.randint(0, 3),
+        "right": rng.randint(0, 3),
+        "leak": rng.randint(0, 3),
+        "low": rng.choice([low, 0]),
+        "high": high,
+    }
+    return isa.VectorOp(**f).fields
+
+
+def random_load(rng: random.Random, hw: Hardware) -> dict[str, int]:
+    fields = {"base": rng.randrange(5), "offset": rng.randint(0, 50), "rows": rng.randint(1, 4)}
+    fields |= {"row_elements": rng.randint(1, 40), "row_stride": rng.randint(0, 60)}
+    return isa.LoadOp(**fields, dst=rng.randint(0, 99), dst_stride=rng.randint(0, 60)).fields
+
+
+def random_store(rng: random.Random, hw: Hardware) -> dict[str, int]:
+    fields = {"base": rng.randrange(5), "offset": rng.randint(0, 50), "rows": rng.randint(1, 4)}
+    fields |= {"row_elements": rng.randint(1, 40), "row_stride": rng.randint(0, 60)}
+    return isa.StoreOp(**fields, src=rng.randint(0, 99), src_stride=rng.randint(0, 60)).fields
+
+
+def random_load_weights(rng: random.Random, hw: Hardware) -> dict[str, int]:
+    groups, words, target = rng.randint(1, 5), rng.randint(1, 7), rng.randint(0, 1)
+    if target == 1:
+        words, bank, size = 1, 0, groups * hw.group_columns * 8
+    else:
+        bank, size = rng.randrange(hw.column_groups), groups * words * hw.weight_slot_bits // 8
+    fields = {"base": 1, "offset": rng.randint(0, 50), "bytes": size, "target": target, "bank": bank}
+    return isa.LoadWeightsOp(**fields, address=rng.randint(0, 9), words=words, groups=groups).fields
+
+
+CASES = {
+    "load": (random_load, loop_load, semantics.load),
+    "store": (random_store, loop_store, semantics.store),
+    "load_weights": (random_load_weights, loop_load_weights, semantics.load_weights),
+    "matrix": (random_matrix, loop_matrix, semantics.matrix),
+    "vector": (random_vector, loop_vector, semantics.vector),
+}
+
+
+@pytest.mark.parametrize("kind", MACHINES)
+@pytest.mark.parametrize("name", CASES)
+def test_against_the_table(name: str, kind: str):
+    hardware = MACHINES[kind]
+    draw, loop, vectorised = CASES[name]
+    for seed in range(12):
+        fields = draw(random.Random(f"{name} {kind} {seed}"), hardware)
+        assert instruction_problems(name, fields, hardware) == [], f"seed {seed}"
+        got = filled(hardware, seed)
+        want = copy.deepcopy(got)
+        vectorised(got, fields)
+        loop(want, fields)
+        assert_same(got, want)
+        assert name != "matrix" or (got.feature != filled(hardware, seed).feature).any(), f"seed {seed} writes nothing"
+
+
+def test_blocks_of_positions(monkeypatch: pytest.MonkeyPatch):
+    """A large layer is cut into blocks of positions; the sums don't depend on it."""
+    hardware = MACHINES["8x8"]
+    fields = random_matrix(random.Random(3), hardware)
+    whole, cut = filled(hardware, 3), filled(hardware, 3)
+    semantics.matrix(whole, fields)
+    monkeypatch.setattr(semantics, "BLOCK", 1)
+    semantics.matrix(cut, fields)
+    assert_same(whole, cut)
+
+
+# What stops the engine.
+
+SMALL = MACHINES["8x8"]
+
+
+def run(*ops: isa.InstructionOp, seed: int | None = None, hardware: Hardware = SMALL) -> list[int]:
+    machine = filled(hardware, 0)
+    table = {isa.LoadOp: semantics.load, isa.StoreOp: semantics.store, isa.MatrixOp: semantics.matrix}
+    return run_queues([*ops, isa.EndOp()], hardware, lambda op: table[type(op)](machine, op.fields), seed=seed)
+
+
+def load(**fields: int) -> isa.InstructionOp:
+    return isa.LoadOp(**{"base": BaseRegister.INPUT, "rows": 1, "row_elements": 8, **fields})
+
+
+def store(**fields: int) -> isa.InstructionOp:
+    return isa.StoreOp(**{"base": BaseRegister.OUTPUT, "rows": 1, "row_elements": 8, **fields})
+
+
+def test_tokens_order_the_queues():
+    to_store, from_load = 1 << Queue.STORE, 1 << Queue.LOAD
+    ops = [store(wait=from_load), load(), load(signal=to_store), load()]
+    for seed in (None, *range(8)):
+        order = run(*ops, seed=seed)
+        assert order.index(0) > order.index(2), f"seed {seed}"
+        assert order[-1] == 4
+        assert [index for index in order if index in (1, 2, 3)] == [1, 2, 3]
+
+
+def test_deadlock_names_both_queues():
+    ops = [load(wait=1 << Queue.STORE, signal=1 << Queue.STORE), store(wait=1 << Queue.LOAD, signal=1 << Queue.LOAD)]
+    with pytest.raises(EngineError, match=r"'instruction 0' .isa.load.: queue load waits for a token from store") as caught:
+        run(*ops)
+    assert "'instruction 1' (isa.store): queue store waits for a token from load" in caught.value.problems[1]
+
+
+def test_deadlock_by_a_full_queue():
+    """The token that the first store needs is behind more stores than the queue holds."""
+    ops = [store(wait=1 << Queue.LOAD), *(store() for _ in range(SMALL.queue_depth)), load(signal=1 << Queue.STORE)]
+    with pytest.raises(EngineError, match="this program deadlocks"):
+        run(*ops)
+    del ops[1]
+    assert run(*ops)[0] == len(ops) - 1
+
+
+def test_tokens_left():
+    with pytest.raises(EngineError, match=r"tokens are left .2 from load to store., needs each signal"):
+        run(load(signal=1 << Queue.STORE), load(signal=1 << Queue.STORE))
+
+
+def test_token_overflow():
+    with pytest.raises(EngineError, match="more than 255 tokens from load to store"):
+        run(*(load(signal=1 << Queue.STORE) for _ in range(256)))
+
+
+def test_missing_end():
+    with pytest.raises(BinaryError, match=r"stops after 1 instructions, needs 'isa.end' last"):
+        run_queues([load()], SMALL, lambda op: None)
+
+
+MATRIX = {
+    "x_step": 1, "row_elements": 8, "height": 1, "kernel_rows": 1, "kernel_runs": 1, "run": 1, "chunk": 1, "chunks": 1,
+    "last_chunk": 1, "columns": 1, "rows": 1, "images": 1, "pixels": 1, "channel_groups": 1, "last_group_lanes": 1,
+    "weight_words": 1, "low": -128, "high": 127,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("op", "message"),
+    [
+        (lambda: load(rows=0), "rows is 0, needs at least 1"),
+        (lambda: load(dst=4095), "dst reaches element 4102 of feature memory, needs at most 4095"),
+        (lambda: store(src=4000, rows=3, src_stride=100), "src reaches element 4207 of feature memory"),
+        (lambda: load(offset=2999), "reads input up to byte 3007, needs at most its 3000 bytes"),
+        (lambda: load(base=7), "reads base register 7, needs one of 0 to 4"),
+        (lambda: isa.MatrixOp(**MATRIX | {"pixels": 2}), "pixels is 2, needs 1"),
+        (lambda: isa.MatrixOp(**MATRIX | {"chunk": 0}), "chunk is 0, needs at least 1"),
+        (lambda: isa.MatrixOp(**MATRIX | {"run": 99, "chunk": 99}), "chunk is 99, needs at most 16, the vector length"),
+        (lambda: isa.MatrixOp(**MATRIX | {"chunks": 2}), "chunks is 2, needs 1"),
+        (lambda: isa.MatrixOp(**MATRIX | {"weight_bank": 1}), "weight_bank is 1, needs 0 unless tall"),
+        (lambda: isa.MatrixOp(**MATRIX | {"weight_bank": 3, "tall": 1}), "weight_bank is 3, needs at most 2"),
+        (lambda: isa.MatrixOp(**MATRIX | {"last_group_lanes": 3}), "last_group_lanes is 3, needs at most 2"),
+        (lambda: isa.MatrixOp(**MATRIX | {"weight_address": 682}), "uses weights up to word 682, needs at most 681"),
+        (lambda: isa.MatrixOp(**MATRIX | {"parameter_address": 4000}), "uses parameters up to group 4000"),
+        (lambda: isa.MatrixOp(**MATRIX | {"raw": 1, "residual": 1}), "residual is 1, needs 0 where raw is 1"),
+        (lambda: isa.MatrixOp(**MATRIX | {"src": 5000}), "reads element 5000 of feature memory, needs at most 4095"),
+        (lambda: isa.MatrixOp(**MATRIX | {"low": 200, "high": 200}), "clips to 200 to 200, needs -128 to 127"),
+        (lambda: isa.VectorOp(function=VectorFunction.ADD), "function is 2, needs one that is built"),
+        (lambda: isa.LoadWeightsOp(groups=1, words=1, bank=3), "bank is 3, needs at most 2"),
+        (lambda: isa.LoadWeightsOp(groups=1, words=1, bytes=5), "bytes is 5, needs 2"),
+        (lambda: isa.LoadWeightsOp(groups=1, words=683, bytes=1366), "fills up to weight word 682, needs at most 681"),
+    ],
+)  # fmt: skip
+def test_stops_the_engine(op, message: str):
+    with pytest.raises(EngineError, match=f"'instruction 0' .isa.*{message}"):
+        run(op())
+
+
+def test_accumulator_is_checked():
+    hardware = Hardware(processing_elements=(2, 6), bits_sum=16, axi_width=32)
+    machine = Machine(hardware)
+    machine.feature[:], machine.weights[:] = -128, -128
+    fields = isa.MatrixOp(**MATRIX | {"run": 16, "chunk": 16, "last_chunk": 16, "row_elements": 16, "weight_words": 16}).fields
+    with pytest.raises(EngineError, match="sums up to 262144, needs -32768 to 32767"):
+        semantics.matrix(machine, fields)
+
+
+def test_empty_window():
+    machine = Machine(SMALL)
+    fields = isa.VectorOp(columns=1, rows=1, images=1, channels=1, kernel_rows=1, kernel_columns=1, height=0).fields
+    with pytest.raises(EngineError, match="output position 0 has no element in its window"):
+        semantics.vector(machine, fields)
