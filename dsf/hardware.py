@@ -147,7 +147,9 @@ class Hardware:
             kernel_height, kernel_width = self.max_kernel_size
             weights = 2 * columns * kernel_height * kernel_width * self.max_channels_in
             size = _power_of_two_at_least(weights * self.bits_weights // 8)
-            self._set("weight_memory", min(max(size, 1 << 14), 1 << 17))
+            # A channel group's weights have to be there at once: 8192 words hold a dense layer of as many inputs.
+            deep = 8192 * self.column_groups * self.weight_slot_bits // 8
+            self._set("weight_memory", min(max(size, 1 << 14), max(deep, 1 << 17)))
         if self.parameter_groups == 0:
             groups = _power_of_two_at_least(4 * -(-self.max_channels_out // self.group_columns))
             self._set("parameter_groups", min(max(groups, 16), 1024))
