@@ -57,8 +57,9 @@ def run(module: ModuleOp, x: ArrayLike, capture: Capture | None = None, *, seed:
     Runs a module on the integers `x`, of the input's shape, and returns the output's integers; at the `bundle` level after a
     softmax, probabilities in float64.
 
-    `capture`, if given, receives the output of each bundle by name, at the levels that have tensors (`bundle`, `fxp`,
-    `tile`). `seed` chooses a random order among those that the tokens of an `isa` program admit.
+    `capture`, if given, receives the output of each bundle by name (of the last, what goes into a softmax), at the levels
+    that have tensors (`bundle`, `fxp`, `tile`). `seed` chooses a random order among those that the tokens of an `isa` program
+    admit.
 
     Raises `ModelError` for an input of another shape or range, and `EngineError` for what would stop the engine.
     """
@@ -114,8 +115,12 @@ class _Capturing(Interpreter.Listener):
 
     def did_interpret_op(self, op: Operation, results: PythonValues) -> None:
         name = op.label.data if isinstance(op, BundleOp) else location_name(op)
-        if name is not None and len(results) == 1 and isinstance(results[0], np.ndarray):
+        if name is not None and len(results) == 1 and _is_integers(results[0]):
             self.values[name] = results[0]
+
+
+def _is_integers(value: object) -> bool:
+    return isinstance(value, np.ndarray) and np.issubdtype(cast("Ints", value).dtype, np.integer)
 
 
 def _run_function(module: ModuleOp, x: ArrayLike, capture: Capture | None) -> Ints:

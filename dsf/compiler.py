@@ -1,0 +1,185 @@
+"""
+The driver: a module at the `bundle` level becomes a program, checked after every pass.
+
+After each pass the module is verified and every value must be defined before its use. With `verify_each` it is also
+executed and compared with the level before, bundle by bundle: a wrong lowering is caught at the pass that made it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+from xdsl.printer import Printer
+
+from dsf.dialects import get_all_dialects
+from dsf.dominance import check_dominance
+from dsf.errors import DsfError, MismatchError, ModelError
+from dsf.numerics import Ints, as_ints, int_range
+from dsf.runtime.execute import Capture, input_shape, level_of, run
+from dsf.transforms.dsf_pipeline import DsfPipelinePass
+
+#: Called after each pass with its name and the seconds it took.
+Timing = Callable[[str, float], None]
+
+#: Random orders of the queues, besides the usual one, in which a program must give the same answer.
+ORDERS = (0, 1)
+
+
+def context() -> Context:
+    """A context that knows every dialect of DSF and those of xDSL that it uses."""
+    from xdsl.dialects import get_all_dialects as get_dialects_of_xdsl
+
+    known = {name: get_dialects_of_xdsl()[name] for name in ("builtin", "func")} | get_all_dialects()
+    made = Context()
+    for name, factory in known.items():
+        made.register_dialect(name, factory)
+    return made
+
+
+def compile_module(
+    module: ModuleOp,
+    *,
+    pipeline: DsfPipelinePass | None = None,
+    verify_each: bool = False,
+    verify_input: ArrayLike | None = None,
+    emit_ir: Path | None = None,
+    timing: Timing | None = None,
+) -> ModuleOp:
+    """
+    Compiles a module at the `bundle` level, which is left as it is, and returns one at the `isa` level.
+
+    `pipeline` chooses the options of tiling. `verify_input` are the integers that `verify_each` runs (random ones without
+    it). `emit_ir` is a directory that receives the module after each pass.
+
+    Raises `ModelError` with all that does not fit the hardware, and `MismatchError` when `verify_each` finds a pass that
+    changes what the network computes.
+    """
+    compiled = module.clone()
+    compiled.location = module.location
+    check(compiled)
+    comparison = LevelComparison.begin(compiled, verify_input) if verify_each else None
+    if emit_ir is not None:
+        _write_ir(compiled, emit_ir / "0-input.mlir")
+    ctx = context()
+    for index, one in enumerate((pipeline or DsfPipelinePass()).passes(), start=1):
+        start = time.perf_counter()
+        run_pass(ctx, compiled, one)
+        if timing is not None:
+            timing(one.name, time.perf_counter() - start)
+        if emit_ir is not None:
+            _write_ir(compiled, emit_ir / f"{index}-{one.name}.mlir")
+        if comparison is not None:
+            comparison.check(compiled, one.name)
+    return compiled
+
+
+def run_pass(ctx: Context, module: ModuleOp, one: ModulePass) -> None:
+    """Applies a pass and checks what it left."""
+    one.apply(ctx, module)
+    check(module)
+
+
+def check(module: ModuleOp) -> None:
+    """Verifies a module. Raises `VerifyException`."""
+    module.verify()
+    check_dominance(module)
+
+
+def _write_ir(module: ModuleOp, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as stream:
+        Printer(stream, print_debuginfo=True).print_op(module)
+        stream.write("\n")
+
+
+@dataclass
+class Outputs:
+    """What a module computes: the integers of each bundle, and of the whole (before a softmax of the host)."""
+
+    result: Ints
+    bundles: Capture = field(default_factory=lambda: dict[str, Ints]())
+
+    @staticmethod
+    def of(module: ModuleOp, x: Ints) -> Outputs:
+        bundles: Capture = {}
+        result = run(module, x, bundles)
+        if result.dtype.kind == "f":
+            # Probabilities: the integers that went into the softmax are the last bundle's.
+            result = list(bundles.values())[-1] if bundles else np.zeros(0, dtype=np.int64)
+        return Outputs(result, bundles)
+
+
+@dataclass
+class LevelComparison:
+    """The outputs of the last level, which the next one must reproduce."""
+
+    x: Ints
+    last: Outputs
+
+    @staticmethod
+    def begin(module: ModuleOp, x: ArrayLike | Path | None = None) -> LevelComparison:
+        """
+        Runs `module` on `x`: an array of integers, a .npy file of such, or `None` for random ones, always the same.
+
+        Raises `ModelError` if the module can't be executed or the input does not fit it.
+        """
+        values = random_input(module) if x is None else load_integers(x) if isinstance(x, Path) else as_ints(x)
+        return LevelComparison(values, Outputs.of(module, values))
+
+    def check(self, module: ModuleOp, pass_name: str) -> None:
+        """Runs the module that `pass_name` made. Raises `MismatchError`, naming the pass and the first bundle that differs."""
+        try:
+            outputs = Outputs.of(module, self.x)
+        except DsfError as error:
+            raise type(error)([f"after '{pass_name}': {problem}" for problem in error.problems]) from error
+        for name, values in outputs.bundles.items():
+            if name in self.last.bundles:
+                compare(values, self.last.bundles[name], f"'{pass_name}', {name}")
+        compare(outputs.result, self.last.result, f"'{pass_name}', output")
+        self._check_orders(module, pass_name)
+        self.last = Outputs(outputs.result, outputs.bundles or self.last.bundles)
+
+    def _check_orders(self, module: ModuleOp, pass_name: str) -> None:
+        if level_of(module) != "isa":
+            return
+        for seed in ORDERS:
+            compare(run(module, self.x, seed=seed), self.last.result, f"'{pass_name}', output in random order {seed}")
+
+
+def compare(got: Ints, expected: Ints, where: str) -> None:
+    """Raises `MismatchError` with the first element that differs, unless both hold the same integers in the same order."""
+    if got.size != expected.size:
+        raise MismatchError(f"{where}: shape {got.shape}, needs {expected.shape} as before; this is a fault of the compiler")
+    differ = np.flatnonzero(got.reshape(-1) != expected.reshape(-1))
+    if differ.size:
+        first = tuple(map(int, np.unravel_index(int(differ[0]), got.shape)))
+        has, needs = got.reshape(-1)[differ[0]], expected.reshape(-1)[differ[0]]
+        raise MismatchError(
+            f"{where}: element {first} is {has}, needs {needs} as before ({differ.size} of {got.size} differ); "
+            "this is a fault of the compiler, report it with the module"
+        )
+
+
+def random_input(module: ModuleOp, seed: int = 0) -> Ints:
+    """Integers over the whole range of the input of a module of any level."""
+    shape, bits = input_shape(module)
+    low, high = int_range(bits)
+    return np.random.default_rng(seed).integers(low, high + 1, shape)
+
+
+def load_integers(path: Path) -> Ints:
+    """The integers of a .npy file. Raises `ModelError` if it can't be read or holds something else."""
+    try:
+        return as_ints(np.load(path))
+    except OSError as error:
+        raise ModelError(f"'{path}': {error.strerror or error}, needs a .npy file of integers") from error
+    except ValueError as error:
+        raise ModelError(f"'{path}': {error}, needs a .npy file of integers; quantise the input first") from error
