@@ -41,7 +41,7 @@ from xdsl.utils.str_enum import StrEnum
 from dsf.dialects.bundle_types import PoolKind, PoolKindAttr
 from dsf.dialects.constants import DenseAttr
 from dsf.dialects.records import RecordAttr, Rule, ints
-from dsf.dialects.shapes import check_channels, check_convolution, check_pool, element, need, shape, tensor_type
+from dsf.dialects.shapes import as_text, check_channels, check_convolution, check_pool, element, need, shape, tensor_type
 from dsf.geometry import Window
 from dsf.numerics import MAX_LEAK, MAX_SHIFT
 
@@ -317,8 +317,9 @@ class MatrixOp(IRDLOperation):
         pair = (self.residual is None) == (self.add is None)
         need(pair, self, "an added tensor without its numbers", "'add %residual <...>'", "add the numbers")
         if self.residual is not None:
-            same = self.residual.type == self.y.type
-            need(same, self, f"adds {self.residual.type}", f"the type of the result, {self.y.type}", "add equal types")
+            _check_integers(self, self.residual)
+            has, needs = shape(self.residual), shape(self.y)
+            need(has == needs, self, f"adds a tensor of shape {as_text(has)}", as_text(needs), "add equal shapes")
 
 
 @irdl_op_definition

@@ -3,7 +3,7 @@ Which instructions must be complete before another may start, from the memory ra
 
     read after write, write after read, write after write
 
-Each memory is a list of disjoint segments; a segment knows who wrote it last and, for each queue, who read it last since then.
+Each memory maps addresses to who wrote them last and, for each queue, who read them last since then.
 An earlier reader or writer of a queue needs no mention, because a queue completes in order. Within a queue that runs one
 instruction at a time nothing can go wrong; MATRIX instructions overlap, but read before, and write after, those ahead of
 them, so only reading what the one ahead writes is a hazard there.
@@ -11,12 +11,12 @@ them, so only reading what the one ahead writes is a hazard there.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 
 from dsf.isa.table import Queue
+from dsf.scheduling.segments import Segments
 from dsf.scheduling.tokens import known_complete, overlaps
 
 
@@ -47,43 +47,18 @@ class Step:
 
 
 @dataclass(frozen=True)
-class _Segment:
-    start: int
-    stop: int
-    writer: int | None
-    readers: tuple[tuple[Queue, int], ...]
+class _Users:
+    """Who used an address: the last writer, and for each queue the last reader since."""
 
-
-class _Segments:
-    """Disjoint segments of one memory, by address; what lies between them was never touched."""
-
-    def __init__(self) -> None:
-        self._starts: list[int] = []
-        self._segments: list[_Segment] = []
-
-    def touched(self, start: int, stop: int) -> tuple[int, int]:
-        """Indices of the segments that meet [start, stop), as a slice."""
-        first = max(0, bisect_right(self._starts, start) - 1)
-        if first < len(self._segments) and self._segments[first].stop <= start:
-            first += 1
-        last = first
-        while last < len(self._segments) and self._segments[last].start < stop:
-            last += 1
-        return first, last
-
-    def replace(self, first: int, last: int, segments: list[_Segment]) -> None:
-        self._segments[first:last] = segments
-        self._starts[first:last] = [segment.start for segment in segments]
-
-    def between(self, first: int, last: int) -> list[_Segment]:
-        return self._segments[first:last]
+    writer: int | None = None
+    readers: tuple[tuple[Queue, int], ...] = ()
 
 
 class Hazards:
     """The hazards of a program whose instructions are added in program order."""
 
     def __init__(self) -> None:
-        self._memories = {memory: _Segments() for memory in Memory}
+        self._memories: dict[Memory, Segments[_Users]] = {memory: Segments() for memory in Memory}
         self._queues: list[Queue] = []
 
     def add(self, step: Step) -> tuple[int, ...]:
@@ -101,49 +76,29 @@ class Hazards:
         return tuple(sorted(latest.values()))
 
     def _conflicts(self, queue: Queue, access: Access) -> list[int]:
-        segments = self._memories[access.memory]
         found: list[int] = []
-        for segment in segments.between(*segments.touched(access.start, access.stop)):
-            if segment.writer is not None:
-                same_queue = self._queues[segment.writer] is queue
+        for _, _, users in self._memories[access.memory].over(access.start, access.stop):
+            if users is None:
+                continue
+            if users.writer is not None:
+                same_queue = self._queues[users.writer] is queue
                 if not same_queue or (overlaps(queue) and not access.writes):
-                    found.append(segment.writer)
+                    found.append(users.writer)
             if access.writes:
-                found.extend(reader for reader_queue, reader in segment.readers if reader_queue is not queue)
+                found.extend(reader for reader_queue, reader in users.readers if reader_queue is not queue)
         return found
 
     def _record(self, index: int, queue: Queue, access: Access) -> None:
-        if access.start >= access.stop:
-            return
+        def read(users: _Users | None) -> _Users:
+            users = users or _Users()
+            others = (pair for pair in users.readers if pair[0] is not queue)
+            return _Users(users.writer, (*others, (queue, index)))
+
         segments = self._memories[access.memory]
-        first, last = segments.touched(access.start, access.stop)
-        old = segments.between(first, last)
-        new: list[_Segment] = []
-        if old and old[0].start < access.start:
-            new.append(replace(old[0], stop=access.start))
         if access.writes:
-            new.append(_Segment(access.start, access.stop, index, ()))
+            segments.assign(access.start, access.stop, _Users(writer=index))
         else:
-            new.extend(_read(old, index, queue, access))
-        if old and old[-1].stop > access.stop:
-            new.append(replace(old[-1], start=access.stop))
-        segments.replace(first, last, new)
-
-
-def _read(old: Sequence[_Segment], index: int, queue: Queue, access: Access) -> list[_Segment]:
-    """The segments of [access.start, access.stop) after a read."""
-    new: list[_Segment] = []
-    position = access.start
-    for segment in old:
-        start, stop = max(segment.start, access.start), min(segment.stop, access.stop)
-        if position < start:
-            new.append(_Segment(position, start, None, ((queue, index),)))
-        readers = (*(pair for pair in segment.readers if pair[0] is not queue), (queue, index))
-        new.append(_Segment(start, stop, segment.writer, readers))
-        position = stop
-    if position < access.stop:
-        new.append(_Segment(position, access.stop, None, ((queue, index),)))
-    return new
+            segments.update(access.start, access.stop, read)
 
 
 def dependencies(steps: Sequence[Step]) -> list[tuple[int, ...]]:

@@ -125,10 +125,10 @@ class _Builder:
 
     def add_tensor(self, value: SSAValue, name: str) -> int:
         bits = width(value)
-        if bits not in (self.hw.bits_input, RAW_BITS):
+        if bits > self.hw.bits_input and bits != RAW_BITS:
             raise ModelError(
-                f"'{name}': elements of {bits} bits, needs the engine's {self.hw.bits_input}, or {RAW_BITS} for raw sums; "
-                "change bits_input or the layer's width"
+                f"'{name}': elements of {bits} bits, needs at most {self.hw.bits_input}, or {RAW_BITS} for raw sums; "
+                "raise bits_input or narrow the layer's result"
             )
         per_element = self.hw.raw_elements if bits == RAW_BITS else 1
         self.tensors.append(Tensor(name, prod(shape(value)[1:]) * per_element))

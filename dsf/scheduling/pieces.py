@@ -56,6 +56,19 @@ def input_rows(window: Window, rows: Span, height: int) -> Span:
     return Span(first, max(0, min(bottom, height) - first))
 
 
+def strip_window(window: Window, rows: Span, height: int) -> tuple[Span, Window]:
+    """
+    The input rows of the output rows `rows`, and the window over these rows alone that yields the same: its padding at top
+    and bottom is what the strip needs beyond the image.
+    """
+    inside = input_rows(window, rows, height)
+    top = rows.first * window.strides[0] - window.padding[0]
+    needed = (rows.count - 1) * window.strides[0] + span(window.kernel[0], window.dilation[0])
+    above = min(max(0, inside.first - top), needed)
+    padding = (above, needed - above - inside.count, *window.padding[2:])
+    return inside, Window(window.kernel, window.strides, padding, window.dilation)
+
+
 def channel_groups(channels: int, group_columns: int) -> int:
     """Channel groups of C/G channels."""
     return -(-channels // group_columns)

@@ -14,14 +14,14 @@ from typing import Literal
 
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from dsf.dialects import fxp, tile
 from dsf.dialects.constants import integer
 from dsf.dialects.engine import hardware_of
-from dsf.dialects.shapes import shape, tensor_type
+from dsf.dialects.shapes import element, shape, tensor_type
 from dsf.errors import ModelError
 from dsf.scheduling.cuts import CutOptions, choose_cuts
 from dsf.scheduling.features import choose_images, least_images
@@ -137,8 +137,7 @@ class _Lowering:
 
     def _fuse(self, op: fxp.AddOp, matrix: tile.MatrixOp, other: SSAValue, *, swapped: bool) -> None:
         """Replaces `matrix` by one with the addition, here, where the other operand is there too."""
-        result_type = matrix.y.type
-        b = self.reshape(other, result_type, op)
+        b = self.reshape(other, TensorType(element(other), shape(matrix.y)), op)
         a_multiplier, b_multiplier = op.multiplier_a.value.data, op.multiplier_b.value.data
         if swapped:
             a_multiplier, b_multiplier = b_multiplier, a_multiplier
@@ -161,7 +160,7 @@ class _Lowering:
                 low=op.low.value.data,
                 high=op.high.value.data,
             ),
-            result_type=result_type,
+            result_type=TensorType(element(op.output), shape(matrix.y)),
         )
         self.insert(fused, matrix)
         for reshape in _reshapes_of(matrix.y):

@@ -1,0 +1,155 @@
+"""
+The meaning of the `tile` dialect, on int64 arrays, piece by piece.
+
+Each piece is computed from its own rows of the input (a strip with its halo), its own weights and its own channels, and
+written into the result, as the engine does it: a wrong halo or a piece left out gives wrong numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp
+from xdsl.dialects.func import FuncOp
+from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, impl, register_impls
+from xdsl.ir import Operation
+from xdsl.utils.exceptions import InterpretationError
+
+from dsf import numerics
+from dsf.dialects import tile
+from dsf.dialects.bundle_types import PoolKind
+from dsf.dialects.constants import ints_of
+from dsf.dialects.engine import hardware_of
+from dsf.dialects.shapes import shape, where
+from dsf.geometry import Window
+from dsf.numerics import Ints
+from dsf.runtime.interpreters.convolution import convolve, window_maxima, window_sums
+from dsf.scheduling.network import IMAGES
+from dsf.scheduling.pieces import Piece, Span, channel_groups, pieces, strip_window
+
+#: What elements hold that no piece has written.
+UNWRITTEN = np.iinfo(np.int64).min
+
+
+def _pieces_of(op: tile.MatrixOp | tile.PoolOp, groups: int) -> Iterator[Piece]:
+    """All pieces of the batch, chunk after chunk."""
+    images, rows, *_ = shape(op.y)
+    function = op.parent_op()
+    chunk = function.attributes.get(IMAGES) if isinstance(function, FuncOp) else None
+    size = chunk.value.data if isinstance(chunk, IntegerAttr) else images
+    cut = op.cut.images.data, op.cut.rows.data, op.cut.groups.data
+    for some in Span(0, images).blocks(size):
+        yield from pieces(some, rows, groups, cut)
+
+
+def _strip(op: tile.MatrixOp | tile.PoolOp, x: Ints, piece: Piece) -> tuple[Ints, Window]:
+    """The input of a piece, and the window over it."""
+    rows, window = strip_window(op.window.window, piece.rows, x.shape[1])
+    return x[piece.images.first : piece.images.stop, rows.first : rows.stop], window
+
+
+def _group_columns(op: Operation) -> int:
+    module = op.get_toplevel_object()
+    assert isinstance(module, ModuleOp)
+    return hardware_of(module).group_columns
+
+
+def _complete(op: Operation, y: Ints) -> PythonValues:
+    if y.size and y.min() == UNWRITTEN:
+        raise InterpretationError(f"{where(op)}: {int((y == UNWRITTEN).sum())} elements in no piece, needs every one in one")
+    return (y,)
+
+
+def epilogue(
+    sums: Ints,
+    how: tile.RequantizeAttr | tile.RawAttr,
+    parameters: tuple[Ints, Ints, Ints],
+    add: tile.AddAttr | None,
+    residual: Ints | None,
+) -> Ints:
+    """From sums to results; `parameters` are bias, multiplier and shift of the channels."""
+    bias, multiplier, shift = parameters
+    if isinstance(how, tile.RawAttr):
+        return numerics.raw(sums, bias, bias_shift=how.bias_shift.data)
+    y = numerics.requantize(
+        sums,
+        bias,
+        bias_shift=how.bias_shift.data,
+        multiplier=multiplier,
+        shift=shift,
+        leak=how.leak.data,
+        low=how.low.data,
+        high=how.high.data,
+    )
+    if add is None or residual is None:
+        return y
+    return numerics.residual_add(
+        y,
+        residual,
+        multiplier_a=add.multiplier_a.data,
+        multiplier_b=add.multiplier_b.data,
+        offset=add.offset.data,
+        shift=add.shift.data,
+        leak=add.leak.data,
+        low=add.low.data,
+        high=add.high.data,
+    )
+
+
+def pooled(kind: PoolKind, x: Ints, window: Window, pad_value: int, scale: tile.ScaleAttr) -> Ints:
+    """A pooling of a strip."""
+    if kind is PoolKind.MAX:
+        acc, count = window_maxima(x, window), np.ones(1, dtype=np.int64)
+    else:
+        acc, count = window_sums(x, window, count_padding=scale.count_padding.data == 1, pad_value=pad_value)
+    return numerics.pool_scale(
+        acc,
+        count,
+        left=scale.left.data,
+        right=scale.right.data,
+        leak=scale.leak.data,
+        low=scale.low.data,
+        high=scale.high.data,
+    )
+
+
+@register_impls
+class TileFunctions(InterpreterFunctions):
+    """Every operation of the dialect, on int64 arrays."""
+
+    @impl(tile.MatrixOp)
+    def run_matrix(self, interpreter: Interpreter, op: tile.MatrixOp, args: PythonValues) -> PythonValues:
+        x, residual = args[0], args[1] if len(args) > 1 else None
+        weights, bias = ints_of(op.weights), ints_of(op.bias)
+        multiplier = bias if op.multiplier is None else ints_of(op.multiplier)
+        shift = bias if op.shift is None else ints_of(op.shift)
+        lanes = _group_columns(op)
+        y = np.full(shape(op.y), UNWRITTEN, dtype=np.int64)
+        for piece in _pieces_of(op, channel_groups(y.shape[3], lanes)):
+            strip, window = _strip(op, x, piece)
+            channels = slice(piece.groups.first * lanes, piece.groups.stop * lanes)
+            part = (
+                slice(piece.images.first, piece.images.stop),
+                slice(piece.rows.first, piece.rows.stop),
+                slice(None),
+                channels,
+            )
+            sums = convolve(strip, weights[..., channels], window, pad_value=op.window.pad_value.data)
+            parameters = bias[channels], multiplier[channels], shift[channels]
+            y[part] = epilogue(sums, op.epilogue, parameters, op.add, None if residual is None else residual[part])
+        return _complete(op, y)
+
+    @impl(tile.PoolOp)
+    def run_pool(self, interpreter: Interpreter, op: tile.PoolOp, args: PythonValues) -> PythonValues:
+        (x,) = args
+        y = np.full(shape(op.y), UNWRITTEN, dtype=np.int64)
+        for piece in _pieces_of(op, groups=1):
+            strip, window = _strip(op, x, piece)
+            part = slice(piece.images.first, piece.images.stop), slice(piece.rows.first, piece.rows.stop)
+            y[part] = pooled(op.kind.data, strip, window, op.window.pad_value.data, op.scale)
+        return _complete(op, y)
+
+    @impl(tile.ReshapeOp)
+    def run_reshape(self, interpreter: Interpreter, op: tile.ReshapeOp, args: PythonValues) -> PythonValues:
+        return (args[0].reshape(shape(op.y)),)
