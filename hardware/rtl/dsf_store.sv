@@ -124,6 +124,9 @@ module dsf_store
     .empty_o    (unused_beats_empty)
   );
 
+  logic unused_room;  // Only asserted.
+  assign unused_room = beat_room;
+
   assign sent     = m_axis_st_tvalid_o && m_axis_st_tready_i;
   assign done_o   = sent && beat_finish;
   assign active_o = sent || granted || (m_axis_stcmd_tvalid_o && m_axis_stcmd_tready_i);
