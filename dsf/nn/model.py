@@ -22,9 +22,9 @@ from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.nn.bundle import Node, QInput, QTensor
 from dsf.nn.fit import History, Loss, Metrics, Optimizer, Recipe, as_tensor, batches, evaluate, fit
-from dsf.nn.limits import problems_of
 from dsf.nn.modules import BundleModule
 from dsf.nn.quantize import fake_quantize
+from dsf.nn.to_ir import bundle_name, hardware_problems
 from dsf.numerics import Floats, dequantize, int_range
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class BundleModel(nn.Module):
             raise ModelError(f"'BundleModel': outputs is {outputs!r}, needs the tensor that the last Bundle returned")
         self.input = inputs
         self.nodes = _in_order(inputs, outputs.producer)
-        problems = [problem for name, node in zip(self.names, self.nodes, strict=True) for problem in problems_of(name, node)]
+        problems = hardware_problems(inputs, self.nodes)
         if problems:
             raise ModelError(problems)
         self.bundles = nn.ModuleList(BundleModule(node) for node in self.nodes)
@@ -62,7 +62,7 @@ class BundleModel(nn.Module):
     @property
     def names(self) -> list[str]:
         """Names of the bundles, as in reports and messages."""
-        return [f"bundle_{i}" for i in range(len(self.nodes))]
+        return [bundle_name(place) for place in range(len(self.nodes))]
 
     @property
     def random_input(self) -> Floats:

@@ -44,9 +44,7 @@ class BundleModule(nn.Module):
         self.node = node
         core, hw = node.core, node.source.hw
         outputs = channels_out(core)
-        inputs = node.source.shape[-1]
-        shape = (outputs, inputs // core.groups, *core.kernel_size) if isinstance(core, QConvCore) else (outputs, inputs)
-        self.weight = nn.Parameter(_initial_weight(shape, node, hw.bits_weights))
+        self.weight = nn.Parameter(_initial_weight(weight_shape(node), node, hw.bits_weights))
         has_bias = core.bias_frac_bits is not None and not core.batch_norm
         self.register_parameter("bias", nn.Parameter(torch.zeros(outputs)) if has_bias else None)
         if core.batch_norm:
@@ -123,6 +121,14 @@ class BundleModule(nn.Module):
 
     def _round(self, x: Tensor, frac: int, quantized: bool) -> Tensor:
         return fake_quantize(x, self.node.source.hw.bits_input, frac) if quantized else x
+
+
+def weight_shape(node: Node) -> tuple[int, ...]:
+    """(outputs, inputs / groups, KH, KW), or (outputs, inputs) for a dense core."""
+    core, inputs = node.core, node.source.shape[-1]
+    if isinstance(core, QConvCore):
+        return core.filters, inputs // core.groups, *core.kernel_size
+    return core.outputs, inputs
 
 
 def leaky(x: Tensor, negative_slope: float) -> Tensor:

@@ -2,11 +2,14 @@
 A `BundleModel` as a module of the `bundle` dialect: `engine.hardware`, and `@main` with one `bundle.bundle` per bundle.
 
 Weights go in as they are, real numbers in float64; quantising them is part of the dialect's operations, and batch
-normalisation is left to the pass fold-batch-norm.
+normalisation is left to the pass fold-batch-norm. A model without weights yet has a module too, with zeros, by which
+the hardware's limits are checked before anyone trains.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -15,41 +18,65 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 
+from dsf.constraints import problems_of
 from dsf.dialects.bundle import ActivationOp, AddOp, BundleOp, FlattenOp, PoolOp, SoftmaxOp
 from dsf.dialects.bundle_cores import BatchNormOp, ConvOp, CoreOp, DenseOp
 from dsf.dialects.bundle_types import PoolKind, QType, tensor_of
 from dsf.dialects.engine import HardwareOp
 from dsf.errors import ModelError
-from dsf.nn.bundle import Node
-from dsf.nn.cores import EPSILON, QConvCore
-from dsf.nn.modules import BundleModule
+from dsf.nn.bundle import Node, QInput
+from dsf.nn.cores import EPSILON, QConvCore, channels_out
+from dsf.nn.modules import BundleModule, weight_shape
 from dsf.numerics import Floats
 
 if TYPE_CHECKING:
     from dsf.nn.model import BundleModel
 
 
+@dataclass(frozen=True)
+class _Core:
+    """The constants of one core: weights with the output channel last, bias, and what a batch normalisation takes."""
+
+    weights: Floats
+    bias: Floats | None
+    norm: dict[str, Floats] | None = None
+
+
 def to_ir(model: BundleModel) -> ModuleOp:
     """The module of `model` with its present weights. Raises `ModelError` when weights are not finite."""
     _check_finite(model)
-    block = Block(arg_types=[tensor_of(model.input.shape, QType.of(model.hw.bits_input, model.input.frac_bits))])
+    return _module(model.input, model.nodes, [_constants(cast(BundleModule, one)) for one in model.bundles])
+
+
+def hardware_problems(source: QInput, nodes: Sequence[Node]) -> list[str]:
+    """Everything about a network that does not fit its hardware whatever the weights, one sentence each."""
+    return problems_of(_module(source, nodes, [_zeros(node) for node in nodes]))
+
+
+def bundle_name(place: int) -> str:
+    """The name of a model's bundle in reports, messages and locations."""
+    return f"bundle_{place}"
+
+
+def _module(source: QInput, nodes: Sequence[Node], cores: Sequence[_Core]) -> ModuleOp:
+    block = Block(arg_types=[tensor_of(source.shape, QType.of(source.hw.bits_input, source.frac_bits))])
     values: dict[Node | None, SSAValue] = {None: block.args[0]}
-    for name, node, module in zip(model.names, model.nodes, model.bundles, strict=True):
-        bundle = BundleOp(name, _layers(node, cast(BundleModule, module), values))
+    for place, (node, core) in enumerate(zip(nodes, cores, strict=True)):
+        bundle = BundleOp(bundle_name(place), _layers(node, core, values))
         block.add_op(bundle)
         values[node] = bundle.output
-    result = values[model.nodes[-1]]
+    result = values[nodes[-1]]
     block.add_op(ReturnOp(result))
     main = FuncOp("main", ([block.args[0].type], [result.type]), Region(block))
-    module = ModuleOp([HardwareOp.from_hardware(model.hw), main])
+    module = ModuleOp([HardwareOp.from_hardware(source.hw), main])
     module.verify()
     return module
 
 
-def _layers(node: Node, module: BundleModule, values: dict[Node | None, SSAValue]) -> list[Operation]:
+def _layers(node: Node, constants: _Core, values: dict[Node | None, SSAValue]) -> list[Operation]:
     """The operations of one bundle, each on the result of the one before."""
     bits = node.source.hw.bits_input
-    layers: list[Operation] = _core(node, module, values[node.source.producer])
+    layers: list[Operation] = _core(node, constants, values[node.source.producer])
 
     def last() -> SSAValue:
         return layers[-1].results[0]
@@ -79,53 +106,50 @@ def _layers(node: Node, module: BundleModule, values: dict[Node | None, SSAValue
     return layers
 
 
-def _core(node: Node, module: BundleModule, x: SSAValue) -> list[Operation]:
+def _core(node: Node, constants: _Core, x: SSAValue) -> list[Operation]:
     core, hw = node.core, node.source.hw
     bias_type = None if core.bias_frac_bits is None else QType.of(hw.bits_bias, core.bias_frac_bits)
-    has_bias = module.bias is not None
-    constants: dict[str, Any] = {
-        "weights": _output_last(module.weight),
+    arguments: dict[str, Any] = {
+        "weights": constants.weights,
         "weights_type": QType.of(hw.bits_weights, core.weights_frac_bits),
-        "bias": _floats(module.bias) if module.bias is not None else None,
-        "bias_type": bias_type if has_bias else None,
+        "bias": constants.bias,
+        "bias_type": None if constants.bias is None else bias_type,
         "bits_sum": hw.bits_sum,
     }
     op: CoreOp
     if isinstance(core, QConvCore):
         assert node.window is not None
         window = node.window
-        op = ConvOp(
-            x,
-            **constants,
-            strides=window.strides,
-            padding=window.padding,
-            dilation=window.dilation,
-            groups=core.groups,
-        )
+        arguments |= {"strides": window.strides, "padding": window.padding, "dilation": window.dilation, "groups": core.groups}
+        op = ConvOp(x, **arguments)
     else:
-        op = DenseOp(x, **constants)
-    if not core.batch_norm:
+        op = DenseOp(x, **arguments)
+    if constants.norm is None:
         return [op]
-    norm = BatchNormOp(
-        op.output,
-        gamma=_floats(module.gamma),
-        beta=_floats(module.beta),
-        mean=_floats(module.running_mean),
-        variance=_floats(module.running_variance),
-        epsilon=EPSILON,
-        bias_type=bias_type,
-    )
-    return [op, norm]
+    return [op, BatchNormOp(op.output, **cast(Any, constants.norm), epsilon=EPSILON, bias_type=bias_type)]
+
+
+def _constants(module: BundleModule) -> _Core:
+    weights = _output_last(_floats(module.weight))
+    if not module.node.core.batch_norm:
+        return _Core(weights, None if module.bias is None else _floats(module.bias))
+    norm = {"gamma": module.gamma, "beta": module.beta, "mean": module.running_mean, "variance": module.running_variance}
+    return _Core(weights, None, {name: _floats(tensor) for name, tensor in norm.items()})
+
+
+def _zeros(node: Node) -> _Core:
+    """As after folding: a bias instead of a batch normalisation."""
+    bias = None if node.core.bias_frac_bits is None else np.zeros(channels_out(node.core))
+    return _Core(_output_last(np.zeros(weight_shape(node))), bias)
 
 
 def _floats(tensor: Tensor) -> Floats:
     return cast(Floats, tensor.detach().cpu().double().numpy())
 
 
-def _output_last(weight: Tensor) -> Floats:
+def _output_last(weight: Floats) -> Floats:
     """(CO, CI, KH, KW) to (KH, KW, CI, CO), and (outputs, inputs) to (inputs, outputs)."""
-    array = _floats(weight)
-    return np.ascontiguousarray(array.transpose(2, 3, 1, 0) if array.ndim == 4 else array.T)
+    return np.ascontiguousarray(weight.transpose(2, 3, 1, 0) if weight.ndim == 4 else weight.T)
 
 
 def _check_finite(model: BundleModel) -> None:
