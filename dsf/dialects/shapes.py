@@ -40,7 +40,7 @@ def element(value: SSAValue) -> Attribute:
 
 
 def as_text(sizes: Sequence[int]) -> str:
-    return "x".join(map(str, sizes))
+    return "x".join(str(size) if size >= 0 else "?" for size in sizes)
 
 
 def need(ok: bool, op: Operation, has: str, needs: str, change: str) -> None:

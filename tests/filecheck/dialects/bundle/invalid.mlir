@@ -1,0 +1,267 @@
+// RUN: DSF_VERIFY_DIAG
+
+"test.op"() {type = !bundle.q<1, 0>} : () -> ()
+// CHECK: 'bundle.q': 1 bits, needs 2 to 64; change the width
+
+// -----
+
+"test.op"() {type = !bundle.q<8, 65>} : () -> ()
+// CHECK: 'bundle.q': 65 fraction bits, needs -64 to 64; change the fraction
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2xi8>
+%y = bundle.conv %x weights q<4, 3> dense<0.5> : tensor<3x3x2x4xf64> : tensor<1x4x4x2xi8> -> tensor<1x2x2x4x!bundle.q<24, 7>>
+// CHECK: 'bundle.conv': elements of type i8, needs !bundle.q<bits, frac>; change the element type
+
+// -----
+
+%x = "test.op"() : () -> tensor<4x8x!bundle.q<8, 4>>
+%y = bundle.conv %x weights q<4, 3> dense<0.5> : tensor<3x3x2x4xf64> : tensor<4x8x!bundle.q<8, 4>> -> tensor<1x2x2x4x!bundle.q<24, 7>>
+// CHECK: 'bundle.conv': input of shape 4x8, needs (N, H, W, C); reshape or flatten it first
+
+// -----
+
+%x = "test.op"() : () -> tensor<?x4x4x2x!bundle.q<8, 4>>
+%y = bundle.conv %x weights q<4, 3> dense<0.5> : tensor<3x3x2x4xf64> : tensor<?x4x4x2x!bundle.q<8, 4>> -> tensor<1x2x2x4x!bundle.q<24, 7>>
+// CHECK: 'bundle.conv': input of shape ?x4x4x2, needs static sizes of at least 1; fix the shape
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2x!bundle.q<8, 4>>
+%y = bundle.conv %x strides [0, 1] weights q<4, 3> dense<0.5> : tensor<3x3x2x4xf64> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x2x2x4x!bundle.q<24, 7>>
+// CHECK: 'bundle.conv': strides [0, 1], needs 2 integers of at least 1; correct the list
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2x!bundle.q<8, 4>>
+%y = bundle.conv %x padding [1, 1] weights q<4, 3> dense<0.5> : tensor<3x3x2x4xf64> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x2x2x4x!bundle.q<24, 7>>
+// CHECK: 'bundle.conv': padding [1, 1], needs 4 integers of at least 0; correct the list
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2x!bundle.q<8, 4>>
+%y = bundle.conv %x dilation [1, 1, 1] weights q<4, 3> dense<0.5> : tensor<3x3x2x4xf64> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x2x2x4x!bundle.q<24, 7>>
+// CHECK: 'bundle.conv': dilation [1, 1, 1], needs 2 integers of at least 1; correct the list
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2x!bundle.q<8, 4>>
+%y = bundle.conv %x weights q<4, 3> dense<0.5> : tensor<18x4xf64> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x2x2x4x!bundle.q<24, 7>>
+// CHECK: 'bundle.conv': weights of rank 2, needs (KH, KW, CI / groups, CO); reshape the weights
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2x!bundle.q<8, 4>>
+%y = bundle.conv %x weights q<4, 3> dense<1> : tensor<3x3x2x4xi8> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x2x2x4x!bundle.q<24, 7>>
+// CHECK: 'bundle.conv': weights of type i8, needs f64; give the real weights
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2x!bundle.q<8, 4>>
+%y = bundle.conv %x groups 3 weights q<4, 3> dense<0.5> : tensor<3x3x2x4xf64> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x2x2x4x!bundle.q<24, 7>>
+// CHECK: 'bundle.conv': 3 groups, needs a divisor of 2 input and 4 output channels; change the groups
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2x!bundle.q<8, 4>>
+%y = bundle.conv %x weights q<4, 3> dense<0.5> : tensor<3x3x3x4xf64> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x2x2x4x!bundle.q<24, 7>>
+// CHECK: 'bundle.conv': weights for 3 input channels per group, needs 2; correct the weights' shape
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2x!bundle.q<8, 4>>
+%y = bundle.conv %x weights q<4, 3> dense<0.5> : tensor<5x3x2x4xf64> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x2x2x4x!bundle.q<24, 7>>
+// CHECK: 'bundle.conv': window spans 5x3 elements, needs a padded image at least as large and has 4x4; use a smaller kernel or padding='same'
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2x!bundle.q<8, 4>>
+%y = bundle.conv %x weights q<4, 3> dense<0.5> : tensor<3x3x2x4xf64> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x4x4x4x!bundle.q<24, 7>>
+// CHECK: 'bundle.conv': result of shape 1x4x4x4, needs 1x2x2x4; correct the result type
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2x!bundle.q<8, 4>>
+%y = bundle.conv %x weights q<4, 3> dense<0.5> : tensor<3x3x2x4xf64> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x2x2x4x!bundle.q<24, 8>>
+// CHECK: 'bundle.conv': a sum with 8 fraction bits, needs 7, those of the input and the weights together; correct the result type
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2x!bundle.q<8, 4>>
+%y = bundle.conv %x weights q<4, 3> dense<0.5> : tensor<3x3x2x4xf64> bias q<16, 8> dense<1.0> : tensor<4xf64> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x2x2x4x!bundle.q<24, 7>>
+// CHECK: 'bundle.conv': a bias with 8 fraction bits, needs at most 7, those of the sum; use fewer bias_frac_bits
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2x!bundle.q<8, 4>>
+%y = bundle.conv %x weights q<4, 3> dense<0.5> : tensor<3x3x2x4xf64> bias q<16, 5> dense<1> : tensor<4xi8> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x2x2x4x!bundle.q<24, 7>>
+// CHECK: 'bundle.conv': a bias of type i8, needs f64; give the real bias
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2x!bundle.q<8, 4>>
+%y = bundle.conv %x weights q<4, 3> dense<0.5> : tensor<3x3x2x4xf64> bias q<16, 5> dense<1.0> : tensor<3xf64> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x2x2x4x!bundle.q<24, 7>>
+// CHECK: 'bundle.conv': bias of shape 3, needs one value for each of 4 channels; correct the shape
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x3x!bundle.q<8, 4>>
+%y = "bundle.dense"(%x) <{weights = dense<0.5> : tensor<3x5xf64>, weights_type = !bundle.q<4, 3>, bias_type = !bundle.q<16, 5>}> : (tensor<2x3x!bundle.q<8, 4>>) -> tensor<2x5x!bundle.q<24, 7>>
+// CHECK: 'bundle.dense': a bias without a type, or a type without a bias, needs both; add what is missing
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x1x1x3x!bundle.q<8, 4>>
+%y = bundle.dense %x weights q<4, 3> dense<0.5> : tensor<3x5xf64> : tensor<2x1x1x3x!bundle.q<8, 4>> -> tensor<2x5x!bundle.q<24, 7>>
+// CHECK: 'bundle.dense': input of shape 2x1x1x3, needs (N, K); reshape or flatten it first
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x3x!bundle.q<8, 4>>
+%y = bundle.dense %x weights q<4, 3> dense<0.5> : tensor<4x5xf64> : tensor<2x3x!bundle.q<8, 4>> -> tensor<2x5x!bundle.q<24, 7>>
+// CHECK: 'bundle.dense': weights of shape 4x5, needs (3, CO); correct the weights' shape
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x3x!bundle.q<8, 4>>
+%y = bundle.dense %x weights q<4, 3> dense<0.5> : tensor<3x5xf64> : tensor<2x3x!bundle.q<8, 4>> -> tensor<2x6x!bundle.q<24, 7>>
+// CHECK: 'bundle.dense': result of shape 2x6, needs 2x5; correct the result type
+
+// -----
+
+%y = "test.op"() : () -> tensor<2x5x!bundle.q<24, 7>>
+%n = bundle.batch_norm %y gamma dense<1.0> : tensor<5xf64> beta dense<1.0> : tensor<5xf64> mean dense<1.0> : tensor<5xf64> variance dense<1.0> : tensor<5xf64> epsilon 0.001 bias q<16, 5> : tensor<2x5x!bundle.q<24, 7>> -> tensor<2x5x!bundle.q<24, 7>>
+// CHECK: 'bundle.batch_norm': another operand, needs a bundle.conv or bundle.dense whose sum nothing else uses; place it right after its core
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x3x!bundle.q<8, 4>>
+%y = bundle.dense %x weights q<4, 3> dense<0.5> : tensor<3x5xf64> : tensor<2x3x!bundle.q<8, 4>> -> tensor<2x5x!bundle.q<24, 7>>
+%n = bundle.batch_norm %y gamma dense<1.0> : tensor<5xf64> beta dense<1.0> : tensor<5xf64> mean dense<1.0> : tensor<5xf64> variance dense<1.0> : tensor<5xf64> epsilon 0.001 bias q<16, 5> : tensor<2x5x!bundle.q<24, 7>> -> tensor<2x5x!bundle.q<8, 4>>
+// CHECK: 'bundle.batch_norm': a change of type from tensor<2x5x!bundle.q<24, 7>> to tensor<2x5x!bundle.q<8, 4>>, needs the same type; correct the result type
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x3x!bundle.q<8, 4>>
+%y = bundle.dense %x weights q<4, 3> dense<0.5> : tensor<3x5xf64> : tensor<2x3x!bundle.q<8, 4>> -> tensor<2x5x!bundle.q<24, 7>>
+%n = bundle.batch_norm %y gamma dense<1.0> : tensor<5xf64> beta dense<1.0> : tensor<5xf64> mean dense<1.0> : tensor<5xf64> variance dense<1.0> : tensor<5xf64> epsilon 0.001 : tensor<2x5x!bundle.q<24, 7>> -> tensor<2x5x!bundle.q<24, 7>>
+// CHECK: 'bundle.batch_norm': no type for the folded bias, needs bias q<bits, frac>; add it
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x3x!bundle.q<8, 4>>
+%y = bundle.dense %x weights q<4, 3> dense<0.5> : tensor<3x5xf64> : tensor<2x3x!bundle.q<8, 4>> -> tensor<2x5x!bundle.q<24, 7>>
+%n = bundle.batch_norm %y gamma dense<1.0> : tensor<4xf64> beta dense<1.0> : tensor<5xf64> mean dense<1.0> : tensor<5xf64> variance dense<1.0> : tensor<5xf64> epsilon 0.001 bias q<16, 5> : tensor<2x5x!bundle.q<24, 7>> -> tensor<2x5x!bundle.q<24, 7>>
+// CHECK: 'bundle.batch_norm': gamma of shape 4, needs one value for each of 5 channels; correct the shape
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x3x!bundle.q<8, 4>>
+%y = bundle.dense %x weights q<4, 3> dense<0.5> : tensor<3x5xf64> : tensor<2x3x!bundle.q<8, 4>> -> tensor<2x5x!bundle.q<24, 7>>
+%n = bundle.batch_norm %y gamma dense<1> : tensor<5xi8> beta dense<1.0> : tensor<5xf64> mean dense<1.0> : tensor<5xf64> variance dense<1.0> : tensor<5xf64> epsilon 0.001 bias q<16, 5> : tensor<2x5x!bundle.q<24, 7>> -> tensor<2x5x!bundle.q<24, 7>>
+// CHECK: 'bundle.batch_norm': gamma of type i8, needs f64; give real numbers
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x3x!bundle.q<8, 4>>
+%y = bundle.dense %x weights q<4, 3> dense<0.5> : tensor<3x5xf64> : tensor<2x3x!bundle.q<8, 4>> -> tensor<2x5x!bundle.q<24, 7>>
+%n = bundle.batch_norm %y gamma dense<1.0> : tensor<5xf64> beta dense<1.0> : tensor<5xf64> mean dense<1.0> : tensor<5xf64> variance dense<-1.0> : tensor<5xf64> epsilon 0.001 bias q<16, 5> : tensor<2x5x!bundle.q<24, 7>> -> tensor<2x5x!bundle.q<24, 7>>
+// CHECK: 'bundle.batch_norm': variance + epsilon of -0.999, needs a positive number; enlarge epsilon
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x2x2x3x!bundle.q<8, 4>>
+%y = bundle.activation %x : tensor<1x2x2x3x!bundle.q<8, 4>> -> tensor<1x12x!bundle.q<8, 4>>
+// CHECK: 'bundle.activation': result of shape 1x12, needs 1x2x2x3; correct the result type
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x2x2x3x!bundle.q<8, 4>>
+%y = bundle.activation %x negative_slope 0.3 : tensor<1x2x2x3x!bundle.q<8, 4>> -> tensor<1x2x2x3x!bundle.q<8, 4>>
+// CHECK: 'bundle.activation': negative slope 0.3, needs 0 or 2**-k with k from 0 to 15; choose the nearest power of two
+
+// -----
+
+%a, %b = "test.op"() : () -> (tensor<1x2x2x3x!bundle.q<8, 4>>, tensor<1x12x!bundle.q<8, 4>>)
+%y = bundle.add %a, %b : tensor<1x2x2x3x!bundle.q<8, 4>>, tensor<1x12x!bundle.q<8, 4>> -> tensor<1x2x2x3x!bundle.q<8, 4>>
+// CHECK: 'bundle.add': operands of shapes 1x2x2x3 and 1x12, needs equal shapes; match strides and filters of the two branches
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2x!bundle.q<8, 4>>
+%y = bundle.pool max %x size [2, 2] padding [2, 0, 0, 0] : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x3x3x2x!bundle.q<8, 4>>
+// CHECK: 'bundle.pool': padding [2, 0, 0, 0], needs less than the window, 2x2; pad less, so that each window covers an element
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2x!bundle.q<8, 4>>
+%y = bundle.pool max %x size [2, 2] : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x3x3x4x!bundle.q<8, 4>>
+// CHECK: 'bundle.pool': result of shape 1x3x3x4, needs 1x3x3x2; correct the result type
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2x!bundle.q<8, 4>>
+%y = bundle.pool min %x size [2, 2] : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x3x3x2x!bundle.q<8, 4>>
+// CHECK: Expected `max`, or `avg`.
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x12x!bundle.q<8, 4>>
+%y = bundle.flatten %x : tensor<1x12x!bundle.q<8, 4>> -> tensor<1x12x!bundle.q<8, 4>>
+// CHECK: 'bundle.flatten': input of shape 1x12, needs (N, H, W, C); reshape or flatten it first
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x2x2x3x!bundle.q<8, 4>>
+%y = bundle.flatten %x : tensor<1x2x2x3x!bundle.q<8, 4>> -> tensor<1x12x!bundle.q<8, 3>>
+// CHECK: 'bundle.flatten': a change of type from !bundle.q<8, 4> to !bundle.q<8, 3>, needs the same type; quantise in an activation
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x12x!bundle.q<8, 4>>
+%y = bundle.softmax %x : tensor<1x12x!bundle.q<8, 4>> -> tensor<1x12x!bundle.q<8, 4>>
+// CHECK: 'bundle.softmax': probabilities of type !bundle.q<8, 4>, needs f64; correct the result type
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x2x2x3x!bundle.q<8, 4>>
+%y = bundle.bundle "b" -> tensor<1x12x!bundle.q<8, 4>> {
+  bundle.yield %x : tensor<1x2x2x3x!bundle.q<8, 4>>
+}
+// CHECK: 'b': no layer or no yield of one value, needs both; add them
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x2x2x3x!bundle.q<8, 4>>
+%y = bundle.bundle "b" -> tensor<1x2x2x3x!bundle.q<8, 4>> {
+  %f = bundle.flatten %x : tensor<1x2x2x3x!bundle.q<8, 4>> -> tensor<1x12x!bundle.q<8, 4>>
+  bundle.yield %f : tensor<1x12x!bundle.q<8, 4>>
+}
+// CHECK: 'b': yields tensor<1x12x!bundle.q<8, 4>>, needs tensor<1x2x2x3x!bundle.q<8, 4>>; correct the result type
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x2x2x3x!bundle.q<8, 4>>
+%y = bundle.bundle "b" -> tensor<1x2x2x3x!bundle.q<8, 4>> {
+  %f = bundle.flatten %x : tensor<1x2x2x3x!bundle.q<8, 4>> -> tensor<1x12x!bundle.q<8, 4>>
+  %a = bundle.activation %x : tensor<1x2x2x3x!bundle.q<8, 4>> -> tensor<1x2x2x3x!bundle.q<8, 4>>
+  bundle.yield %a : tensor<1x2x2x3x!bundle.q<8, 4>>
+}
+// CHECK: 'b': flatten, activation, needs the order core, batch_norm, activation, add, activation, pool, activation, flatten, softmax; split the bundle
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x2x2x3x!bundle.q<8, 4>>
+%y = bundle.bundle "b" -> tensor<1x12x!bundle.q<8, 4>> {
+  %a = bundle.activation %x : tensor<1x2x2x3x!bundle.q<8, 4>> -> tensor<1x2x2x3x!bundle.q<8, 4>>
+  %f = bundle.flatten %x : tensor<1x2x2x3x!bundle.q<8, 4>> -> tensor<1x12x!bundle.q<8, 4>>
+  bundle.yield %f : tensor<1x12x!bundle.q<8, 4>>
+}
+// CHECK: 'b': bundle.flatten without the result of bundle.activation, needs a chain of layers; split the bundle
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x2x2x3x!bundle.q<8, 4>>
+bundle.yield %x : tensor<1x2x2x3x!bundle.q<8, 4>>
+// CHECK: 'bundle.yield' expects parent op 'bundle.bundle'

@@ -1,0 +1,58 @@
+// RUN: DSF_ROUNDTRIP
+// RUN: DSF_GENERIC_ROUNDTRIP
+
+// Every operation, with its optional parts and without, is the same in generic form and back.
+
+%x, %v = "test.op"() : () -> (tensor<1x4x4x2x!bundle.q<8, 4>>, tensor<2x3x!bundle.q<8, 4>>)
+%s = bundle.conv %x weights q<4, 3> dense<0.5> : tensor<1x1x2x4xf64> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x4x4x4x!bundle.q<24, 7>>
+// CHECK:         %s = bundle.conv %x weights q<4, 3> dense<5.000000e-01> : tensor<1x1x2x4xf64> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x4x4x4x!bundle.q<24, 7>>
+// CHECK-GENERIC: %s = "bundle.conv"(%x) <{weights_type = !bundle.q<4, 3>, weights = dense<5.000000e-01> : tensor<1x1x2x4xf64>, strides = array<i64: 1, 1>, padding = array<i64: 0, 0, 0, 0>, dilation = array<i64: 1, 1>, groups = 1 : i64}> : (tensor<1x4x4x2x!bundle.q<8, 4>>) -> tensor<1x4x4x4x!bundle.q<24, 7>>
+
+%t = bundle.conv %x strides [2, 1] padding [0, 1, 1, 1] dilation [1, 2] groups 2 weights q<4, 3> dense<0.5> : tensor<3x2x1x4xf64> bias q<16, -2> dense<[1.0, 2.0, 3.0, 4.0]> : tensor<4xf64> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x2x4x4x!bundle.q<24, 7>>
+// CHECK-NEXT:    %t = bundle.conv %x strides [2, 1] padding [0, 1, 1, 1] dilation [1, 2] groups 2 weights q<4, 3> dense<5.000000e-01> : tensor<3x2x1x4xf64> bias q<16, -2> dense<[1.000000e+00, 2.000000e+00, 3.000000e+00, 4.000000e+00]> : tensor<4xf64> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x2x4x4x!bundle.q<24, 7>>
+// CHECK-GENERIC: %t = "bundle.conv"(%x) <{strides = array<i64: 2, 1>, padding = array<i64: 0, 1, 1, 1>, dilation = array<i64: 1, 2>, groups = 2 : i64, weights_type = !bundle.q<4, 3>, weights = dense<5.000000e-01> : tensor<3x2x1x4xf64>, bias_type = !bundle.q<16, -2>, bias = dense<[1.000000e+00, 2.000000e+00, 3.000000e+00, 4.000000e+00]> : tensor<4xf64>}> : (tensor<1x4x4x2x!bundle.q<8, 4>>) -> tensor<1x2x4x4x!bundle.q<24, 7>>
+
+%d = bundle.dense %v weights q<4, 3> dense<0.25> : tensor<3x5xf64> : tensor<2x3x!bundle.q<8, 4>> -> tensor<2x5x!bundle.q<24, 7>>
+// CHECK-NEXT:    %d = bundle.dense %v weights q<4, 3> dense<2.500000e-01> : tensor<3x5xf64> : tensor<2x3x!bundle.q<8, 4>> -> tensor<2x5x!bundle.q<24, 7>>
+
+%e = bundle.dense %v weights q<4, 3> dense<0.25> : tensor<3x5xf64> bias q<16, 7> dense<1.0> : tensor<5xf64> : tensor<2x3x!bundle.q<8, 4>> -> tensor<2x5x!bundle.q<24, 7>>
+// CHECK-NEXT:    %e = bundle.dense %v weights q<4, 3> dense<2.500000e-01> : tensor<3x5xf64> bias q<16, 7> dense<1.000000e+00> : tensor<5xf64> : tensor<2x3x!bundle.q<8, 4>> -> tensor<2x5x!bundle.q<24, 7>>
+
+%n = bundle.batch_norm %s gamma dense<1.0> : tensor<4xf64> beta dense<0.5> : tensor<4xf64> mean dense<0.0> : tensor<4xf64> variance dense<4.0> : tensor<4xf64> epsilon 0.001 bias q<16, 5> : tensor<1x4x4x4x!bundle.q<24, 7>> -> tensor<1x4x4x4x!bundle.q<24, 7>>
+// CHECK-NEXT:    %n = bundle.batch_norm %s gamma dense<1.000000e+00> : tensor<4xf64> beta dense<5.000000e-01> : tensor<4xf64> mean dense<0.000000e+00> : tensor<4xf64> variance dense<4.000000e+00> : tensor<4xf64> epsilon 1.000000e-03 bias q<16, 5> : tensor<1x4x4x4x!bundle.q<24, 7>> -> tensor<1x4x4x4x!bundle.q<24, 7>>
+
+%o = bundle.batch_norm %e gamma dense<1.0> : tensor<5xf64> beta dense<0.5> : tensor<5xf64> mean dense<0.0> : tensor<5xf64> variance dense<4.0> : tensor<5xf64> epsilon 0.001 : tensor<2x5x!bundle.q<24, 7>> -> tensor<2x5x!bundle.q<24, 7>>
+// CHECK-NEXT:    %o = bundle.batch_norm %e gamma dense<1.000000e+00> : tensor<5xf64> beta dense<5.000000e-01> : tensor<5xf64> mean dense<0.000000e+00> : tensor<5xf64> variance dense<4.000000e+00> : tensor<5xf64> epsilon 1.000000e-03 : tensor<2x5x!bundle.q<24, 7>> -> tensor<2x5x!bundle.q<24, 7>>
+
+%a = bundle.activation %n : tensor<1x4x4x4x!bundle.q<24, 7>> -> tensor<1x4x4x4x!bundle.q<8, 4>>
+// CHECK-NEXT:    %a = bundle.activation %n : tensor<1x4x4x4x!bundle.q<24, 7>> -> tensor<1x4x4x4x!bundle.q<8, 4>>
+
+%b = bundle.activation %n negative_slope 0.125 : tensor<1x4x4x4x!bundle.q<24, 7>> -> tensor<1x4x4x4x!bundle.q<8, 4>>
+// CHECK-NEXT:    %b = bundle.activation %n negative_slope 1.250000e-01 : tensor<1x4x4x4x!bundle.q<24, 7>> -> tensor<1x4x4x4x!bundle.q<8, 4>>
+
+%c = bundle.add %a, %b : tensor<1x4x4x4x!bundle.q<8, 4>>, tensor<1x4x4x4x!bundle.q<8, 4>> -> tensor<1x4x4x4x!bundle.q<8, 3>>
+// CHECK-NEXT:    %c = bundle.add %a, %b : tensor<1x4x4x4x!bundle.q<8, 4>>, tensor<1x4x4x4x!bundle.q<8, 4>> -> tensor<1x4x4x4x!bundle.q<8, 3>>
+
+%f = bundle.add %a, %b negative_slope 0.0 : tensor<1x4x4x4x!bundle.q<8, 4>>, tensor<1x4x4x4x!bundle.q<8, 4>> -> tensor<1x4x4x4x!bundle.q<8, 3>>
+// CHECK-NEXT:    %f = bundle.add %a, %b negative_slope 0.000000e+00 : tensor<1x4x4x4x!bundle.q<8, 4>>, tensor<1x4x4x4x!bundle.q<8, 4>> -> tensor<1x4x4x4x!bundle.q<8, 3>>
+
+%p = bundle.pool max %x size [2, 2] : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x3x3x2x!bundle.q<8, 4>>
+// CHECK-NEXT:    %p = bundle.pool max %x size [2, 2] : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x3x3x2x!bundle.q<8, 4>>
+
+%q = bundle.pool avg %x size [3, 2] strides [2, 1] padding [1, 1, 0, 1] count_padding negative_slope 0.5 : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x2x4x2x!bundle.q<8, 5>>
+// CHECK-NEXT:    %q = bundle.pool avg %x size [3, 2] strides [2, 1] padding [1, 1, 0, 1] count_padding negative_slope 5.000000e-01 : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x2x4x2x!bundle.q<8, 5>>
+
+%l = bundle.flatten %p : tensor<1x3x3x2x!bundle.q<8, 4>> -> tensor<1x18x!bundle.q<8, 4>>
+// CHECK-NEXT:    %l = bundle.flatten %p : tensor<1x3x3x2x!bundle.q<8, 4>> -> tensor<1x18x!bundle.q<8, 4>>
+
+%r = bundle.softmax %l : tensor<1x18x!bundle.q<8, 4>> -> tensor<1x18xf64>
+// CHECK-NEXT:    %r = bundle.softmax %l : tensor<1x18x!bundle.q<8, 4>> -> tensor<1x18xf64>
+
+%g = bundle.bundle "bundle_0" -> tensor<1x18x!bundle.q<8, 4>> {
+  %y = bundle.flatten %p : tensor<1x3x3x2x!bundle.q<8, 4>> -> tensor<1x18x!bundle.q<8, 4>>
+  bundle.yield %y : tensor<1x18x!bundle.q<8, 4>>
+}
+// CHECK-NEXT:    %g = bundle.bundle "bundle_0" -> tensor<1x18x!bundle.q<8, 4>> {
+// CHECK-NEXT:      %y = bundle.flatten %p : tensor<1x3x3x2x!bundle.q<8, 4>> -> tensor<1x18x!bundle.q<8, 4>>
+// CHECK-NEXT:      bundle.yield %y : tensor<1x18x!bundle.q<8, 4>>
+// CHECK-NEXT:    }

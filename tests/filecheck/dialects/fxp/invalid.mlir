@@ -1,0 +1,251 @@
+// RUN: DSF_VERIFY_DIAG
+
+%x = "test.op"() : () -> tensor<1x4x4x2xf32>
+%y = fxp.conv %x weights dense<1> : tensor<3x3x2x4xi4> : tensor<1x4x4x2xf32> -> tensor<1x2x2x4xi24>
+// CHECK: 'fxp.conv': elements of type f32, needs integers; change the element type
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2xi8>
+%y = fxp.conv %x weights dense<1.0> : tensor<3x3x2x4xf64> : tensor<1x4x4x2xi8> -> tensor<1x2x2x4xi24>
+// CHECK: 'fxp.conv': weights of type f64, needs integers; quantise them
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2xi8>
+%y = fxp.conv %x weights dense<1> : tensor<18x4xi4> : tensor<1x4x4x2xi8> -> tensor<1x2x2x4xi24>
+// CHECK: 'fxp.conv': weights of rank 2, needs (KH, KW, CI / groups, CO); reshape the weights
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x32xi8>
+%y = fxp.conv %x weights dense<1> : tensor<3x3x2x4xi4> : tensor<1x32xi8> -> tensor<1x2x2x4xi24>
+// CHECK: 'fxp.conv': input of shape 1x32, needs (N, H, W, C); reshape or flatten it first
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2xi8>
+%y = fxp.conv %x strides [1, 0] weights dense<1> : tensor<3x3x2x4xi4> : tensor<1x4x4x2xi8> -> tensor<1x2x2x4xi24>
+// CHECK: 'fxp.conv': strides [1, 0], needs 2 integers of at least 1; correct the list
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2xi8>
+%y = fxp.conv %x padding [0, 0, 0, -1] weights dense<1> : tensor<3x3x2x4xi4> : tensor<1x4x4x2xi8> -> tensor<1x2x2x4xi24>
+// CHECK: 'fxp.conv': padding [0, 0, 0, -1], needs 4 integers of at least 0; correct the list
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2xi8>
+%y = fxp.conv %x groups 0 weights dense<1> : tensor<3x3x2x4xi4> : tensor<1x4x4x2xi8> -> tensor<1x2x2x4xi24>
+// CHECK: 'fxp.conv': 0 groups, needs a divisor of 2 input and 4 output channels; change the groups
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2xi8>
+%y = fxp.conv %x pad_value 128 weights dense<1> : tensor<3x3x2x4xi4> : tensor<1x4x4x2xi8> -> tensor<1x2x2x4xi24>
+// CHECK: 'fxp.conv': pad_value 128, needs -128 to 127; rescale the layer
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2xi8>
+%y = fxp.conv %x weights dense<1> : tensor<3x3x2x4xi4> : tensor<1x4x4x2xi8> -> tensor<1x4x4x4xi24>
+// CHECK: 'fxp.conv': result of shape 1x4x4x4, needs 1x2x2x4; correct the result type
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2xi8>
+%y = fxp.conv %x weights dense<1> : tensor<3x5x2x4xi4> : tensor<1x4x4x2xi8> -> tensor<1x2x2x4xi24>
+// CHECK: 'fxp.conv': window spans 3x5 elements, needs a padded image at least as large and has 4x4; use a smaller kernel or padding='same'
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x2x2x4xf32>
+%y = fxp.requantize %x bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<3> : tensor<4xi8> clip -128 to 127 : tensor<1x2x2x4xf32> -> tensor<1x2x2x4xi8>
+// CHECK: 'fxp.requantize': elements of type f32, needs integers; change the element type
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x2x2x4xi24>
+%y = fxp.requantize %x bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<3> : tensor<4xi8> clip -128 to 127 : tensor<1x2x2x4xi24> -> tensor<1x4x4xi8>
+// CHECK: 'fxp.requantize': result of shape 1x4x4, needs 1x2x2x4; correct the result type
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x2x2x4xi24>
+%y = fxp.requantize %x bias dense<0> : tensor<3xi32> multiplier dense<1> : tensor<4xi32> shift dense<3> : tensor<4xi8> clip -128 to 127 : tensor<1x2x2x4xi24> -> tensor<1x2x2x4xi8>
+// CHECK: 'fxp.requantize': bias of shape 3, needs one value for each of 4 channels; correct the shape
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x2x2x4xi24>
+%y = fxp.requantize %x bias dense<0.0> : tensor<4xf64> multiplier dense<1> : tensor<4xi32> shift dense<3> : tensor<4xi8> clip -128 to 127 : tensor<1x2x2x4xi24> -> tensor<1x2x2x4xi8>
+// CHECK: 'fxp.requantize': bias of type f64, needs integers; change the element type
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x2x2x4xi24>
+%y = fxp.requantize %x bias dense<2147483648> : tensor<4xi64> multiplier dense<1> : tensor<4xi32> shift dense<3> : tensor<4xi8> clip -128 to 127 : tensor<1x2x2x4xi24> -> tensor<1x2x2x4xi8>
+// CHECK: 'fxp.requantize': bias from 2147483648 to 2147483648, needs -2147483648 to 2147483647; rescale the layer
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x2x2x4xi24>
+%y = fxp.requantize %x bias dense<0> : tensor<4xi32> multiplier dense<65536> : tensor<4xi32> shift dense<3> : tensor<4xi8> clip -128 to 127 : tensor<1x2x2x4xi24> -> tensor<1x2x2x4xi8>
+// CHECK: 'fxp.requantize': multiplier from 65536 to 65536, needs 0 to 65535; rescale the layer
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x2x2x4xi24>
+%y = fxp.requantize %x bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<48> : tensor<4xi8> clip -128 to 127 : tensor<1x2x2x4xi24> -> tensor<1x2x2x4xi8>
+// CHECK: 'fxp.requantize': shift from 48 to 48, needs 0 to 47; rescale the layer
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x2x2x4xi24>
+%y = fxp.requantize %x bias dense<0> : tensor<4xi32> bias_shift 32 multiplier dense<1> : tensor<4xi32> shift dense<3> : tensor<4xi8> clip -128 to 127 : tensor<1x2x2x4xi24> -> tensor<1x2x2x4xi8>
+// CHECK: 'fxp.requantize': bias_shift 32, needs 0 to 31; rescale the layer
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x2x2x4xi24>
+%y = fxp.requantize %x bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<3> : tensor<4xi8> leak 16 clip -128 to 127 : tensor<1x2x2x4xi24> -> tensor<1x2x2x4xi8>
+// CHECK: 'fxp.requantize': leak 16, needs 0 to 15; rescale the layer
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x2x2x4xi24>
+%y = fxp.requantize %x bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<3> : tensor<4xi8> clip -128 to 128 : tensor<1x2x2x4xi24> -> tensor<1x2x2x4xi8>
+// CHECK: 'fxp.requantize': a clip to [-128, 128], needs an interval in [-128, 127]; widen the result type or narrow the clip
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x2x2x4xi24>
+%y = fxp.raw %x bias dense<0> : tensor<4xi32> : tensor<1x2x2x4xi24> -> tensor<1x2x2x4xi24>
+// CHECK: 'fxp.raw': a result of i24, needs i32; correct the result type
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x2x2x4xi24>
+%y = fxp.raw %x bias dense<0> : tensor<4xi32> bias_shift -1 : tensor<1x2x2x4xi24> -> tensor<1x2x2x4xi32>
+// CHECK: 'fxp.raw': bias_shift -1, needs 0 to 31; rescale the layer
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x2x2x4xi24>
+%y = fxp.raw %x bias dense<0> : tensor<2xi32> : tensor<1x2x2x4xi24> -> tensor<1x2x2x4xi32>
+// CHECK: 'fxp.raw': bias of shape 2, needs one value for each of 4 channels; correct the shape
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x2x2x4xi24>
+%y = fxp.raw %x bias dense<0> : tensor<4xi32> : tensor<1x2x2x4xi24> -> tensor<1x4x4xi32>
+// CHECK: 'fxp.raw': result of shape 1x4x4, needs 1x2x2x4; correct the result type
+
+// -----
+
+%a, %b = "test.op"() : () -> (tensor<2x3xi8>, tensor<3x2xi8>)
+%y = fxp.add %a, %b clip -128 to 127 : tensor<2x3xi8>, tensor<3x2xi8> -> tensor<2x3xi8>
+// CHECK: 'fxp.add': operands of shapes 2x3 and 3x2, needs equal shapes; match the two branches
+
+// -----
+
+%a, %b = "test.op"() : () -> (tensor<2x3xi8>, tensor<2x3xi8>)
+%y = fxp.add %a, %b clip -128 to 127 : tensor<2x3xi8>, tensor<2x3xi8> -> tensor<6xi8>
+// CHECK: 'fxp.add': result of shape 6, needs 2x3; correct the result type
+
+// -----
+
+%a, %b = "test.op"() : () -> (tensor<2x3xi8>, tensor<2x3xi8>)
+%y = fxp.add %a, %b multiplier_a 65536 clip -128 to 127 : tensor<2x3xi8>, tensor<2x3xi8> -> tensor<2x3xi8>
+// CHECK: 'fxp.add': multiplier_a 65536, needs 0 to 65535; rescale the layer
+
+// -----
+
+%a, %b = "test.op"() : () -> (tensor<2x3xi8>, tensor<2x3xi8>)
+%y = fxp.add %a, %b offset 2147483648 clip -128 to 127 : tensor<2x3xi8>, tensor<2x3xi8> -> tensor<2x3xi8>
+// CHECK: 'fxp.add': offset 2147483648, needs -2147483648 to 2147483647; rescale the layer
+
+// -----
+
+%a, %b = "test.op"() : () -> (tensor<2x3xi8>, tensor<2x3xi8>)
+%y = fxp.add %a, %b shift 48 clip -128 to 127 : tensor<2x3xi8>, tensor<2x3xi8> -> tensor<2x3xi8>
+// CHECK: 'fxp.add': shift 48, needs 0 to 47; rescale the layer
+
+// -----
+
+%a, %b = "test.op"() : () -> (tensor<2x3xi8>, tensor<2x3xi8>)
+%y = fxp.add %a, %b leak -1 clip -128 to 127 : tensor<2x3xi8>, tensor<2x3xi8> -> tensor<2x3xi8>
+// CHECK: 'fxp.add': leak -1, needs 0 to 15; rescale the layer
+
+// -----
+
+%a, %b = "test.op"() : () -> (tensor<2x3xi8>, tensor<2x3xi8>)
+%y = fxp.add %a, %b clip 1 to 0 : tensor<2x3xi8>, tensor<2x3xi8> -> tensor<2x3xi8>
+// CHECK: 'fxp.add': a clip to [1, 0], needs an interval in [-128, 127]; widen the result type or narrow the clip
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2xi8>
+%y = fxp.pool avg %x size [2] clip -128 to 127 : tensor<1x4x4x2xi8> -> tensor<1x3x3x2xi8>
+// CHECK: 'fxp.pool': size [2], needs 2 integers of at least 1; correct the list
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2xi8>
+%y = fxp.pool avg %x size [2, 2] padding [0, 0, 2, 0] clip -128 to 127 : tensor<1x4x4x2xi8> -> tensor<1x3x3x2xi8>
+// CHECK: 'fxp.pool': padding [0, 0, 2, 0], needs less than the window, 2x2; pad less, so that each window covers an element
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2xi8>
+%y = fxp.pool avg %x size [2, 2] pad_value -129 clip -128 to 127 : tensor<1x4x4x2xi8> -> tensor<1x3x3x2xi8>
+// CHECK: 'fxp.pool': pad_value -129, needs -128 to 127; rescale the layer
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2xi8>
+%y = fxp.pool avg %x size [2, 2] left 16 clip -128 to 127 : tensor<1x4x4x2xi8> -> tensor<1x3x3x2xi8>
+// CHECK: 'fxp.pool': left 16, needs 0 to 15; rescale the layer
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2xi8>
+%y = fxp.pool avg %x size [2, 2] right 16 clip -128 to 127 : tensor<1x4x4x2xi8> -> tensor<1x3x3x2xi8>
+// CHECK: 'fxp.pool': right 16, needs 0 to 15; rescale the layer
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2xi8>
+%y = fxp.pool avg %x size [2, 2] leak 16 clip -128 to 127 : tensor<1x4x4x2xi8> -> tensor<1x3x3x2xi8>
+// CHECK: 'fxp.pool': leak 16, needs 0 to 15; rescale the layer
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2xi8>
+%y = fxp.pool avg %x size [2, 2] clip -129 to 127 : tensor<1x4x4x2xi8> -> tensor<1x3x3x2xi8>
+// CHECK: 'fxp.pool': a clip to [-129, 127], needs an interval in [-128, 127]; widen the result type or narrow the clip
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2xi8>
+%y = fxp.pool avg %x size [2, 2] clip -128 to 127 : tensor<1x4x4x2xi8> -> tensor<1x4x4x2xi8>
+// CHECK: 'fxp.pool': result of shape 1x4x4x2, needs 1x3x3x2; correct the result type
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x2x3xi8>
+%y = fxp.reshape %x : tensor<1x2x3xi8> -> tensor<2x3xi8>
+// CHECK: 'fxp.reshape': a change from tensor<1x2x3xi8> to tensor<2x3xi8>, needs the same elements of the same images; correct the result type
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x6xi8>
+%y = fxp.reshape %x : tensor<1x6xi8> -> tensor<1x6xi4>
+// CHECK: 'fxp.reshape': a change from tensor<1x6xi8> to tensor<1x6xi4>, needs the same elements of the same images; correct the result type
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x6xi8>
+%y = fxp.reshape %x : tensor<1x6xi8> -> tensor<1x7xi8>
+// CHECK: 'fxp.reshape': a change from tensor<1x6xi8> to tensor<1x7xi8>, needs the same elements of the same images; correct the result type

@@ -1,0 +1,40 @@
+// RUN: DSF_ROUNDTRIP
+// RUN: DSF_GENERIC_ROUNDTRIP
+
+// Every operation, with its optional parts and without, is the same in generic form and back.
+
+%x, %v = "test.op"() : () -> (tensor<1x4x4x2xi8>, tensor<1x4x4x2xi4>)
+%s = fxp.conv %x weights dense<-3> : tensor<1x1x2x4xi4> : tensor<1x4x4x2xi8> -> tensor<1x4x4x4xi24>
+// CHECK:         %s = fxp.conv %x weights dense<-3> : tensor<1x1x2x4xi4> : tensor<1x4x4x2xi8> -> tensor<1x4x4x4xi24>
+// CHECK-GENERIC: %s = "fxp.conv"(%x) <{weights = dense<-3> : tensor<1x1x2x4xi4>, strides = array<i64: 1, 1>, padding = array<i64: 0, 0, 0, 0>, dilation = array<i64: 1, 1>, groups = 1 : i64, pad_value = 0 : i64}> : (tensor<1x4x4x2xi8>) -> tensor<1x4x4x4xi24>
+
+%t = fxp.conv %x strides [2, 1] padding [0, 1, 1, 1] dilation [1, 2] groups 2 pad_value -128 weights dense<7> : tensor<3x2x1x4xi4> : tensor<1x4x4x2xi8> -> tensor<1x2x4x4xi24>
+// CHECK-NEXT:    %t = fxp.conv %x strides [2, 1] padding [0, 1, 1, 1] dilation [1, 2] groups 2 pad_value -128 weights dense<7> : tensor<3x2x1x4xi4> : tensor<1x4x4x2xi8> -> tensor<1x2x4x4xi24>
+// CHECK-GENERIC: %t = "fxp.conv"(%x) <{strides = array<i64: 2, 1>, padding = array<i64: 0, 1, 1, 1>, dilation = array<i64: 1, 2>, groups = 2 : i64, pad_value = -128 : i64, weights = dense<7> : tensor<3x2x1x4xi4>}> : (tensor<1x4x4x2xi8>) -> tensor<1x2x4x4xi24>
+
+%q = fxp.requantize %s bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<3> : tensor<4xi8> clip -128 to 127 : tensor<1x4x4x4xi24> -> tensor<1x4x4x4xi8>
+// CHECK-NEXT:    %q = fxp.requantize %s bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<3> : tensor<4xi8> clip -128 to 127 : tensor<1x4x4x4xi24> -> tensor<1x4x4x4xi8>
+
+%r = fxp.requantize %s bias dense<[1, -2, 3, -4]> : tensor<4xi32> bias_shift 5 multiplier dense<[32768, 65535, 1, 0]> : tensor<4xi32> shift dense<[0, 1, 46, 47]> : tensor<4xi8> leak 3 clip 0 to 63 : tensor<1x4x4x4xi24> -> tensor<1x4x4x4xi8>
+// CHECK-NEXT:    %r = fxp.requantize %s bias dense<[1, -2, 3, -4]> : tensor<4xi32> bias_shift 5 multiplier dense<[32768, 65535, 1, 0]> : tensor<4xi32> shift dense<[0, 1, 46, 47]> : tensor<4xi8> leak 3 clip 0 to 63 : tensor<1x4x4x4xi24> -> tensor<1x4x4x4xi8>
+
+%l = fxp.raw %s bias dense<1> : tensor<4xi32> : tensor<1x4x4x4xi24> -> tensor<1x4x4x4xi32>
+// CHECK-NEXT:    %l = fxp.raw %s bias dense<1> : tensor<4xi32> : tensor<1x4x4x4xi24> -> tensor<1x4x4x4xi32>
+
+%m = fxp.raw %s bias dense<1> : tensor<4xi32> bias_shift 2 : tensor<1x4x4x4xi24> -> tensor<1x4x4x4xi32>
+// CHECK-NEXT:    %m = fxp.raw %s bias dense<1> : tensor<4xi32> bias_shift 2 : tensor<1x4x4x4xi24> -> tensor<1x4x4x4xi32>
+
+%a = fxp.add %q, %r clip -128 to 127 : tensor<1x4x4x4xi8>, tensor<1x4x4x4xi8> -> tensor<1x4x4x4xi8>
+// CHECK-NEXT:    %a = fxp.add %q, %r clip -128 to 127 : tensor<1x4x4x4xi8>, tensor<1x4x4x4xi8> -> tensor<1x4x4x4xi8>
+
+%b = fxp.add %q, %r multiplier_a 2 multiplier_b 65535 offset -7 shift 4 leak 15 clip 0 to 127 : tensor<1x4x4x4xi8>, tensor<1x4x4x4xi8> -> tensor<1x4x4x4xi8>
+// CHECK-NEXT:    %b = fxp.add %q, %r multiplier_a 2 multiplier_b 65535 offset -7 shift 4 leak 15 clip 0 to 127 : tensor<1x4x4x4xi8>, tensor<1x4x4x4xi8> -> tensor<1x4x4x4xi8>
+
+%p = fxp.pool max %x size [2, 2] clip -128 to 127 : tensor<1x4x4x2xi8> -> tensor<1x3x3x2xi8>
+// CHECK-NEXT:    %p = fxp.pool max %x size [2, 2] clip -128 to 127 : tensor<1x4x4x2xi8> -> tensor<1x3x3x2xi8>
+
+%w = fxp.pool avg %v size [3, 2] strides [2, 1] padding [1, 1, 0, 1] count_padding pad_value -8 left 2 right 1 leak 3 clip -8 to 7 : tensor<1x4x4x2xi4> -> tensor<1x2x4x2xi4>
+// CHECK-NEXT:    %w = fxp.pool avg %v size [3, 2] strides [2, 1] padding [1, 1, 0, 1] count_padding pad_value -8 left 2 right 1 leak 3 clip -8 to 7 : tensor<1x4x4x2xi4> -> tensor<1x2x4x2xi4>
+
+%f = fxp.reshape %p : tensor<1x3x3x2xi8> -> tensor<1x18xi8>
+// CHECK-NEXT:    %f = fxp.reshape %p : tensor<1x3x3x2xi8> -> tensor<1x18xi8>
