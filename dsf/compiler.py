@@ -23,7 +23,7 @@ from dsf.dialects import get_all_dialects
 from dsf.dominance import check_dominance
 from dsf.errors import DsfError, MismatchError, ModelError
 from dsf.numerics import Ints, as_ints, int_range
-from dsf.runtime.execute import Capture, input_shape, level_of, run
+from dsf.runtime.execute import Capture, input_shape, level_of, run, run_integers
 from dsf.transforms.dsf_pipeline import DsfPipelinePass
 
 #: Called after each pass with its name and the seconds it took.
@@ -110,11 +110,7 @@ class Outputs:
     @staticmethod
     def of(module: ModuleOp, x: Ints) -> Outputs:
         bundles: Capture = {}
-        result = run(module, x, bundles)
-        if result.dtype.kind == "f":
-            # Probabilities: the integers that went into the softmax are the last bundle's.
-            result = list(bundles.values())[-1] if bundles else np.zeros(0, dtype=np.int64)
-        return Outputs(result, bundles)
+        return Outputs(run_integers(module, x, bundles), bundles)
 
 
 @dataclass

@@ -65,7 +65,16 @@ def run(module: ModuleOp, x: ArrayLike, capture: Capture | None = None, *, seed:
     """
     if level_of(module) in ("sched", "isa"):
         return _run_program(module, x, seed)
-    return _run_function(module, x, capture)
+    return _run_function(module, x, _Capturing({} if capture is None else capture))
+
+
+def run_integers(module: ModuleOp, x: ArrayLike, capture: Capture | None = None) -> Ints:
+    """As `run`, but of a module that ends with a softmax, the integers that go into it."""
+    if level_of(module) in ("sched", "isa"):
+        return _run_program(module, x, None)
+    listener = _Capturing({} if capture is None else capture)
+    result = _run_function(module, x, listener)
+    return result if _is_integers(result) or listener.last is None else listener.last
 
 
 # Programs.
@@ -109,13 +118,17 @@ def _functions(level: str) -> type[Any]:
 
 @dataclass
 class _Capturing(Interpreter.Listener):
-    """Keeps the last value of each bundle, by the location of the operation that made it."""
+    """Keeps the last integers of each bundle, by the location of the operation that made them, and of all."""
 
     values: Capture
+    last: Ints | None = None
 
     def did_interpret_op(self, op: Operation, results: PythonValues) -> None:
+        if len(results) != 1 or not _is_integers(results[0]):
+            return
+        self.last = results[0]
         name = op.label.data if isinstance(op, BundleOp) else location_name(op)
-        if name is not None and len(results) == 1 and _is_integers(results[0]):
+        if name is not None:
             self.values[name] = results[0]
 
 
@@ -123,10 +136,10 @@ def _is_integers(value: object) -> bool:
     return isinstance(value, np.ndarray) and np.issubdtype(cast("Ints", value).dtype, np.integer)
 
 
-def _run_function(module: ModuleOp, x: ArrayLike, capture: Capture | None) -> Ints:
+def _run_function(module: ModuleOp, x: ArrayLike, listener: _Capturing) -> Ints:
     function = main_of(module)
     values = _checked_input(function, x)
-    interpreter = Interpreter(module, listeners=() if capture is None else (_Capturing(capture),))
+    interpreter = Interpreter(module, listeners=(listener,))
     interpreter.register_implementations(FuncFunctions())
     for level in levels_of(module):
         interpreter.register_implementations(_functions(level)())
