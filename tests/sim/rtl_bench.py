@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cocotb
 import numpy as np
+from cocotb.clock import Clock
+from cocotb.triggers import Timer
 from numpy.typing import ArrayLike
 
 from dsf.numerics import Ints, as_ints
@@ -50,3 +53,11 @@ def unpack(vector: int, bits: int, count: int) -> Ints:
 def signed(handle) -> int:
     """The value of a signal as a signed integer."""
     return handle.value.to_signed()
+
+
+async def start_clock(dut, *idle: str) -> None:
+    """Clears the inputs `idle`, which include reset (active low), and starts the clock."""
+    for name in idle:
+        getattr(dut, name).value = 0
+    await Timer(1, "ns")
+    cocotb.start_soon(Clock(dut.clk_i, 2, "ns").start(start_high=True))

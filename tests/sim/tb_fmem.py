@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 import cocotb
 import numpy as np
-from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly
-from rtl_bench import pack, unpack
+from rtl_bench import pack, start_clock, unpack
 
 from dsf.numerics import int_range
 
@@ -55,9 +54,7 @@ class Bench:
         self.compared = 0
 
     async def start(self) -> None:
-        cocotb.start_soon(Clock(self.dut.clk_i, 2, "ns").start(start_high=True))
-        for name in ("rst_ni", "rd_req_i", "wr_req_i"):
-            getattr(self.dut, name).value = 0
+        await start_clock(self.dut, "rst_ni", "rd_req_i", "wr_req_i")
         for _ in range(3):
             await FallingEdge(self.dut.clk_i)
         self.dut.rst_ni.value = 1
