@@ -127,9 +127,17 @@ class _Capturing(Interpreter.Listener):
         if len(results) != 1 or not _is_integers(results[0]):
             return
         self.last = results[0]
-        name = op.label.data if isinstance(op, BundleOp) else location_name(op)
+        name = _bundle_of(op)
         if name is not None:
             self.values[name] = results[0]
+
+
+def _bundle_of(op: Operation) -> str | None:
+    """The bundle that `op` belongs to; `None` for a layer that is not in one yet, whatever its location says."""
+    holder = op if isinstance(op, BundleOp) else op.parent_op()
+    if isinstance(holder, BundleOp):
+        return holder.label.data
+    return None if op.dialect_name() == "bundle" else location_name(op)
 
 
 def _is_integers(value: object) -> bool:
