@@ -10,24 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from networks import input_of, networks_with_input, random_hardware, random_network
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.interpreter import Interpreter
-from xdsl.interpreters.func import FuncFunctions
 
 from dsf.dominance import check_dominance
 from dsf.numerics import Ints
-from dsf.runtime.interpreters.bundle import BundleFunctions
-from dsf.runtime.interpreters.fxp import FxpFunctions
+from dsf.runtime.execute import run
 from dsf.transforms.bundle_to_fxp import BundleToFxpPass
 from dsf.transforms.check_hardware import CheckHardwarePass
-
-
-def run(module: ModuleOp, x: Ints) -> Ints:
-    interpreter = Interpreter(module)
-    interpreter.register_implementations(FuncFunctions())
-    interpreter.register_implementations(BundleFunctions())
-    interpreter.register_implementations(FxpFunctions())
-    (y,) = interpreter.call_op("main", (x,))
-    return y
 
 
 def check(module: ModuleOp, x: Ints) -> None:

@@ -1,0 +1,73 @@
+// RUN: dsf-opt %s -p bundle-to-fxp --verify-each --split-input-file | filecheck %s
+// RUN: dsf-opt %s -p bundle-to-fxp --print-debuginfo --split-input-file | filecheck %s --check-prefix=LOCATION
+
+// Convolution, leaky ReLU (slope 1/8 is a further shift of 3), residual add of operands with 4 and 5 fraction bits, average with
+// two more fraction bits, flatten. The bias, 5 = 0.625 * 2**3, is shifted left to the sum's 7 fraction bits.
+
+engine.hardware {bits_sum = 24, bits_weights = 4}
+
+// CHECK:       func.func @main(%x: tensor<1x4x4x1xi8>) -> tensor<1x4xi8> attributes {dsf.input_frac = 5 : i64, dsf.output_frac = 6 : i64} {
+// CHECK-NEXT:    %0 = fxp.conv %x padding [1, 1, 1, 1] weights dense<-4> : tensor<3x3x1x1xi4> : tensor<1x4x4x1xi8> -> tensor<1x4x4x1xi24>
+// CHECK-NEXT:    %1 = fxp.requantize %0 bias dense<5> : tensor<1xi32> bias_shift 4 multiplier dense<1> : tensor<1xi32> shift dense<3> : tensor<1xi8> leak 3 clip -128 to 127 : tensor<1x4x4x1xi24> -> tensor<1x4x4x1xi8>
+// CHECK-NEXT:    %2 = fxp.add %1, %x multiplier_a 2 shift 1 clip 0 to 127 : tensor<1x4x4x1xi8>, tensor<1x4x4x1xi8> -> tensor<1x4x4x1xi8>
+// CHECK-NEXT:    %3 = fxp.pool avg %2 size [2, 2] strides [2, 2] left 2 clip -128 to 127 : tensor<1x4x4x1xi8> -> tensor<1x2x2x1xi8>
+// CHECK-NEXT:    %4 = fxp.reshape %3 : tensor<1x2x2x1xi8> -> tensor<1x4xi8>
+// CHECK-NEXT:    func.return %4 : tensor<1x4xi8>
+// LOCATION:      fxp.conv {{.*}} loc("first")
+// LOCATION-NEXT: fxp.requantize {{.*}} loc("first")
+// LOCATION-NEXT: fxp.add {{.*}} loc("first")
+// LOCATION-NEXT: fxp.pool {{.*}} loc("first")
+// LOCATION-NEXT: fxp.reshape {{.*}} loc("first")
+func.func @main(%x: tensor<1x4x4x1x!bundle.q<8, 5>>) -> tensor<1x4x!bundle.q<8, 6>> {
+  %y = bundle.bundle "first" -> tensor<1x4x!bundle.q<8, 6>> {
+    %s = bundle.conv %x padding [1, 1, 1, 1] weights q<4, 2> dense<-1.0> : tensor<3x3x1x1xf64> bias q<16, 3> dense<0.625> : tensor<1xf64> : tensor<1x4x4x1x!bundle.q<8, 5>> -> tensor<1x4x4x1x!bundle.q<24, 7>>
+    %a = bundle.activation %s negative_slope 0.125 : tensor<1x4x4x1x!bundle.q<24, 7>> -> tensor<1x4x4x1x!bundle.q<8, 4>>
+    %b = bundle.add %a, %x negative_slope 0.0 : tensor<1x4x4x1x!bundle.q<8, 4>>, tensor<1x4x4x1x!bundle.q<8, 5>> -> tensor<1x4x4x1x!bundle.q<8, 4>>
+    %p = bundle.pool avg %b size [2, 2] strides [2, 2] : tensor<1x4x4x1x!bundle.q<8, 4>> -> tensor<1x2x2x1x!bundle.q<8, 6>>
+    %f = bundle.flatten %p : tensor<1x2x2x1x!bundle.q<8, 6>> -> tensor<1x4x!bundle.q<8, 6>>
+    bundle.yield %f : tensor<1x4x!bundle.q<8, 6>>
+  }
+  func.return %y : tensor<1x4x!bundle.q<8, 6>>
+}
+
+// -----
+
+// A flatten and a dense layer meet in one reshape; a result with more fraction bits than the sum takes a multiplier. The last
+// layer's sum leaves raw, and the softmax is the host's.
+
+engine.hardware {bits_sum = 24}
+
+// CHECK:       func.func @main(%x: tensor<1x2x2x1xi8>) -> tensor<1x2xi32> attributes {dsf.input_frac = 0 : i64, dsf.softmax, dsf.output_frac = 5 : i64} {
+// CHECK-NEXT:    %0 = fxp.reshape %x : tensor<1x2x2x1xi8> -> tensor<1x1x1x4xi8>
+// CHECK-NEXT:    %1 = fxp.conv %0 weights dense<3> : tensor<1x1x4x4xi8> : tensor<1x1x1x4xi8> -> tensor<1x1x1x4xi24>
+// CHECK-NEXT:    %2 = fxp.requantize %1 bias dense<0> : tensor<4xi32> multiplier dense<8> : tensor<4xi32> shift dense<0> : tensor<4xi8> clip 0 to 63 : tensor<1x1x1x4xi24> -> tensor<1x1x1x4xi8>
+// CHECK-NEXT:    %3 = fxp.conv %2 weights dense<1> : tensor<1x1x4x2xi8> : tensor<1x1x1x4xi8> -> tensor<1x1x1x2xi24>
+// CHECK-NEXT:    %4 = fxp.raw %3 bias dense<[-8, 24]> : tensor<2xi32> bias_shift 1 : tensor<1x1x1x2xi24> -> tensor<1x1x1x2xi32>
+// CHECK-NEXT:    %5 = fxp.reshape %4 : tensor<1x1x1x2xi32> -> tensor<1x2xi32>
+// CHECK-NEXT:    func.return %5 : tensor<1x2xi32>
+func.func @main(%x: tensor<1x2x2x1x!bundle.q<8, 0>>) -> tensor<1x2xf64> {
+  %f = bundle.flatten %x : tensor<1x2x2x1x!bundle.q<8, 0>> -> tensor<1x4x!bundle.q<8, 0>>
+  %s = bundle.dense %f weights q<8, 2> dense<0.75> : tensor<4x4xf64> : tensor<1x4x!bundle.q<8, 0>> -> tensor<1x4x!bundle.q<24, 2>>
+  %a = bundle.activation %s negative_slope 0.0 : tensor<1x4x!bundle.q<24, 2>> -> tensor<1x4x!bundle.q<7, 5>>
+  %t = bundle.dense %a weights q<8, 0> dense<1.0> : tensor<4x2xf64> bias q<16, 4> dense<[-0.5, 1.5]> : tensor<2xf64> : tensor<1x4x!bundle.q<7, 5>> -> tensor<1x2x!bundle.q<24, 5>>
+  %p = bundle.softmax %t : tensor<1x2x!bundle.q<24, 5>> -> tensor<1x2xf64>
+  func.return %p : tensor<1x2xf64>
+}
+
+// -----
+
+// An activation of rounded values is a pooling of one element; an add of vectors works on images of one pixel.
+
+engine.hardware {}
+
+// CHECK:       func.func @main(%x: tensor<2x3xi8>) -> tensor<2x3xi8>
+// CHECK-NEXT:    %0 = fxp.reshape %x : tensor<2x3xi8> -> tensor<2x1x1x3xi8>
+// CHECK-NEXT:    %1 = fxp.pool max %0 size [1, 1] right 1 leak 2 clip -128 to 127 : tensor<2x1x1x3xi8> -> tensor<2x1x1x3xi8>
+// CHECK-NEXT:    %2 = fxp.reshape %x : tensor<2x3xi8> -> tensor<2x1x1x3xi8>
+// CHECK-NEXT:    %3 = fxp.add %1, %2 multiplier_a 2 clip -128 to 127 : tensor<2x1x1x3xi8>, tensor<2x1x1x3xi8> -> tensor<2x1x1x3xi8>
+// CHECK-NEXT:    %4 = fxp.reshape %3 : tensor<2x1x1x3xi8> -> tensor<2x3xi8>
+func.func @main(%x: tensor<2x3x!bundle.q<8, 4>>) -> tensor<2x3x!bundle.q<8, 4>> {
+  %a = bundle.activation %x negative_slope 0.25 : tensor<2x3x!bundle.q<8, 4>> -> tensor<2x3x!bundle.q<8, 3>>
+  %b = bundle.add %a, %x : tensor<2x3x!bundle.q<8, 3>>, tensor<2x3x!bundle.q<8, 4>> -> tensor<2x3x!bundle.q<8, 4>>
+  func.return %b : tensor<2x3x!bundle.q<8, 4>>
+}

@@ -1,0 +1,108 @@
+// RUN: dsf-opt %s -p check-hardware --split-input-file --verify-diagnostics | filecheck %s
+
+// What fits passes unchanged.
+
+engine.hardware {}
+func.func @main(%x: tensor<1x2x!bundle.q<8, 4>>) -> tensor<1x2x!bundle.q<32, 7>> {
+  %s = bundle.dense %x weights q<8, 3> dense<0.5> : tensor<2x2xf64> : tensor<1x2x!bundle.q<8, 4>> -> tensor<1x2x!bundle.q<32, 7>>
+  func.return %s : tensor<1x2x!bundle.q<32, 7>>
+}
+// CHECK: %s = bundle.dense %x
+
+// -----
+
+// All problems of a model at once, by bundle: this one has one of each kind that a convolution can have.
+
+engine.hardware {bits_weights = 4, bits_sum = 16, max_kernel_size = [3, 3], max_channels_in = 4, max_channels_out = 4, max_image_size = [8, 8]}
+func.func @main(%x: tensor<1x9x8x8x!bundle.q<16, 4>>) -> tensor<1x3x8x8x!bundle.q<8, 4>> {
+  %y = bundle.bundle "stem" -> tensor<1x3x8x8x!bundle.q<8, 4>> {
+    %s = bundle.conv %x groups 4 weights q<8, 3> dense<4.0> : tensor<7x1x2x8xf64> bias q<32, 5> dense<0.0> : tensor<8xf64> : tensor<1x9x8x8x!bundle.q<16, 4>> -> tensor<1x3x8x8x!bundle.q<24, 7>>
+    %a = bundle.activation %s : tensor<1x3x8x8x!bundle.q<24, 7>> -> tensor<1x3x8x8x!bundle.q<8, 4>>
+    bundle.yield %a : tensor<1x3x8x8x!bundle.q<8, 4>>
+  }
+  func.return %y : tensor<1x3x8x8x!bundle.q<8, 4>>
+}
+// CHECK:      'stem': a convolution in 4 groups, needs 1 (more are not built yet); use groups=1
+// CHECK-NEXT: 'stem': a kernel of 7x1, needs at most 3x3; use a smaller kernel or Hardware(max_kernel_size=(7, 3))
+// CHECK-NEXT: 'stem': 8 input channels, needs at most 4; use fewer filters before it or Hardware(max_channels_in=8)
+// CHECK-NEXT: 'stem': 8 output channels, needs at most 4; use fewer filters or Hardware(max_channels_out=8)
+// CHECK-NEXT: 'stem': an input image of 9x8, needs at most 8x8; use smaller images or Hardware(max_image_size=(9, 8))
+// CHECK-NEXT: 'stem': an activation of 16 bits, needs at most 8 (bits_input); use fewer bits or hardware with more
+// CHECK-NEXT: 'stem': weights of 8 bits, needs at most 4 (bits_weights); use fewer bits or hardware with more
+// CHECK-NEXT: 'stem': a bias of 32 bits, needs at most 16 (bits_bias); use fewer bits or hardware with more
+// CHECK-NEXT: 'stem': a sum of 24 bits, needs 16 (bits_sum); correct the type or Hardware(bits_sum=24)
+// CHECK-NEXT: 'stem': sums of up to 14680064 (channel 0) in 16 bits, needs 25 bits; use Hardware(bits_sum=25) or smaller weights
+
+// -----
+
+// The shape of the network.
+
+engine.hardware {}
+func.func @main(%x: tensor<1x2x!bundle.q<8, 4>>) -> tensor<1x2x!bundle.q<8, 4>> {
+  %s = bundle.dense %x weights q<8, 3> dense<0.5> : tensor<2x2xf64> : tensor<1x2x!bundle.q<8, 4>> -> tensor<1x2x!bundle.q<32, 7>> loc("fc")
+  %t = bundle.dense %x weights q<8, 3> dense<0.5> : tensor<2x2xf64> : tensor<1x2x!bundle.q<8, 4>> -> tensor<1x2x!bundle.q<32, 7>> loc("norm")
+  %n = bundle.batch_norm %t gamma dense<1.0> : tensor<2xf64> beta dense<1.0> : tensor<2xf64> mean dense<1.0> : tensor<2xf64> variance dense<1.0> : tensor<2xf64> epsilon 0.001 bias q<16, 5> : tensor<1x2x!bundle.q<32, 7>> -> tensor<1x2x!bundle.q<32, 7>> loc("norm")
+  %a = bundle.add %s, %n : tensor<1x2x!bundle.q<32, 7>>, tensor<1x2x!bundle.q<32, 7>> -> tensor<1x2x!bundle.q<8, 4>> loc("add")
+  %p = bundle.softmax %a : tensor<1x2x!bundle.q<8, 4>> -> tensor<1x2xf64> loc("probabilities")
+  %l = "test.op"(%p) : (tensor<1x2xf64>) -> tensor<1x2x!bundle.q<8, 4>> loc("foreign")
+  func.return %l : tensor<1x2x!bundle.q<8, 4>>
+}
+// CHECK:      'fc': a sum used by bundle.add, needs one activation after it unless it is the last layer; add activation=QLeakyReLu(...) or QIdentity(...)
+// CHECK-NEXT: 'norm': a batch_norm, needs folded weights; run fold-batch-norm first
+// CHECK-NEXT: 'probabilities': a softmax beside test.op, needs to be the last layer; move it to the end
+// CHECK-NEXT: 'foreign': a test.op, needs layers of the bundle dialect only; express it by them
+
+// -----
+
+// Scales out of the requantisers' reach.
+
+engine.hardware {}
+func.func @main(%x: tensor<1x2x!bundle.q<8, 60>>) -> tensor<1x2x!bundle.q<8, -6>> {
+  %s = bundle.dense %x weights q<8, 3> dense<0.0> : tensor<2x2xf64> bias q<16, 20> dense<0.0> : tensor<2xf64> : tensor<1x2x!bundle.q<8, 60>> -> tensor<1x2x!bundle.q<32, 63>> loc("fc")
+  %a = bundle.activation %s : tensor<1x2x!bundle.q<32, 63>> -> tensor<1x2x!bundle.q<8, 10>> loc("fc")
+  %b = bundle.activation %a : tensor<1x2x!bundle.q<8, 10>> -> tensor<1x2x!bundle.q<8, -6>> loc("identity")
+  %c = bundle.add %a, %b : tensor<1x2x!bundle.q<8, 10>>, tensor<1x2x!bundle.q<8, -6>> -> tensor<1x2x!bundle.q<8, -6>> loc("add")
+  func.return %c : tensor<1x2x!bundle.q<8, -6>>
+}
+// CHECK:      'fc': a bias 43 fraction bits coarser than the sum, needs at most 31; use more bias_frac_bits
+// CHECK-NEXT: 'fc': from 63 to 10 fraction bits, needs to lose at most 47 or gain at most 15; change frac_bits
+// CHECK-NEXT: 'identity': from 10 to -6 fraction bits, needs to lose at most 15 or gain at most 15; change frac_bits
+// CHECK-NEXT: 'add': an add of operands with 10 and -6 fraction bits to -6, needs at most 15 between them; change frac_bits
+
+// -----
+
+// Sizes beyond the memory and the instruction's fields; in a batch, images that end within a byte.
+
+engine.hardware {bits_input = 2, weight_memory = 1024, max_channels_in = 40000, max_image_size = [4095, 4095]}
+func.func @main(%x: tensor<4x1x1x32769x!bundle.q<2, 0>>) -> tensor<4x1x1x32769x!bundle.q<2, 0>> {
+  %s = bundle.conv %x strides [300, 2] padding [0, 0, 4, 0] weights q<8, 0> dense<0.0> : tensor<1x1x32769x2xf64> : tensor<4x1x1x32769x!bundle.q<2, 0>> -> tensor<4x1x3x2x!bundle.q<32, 0>> loc("wide")
+  %a = bundle.activation %s : tensor<4x1x3x2x!bundle.q<32, 0>> -> tensor<4x1x3x2x!bundle.q<2, 0>> loc("wide")
+  %p = bundle.pool max %x size [1, 1] strides [1, 2] : tensor<4x1x1x32769x!bundle.q<2, 0>> -> tensor<4x1x1x32769x!bundle.q<2, 0>> loc("pool")
+  func.return %p : tensor<4x1x1x32769x!bundle.q<2, 0>>
+}
+// CHECK:      'input': images of 1x1x32769 elements, 65538 bits each, needs whole bytes for a batch of 4; use batch 1 or a number of channels that fills bytes
+// CHECK-NEXT: 'output': images of 1x1x32769 elements, 65538 bits each, needs whole bytes for a batch of 4; use batch 1 or a number of channels that fills bytes
+// CHECK-NEXT: 'wide': 32769 weights per output channel, needs at most 42 in 1024 bytes of weight memory; use Hardware(weight_memory=786456), or pool before the layer
+// CHECK-NEXT: 'wide': a horizontal stride of 65538 elements, needs 0 to 65535, as its instruction field 'x_step'; use a smaller layer
+// CHECK-NEXT: 'wide': a vertical stride of 300 rows, needs 0 to 255, as its instruction field 'y_step'; use a smaller layer
+// CHECK-NEXT: 'wide': the first window at element -131076 of a row, needs -131072 to 131071, as its instruction field 'x_start'; use a smaller layer
+// CHECK-NEXT: 'pool': a horizontal stride of 65538 elements, needs 0 to 65535, as its instruction field 'x_step'; use a smaller layer
+
+// -----
+
+engine.hardware {}
+func.func @main(%x: tensor<1x2x!bundle.q<8, 4>>) -> (tensor<1x2x!bundle.q<8, 4>>, tensor<1x2x!bundle.q<8, 4>>) {
+  func.return %x, %x : tensor<1x2x!bundle.q<8, 4>>, tensor<1x2x!bundle.q<8, 4>>
+}
+// CHECK:      'main': 1 inputs and 2 outputs, needs one of each; cut the network
+// CHECK-NEXT: 'main': no layer, needs at least one; add a Bundle
+
+// -----
+
+engine.hardware {}
+// CHECK: 'module': 0 functions, needs one, @main; split the module
+
+// -----
+
+func.func private @main()
+// CHECK: 'builtin.module': has 0 engine.hardware operations, needs one; put 'engine.hardware {}' at its top
