@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
+
 from dsf.isa.table import HEADER, INSTRUCTIONS, WORD_BITS, ErrorCode, Field, Instruction, Queue, VectorFunction
 
 
@@ -13,12 +15,9 @@ def _struct(instruction: Instruction) -> list[str]:
     """A packed struct lists its highest bits first, the table its lowest."""
     used = sum(field.bits for field in instruction.all_fields)
     spare = instruction.words * WORD_BITS - used
-    lines = ["  typedef struct packed {"]
-    if spare > 0:
-        lines.append(f"    logic [{spare - 1}:0] spare;")
-    for field in reversed(instruction.all_fields):
-        lines.append(f"    {_type(field)} {_safe(field.name)};")
-    return [*lines, f"  }} {instruction.name}_t;", ""]
+    fields = [f"    {_type(field)} {_safe(field.name)};" for field in reversed(instruction.all_fields)]
+    unused = [f"    logic [{spare - 1}:0] spare;"] if spare > 0 else []
+    return ["  typedef struct packed {", *unused, *fields, f"  }} {instruction.name}_t;", ""]
 
 
 def _type(field: Field) -> str:
@@ -39,17 +38,18 @@ def _legal(instruction: Instruction) -> list[str]:
     terms = [f"i.{_safe(f.name)} == {f.bits}'d{f.only}" for f in instruction.all_fields if f.only is not None]
     if instruction.words * WORD_BITS > used:
         terms.append("i.spare == '0")
-    name = f"is_legal_{instruction.name}"
-    unused = [f.name for f in instruction.all_fields if f.only is None]
-    lint = ["    /* verilator lint_off UNUSEDSIGNAL */"] if unused else []
     return [
-        *lint,
-        f"  function automatic logic {name}({instruction.name}_t i);",
-        "    /* verilator lint_on UNUSEDSIGNAL */" if unused else "",
+        f"  function automatic logic is_legal_{instruction.name}({instruction.name}_t i);",
         f"    return {(' &&' + chr(10) + '           ').join(terms)};",
         "  endfunction",
         "",
     ]
+
+
+def _members(prefix: str, members: type[IntEnum]) -> list[str]:
+    """The members of a SystemVerilog enumeration of four bits."""
+    rows = [f"    {prefix}{_camel(member.name)} = 4'd{member.value}" for member in members]
+    return [*(f"{row}," for row in rows[:-1]), rows[-1]]
 
 
 def isa_package() -> str:
@@ -78,12 +78,15 @@ def isa_package() -> str:
     lines += ["  } opcode_e;", "", "  // Length in units of InstrWordBits."]
     lines += [f"  localparam int unsigned {_camel(i.name)}Words = {i.words};" for i in INSTRUCTIONS]
     lines += ["", "  typedef enum logic [3:0] {"]
-    lines += [f"    Vector{_camel(v.name)} = 4'd{v.value}{',' if v is not list(VectorFunction)[-1] else ''}" for v in VectorFunction]
+    lines += _members("Vector", VectorFunction)
     lines += ["  } vector_function_e;", "", "  typedef enum logic [3:0] {"]
-    lines += [f"    Err{_camel(e.name)} = 4'd{e.value}{',' if e is not list(ErrorCode)[-1] else ''}" for e in ErrorCode]
+    lines += _members("Err", ErrorCode)
     lines += ["  } error_code_e;", ""]
     for instruction in INSTRUCTIONS:
         lines += _struct(instruction)
+    lines += ["  // Whether fields that have one legal value hold it, and the bits after the last field are zero."]
+    lines += ["  /* verilator lint_off UNUSEDSIGNAL */"]
     for instruction in INSTRUCTIONS:
         lines += _legal(instruction)
+    lines[-1:] = ["  /* verilator lint_on UNUSEDSIGNAL */", ""]
     return "\n".join([*lines, "endpackage", "/* verilator lint_on UNUSEDPARAM */", ""])

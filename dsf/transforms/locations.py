@@ -49,9 +49,7 @@ def keep_location(old: Operation, new: Sequence[SSAValue | None]) -> None:
             value.owner.location = old.location
 
 
-def walker(
-    pattern: RewritePattern, *, apply_recursively: bool = True, walk_reverse: bool = False
-) -> PatternRewriteWalker:
+def walker(pattern: RewritePattern, *, apply_recursively: bool = True, walk_reverse: bool = False) -> PatternRewriteWalker:
     """A `PatternRewriteWalker` that keeps locations."""
     return PatternRewriteWalker(
         pattern,

@@ -225,16 +225,14 @@ package dsf_isa_pkg;
     logic [3:0] opcode;
   } end_t;
 
-    /* verilator lint_off UNUSEDSIGNAL */
+  // Whether fields that have one legal value hold it, and the bits after the last field are zero.
+  /* verilator lint_off UNUSEDSIGNAL */
   function automatic logic is_legal_load(load_t i);
-    /* verilator lint_on UNUSEDSIGNAL */
     return i.reserved == 18'd0 &&
            i.spare == '0;
   endfunction
 
-    /* verilator lint_off UNUSEDSIGNAL */
   function automatic logic is_legal_load_weights(load_weights_t i);
-    /* verilator lint_on UNUSEDSIGNAL */
     return i.reserved == 18'd0 &&
            i.source == 1'd0 &&
            i.src == 24'd0 &&
@@ -242,9 +240,7 @@ package dsf_isa_pkg;
            i.spare == '0;
   endfunction
 
-    /* verilator lint_off UNUSEDSIGNAL */
   function automatic logic is_legal_matrix(matrix_t i);
-    /* verilator lint_on UNUSEDSIGNAL */
     return i.reserved == 18'd0 &&
            i.dst_channel_step == 16'd1 &&
            i.depthwise == 1'd0 &&
@@ -253,9 +249,7 @@ package dsf_isa_pkg;
            i.spare == '0;
   endfunction
 
-    /* verilator lint_off UNUSEDSIGNAL */
   function automatic logic is_legal_vector(vector_t i);
-    /* verilator lint_on UNUSEDSIGNAL */
     return i.reserved == 18'd0 &&
            i.dst_channel_step == 16'd1 &&
            i.src_b == 24'd0 &&
@@ -269,19 +263,16 @@ package dsf_isa_pkg;
            i.spare == '0;
   endfunction
 
-    /* verilator lint_off UNUSEDSIGNAL */
   function automatic logic is_legal_store(store_t i);
-    /* verilator lint_on UNUSEDSIGNAL */
     return i.reserved == 18'd0 &&
            i.spare == '0;
   endfunction
 
-    /* verilator lint_off UNUSEDSIGNAL */
   function automatic logic is_legal_end(end_t i);
-    /* verilator lint_on UNUSEDSIGNAL */
     return i.reserved == 18'd0 &&
            i.spare == '0;
   endfunction
+  /* verilator lint_on UNUSEDSIGNAL */
 
 endpackage
 /* verilator lint_on UNUSEDPARAM */

@@ -86,9 +86,7 @@ class Positions:
         self.x = fields["x_start"] + self.column * fields["x_step"]
         self.y = fields["y_start"] + self.row * fields["y_step"]
         self.width, self.height = fields["row_elements"], fields["height"]
-        self.target = self.addresses(
-            fields["dst"], fields["dst_image_step"], fields["dst_row_step"], fields["dst_pixel_step"]
-        )
+        self.target = self.addresses(fields["dst"], fields["dst_image_step"], fields["dst_row_step"], fields["dst_pixel_step"])
 
     def addresses(self, start: int, image_step: int, row_step: int, pixel_step: int) -> Ints:
         return start + self.image * image_step + self.row * row_step + self.column * pixel_step
