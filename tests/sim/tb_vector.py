@@ -1,0 +1,268 @@
+"""
+The vector unit under cocotb. `test_vector.py` builds it. Expected values are those of `dsf.numerics`, with the loops of
+`dsf.isa.table`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from itertools import product
+
+import cocotb
+import numpy as np
+from cocotb.triggers import FallingEdge
+from rtl_bench import pack, start_clock, unpack
+
+from dsf.isa.encoding import default_fields, encode_instruction
+from dsf.isa.table import ErrorCode, VectorFunction
+from dsf.numerics import Ints, int_range, pool_scale
+
+P = json.loads(os.environ["DSF_PARAMETERS"])
+BITS, LENGTH, WORDS = P["XBits"], P["VecLen"], P["FeatureWords"]
+ELEMENTS = WORDS * LENGTH
+LOW, HIGH = int_range(BITS)
+SEED = int(os.environ["DSF_SEED"])
+
+
+def random_pooling(draw: np.random.Generator, average: bool) -> dict[str, int]:
+    """A pooling of an image in the lower half of memory into the upper half, with padding, strides and any scale."""
+
+    def pick(low: int, high: int) -> int:
+        return int(draw.integers(low, high + 1))
+
+    while True:
+        channels = pick(1, 2 * LENGTH + 3)
+        kernel_rows, kernel_columns = pick(1, 3), pick(1, 3)
+        stride_y, stride_x = pick(1, 3), pick(1, 3)
+        # Every window has an element inside.
+        pad_top, pad_left = pick(0, kernel_rows - 1), pick(0, kernel_columns - 1)
+        rows, columns, images = pick(1, 3), pick(1, 4), pick(1, 2)
+        height = (rows - 1) * stride_y - pad_top + pick(1, kernel_rows)
+        width = (columns - 1) * stride_x - pad_left + pick(1, kernel_columns)
+        if height < 1 or width < 1 or pad_top >= height or pad_left >= width:
+            continue
+        pixel = channels + pick(0, 2)
+        row_elements, image = width * pixel, height * width * pixel
+        out_pixel, out_row = channels + pick(0, 2), 0
+        out_row = columns * out_pixel + pick(0, 3)
+        if images * image < ELEMENTS // 2 and images * rows * out_row < ELEMENTS // 2:
+            break
+    base = pick(0, ELEMENTS // 2 - images * image - 1)
+    scaled = draw.random() < 0.6
+    low, high = sorted((pick(LOW, HIGH), pick(LOW, HIGH))) if draw.random() < 0.3 else (LOW, HIGH)
+    return {
+        "function": VectorFunction.AVERAGE_POOL if average else VectorFunction.MAX_POOL,
+        "src": (base - pad_top * row_elements - pad_left * pixel) % (1 << 24),
+        "x_start": -pad_left * pixel,
+        "x_step": stride_x * pixel,
+        "y_start": -pad_top,
+        "y_step": stride_y,
+        "row_step": stride_y * row_elements,
+        "image_step": image,
+        "row_elements": row_elements,
+        "height": height,
+        "pad_value": pick(LOW, HIGH),
+        "kernel_rows": kernel_rows,
+        "kernel_row_step": row_elements,
+        "kernel_columns": kernel_columns,
+        "kernel_column_step": pixel,
+        "columns": columns,
+        "rows": rows,
+        "images": images,
+        "dst": ELEMENTS // 2 + pick(0, ELEMENTS // 2 - images * rows * out_row),
+        "dst_pixel_step": out_pixel,
+        "dst_row_step": out_row,
+        "dst_image_step": rows * out_row,
+        "channels": channels,
+        "count_padding": pick(0, 1),
+        "left": pick(0, 3) if scaled and draw.random() < 0.8 else pick(0, 15) if scaled else 0,
+        "right": pick(0, 3) if scaled and draw.random() < 0.8 else pick(0, 20) if scaled else 0,
+        "leak": int(draw.choice([0, 1, 4, 15])) if scaled else 0,
+        "low": low,
+        "high": high,
+    }
+
+
+def apply(f: dict[str, int], memory: Ints) -> int:
+    """The instruction's effect on feature memory; returns the number of elements that windows visit, in reads."""
+    f = default_fields("vector") | f
+    average = f["function"] == VectorFunction.AVERAGE_POOL
+    before = memory.copy()
+    channels = np.arange(f["channels"])
+    for n, oy, ox in product(range(f["images"]), range(f["rows"]), range(f["columns"])):
+        values = []
+        for ky, kx in product(range(f["kernel_rows"]), range(f["kernel_columns"])):
+            y = f["y_start"] + oy * f["y_step"] + ky
+            x = f["x_start"] + ox * f["x_step"] + kx * f["kernel_column_step"]
+            a = f["src"] + n * f["image_step"] + oy * f["row_step"] + ox * f["x_step"]
+            a += ky * f["kernel_row_step"] + kx * f["kernel_column_step"]
+            if 0 <= y < f["height"] and 0 <= x < f["row_elements"]:
+                values.append(before[(a + channels) % (1 << 24)])
+            elif average and f["count_padding"]:
+                values.append(np.full(f["channels"], f["pad_value"]))
+        acc, count = (np.sum(values, axis=0), len(values)) if average else (np.max(values, axis=0), 1)
+        scale = {name: f[name] for name in ("left", "right", "leak", "low", "high")}
+        dst = f["dst"] + n * f["dst_image_step"] + oy * f["dst_row_step"] + ox * f["dst_pixel_step"]
+        memory[dst : dst + f["channels"]] = pool_scale(acc, count, **scale)
+    windows = f["images"] * f["rows"] * f["columns"] * -(-f["channels"] // LENGTH)
+    return windows * f["kernel_rows"] * f["kernel_columns"]
+
+
+class Bench:
+    def __init__(self, dut) -> None:
+        self.dut = dut
+        self.draw = np.random.default_rng(SEED)
+        self.memory: Ints = self.draw.integers(LOW, HIGH + 1, ELEMENTS)
+        # Runs of the extremes: sums that are as large as can be.
+        for value in (LOW, HIGH):
+            start = int(self.draw.integers(0, ELEMENTS // 4))
+            self.memory[start : start + ELEMENTS // 8] = value
+
+    async def start(self) -> None:
+        dut = self.dut
+        stalls = ("read_stall_rate_i", "write_stall_rate_i")
+        await start_clock(dut, "reset_ni", "instr_valid_i", "load_req_i", "store_req_i", *stalls)
+        await FallingEdge(dut.clk_i)
+        await FallingEdge(dut.clk_i)
+        dut.reset_ni.value = 1
+        for address in range(0, ELEMENTS, LENGTH):
+            dut.load_req_i.value = 1
+            dut.load_addr_i.value = address
+            dut.load_data_i.value = pack(self.memory[address : address + LENGTH], BITS)
+            await FallingEdge(dut.clk_i)
+        dut.load_req_i.value = 0
+
+    async def run(self, fields: dict[str, int]) -> int:
+        """Runs one instruction; returns the cycles from its acceptance to done."""
+        dut = self.dut
+        dut.instr_valid_i.value = 1
+        dut.instr_i.value = int.from_bytes(encode_instruction("vector", **fields), "little")
+        while not int(dut.instr_ready_o.value):
+            await FallingEdge(dut.clk_i)
+        await FallingEdge(dut.clk_i)
+        dut.instr_valid_i.value = 0
+        for cycle in range(1, 1 << 17):
+            if int(dut.done_o.value):
+                return cycle
+            assert not int(dut.error_o.value)
+            await FallingEdge(dut.clk_i)
+        raise AssertionError("not done")
+
+    def stall(self, reads: int, writes: int) -> None:
+        self.dut.read_stall_rate_i.value = reads
+        self.dut.write_stall_rate_i.value = writes
+
+    async def check_memory(self, first: int) -> None:
+        """Reads feature memory back, word by word from `first` on around, starting in this very cycle."""
+        self.stall(0, 0)
+        found = np.zeros_like(self.memory)
+        for i in range(WORDS + 2):
+            self.dut.store_req_i.value = int(i < WORDS)
+            self.dut.store_addr_i.value = (first // LENGTH + i) % WORDS * LENGTH
+            await FallingEdge(self.dut.clk_i)
+            if i >= 2:
+                assert int(self.dut.store_valid_o.value)
+                address = (first // LENGTH + i - 2) % WORDS * LENGTH
+                found[address : address + LENGTH] = unpack(int(self.dut.store_data_o.value), BITS, LENGTH)
+        wrong = np.flatnonzero(found != self.memory)
+        assert wrong.size == 0, f"{wrong.size} wrong, from {wrong[0]}: {found[wrong[0]]}, expected {self.memory[wrong[0]]}"
+
+
+@cocotb.test(timeout_time=2, timeout_unit="ms")
+async def poolings(dut) -> None:
+    """Memory is right in the very cycle in which `done_o` comes, whatever stalls."""
+    bench = Bench(dut)
+    await bench.start()
+    for number in range(60):
+        fields = random_pooling(bench.draw, average=number % 2 == 0)
+        bench.stall(int(bench.draw.choice([0, 128, 240])), int(bench.draw.choice([0, 128, 240])))
+        await bench.run(fields)
+        apply(fields, bench.memory)
+        last = fields["dst"] + (fields["images"] - 1) * fields["dst_image_step"] + (fields["rows"] - 1) * fields["dst_row_step"]
+        last += (fields["columns"] - 1) * fields["dst_pixel_step"] + fields["channels"] - 1
+        try:
+            await bench.check_memory(last)
+        except AssertionError as error:
+            raise AssertionError(f"seed {SEED}, pooling {number}: {error}\n{fields}") from error
+
+
+@cocotb.test(timeout_time=2, timeout_unit="ms")
+async def chains_without_tokens(dut) -> None:
+    """The next instruction of the queue may read what the one before wrote."""
+    bench = Bench(dut)
+    await bench.start()
+    for _ in range(10):
+        fields = random_pooling(bench.draw, average=True)
+        await bench.run(fields)
+        apply(fields, bench.memory)
+        # Back to the lower half, element by element.
+        count = min(fields["channels"], LENGTH)
+        back = {"function": VectorFunction.MAX_POOL, "src": fields["dst"], "row_elements": count, "height": 1, "kernel_rows": 1}
+        back |= {"kernel_columns": 1, "columns": 1, "rows": 1, "images": 1, "dst": 5, "channels": count, "low": LOW, "high": HIGH}
+        await bench.run(back)
+        apply(back, bench.memory)
+    await bench.check_memory(0)
+
+
+@cocotb.test(timeout_time=2, timeout_unit="ms")
+async def large_window(dut) -> None:
+    """The largest square window, over one element again and again, which is the minimum: the largest sum."""
+    bench = Bench(dut)
+    await bench.start()
+    bench.memory[:LENGTH] = LOW
+    dut.load_req_i.value = 1
+    dut.load_addr_i.value = 0
+    dut.load_data_i.value = pack(bench.memory[:LENGTH], BITS)
+    await FallingEdge(dut.clk_i)
+    dut.load_req_i.value = 0
+    size = 255
+    fields = {"function": VectorFunction.AVERAGE_POOL, "row_elements": 1, "height": size, "kernel_rows": size}
+    fields |= {"kernel_columns": size, "columns": 1, "rows": 1, "images": 1, "channels": LENGTH}
+    fields |= {"dst": ELEMENTS // 2, "low": -(1 << 15), "high": (1 << 15) - 1}
+    cycles = await bench.run(fields)
+    assert cycles <= size * size + 40
+    apply(fields, bench.memory)
+    await bench.check_memory(0)
+
+
+@cocotb.test(timeout_time=2, timeout_unit="ms")
+async def one_element_a_cycle(dut) -> None:
+    """
+    Without stalls a pooling takes a cycle for each element of each window and a constant, as long as a window has as many
+    elements as a division has steps (one more than bits, without scale), or 4 without division.
+    """
+    bench = Bench(dut)
+    await bench.start()
+    for average, size in ((False, 2), (False, 3), (True, 4)):
+        columns = rows = 9 - size
+        pixel = LENGTH
+        fields = {"function": VectorFunction.AVERAGE_POOL if average else VectorFunction.MAX_POOL}
+        fields |= {"x_step": pixel, "y_step": 1, "row_step": 8 * pixel, "row_elements": 8 * pixel, "height": 8}
+        fields |= {"kernel_rows": size, "kernel_row_step": 8 * pixel, "kernel_columns": size, "kernel_column_step": pixel}
+        fields |= {"columns": columns, "rows": rows, "images": 1, "channels": LENGTH, "low": LOW, "high": HIGH}
+        fields |= {"dst": ELEMENTS // 2, "dst_pixel_step": pixel, "dst_row_step": columns * pixel}
+        cycles = await bench.run(fields)
+        reads = apply(fields, bench.memory)
+        assert cycles <= reads + 24, f"average {average}, {size}x{size}: {cycles} cycles for {reads} reads"
+    await bench.check_memory(0)
+
+
+@cocotb.test(timeout_time=2, timeout_unit="ms")
+async def what_does_not_fit_is_an_error(dut) -> None:
+    legal = {"function": VectorFunction.AVERAGE_POOL, "row_elements": 1, "height": 1, "kernel_rows": 1, "kernel_columns": 1}
+    legal |= {"columns": 1, "rows": 1, "images": 1, "channels": 1}
+    for wrong in ({"kernel_rows": 256, "kernel_columns": 128}, {"pad_value": HIGH + 1}, {"pad_value": LOW - 1}):
+        bench = Bench(dut)
+        await bench.start()
+        await bench.run(legal)
+        dut.instr_valid_i.value = 1
+        dut.instr_i.value = int.from_bytes(encode_instruction("vector", **legal | wrong), "little")
+        await FallingEdge(dut.clk_i)
+        for _ in range(20):
+            await FallingEdge(dut.clk_i)
+            assert not int(dut.instr_ready_o.value)
+            assert not int(dut.done_o.value)
+        dut.instr_valid_i.value = 0
+        assert int(dut.error_o.value)
+        assert int(dut.error_code_o.value) == ErrorCode.ILLEGAL_FIELD
