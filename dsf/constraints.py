@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import BlockArgument, Operation, SSAValue
 
 from dsf import numerics
 from dsf.dialects import bundle, fxp
@@ -294,12 +294,15 @@ def _too_wide(op: Operation, has: str, parameter: str, most: int) -> str:
 def accumulator(op: Operation, hardware: Hardware) -> Problems:
     """
     The sum can't overflow, whatever the input: `max|x| * sum|w| + |bias|` of every channel, with the actual weights, fits
-    `bits_sum` bits.
+    `bits_sum` bits. What comes from DRAM, nothing clips: `x` then has all bits of the hardware.
     """
     if not isinstance(op, bundle.CoreOp):
         return
     weights, bias = quantised(op)
-    bound = numerics.accumulator_bound(weights, bias, max(op.bias_shift, 0), bundle.q_of(op.input).bits.data)
+    bits = bundle.q_of(op.input).bits.data
+    if isinstance(source_of(op.input), BlockArgument):
+        bits = max(bits, hardware.bits_input)
+    bound = numerics.accumulator_bound(weights, bias, max(op.bias_shift, 0), bits)
     channel = int(bound.argmax())
     needed = numerics.bits_for(int(bound[channel]))
     if needed > hardware.bits_sum:

@@ -26,6 +26,7 @@ from dsf.dialects.shapes import shape
 from dsf.geometry import Window, resolve_padding, span
 from dsf.hardware import Hardware
 from dsf.numerics import Ints
+from dsf.runtime.execute import input_shape
 
 SLOPES = (1.0, 0.0, 0.5, 0.25, 0.125, 2.0**-15)
 
@@ -62,18 +63,13 @@ def random_network(rng: random.Random, hardware: Hardware, *, layers: int = 4, d
 
 
 def input_of(rng: random.Random, module: ModuleOp) -> Ints:
-    """Integers for the argument of `@main`: mostly uniform over its type, sometimes only the extremes."""
-    function = main_of(module)
-    sizes, q = shape(function.args[0]), bundle.q_of(function.args[0])
-    low, high = numerics.int_range(q.bits.data)
+    """Integers for a module of any level: mostly uniform over the input's type, sometimes only the extremes and 0."""
+    sizes, bits = input_shape(module)
+    low, high = numerics.int_range(bits)
     generator = np.random.default_rng(rng.getrandbits(32))
     if rng.random() < 0.2:
         return generator.choice(np.array([low, high, 0]), size=sizes).astype(np.int64)
     return generator.integers(low, high, size=sizes, endpoint=True)
-
-
-def main_of(module: ModuleOp) -> func.FuncOp:
-    return next(op for op in module.ops if isinstance(op, func.FuncOp))
 
 
 @dataclass
@@ -96,7 +92,8 @@ class _Network:
         rng = self.rng
         self.batch = rng.choice((1, 1, 2, 3))
         sizes = (self.batch, rng.randint(1, 10), rng.randint(1, 10), self._channels(rng.choice((3, 8, 20))))
-        self.value: SSAValue = self.block.insert_arg(bundle.tensor_of(sizes, self._activation(rng.randint(0, 6))), 0)
+        q = bundle.QType.of(self.hardware.bits_input, rng.randint(0, 6))
+        self.value: SSAValue = self.block.insert_arg(bundle.tensor_of(sizes, q), 0)
         self.skips.append(self.value)
         dense = rng.randint(0, min(2, count)) if rng.random() < 0.6 else 0
         images = count - dense
