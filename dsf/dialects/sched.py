@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from xdsl.dialects.builtin import I64, IntegerAttr, StringAttr
+from xdsl.dialects.builtin import I64, DenseArrayBase, IntegerAttr, StringAttr, i32
 from xdsl.ir import Dialect, Operation, SSAValue
 from xdsl.irdl import (
     AttrSizedOperandSegments,
@@ -41,7 +41,7 @@ from dsf.dialects.bundle_types import PoolKind, PoolKindAttr
 from dsf.dialects.constants import integer
 from dsf.dialects.engine import ProgramOp as EngineProgramOp
 from dsf.dialects.records import ints
-from dsf.dialects.sched_types import BufferType, PieceAttr, Space, SpaceAttr, TokenType
+from dsf.dialects.sched_types import BufferType, EstimateAttr, PieceAttr, Space, SpaceAttr, TokenType
 from dsf.dialects.shapes import need, where
 from dsf.dialects.tile import AddAttr, Mode, ModeAttr, RawAttr, RequantizeAttr, ScaleAttr, WindowAttr
 from dsf.errors import ModelError
@@ -50,7 +50,11 @@ from dsf.isa.table import Queue
 
 @irdl_op_definition
 class ProgramOp(EngineProgramOp):
-    """A program: buffers and instructions, each after those that it waits for."""
+    """
+    A program: buffers and instructions, each after those that it waits for.
+
+    The attribute `dsf.cycles` holds the estimated cycles of a run, `dsf.estimates` a `#sched.estimate` for each bundle.
+    """
 
     name = "sched.program"
 
@@ -146,6 +150,15 @@ class InstructionOp(IRDLOperation):
     def producers(self) -> list[InstructionOp]:
         """The instructions that this one waits for."""
         return [wait.owner for wait in self.waits if isinstance(wait.owner, InstructionOp)]
+
+    def wait_for(self, tokens: Sequence[SSAValue]) -> None:
+        """Adds tokens to wait for; they are the last operands of every instruction."""
+        self.operands = [*self.operands, *tokens]
+        sizes = self.properties.get(AttrSizedOperandSegments.attribute_name)
+        if isinstance(sizes, DenseArrayBase):
+            *others, waits = (int(size) for size in sizes.get_values())
+            segments = DenseArrayBase.from_list(i32, [*others, waits + len(tokens)])
+            self.properties[AttrSizedOperandSegments.attribute_name] = segments
 
 
 _ESTIMATE = "(`cycles` $cycles^)? (`beats` $beats^)? attr-dict"
@@ -461,5 +474,5 @@ def _check_output(op: Operation, piece: PieceAttr, window: WindowAttr) -> None:
 Sched = Dialect(
     "sched",
     [ProgramOp, BufferOp, LoadOp, StoreOp, LoadWeightsOp, MatrixOp, PoolOp],
-    [SpaceAttr, BufferType, TokenType, PieceAttr],
+    [SpaceAttr, BufferType, TokenType, PieceAttr, EstimateAttr],
 )

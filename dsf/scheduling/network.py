@@ -166,5 +166,7 @@ def network_of(function: func.FuncOp, hw: Hardware) -> Network:
     for op in block.ops:
         if op is not terminator:
             builder.add(op)
+    if not builder.layers or terminator.arguments[0] is block.args[0]:
+        raise ModelError("'main': returns its input, needs at least one layer; add one")
     images = shape(block.args[0])[0]
     return Network(images, tuple(builder.tensors), tuple(builder.layers), first, builder.indices[terminator.arguments[0]])

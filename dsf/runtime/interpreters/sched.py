@@ -1,0 +1,157 @@
+"""
+The meaning of the `sched` dialect, on the memories of a `Machine`.
+
+Instructions take effect in program order; the program is first checked, so that every hazard is covered by tokens and the
+order of the queues, whatever it is, gives the same result. Values are taken from buffers as tensors, NHWC, and not by the
+addresses that the engine's instructions will have: the two levels check each other.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, impl, register_impls
+from xdsl.ir import SSAValue
+
+from dsf.cost import runs_of
+from dsf.dialects import sched
+from dsf.dialects.sched import Space, buffer_of
+from dsf.errors import EngineError
+from dsf.isa.table import BaseRegister
+from dsf.layout import pack_elements, packed_bytes, unpack_elements, unpack_parameters, unpack_weight_groups
+from dsf.numerics import Ints
+from dsf.runtime.interpreters.convolution import convolve
+from dsf.runtime.interpreters.tile import epilogue, pooled
+from dsf.runtime.machine import Machine
+from dsf.scheduling.pieces import Piece, Span, strip_window
+from dsf.scheduling.verify import problems_of_program
+
+BASES = {
+    Space.INPUT: BaseRegister.INPUT,
+    Space.OUTPUT: BaseRegister.OUTPUT,
+    Space.WEIGHTS: BaseRegister.WEIGHTS,
+    Space.ARENA: BaseRegister.ARENA,
+}
+
+#: The value of a token: the program has been checked, so tokens carry nothing.
+TOKEN = (None,)
+
+
+def _addresses(buffer: sched.BufferOp, piece: Piece, rows: Span, image: tuple[int, int, int], per_element: int = 1) -> Ints:
+    """Addresses of the elements of rows of a piece's images: (images, rows, width, channels * per_element)."""
+    height, width, channels = image
+    n = np.arange(piece.images.first, piece.images.stop).reshape(-1, 1, 1, 1)
+    y = np.arange(rows.first, rows.stop).reshape(-1, 1, 1)
+    x = np.arange(width).reshape(-1, 1)
+    c = np.arange(channels * per_element)
+    return buffer.start + ((n * height + y) * width + x) * channels * per_element + c
+
+
+@register_impls
+class SchedFunctions(InterpreterFunctions):
+    """Every instruction of the dialect, on one machine."""
+
+    def __init__(self, machine: Machine):
+        self.machine = machine
+
+    @impl(sched.ProgramOp)
+    def run_program(self, interpreter: Interpreter, op: sched.ProgramOp, args: PythonValues) -> PythonValues:
+        problems = problems_of_program(op, self.machine.hardware)
+        if problems:
+            raise EngineError(problems)
+        for instruction in op.instructions:
+            # Buffers and tokens have no value: what an instruction uses is in its definition.
+            interpreter.run_op(instruction, (None,) * len(instruction.operands))
+        return ()
+
+    @impl(sched.LoadOp)
+    def run_load(self, interpreter: Interpreter, op: sched.LoadOp, args: PythonValues) -> PythonValues:
+        source, count, bits = buffer_of(op.source), op.elements.value.data, self.machine.hardware.bits_input
+        offset = source.start + op.offset.value.data
+        data = self.machine.read_dram(BASES[source.space.data], offset, packed_bytes(count, bits))
+        self.machine.scatter(_stretch(op.target, op.at.value.data, count), unpack_elements(data.tobytes(), bits, count))
+        return TOKEN
+
+    @impl(sched.StoreOp)
+    def run_store(self, interpreter: Interpreter, op: sched.StoreOp, args: PythonValues) -> PythonValues:
+        target, count = buffer_of(op.target), op.elements.value.data
+        elements = self.machine.gather(_stretch(op.source, op.at.value.data, count))
+        data = np.frombuffer(pack_elements(elements, self.machine.hardware.bits_input), dtype=np.uint8)
+        self.machine.write_dram(BASES[target.space.data], target.start + op.offset.value.data, data.reshape(1, -1))
+        return TOKEN
+
+    @impl(sched.LoadWeightsOp)
+    def run_load_weights(self, interpreter: Interpreter, op: sched.LoadWeightsOp, args: PythonValues) -> PythonValues:
+        machine, hw = self.machine, self.machine.hardware
+        target, groups, words = buffer_of(op.target), op.groups.value.data, op.words.value.data
+        source = buffer_of(op.source)
+        offset = source.start + op.offset.value.data
+        data = machine.read_dram(BASES[source.space.data], offset, op.bytes.value.data).tobytes()
+        if target.space.data is Space.PARAMETER:
+            place = slice(target.start, target.start + groups)
+            values = unpack_parameters(data, groups * hw.group_columns)
+            machine.bias[place], machine.multiplier[place], machine.shift[place] = (
+                value.reshape(groups, hw.group_columns) for value in values
+            )
+            return TOKEN
+        weights = unpack_weight_groups(data, hw.bits_weights, hw.weight_slot_bits, groups, words, hw.group_columns)
+        for group in range(groups):
+            row = target.start + group // hw.column_groups * words
+            machine.weights[group % hw.column_groups, row : row + words] = weights[group]
+        return TOKEN
+
+    @impl(sched.MatrixOp)
+    def run_matrix(self, interpreter: Interpreter, op: sched.MatrixOp, args: PythonValues) -> PythonValues:
+        machine, lanes, piece = self.machine, self.machine.hardware.group_columns, op.piece.piece
+        rows, window = strip_window(op.window.window, piece.rows, op.piece.input_image[0])
+        x = machine.gather(_addresses(buffer_of(op.x), piece, rows, op.piece.input_image))
+        first = piece.groups.first * lanes
+        count = min(piece.groups.stop * lanes, op.piece.output_image[2]) - first
+        weights = self._weights(op, piece.groups.count)[..., :count]
+        sums = convolve(x, weights, window, pad_value=op.window.pad_value.data)
+        place = slice(buffer_of(op.parameters).start, buffer_of(op.parameters).start + piece.groups.count)
+        bias, multiplier, shift = (
+            values[place].reshape(-1)[:count] for values in (machine.bias, machine.multiplier, machine.shift)
+        )
+        residual = None
+        if op.residual is not None:
+            added = _addresses(buffer_of(op.residual), piece, piece.rows, op.piece.output_image)
+            residual = machine.gather(added[..., first : first + count])
+        how = op.requantize if op.raw is None else op.raw
+        assert how is not None
+        y = epilogue(sums, how, (bias, multiplier, shift), op.add, residual)
+        per_element = 1 if op.raw is None else machine.hardware.raw_elements
+        if op.raw is not None:
+            y = self._raw_elements(y)
+        target = _addresses(buffer_of(op.y), piece, piece.rows, op.piece.output_image, per_element)
+        machine.scatter(target[..., first * per_element : (first + count) * per_element], y)
+        return TOKEN
+
+    def _weights(self, op: sched.MatrixOp, groups: int) -> Ints:
+        """(KH, KW, CI, groups * lanes)."""
+        hw = self.machine.hardware
+        channels = op.piece.input_image[2]
+        words, start = runs_of(hw, op.window.window, channels).words, buffer_of(op.weights).start
+        banks = [
+            self.machine.weights[group % hw.column_groups, start + group // hw.column_groups * words :][:words]
+            for group in range(groups)
+        ]
+        return np.concatenate(banks, axis=1).reshape(*op.window.window.kernel, channels, -1)
+
+    def _raw_elements(self, y: Ints) -> Ints:
+        """Each 32-bit sum as elements of feature memory, lowest first."""
+        hw = self.machine.hardware
+        return unpack_elements(pack_elements(y, 32), hw.bits_input, y.size * hw.raw_elements).reshape(*y.shape[:3], -1)
+
+    @impl(sched.PoolOp)
+    def run_pool(self, interpreter: Interpreter, op: sched.PoolOp, args: PythonValues) -> PythonValues:
+        piece = op.piece.piece
+        rows, window = strip_window(op.window.window, piece.rows, op.piece.input_image[0])
+        x = self.machine.gather(_addresses(buffer_of(op.x), piece, rows, op.piece.input_image))
+        y = pooled(op.kind.data, x, window, op.window.pad_value.data, op.scale)
+        self.machine.scatter(_addresses(buffer_of(op.y), piece, piece.rows, op.piece.output_image), y)
+        return TOKEN
+
+
+def _stretch(value: SSAValue, at: int, count: int) -> Ints:
+    """Addresses of `count` elements of a buffer."""
+    return buffer_of(value).start + at + np.arange(count, dtype=np.int64)

@@ -1,0 +1,242 @@
+"""
+From the order of a network's work to the operations of a `sched.program`, each waiting for what its memory accesses demand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.ir import Operation, SSAValue
+
+from dsf.cost import Cost, instruction_beats, matrix_cost, move_cost, pool_cost, weights_cost
+from dsf.dialects import sched, tile
+from dsf.dialects.bundle_types import PoolKind
+from dsf.dialects.sched_types import ON_CHIP, Space
+from dsf.hardware import Hardware
+from dsf.layout import packed_bytes
+from dsf.scheduling.accesses import step_of
+from dsf.scheduling.features import FeaturePlan
+from dsf.scheduling.hazards import Hazards, Memory
+from dsf.scheduling.network import Layer, Network
+from dsf.scheduling.order import InputLoad, Order, WeightLoad, Work
+from dsf.scheduling.pieces import Span
+from dsf.scheduling.timeline import Task
+from dsf.scheduling.weights import Placer, WeightStream
+from dsf.transforms.locations import set_location
+
+#: The instruction of each operation, for its length in the stream.
+INSTRUCTIONS: dict[type[Operation], str] = {
+    sched.LoadOp: "load",
+    sched.StoreOp: "store",
+    sched.LoadWeightsOp: "load_weights",
+    sched.MatrixOp: "matrix",
+    sched.PoolOp: "vector",
+}
+
+
+@dataclass(frozen=True)
+class Emitted:
+    """The operations of a program, buffers included, and its instructions as tasks for the timeline."""
+
+    ops: list[Operation]
+    tasks: list[Task]
+
+
+class Emitter:
+    """Builds the operations of one program."""
+
+    def __init__(self, network: Network, hw: Hardware, plan: FeaturePlan, stream: WeightStream, order: Order):
+        self.network, self.hw, self.plan, self.order = network, hw, plan, order
+        self.ops: list[Operation] = []
+        self.tasks: list[Task] = []
+        self._instructions: list[sched.InstructionOp] = []
+        self._hazards = Hazards()
+        self._placers = {Memory.WEIGHT: Placer(hw.weight_words), Memory.PARAMETER: Placer(hw.parameter_groups)}
+        self._placed: list[tuple[sched.BufferOp, Span]] = []
+        self._inputs_emitted = 0
+        self._stored = 0
+        self._chunks = network.chunks(plan.images)
+        self._dram_in = self._buffer(Space.INPUT, "input", 0, self._bytes(network.input))
+        self._dram_out = self._buffer(Space.OUTPUT, "output", 0, self._bytes(network.output))
+        self._stream = self._buffer(Space.WEIGHTS, "weights", 0, len(stream.data)) if stream.data else None
+        self._features = self._feature_buffers()
+
+    def _bytes(self, tensor: int) -> int:
+        return packed_bytes(self.network.images * self.network.tensors[tensor].elements, self.hw.bits_input)
+
+    def _feature_buffers(self) -> dict[tuple[int, int], sched.BufferOp]:
+        """The buffer of each tensor, by the parity of the chunk."""
+        buffers: dict[tuple[int, int], sched.BufferOp] = {}
+        for index, tensor in enumerate(self.network.tensors):
+            size = self.plan.images * tensor.elements
+            buffer = self._buffer(Space.FEATURE, tensor.name, self.plan.addresses[index], size)
+            buffers[index, 0] = buffers[index, 1] = buffer
+        first, second = self.plan.inputs
+        if first != second:
+            tensor = self.network.tensors[self.network.input]
+            size = self.plan.images * tensor.elements
+            buffers[self.network.input, 1] = self._buffer(Space.FEATURE, tensor.name, second, size)
+        return buffers
+
+    def _buffer(self, space: Space, label: str, address: int, size: int) -> sched.BufferOp:
+        buffer = sched.BufferOp(space, label, address, size)
+        hint = f"{label}.{space}" if space in ON_CHIP else str(space)
+        buffer.buffer.name_hint = SSAValue.extract_valid_name(hint)
+        self.ops.append(buffer)
+        return buffer
+
+    def _feature(self, tensor: int, chunk: int) -> SSAValue:
+        return self._features[tensor, chunk % 2].buffer
+
+    def _add(self, op: sched.InstructionOp, cost: Cost, source: Operation) -> None:
+        """Appends an instruction, with the tokens of all that it must wait for."""
+        producers = self._hazards.add(step_of(op, self.hw))
+        op.wait_for([self._instructions[producer].token for producer in producers])
+        set_location(op, source)
+        self.ops.append(op)
+        self._instructions.append(op)
+        fetch = instruction_beats(self.hw, INSTRUCTIONS[type(op)])
+        self.tasks.append(Task(op.QUEUE, producers, cost, fetch))
+
+    # Loads.
+
+    def _load_weights(self, load: WeightLoad) -> bool:
+        """Emits a load if there is room for it."""
+        assert self._stream is not None
+        stretch = load.stretch
+        placed = self._placers[stretch.memory].place(stretch.size)
+        if placed is None:
+            return False
+        layer = self.network.layers[stretch.layer]
+        space = Space.WEIGHT if stretch.memory is Memory.WEIGHT else Space.PARAMETER
+        buffer = self._buffer(space, layer.name, placed.first, stretch.size)
+        set_location(buffer, layer.op)
+        slots = stretch.groups.count * (stretch.words if space is Space.WEIGHT else self.hw.group_columns)
+        cost = weights_cost(self.hw, stretch.bytes, slots)
+        op = sched.LoadWeightsOp(
+            self._stream.buffer,
+            buffer.buffer,
+            offset=stretch.offset,
+            bytes=stretch.bytes,
+            groups=stretch.groups.count,
+            words=stretch.words,
+            cycles=cost.busy,
+            beats=cost.beats,
+        )
+        self._add(op, cost, layer.op)
+        self._placed.append((buffer, placed))
+        return True
+
+    def _load_input(self, load: InputLoad) -> None:
+        per_image = self.network.tensors[self.network.input].elements
+        start = self._chunks[load.chunk].first * per_image + load.part.first
+        cost = move_cost(self.hw, load.part.count)
+        op = sched.LoadOp(
+            self._dram_in.buffer,
+            self._feature(self.network.input, load.chunk),
+            offset=start * self.hw.bits_input // 8,
+            at=load.part.first,
+            elements=load.part.count,
+            cycles=cost.busy,
+            beats=cost.beats,
+        )
+        self._add(op, cost, self.network.layers[0].op)
+        self._inputs_emitted += 1
+
+    def _emit_loads(self, step: int, weights_needed: int, inputs_needed: int) -> None:
+        """What step `step` of the spine needs, and what may be loaded ahead of later ones."""
+        depth = self.hw.queue_depth
+        while self._inputs_emitted < min(len(self.order.inputs), inputs_needed + depth):
+            load = self.order.inputs[self._inputs_emitted]
+            if self._inputs_emitted >= inputs_needed and load.earliest > step:
+                break
+            self._load_input(load)
+        while len(self._placed) < min(len(self.order.weights), weights_needed + depth):
+            if not self._load_weights(self.order.weights[len(self._placed)]):
+                break
+        if len(self._placed) < weights_needed:
+            raise AssertionError("weights that were checked to fit the memory alone do not fit it")
+
+    # Work.
+
+    def _compute(self, work: Work) -> None:
+        layer = self.network.layers[work.layer]
+        x, y = self._feature(layer.source, work.chunk), self._feature(layer.result, work.chunk)
+        piece = sched.PieceAttr.of(
+            input=layer.input_image,
+            output=layer.output_image,
+            images=(work.piece.images.first, work.piece.images.count),
+            rows=(work.piece.rows.first, work.piece.rows.count),
+            groups=(work.piece.groups.first, work.piece.groups.count),
+        )
+        pixels = work.piece.images.count * work.piece.rows.count * layer.output_image[1]
+        if isinstance(layer.op, tile.PoolOp):
+            kernel = layer.op.window.window.kernel
+            average = layer.op.kind.data is PoolKind.AVG
+            cost = pool_cost(self.hw, pixels, layer.output_image[2], kernel[0] * kernel[1], average=average)
+            op = sched.PoolOp(
+                layer.op.kind.data, x, y, piece=piece, window=layer.op.window, scale=layer.op.scale, cycles=cost.busy
+            )
+            self._add(op, cost, layer.op)
+            return
+        self._compute_matrix(work, layer, layer.op, piece, pixels)
+
+    def _compute_matrix(self, work: Work, layer: Layer, op: tile.MatrixOp, piece: sched.PieceAttr, pixels: int) -> None:
+        assert work.loads is not None
+        parameters, weights = (self._placed[number][0].buffer for number in work.loads)
+        mode = op.cut.mode.data
+        cost = matrix_cost(self.hw, layer.work(self.hw, pixels, work.piece.groups.count), mode is tile.Mode.TALL)
+        matrix = sched.MatrixOp(
+            self._feature(layer.source, work.chunk),
+            weights,
+            parameters,
+            self._feature(layer.result, work.chunk),
+            mode=mode,
+            piece=piece,
+            window=op.window,
+            epilogue=op.epilogue,
+            residual=None if layer.residual is None else self._feature(layer.residual, work.chunk),
+            add=op.add,
+            cycles=cost.busy,
+        )
+        self._add(matrix, cost, op)
+
+    def _store(self, chunk: int, made: int, source: Operation) -> None:
+        """Stores what of a chunk's output is complete, in whole beats until all is."""
+        tensor = self.network.tensors[self.network.output]
+        total = self._chunks[chunk].count * tensor.elements
+        stop = made if made == total else made // self.hw.beat_elements * self.hw.beat_elements
+        if stop <= self._stored:
+            return
+        start = self._chunks[chunk].first * tensor.elements + self._stored
+        cost = move_cost(self.hw, stop - self._stored)
+        op = sched.StoreOp(
+            self._feature(self.network.output, chunk),
+            self._dram_out.buffer,
+            at=self._stored,
+            offset=start * self.hw.bits_input // 8,
+            elements=stop - self._stored,
+            cycles=cost.busy,
+            beats=cost.beats,
+        )
+        self._add(op, cost, source)
+        self._stored = 0 if stop == total else stop
+
+    def _release(self, step: int, work: Work) -> None:
+        """Frees the places of loads that no later step uses."""
+        for number in work.loads or ():
+            load = self.order.weights[number]
+            if load.last == step:
+                self._placers[load.stretch.memory].release(self._placed[number][1])
+
+    def emit(self) -> Emitted:
+        """All operations, in program order."""
+        weights_needed = inputs_needed = 0
+        for step, work in enumerate(self.order.spine):
+            weights_needed = max(weights_needed, 1 + max(work.loads or (-1,)))
+            inputs_needed = max(inputs_needed, work.inputs)
+            self._emit_loads(step, weights_needed, inputs_needed)
+            self._compute(work)
+            self._release(step, work)
+            self._store(work.chunk, work.output, self.network.layers[work.layer].op)
+        return Emitted(self.ops, self.tasks)

@@ -1,0 +1,97 @@
+"""
+What a whole program and each of its bundles will take, from the simulated timeline.
+
+A bundle's cycles count from the first to the last step of its MATRIX and VECTOR instructions, anew for each chunk of the
+batch: the same can be measured in the engine's trace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from dsf.cost import instruction_beats, runs_of
+from dsf.dialects import sched, tile
+from dsf.hardware import Hardware
+from dsf.isa.table import Queue
+from dsf.scheduling.timeline import Task, Times, simulate
+from dsf.transforms.locations import location_name
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Steps of one instruction of a bundle: the cycles [first, last)."""
+
+    bundle: str
+    first: int
+    last: int
+
+
+def bundle_cycles(intervals: Iterable[Interval]) -> dict[str, int]:
+    """
+    Cycles of each bundle. `intervals` are those of the MATRIX and VECTOR instructions in program order; consecutive
+    ones of a bundle are one stretch, from its first step to its last, and a bundle's stretches add up.
+    """
+    cycles: dict[str, int] = {}
+    stretch: Interval | None = None
+    for interval in intervals:
+        if stretch is not None and stretch.bundle == interval.bundle:
+            stretch = Interval(stretch.bundle, min(stretch.first, interval.first), max(stretch.last, interval.last))
+            continue
+        if stretch is not None:
+            cycles[stretch.bundle] = cycles.get(stretch.bundle, 0) + stretch.last - stretch.first
+        stretch = interval
+    if stretch is not None:
+        cycles[stretch.bundle] = cycles.get(stretch.bundle, 0) + stretch.last - stretch.first
+    return cycles
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Cycles of a run, and what each bundle takes, in the order of the names given."""
+
+    cycles: int
+    bundles: tuple[sched.EstimateAttr, ...]
+
+
+def macs_of(op: sched.InstructionOp, hw: Hardware) -> int:
+    """Multiplications of an instruction, those with padding included."""
+    if not isinstance(op, sched.MatrixOp):
+        return 0
+    piece, (_, width, channels) = op.piece.piece, op.piece.output_image
+    lanes = hw.group_columns
+    computed = min(channels, piece.groups.stop * lanes) - piece.groups.first * lanes
+    words = runs_of(hw, op.window.window, op.piece.input_image[2]).words
+    return piece.images.count * piece.rows.count * width * computed * words
+
+
+def estimate_program(
+    instructions: Sequence[sched.InstructionOp], tasks: Sequence[Task], names: Sequence[str], hw: Hardware
+) -> Estimate:
+    """Simulates the program and sums up by bundle, the location of each instruction."""
+    times = simulate(tasks, hw.queue_depth)
+    owners = [location_name(op) or "" for op in instructions]
+    cycles = bundle_cycles(_intervals(tasks, times, owners))
+    beats = dict.fromkeys(names, 0)
+    macs = dict.fromkeys(names, 0)
+    modes: dict[str, tile.Mode] = {}
+    for op, task, owner in zip(instructions, tasks, owners, strict=True):
+        beats[owner] = beats.get(owner, 0) + task.cost.beats + task.fetch
+        macs[owner] = macs.get(owner, 0) + macs_of(op, hw)
+        if isinstance(op, sched.MatrixOp):
+            modes[owner] = op.mode.data
+    bundles = (
+        sched.EstimateAttr.of(
+            cycles=cycles.get(name, 0), macs=macs[name], beats=beats[name], mode=modes.get(name, tile.Mode.WIDE)
+        )
+        for name in names
+    )
+    end = instruction_beats(hw, "end")
+    return Estimate(max((one.finish for one in times), default=0) + end, tuple(bundles))
+
+
+def _intervals(tasks: Sequence[Task], times: Sequence[Times], owners: Sequence[str]) -> Iterable[Interval]:
+    for task, one, owner in zip(tasks, times, owners, strict=True):
+        if task.queue in (Queue.MATRIX, Queue.VECTOR):
+            first = one.start + task.cost.fill
+            yield Interval(owner, first, first + task.cost.busy)

@@ -1,0 +1,133 @@
+"""
+What must hold for a `sched.program` to be safe on the engine, whatever the relative speed of its queues.
+
+- Every buffer lies inside its memory, and every access inside its buffer.
+- Reading a buffer finds what was last written through that very buffer: buffers that live at once do not overlap, and
+  nothing is read that was never written.
+- Every hazard between two instructions is covered by tokens, directly or by what the awaited instructions waited for.
+"""
+
+from __future__ import annotations
+
+from xdsl.ir import Operation, SSAValue
+
+from dsf.dialects import sched
+from dsf.dialects.sched import Space, buffer_of
+from dsf.hardware import Hardware
+from dsf.layout import packed_bytes
+from dsf.scheduling.accesses import accesses_of
+from dsf.scheduling.hazards import Access, Memory, Step, uncovered
+from dsf.scheduling.segments import Segments
+from dsf.transforms.locations import location_name
+
+#: Problems listed at most: one broken program has many.
+MOST = 8
+
+
+def _name(op: Operation, index: int) -> str:
+    bundle = location_name(op)
+    return f"'instruction {index}' ({op.name}{'' if bundle is None else f' of {bundle}'})"
+
+
+def _capacities(program: sched.ProgramOp, hw: Hardware) -> dict[Space, int]:
+    """Size of each memory, in the unit of its addresses."""
+    return {
+        Space.FEATURE: hw.feature_elements,
+        Space.WEIGHT: hw.weight_words,
+        Space.PARAMETER: hw.parameter_groups,
+        Space.INPUT: max(tensor.offset.data + tensor.bytes for tensor in program.inputs),
+        Space.OUTPUT: max(tensor.offset.data + tensor.bytes for tensor in program.outputs),
+        Space.WEIGHTS: len(program.weight_bytes),
+        Space.ARENA: program.arena_bytes.value.data,
+    }
+
+
+def _buffer_problems(program: sched.ProgramOp, hw: Hardware) -> list[str]:
+    capacities = _capacities(program, hw)
+    return [
+        f"'{op.label.data}': a buffer up to {op.stop} of {op.space.data} memory, needs at most {capacities[op.space.data]}; "
+        "make it smaller, or the memory larger"
+        for op in program.body.block.ops
+        if isinstance(op, sched.BufferOp) and op.stop > capacities[op.space.data]
+    ]
+
+
+def _on_chip(op: sched.InstructionOp) -> list[sched.BufferOp]:
+    """The buffers of an instruction's accesses, in the order of `accesses_of`."""
+    operands: list[SSAValue]
+    match op:
+        case sched.LoadOp() | sched.LoadWeightsOp():
+            operands = [op.target]
+        case sched.StoreOp():
+            operands = [op.source]
+        case sched.PoolOp():
+            operands = [op.x, op.y]
+        case sched.MatrixOp():
+            operands = [op.x, op.y, op.weights, op.parameters, *(() if op.residual is None else (op.residual,))]
+        case _:
+            operands = []
+    return [buffer_of(operand) for operand in operands]
+
+
+def _dram_problem(op: sched.InstructionOp, hw: Hardware, name: str) -> list[str]:
+    """Whether a transfer stays inside its buffer in DRAM."""
+    if isinstance(op, sched.LoadWeightsOp):
+        buffer, size = buffer_of(op.source), op.bytes.value.data
+    elif isinstance(op, sched.LoadOp):
+        buffer, size = buffer_of(op.source), packed_bytes(op.elements.value.data, hw.bits_input)
+    elif isinstance(op, sched.StoreOp):
+        buffer, size = buffer_of(op.target), packed_bytes(op.elements.value.data, hw.bits_input)
+    else:
+        return []
+    stop, most = op.offset.value.data + size, buffer.size.value.data
+    if stop <= most:
+        return []
+    return [f"{name}: bytes up to {stop} of buffer '{buffer.label.data}', needs at most {most}; correct the offset"]
+
+
+class _Contents:
+    """Which buffer wrote each address last."""
+
+    def __init__(self) -> None:
+        self._owners: dict[Memory, Segments[sched.BufferOp]] = {memory: Segments() for memory in Memory}
+
+    def problems(self, name: str, access: Access, buffer: sched.BufferOp) -> list[str]:
+        if access.start < buffer.start or access.stop > buffer.stop:
+            return [
+                f"{name}: uses {access.start} to {access.stop - 1} as buffer '{buffer.label.data}', "
+                f"needs {buffer.start} to {buffer.stop - 1}; correct the piece"
+            ]
+        if access.writes:
+            self._owners[access.memory].assign(access.start, access.stop, buffer)
+            return []
+        for start, stop, owner in self._owners[access.memory].over(access.start, access.stop):
+            if owner is not buffer:
+                who = "nothing was written" if owner is None else f"'{owner.label.data}' was written last"
+                where = f"{access.memory.value} memory {start} to {stop - 1}"
+                return [f"{name}: reads '{buffer.label.data}' in {where}, where {who}; move one of the buffers"]
+        return []
+
+
+def problems_of_program(program: sched.ProgramOp, hw: Hardware) -> list[str]:
+    """Everything that is wrong with a program, the first few problems of a kind."""
+    problems = _buffer_problems(program, hw)
+    instructions = program.instructions
+    numbers: dict[Operation, int] = {op: index for index, op in enumerate(instructions)}
+    steps: list[Step] = []
+    contents = _Contents()
+    for index, op in enumerate(instructions):
+        name, accesses = _name(op, index), accesses_of(op, hw)
+        steps.append(Step(op.QUEUE, accesses))
+        problems += _dram_problem(op, hw, name)
+        # Reads first, as the instruction does.
+        pairs = sorted(zip(accesses, _on_chip(op), strict=True), key=lambda pair: pair[0].writes)
+        for access, buffer in pairs:
+            if access.start < access.stop:
+                problems += contents.problems(name, access, buffer)
+    waits = [[numbers[producer] for producer in op.producers] for op in instructions]
+    if any(producer >= index for index, producers in enumerate(waits) for producer in producers):
+        return [*problems, f"'{program.name}': an instruction waits for a later one, needs earlier ones; reorder them"][:MOST]
+    for producer, consumer in uncovered(steps, waits):
+        first, second = _name(instructions[producer], producer), _name(instructions[consumer], consumer)
+        problems.append(f"{second}: may run before {first} is complete, whose memory it uses, needs its token; wait for it")
+    return problems[:MOST]

@@ -1,0 +1,262 @@
+"""
+`sched-to-isa`: buffers and geometry become addresses and steps, tokens become wait and signal masks.
+
+Of the tokens only those remain that say something new (`dsf.scheduling.tokens`). Steps and addresses follow from tensors lying
+as NHWC without gaps, see the loops in `dsf.isa.table`; an address that lies before the memory, for a window that begins in
+padding, is taken modulo 2**24 like every address of the engine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
+from xdsl.passes import ModulePass
+
+from dsf.cost import runs_of
+from dsf.dialects import isa, sched, tile
+from dsf.dialects.bundle_types import PoolKind
+from dsf.dialects.engine import hardware_of
+from dsf.dialects.sched import Space, buffer_of
+from dsf.errors import ModelError
+from dsf.hardware import Hardware
+from dsf.isa.table import BaseRegister, VectorFunction
+from dsf.layout import packed_bytes
+from dsf.scheduling.tokens import token_masks
+from dsf.transforms.locations import set_location
+
+Fields = dict[str, int]
+
+#: Feature memory addresses are taken modulo this.
+ADDRESSES = 1 << 24
+
+BASES = {
+    Space.INPUT: BaseRegister.INPUT,
+    Space.OUTPUT: BaseRegister.OUTPUT,
+    Space.WEIGHTS: BaseRegister.WEIGHTS,
+    Space.ARENA: BaseRegister.ARENA,
+}
+
+
+def _dram(buffer: sched.BufferOp, offset: int, elements: int, hw: Hardware) -> Fields:
+    """One row of elements in DRAM."""
+    return {
+        "base": BASES[buffer.space.data],
+        "offset": buffer.start + offset,
+        "rows": 1,
+        "row_elements": elements,
+        "row_stride": packed_bytes(elements, hw.bits_input),
+    }
+
+
+def load_fields(op: sched.LoadOp, hw: Hardware) -> Fields:
+    elements = op.elements.value.data
+    fields = _dram(buffer_of(op.source), op.offset.value.data, elements, hw)
+    return {**fields, "dst": buffer_of(op.target).start + op.at.value.data, "dst_stride": elements}
+
+
+def store_fields(op: sched.StoreOp, hw: Hardware) -> Fields:
+    elements = op.elements.value.data
+    fields = _dram(buffer_of(op.target), op.offset.value.data, elements, hw)
+    return {**fields, "src": buffer_of(op.source).start + op.at.value.data, "src_stride": elements}
+
+
+def load_weights_fields(op: sched.LoadWeightsOp, hw: Hardware) -> Fields:
+    source, target = buffer_of(op.source), buffer_of(op.target)
+    return {
+        "base": BASES[source.space.data],
+        "offset": source.start + op.offset.value.data,
+        "bytes": op.bytes.value.data,
+        "target": int(target.space.data is Space.PARAMETER),
+        "bank": 0,
+        "address": target.start,
+        "words": op.words.value.data,
+        "groups": op.groups.value.data,
+    }
+
+
+def _window(op: sched.MatrixOp | sched.PoolOp) -> Fields:
+    """How the input is walked: `x` counts elements within a row of the image, `y` its rows."""
+    window, piece = op.window.window, op.piece.piece
+    height, width, channels = op.piece.input_image
+    row = width * channels
+    x_start = -window.padding[2] * channels
+    y_start = piece.rows.first * window.strides[0] - window.padding[0]
+    first = buffer_of(op.x).start + (piece.images.first * height + y_start) * row + x_start
+    return {
+        "src": first % ADDRESSES,
+        "x_start": x_start,
+        "x_step": window.strides[1] * channels,
+        "y_start": y_start,
+        "y_step": window.strides[0],
+        "row_step": window.strides[0] * row,
+        "image_step": height * row,
+        "row_elements": row,
+        "height": height,
+        "pad_value": op.window.pad_value.data,
+        "kernel_rows": window.kernel[0],
+        "kernel_row_step": window.dilation[0] * row,
+    }
+
+
+def _steps(op: sched.MatrixOp | sched.PoolOp, per_element: int) -> Fields:
+    """How a tensor like the result is walked: steps from pixel to pixel, row to row, image to image."""
+    height, width, channels = op.piece.output_image
+    pixel = channels * per_element
+    return {"pixel_step": pixel, "row_step": width * pixel, "image_step": height * width * pixel}
+
+
+def _first(op: sched.MatrixOp | sched.PoolOp, buffer: sched.BufferOp, lanes: int, per_element: int) -> int:
+    """Address of the first element of the piece in a tensor like the result."""
+    height, width, channels = op.piece.output_image
+    piece = op.piece.piece
+    pixels = (piece.images.first * height + piece.rows.first) * width
+    return buffer.start + (pixels * channels + piece.groups.first * lanes) * per_element
+
+
+def _output(op: sched.MatrixOp | sched.PoolOp, lanes: int, per_element: int) -> Fields:
+    piece = op.piece.piece
+    return {
+        "columns": op.piece.output_image[1],
+        "rows": piece.rows.count,
+        "images": piece.images.count,
+        "dst": _first(op, buffer_of(op.y), lanes, per_element),
+        **{f"dst_{name}": step for name, step in _steps(op, per_element).items()},
+    }
+
+
+def _epilogue(op: sched.MatrixOp) -> Fields:
+    if op.raw is not None:
+        return {"raw": 1, "bias_shift": op.raw.bias_shift.data}
+    assert op.requantize is not None
+    how = op.requantize
+    return {
+        "bias_shift": how.bias_shift.data,
+        "leak": how.leak.data,
+        "low": how.low.data,
+        "high": how.high.data,
+    }
+
+
+def _residual(op: sched.MatrixOp, add: tile.AddAttr, added: sched.BufferOp, lanes: int) -> Fields:
+    return {
+        "residual": 1,
+        "residual_src": _first(op, added, lanes, 1),
+        **{f"residual_{name}": step for name, step in _steps(op, 1).items()},
+        "residual_multiplier_a": add.multiplier_a.data,
+        "residual_multiplier_b": add.multiplier_b.data,
+        "residual_offset": add.offset.data,
+        "residual_shift": add.shift.data,
+        "residual_leak": add.leak.data,
+        "residual_low": add.low.data,
+        "residual_high": add.high.data,
+    }
+
+
+def matrix_fields(op: sched.MatrixOp, hw: Hardware) -> Fields:
+    piece, lanes = op.piece.piece, hw.group_columns
+    channels_in, channels_out = op.piece.input_image[2], op.piece.output_image[2]
+    runs = runs_of(hw, op.window.window, channels_in)
+    output = _output(op, lanes, 1 if op.raw is None else hw.raw_elements)
+    last = min(piece.groups.stop * lanes, channels_out) - (piece.groups.stop - 1) * lanes
+    return {
+        **_window(op),
+        "y_dilation": op.window.window.dilation[0],
+        "kernel_runs": runs.runs,
+        "run_step": runs.run_step,
+        "run": runs.run,
+        "chunk": runs.chunk,
+        "chunks": runs.chunks,
+        "last_chunk": runs.last_chunk,
+        **output,
+        "pixels": output["images"] * output["rows"] * output["columns"],
+        "channel_groups": piece.groups.count,
+        "last_group_lanes": last,
+        "tall": int(op.mode.data is tile.Mode.TALL),
+        "weight_bank": 0,
+        "weight_address": buffer_of(op.weights).start,
+        "weight_words": runs.words,
+        "parameter_address": buffer_of(op.parameters).start,
+        **_epilogue(op),
+        **({} if op.add is None or op.residual is None else _residual(op, op.add, buffer_of(op.residual), lanes)),
+    }
+
+
+def vector_fields(op: sched.PoolOp) -> Fields:
+    maximum = op.kind.data is PoolKind.MAX
+    channels = op.piece.output_image[2]
+    return {
+        "function": VectorFunction.MAX_POOL if maximum else VectorFunction.AVERAGE_POOL,
+        **_window(op),
+        "kernel_columns": op.window.window.kernel[1],
+        "kernel_column_step": channels,
+        **_output(op, 0, 1),
+        "channels": channels,
+        "count_padding": op.scale.count_padding.data,
+        "left": op.scale.left.data,
+        "right": op.scale.right.data,
+        "leak": op.scale.leak.data,
+        "low": op.scale.low.data,
+        "high": op.scale.high.data,
+    }
+
+
+def lower(op: sched.InstructionOp, hw: Hardware, wait: int, signal: int) -> isa.InstructionOp:
+    """The instruction of the `isa` level."""
+    masks = {"wait": wait, "signal": signal, "cycles": op.cycles.value.data}
+    match op:
+        case sched.LoadOp():
+            return isa.LoadOp(**masks, **load_fields(op, hw))
+        case sched.StoreOp():
+            return isa.StoreOp(**masks, **store_fields(op, hw))
+        case sched.LoadWeightsOp():
+            return isa.LoadWeightsOp(**masks, **load_weights_fields(op, hw))
+        case sched.MatrixOp():
+            return isa.MatrixOp(**masks, **matrix_fields(op, hw))
+        case sched.PoolOp():
+            return isa.VectorOp(**masks, **vector_fields(op))
+        case _:
+            raise ModelError(f"'{op.name}': has no instruction, needs one of the sched dialect; remove it")
+
+
+def lower_program(program: sched.ProgramOp, hw: Hardware) -> isa.ProgramOp:
+    """The same program at the `isa` level."""
+    instructions = program.instructions
+    numbers: dict[Operation, int] = {op: index for index, op in enumerate(instructions)}
+    waits = [[numbers[producer] for producer in op.producers] for op in instructions]
+    masks = token_masks([op.QUEUE for op in instructions], waits, hw.queue_depth)
+    ops: list[Operation] = []
+    for op, mask in zip(instructions, masks, strict=True):
+        lowered = lower(op, hw, mask.wait, mask.signal)
+        set_location(lowered, op)
+        ops.append(lowered)
+    ops.append(isa.EndOp())
+    lowered_program = isa.ProgramOp(
+        program.inputs,
+        program.outputs,
+        program.weights,
+        program.arena_bytes.value.data,
+        program.bundle_names,
+        ops,
+        softmax=program.softmax is not None,
+    )
+    lowered_program.attributes |= program.attributes
+    return lowered_program
+
+
+@dataclass(frozen=True)
+class SchedToIsaPass(ModulePass):
+    """From buffers, geometry and tokens to the fields of instructions."""
+
+    name = "sched-to-isa"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        hw = hardware_of(op)
+        for program in [one for one in op.ops if isinstance(one, sched.ProgramOp)]:
+            block = program.parent
+            assert block is not None
+            block.insert_op_before(lower_program(program, hw), program)
+            program.detach()
+            program.erase()
