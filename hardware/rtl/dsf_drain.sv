@@ -20,6 +20,7 @@
 
 `default_nettype none
 `include "dsf_reset.svh"
+`include "dsf_assert.svh"
 
 module dsf_drain
   import dsf_pkg::*;
@@ -274,15 +275,9 @@ module dsf_drain
   logic unused;
   assign unused = ^{rd_data_i, wr_gnt_i};
 
-`ifndef SYNTHESIS
-  assert property (@(posedge clk_i) disable iff (!rst_ni) wr_req_o |-> wr_gnt_i)
-    else $error("dsf_drain: a write was not granted");
-  assert property (@(posedge clk_i) disable iff (!rst_ni) 32'(tiles_ready_q) <= CaptureTiles)
-    else $error("dsf_drain: more tiles are ready than capture memory holds");
-  assert property (@(posedge clk_i) disable iff (!rst_ni)
-      instr_valid_i && !instr_ready_o |=> instr_valid_i && $stable(instr_i))
-    else $error("dsf_drain: an instruction changed before it was taken");
-`endif
+  `DSF_ASSERT(write_is_granted, !wr_req_o || wr_gnt_i)
+  `DSF_ASSERT(capture_holds_tiles, 32'(tiles_ready_q) <= CaptureTiles)
+  `DSF_ASSERT_STREAM(instr, instr_valid_i, instr_ready_o, instr_i)
 
 endmodule
 

@@ -14,6 +14,7 @@
 
 `default_nettype none
 `include "dsf_reset.svh"
+`include "dsf_assert.svh"
 
 module dsf_drain_seq
   import dsf_pkg::*;
@@ -188,7 +189,7 @@ module dsf_drain_seq
       piece_dst_o        <= position_addr[0] + offset_q;
       piece_residual_o   <= position_addr[1] + offset_q;
       piece_param_o      <= param_q;
-      piece_lanes_o      <= last_group ? config_i.last_group_lanes[LanesW-1:0] : LanesW'(GCols);
+      piece_lanes_o      <= last_group ? LanesW'(config_i.last_group_lanes) : LanesW'(GCols);
       piece_group_o      <= group_q;
       piece_row_o        <= row_q;
       piece_tile_o       <= tile_q;
@@ -202,13 +203,9 @@ module dsf_drain_seq
   logic unused;
   assign unused = ^{config_i, column_last_unused, row_last_unused};
 
-`ifndef SYNTHESIS
-  assert property (@(posedge clk_i) disable iff (!rst_ni) start_i |-> !running_q && !piece_valid_o)
-    else $error("dsf_drain_seq: started while running");
-  assert property (@(posedge clk_i) disable iff (!rst_ni)
-      piece_valid_o && !piece_ready_i |=> piece_valid_o && $stable(piece_dst_o) && $stable(piece_row_o))
-    else $error("dsf_drain_seq: a piece changed before it was taken");
-`endif
+  `DSF_ASSERT(start_when_idle, !start_i || (!running_q && !piece_valid_o))
+  `DSF_ASSERT_STREAM(piece, piece_valid_o, piece_ready_i, {piece_dst_o, piece_residual_o, piece_param_o, piece_lanes_o,
+      piece_group_o, piece_row_o, piece_tile_o, piece_tile_first_o, piece_tile_last_o, piece_last_o})
 
 endmodule
 

@@ -13,6 +13,7 @@
 
 `default_nettype none
 `include "dsf_reset.svh"
+`include "dsf_assert.svh"
 
 module dsf_epilogue
   import dsf_pkg::*;
@@ -205,10 +206,7 @@ module dsf_epilogue
   logic unused;
   assign unused = ^config_i;
 
-`ifndef SYNTHESIS
-  assert property (@(posedge clk_i) disable iff (!rst_ni) raw_load |-> !raw_valid || raw_end)
-    else $error("dsf_epilogue: a raw piece came before the one before it was written");
-`endif
+  `DSF_ASSERT(raw_piece_finds_room, !raw_load || !raw_valid || raw_end)
 
 endmodule
 

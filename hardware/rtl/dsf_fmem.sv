@@ -19,6 +19,7 @@
 
 `default_nettype none
 `include "dsf_reset.svh"
+`include "dsf_assert.svh"
 
 module dsf_fmem
   import dsf_pkg::*;
@@ -205,21 +206,14 @@ module dsf_fmem
   logic unused;
   assign unused = ^{rd_addr, wr_addr};
 
-`ifndef SYNTHESIS
+  // Clients hold on to what they ask for.
   for (genvar c = 0; c < int'(FmemWriters); c++) begin : gen_assert_write
-    assert property (@(posedge clk_i) disable iff (!rst_ni)
-        wr_req_i[c] && !wr_gnt_o[c] |=> wr_req_i[c] && $stable(wr_addr_i[c]) && $stable(wr_count_i[c]))
-      else $error("dsf_fmem: write client %0d let go of a request before its grant", c);
-    assert property (@(posedge clk_i) disable iff (!rst_ni)
-        wr_req_i[c] |-> wr_count_i[c] <= CountW'(VecLen))
-      else $error("dsf_fmem: write client %0d writes more than a word", c);
+    `DSF_ASSERT_STREAM(write, wr_req_i[c], wr_gnt_o[c], {wr_addr_i[c], wr_count_i[c], wr_data_i[c]})
+    `DSF_ASSERT(write_is_within_a_word, !wr_req_i[c] || wr_count_i[c] <= CountW'(VecLen))
   end
   for (genvar c = 0; c < int'(FmemReaders); c++) begin : gen_assert_read
-    assert property (@(posedge clk_i) disable iff (!rst_ni)
-        rd_req_i[c] && !rd_gnt_o[c] |=> rd_req_i[c] && $stable(rd_addr_i[c]))
-      else $error("dsf_fmem: read client %0d let go of a request before its grant", c);
+    `DSF_ASSERT_STREAM(read, rd_req_i[c], rd_gnt_o[c], rd_addr_i[c])
   end
-`endif
 
 endmodule
 

@@ -17,6 +17,7 @@
 
 `default_nettype none
 `include "dsf_reset.svh"
+`include "dsf_assert.svh"
 
 module dsf_vector
   import dsf_pkg::*;
@@ -281,13 +282,8 @@ module dsf_vector
   logic unused;
   assign unused = ^config_q;
 
-`ifndef SYNTHESIS
-  assert property (@(posedge clk_i) disable iff (!rst_ni) load |-> !divide_valid_q || divide_leave)
-    else $error("dsf_vector: a window's sums found the dividers busy");
-  assert property (@(posedge clk_i) disable iff (!rst_ni)
-      wr_req_o && !wr_gnt_i |=> wr_req_o && $stable(wr_addr_o) && $stable(wr_data_o))
-    else $error("dsf_vector: a write changed before its grant");
-`endif
+  `DSF_ASSERT(sums_find_room, !load || !divide_valid_q || divide_leave)
+  `DSF_ASSERT_STREAM(write, wr_req_o, wr_gnt_i, {wr_addr_o, wr_count_o, wr_data_o})
 
 endmodule
 

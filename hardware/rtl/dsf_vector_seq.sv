@@ -11,6 +11,7 @@
 
 `default_nettype none
 `include "dsf_reset.svh"
+`include "dsf_assert.svh"
 
 module dsf_vector_seq
   import dsf_pkg::*;
@@ -195,13 +196,9 @@ module dsf_vector_seq
   logic unused;
   assign unused = ^{config_i, column_last_unused, row_last_unused};
 
-`ifndef SYNTHESIS
-  assert property (@(posedge clk_i) disable iff (!rst_ni) start_i |-> !running_q && !walking_q && !elem_valid_o)
-    else $error("dsf_vector_seq: started while running");
-  assert property (@(posedge clk_i) disable iff (!rst_ni)
-      elem_valid_o && !elem_ready_i |=> elem_valid_o && $stable(elem_addr_o) && $stable(elem_read_o))
-    else $error("dsf_vector_seq: an element changed before it was taken");
-`endif
+  `DSF_ASSERT(start_when_idle, !start_i || (!running_q && !walking_q && !elem_valid_o))
+  `DSF_ASSERT_STREAM(elem, elem_valid_o, elem_ready_i, {elem_read_o, elem_pad_o, elem_addr_o, elem_first_o, elem_last_o,
+      elem_dst_o, elem_lanes_o, elem_done_o})
 
 endmodule
 

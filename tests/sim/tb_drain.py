@@ -139,7 +139,9 @@ class Layer:
                 dst = f["dst"] + n * f["dst_image_step"] + oy * f["dst_row_step"] + ox * f["dst_pixel_step"]
                 if f["raw"]:
                     words = pack_elements(raw(acc, bias, **settings), 32)
-                    memory[dst + c * RAW_ELEMENTS :][: lanes * RAW_ELEMENTS] = unpack_elements(words, BITS, lanes * RAW_ELEMENTS)
+                    memory[dst + c * RAW_ELEMENTS :][: lanes * RAW_ELEMENTS] = unpack_elements(
+                        words, BITS, lanes * RAW_ELEMENTS
+                    )
                     continue
                 values = requantize(
                     acc,

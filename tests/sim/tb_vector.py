@@ -199,7 +199,16 @@ async def chains_without_tokens(dut) -> None:
         # Back to the lower half, element by element.
         count = min(fields["channels"], LENGTH)
         back = {"function": VectorFunction.MAX_POOL, "src": fields["dst"], "row_elements": count, "height": 1, "kernel_rows": 1}
-        back |= {"kernel_columns": 1, "columns": 1, "rows": 1, "images": 1, "dst": 5, "channels": count, "low": LOW, "high": HIGH}
+        back |= {
+            "kernel_columns": 1,
+            "columns": 1,
+            "rows": 1,
+            "images": 1,
+            "dst": 5,
+            "channels": count,
+            "low": LOW,
+            "high": HIGH,
+        }
         await bench.run(back)
         apply(back, bench.memory)
     await bench.check_memory(0)

@@ -12,7 +12,16 @@ from dsf.runtime.verilator import Design, build_cocotb, lint, run_cocotb
 PARAMETERS = {
     "8-bit": {"Rows": 4, "Groups": 3, "GCols": 5, "XBits": 8, "BBits": 16, "AccBits": 32, "VecLen": 16, "CaptureTiles": 4},
     "2-bit": {"Rows": 3, "Groups": 2, "GCols": 8, "XBits": 2, "BBits": 32, "AccBits": 24, "VecLen": 16, "CaptureTiles": 2},
-    "4-bit, one row": {"Rows": 1, "Groups": 1, "GCols": 32, "XBits": 4, "BBits": 8, "AccBits": 16, "VecLen": 32, "CaptureTiles": 8},
+    "4-bit, one row": {
+        "Rows": 1,
+        "Groups": 1,
+        "GCols": 32,
+        "XBits": 4,
+        "BBits": 8,
+        "AccBits": 16,
+        "VecLen": 32,
+        "CaptureTiles": 8,
+    },
 }
 
 

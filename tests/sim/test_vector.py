@@ -19,7 +19,9 @@ PARAMETERS = {
 @pytest.mark.parametrize("parameters", PARAMETERS.values(), ids=PARAMETERS.keys())
 def test_vector(parameters: dict[str, int]) -> None:
     parameters = {**parameters, "FeatureWords": 256}
-    executable = build_cocotb("dsf_vector_tb", [*rtl(*FMEM, *VECTOR), HDL / "dsf_stall.sv", HDL / "dsf_vector_tb.sv"], parameters)
+    executable = build_cocotb(
+        "dsf_vector_tb", [*rtl(*FMEM, *VECTOR), HDL / "dsf_stall.sv", HDL / "dsf_vector_tb.sv"], parameters
+    )
     run_cocotb(executable, "tb_vector", environment={"DSF_PARAMETERS": json.dumps(parameters), "DSF_SEED": "1"})
 
 
