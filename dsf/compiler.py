@@ -17,13 +17,14 @@ from numpy.typing import ArrayLike
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
-from xdsl.printer import Printer
 
 from dsf.dialects import get_all_dialects
 from dsf.dominance import check_dominance
-from dsf.errors import DsfError, MismatchError, ModelError
+from dsf.errors import BinaryError, DsfError, MismatchError, ModelError
 from dsf.numerics import Ints, as_ints, int_range
+from dsf.parsing import PositionParser
 from dsf.runtime.execute import Capture, input_shape, level_of, run, run_integers
+from dsf.sidecar import module_text, resolve
 from dsf.transforms.dsf_pipeline import DsfPipelinePass
 
 #: Called after each pass with its name and the seconds it took.
@@ -42,6 +43,20 @@ def context() -> Context:
     for name, factory in known.items():
         made.register_dialect(name, factory)
     return made
+
+
+def parse_module(path: Path) -> ModuleOp:
+    """
+    Reads textual IR, with the constants beside it.
+
+    Raises `BinaryError` if it can't be read, and `ParseError`, which names line and column.
+    """
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not text"
+        raise BinaryError(f"'{path}': {why}, needs a file of textual IR") from error
+    return PositionParser(context(), resolve(text, path.parent), str(path)).parse_module()
 
 
 def compile_module(
@@ -95,9 +110,7 @@ def check(module: ModuleOp) -> None:
 
 def _write_ir(module: ModuleOp, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as stream:
-        Printer(stream, print_debuginfo=True).print_op(module)
-        stream.write("\n")
+    path.write_text(module_text(module, path.parent))
 
 
 @dataclass

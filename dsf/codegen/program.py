@@ -21,11 +21,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from xdsl.dialects.builtin import DenseArrayBase, DictionaryAttr, ModuleOp, i64
+from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, DictionaryAttr, IntegerAttr, ModuleOp, i64
 from xdsl.ir import Operation
 
 from dsf.dialects.engine import HardwareOp, TensorAttr, hardware_of
 from dsf.dialects.isa import OPERATIONS, ProgramOp, program_of
+from dsf.dialects.sched_types import EstimateAttr
+from dsf.dialects.tile import Mode
 from dsf.errors import BinaryError, DsfError
 from dsf.hardware import Hardware
 from dsf.isa.encoding import Decoded, decode_stream, encode_stream
@@ -57,8 +59,11 @@ HEADER_WORDS: tuple[str, ...] = (
 )
 HEADER_BYTES = 4 * len(HEADER_WORDS)
 
-#: A discardable attribute of `isa.program`: the output's shape of each bundle, for reports.
+#: Discardable attributes of `isa.program` for reports: the output's shape of each bundle, by name; the estimated cycles of a
+#: run; a `#sched.estimate` for each bundle.
 SHAPES = "dsf.shapes"
+CYCLES = "dsf.cycles"
+ESTIMATES = "dsf.estimates"
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,15 @@ class Step:
     instruction: Decoded
     bundle: str | None = None
     cycles: int | None = None
+
+
+@dataclass(frozen=True)
+class BundleInfo:
+    """What reports say of a bundle that its instructions don't: the output's shape and the compiler's estimate, if known."""
+
+    name: str
+    shape: tuple[int, ...] | None = None
+    estimate: EstimateAttr | None = None
 
 
 @dataclass(frozen=True)
@@ -81,8 +95,8 @@ class Program:
     outputs: tuple[TensorAttr, ...]
     arena_bytes: int = 0
     softmax: bool = False
-    bundles: tuple[str, ...] = ()
-    shapes: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    bundles: tuple[BundleInfo, ...] = ()
+    cycles: int | None = None
 
     @property
     def stream(self) -> bytes:
@@ -112,22 +126,31 @@ class Program:
             outputs=tuple(program.outputs),
             arena_bytes=program.arena_bytes.value.data,
             softmax=program.softmax is not None,
-            bundles=program.bundle_names,
-            shapes=_shapes_of(program),
+            bundles=_bundles_of(program),
+            cycles=_cycles_of(program),
         )
 
     def to_module(self) -> ModuleOp:
         """The module at the `isa` level."""
+        return ModuleOp([HardwareOp.from_hardware(self.hardware), self.program_op()])
+
+    def program_op(self) -> ProgramOp:
+        """The `isa.program` of that module."""
         ops: list[Operation] = []
         for step in self.steps:
             op = OPERATIONS[step.instruction.name](cycles=step.cycles, **step.instruction.fields)
             if step.bundle is not None:
                 set_location(op, step.bundle)
             ops.append(op)
-        program = ProgramOp(self.inputs, self.outputs, self.weights, self.arena_bytes, self.bundles, ops, softmax=self.softmax)
-        if self.shapes:
-            set_shapes(program, dict(self.shapes))
-        return ModuleOp([HardwareOp.from_hardware(self.hardware), program])
+        names = [bundle.name for bundle in self.bundles]
+        program = ProgramOp(self.inputs, self.outputs, self.weights, self.arena_bytes, names, ops, softmax=self.softmax)
+        set_shapes(program, {bundle.name: bundle.shape for bundle in self.bundles if bundle.shape is not None})
+        estimates = [bundle.estimate for bundle in self.bundles if bundle.estimate is not None]
+        if self.cycles is not None:
+            program.attributes[CYCLES] = IntegerAttr(self.cycles, i64)
+        if estimates:
+            program.attributes[ESTIMATES] = ArrayAttr(estimates)
+        return program
 
     # To and from bytes.
 
@@ -160,8 +183,8 @@ class Program:
             "hardware": self.hardware.to_dict(),
             "inputs": [_tensor_to_dict(tensor) for tensor in self.inputs],
             "outputs": [_tensor_to_dict(tensor) for tensor in self.outputs],
-            "bundles": list(self.bundles),
-            "shapes": {name: list(shape) for name, shape in self.shapes},
+            "bundles": [_bundle_to_list(bundle) for bundle in self.bundles],
+            "cycles": self.cycles,
             "steps": [[step.bundle, step.cycles] for step in self.steps],
         }
 
@@ -191,15 +214,45 @@ def extent(tensors: tuple[TensorAttr, ...]) -> int:
 
 def set_shapes(program: ProgramOp, shapes: dict[str, tuple[int, ...]]) -> None:
     """Notes the output's shape of each bundle on a program, for reports."""
-    program.attributes[SHAPES] = DictionaryAttr({name: DenseArrayBase.from_list(i64, shape) for name, shape in shapes.items()})
+    if shapes:
+        arrays = {name: DenseArrayBase.from_list(i64, shape) for name, shape in shapes.items()}
+        program.attributes[SHAPES] = DictionaryAttr(arrays)
 
 
-def _shapes_of(program: ProgramOp) -> tuple[tuple[str, tuple[int, ...]], ...]:
+def _shapes_of(program: ProgramOp) -> dict[str, tuple[int, ...]]:
     shapes = program.attributes.get(SHAPES)
     if not isinstance(shapes, DictionaryAttr):
-        return ()
+        return {}
     arrays = cast("dict[str, DenseArrayBase[Any]]", shapes.data)
-    return tuple((name, tuple(map(int, array.get_values()))) for name, array in arrays.items())
+    return {name: tuple(map(int, array.get_values())) for name, array in arrays.items()}
+
+
+def _bundles_of(program: ProgramOp) -> tuple[BundleInfo, ...]:
+    names, shapes = program.bundle_names, _shapes_of(program)
+    attribute = program.attributes.get(ESTIMATES)
+    estimates = cast("ArrayAttr[EstimateAttr]", attribute).data if isinstance(attribute, ArrayAttr) else ()
+    known: tuple[EstimateAttr | None, ...] = estimates if len(estimates) == len(names) else (None,) * len(names)
+    return tuple(BundleInfo(name, shapes.get(name), estimate) for name, estimate in zip(names, known, strict=True))
+
+
+def _cycles_of(program: ProgramOp) -> int | None:
+    cycles = program.attributes.get(CYCLES)
+    return cast("IntegerAttr[Any]", cycles).value.data if isinstance(cycles, IntegerAttr) else None
+
+
+def _bundle_to_list(bundle: BundleInfo) -> list[Any]:
+    one = bundle.estimate
+    numbers = None if one is None else [one.cycles.data, one.macs.data, one.beats.data, one.mode.data.value]
+    return [bundle.name, None if bundle.shape is None else list(bundle.shape), numbers]
+
+
+def _bundle_from_list(values: list[Any]) -> BundleInfo:
+    name, shape, numbers = values
+    if numbers is None:
+        return BundleInfo(name, None if shape is None else tuple(shape))
+    cycles, macs, beats, mode = numbers
+    estimate = EstimateAttr.of(cycles=cycles, macs=macs, beats=beats, mode=Mode(mode))
+    return BundleInfo(name, None if shape is None else tuple(shape), estimate)
 
 
 def _tensor_to_dict(tensor: TensorAttr) -> dict[str, Any]:
@@ -235,8 +288,8 @@ def _from_description(
         outputs=tuple(map(_tensor_from_dict, description["outputs"])),
         arena_bytes=header["arena_bytes"],
         softmax=bool(header["flags"] & SOFTMAX_FLAG),
-        bundles=tuple(description["bundles"]),
-        shapes=tuple((name, tuple(shape)) for name, shape in description["shapes"].items()),
+        bundles=tuple(map(_bundle_from_list, description["bundles"])),
+        cycles=description["cycles"],
     )
 
 

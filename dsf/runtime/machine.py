@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dsf.dialects.engine import ProgramOp, TensorAttr
-from dsf.errors import EngineError, ModelError
+from dsf.errors import BinaryError, EngineError, ModelError
 from dsf.hardware import Hardware
 from dsf.isa.table import BaseRegister
 from dsf.layout import Bytes, pack_elements, unpack_elements
@@ -80,8 +80,7 @@ class Machine:
 
     def read_tensor(self, tensor: TensorAttr) -> Ints:
         """The integers of a tensor in DRAM."""
-        data = self.dram[tensor.register][tensor.offset.data :].tobytes()
-        return unpack_elements(data, tensor.bits.data, tensor.elements).reshape(tensor.dimensions)
+        return unpack_tensor(tensor, self.dram[tensor.register].tobytes(), tensor.base.data)
 
     # Bytes in DRAM, elements in feature memory.
 
@@ -121,6 +120,16 @@ class Machine:
         if wrapped.size and wrapped.max() >= self.feature.size:
             raise EngineError(f"{verb} element {wrapped.max()} of feature memory, needs at most {self.feature.size - 1}")
         return wrapped
+
+
+def unpack_tensor(tensor: TensorAttr, memory: bytes, where: str) -> Ints:
+    """The integers of a tensor, from what its base register points at. Raises `BinaryError` if that is too short."""
+    data = memory[tensor.offset.data :]
+    if len(data) < tensor.bytes:
+        raise BinaryError(
+            f"'{where}': {len(memory)} bytes, needs {tensor.offset.data + tensor.bytes}; it is truncated or foreign"
+        )
+    return unpack_elements(data, tensor.bits.data, tensor.elements).reshape(tensor.dimensions)
 
 
 def _zeros(tensors: Sequence[TensorAttr]) -> Bytes:

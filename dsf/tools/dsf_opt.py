@@ -31,6 +31,7 @@ from dsf.dialects import get_all_dialects
 from dsf.dominance import DominanceException, check_dominance
 from dsf.errors import DsfError
 from dsf.parsing import PositionParser
+from dsf.sidecar import move_out, resolve
 from dsf.transforms import get_all_passes
 from dsf.transforms.locations import location_name
 
@@ -75,7 +76,8 @@ class DsfOptMain(xDSLOptMain):
 
     def register_all_frontends(self) -> None:
         def parse_mlir(stream: IO[bytes]) -> ModuleOp:
-            self.parser = PositionParser(self.ctx, stream.read().decode(), self.get_input_name())
+            text = resolve(stream.read().decode(), Path(self.args.input_file or "stdin").parent)
+            self.parser = PositionParser(self.ctx, text, self.get_input_name())
             return self.parser.parse_module(not self.args.no_implicit_module)
 
         self.available_frontends["mlir"] = parse_mlir
@@ -181,7 +183,7 @@ class DsfOptMain(xDSLOptMain):
             module = self.parse_chunk(chunk, extension, offset)
             if module is not None:
                 self.apply_passes(module)
-                output.write(self.output_resulting_program(module))
+                output.write(self._text_of(module))
         except ParseError as error:
             error.span = dataclasses.replace(error.span, line_offset=offset)
             if not self.args.parsing_diagnostics:
@@ -194,6 +196,11 @@ class DsfOptMain(xDSLOptMain):
             print(message)
         finally:
             chunk.close()
+
+    def _text_of(self, module: ModuleOp) -> str:
+        """The output; large constants move to files beside it if it goes to a file."""
+        text = self.output_resulting_program(module)
+        return text if self.args.output_file is None else move_out(text, Path(self.args.output_file).parent)
 
     def _located(self, error: Exception, module: ModuleOp | None, offset: int) -> str:
         """The problems, one a line, after the place of the operation to blame if a verifier raised them."""

@@ -1,0 +1,65 @@
+"""
+The files that a compile writes into `build/<name>/`; the same input always gives the same bytes.
+
+| file | contents |
+|---|---|
+| `program.bin` | header, instructions, description, see `dsf.codegen.program` |
+| `weights.bin` | weights and parameters, in stream order: what base register WEIGHTS points at |
+| `config_firmware.h` | memory map, tensors and bundles for the C firmware |
+| `input.bin`, `expected.bin` | for the self-test: what base registers INPUT and OUTPUT point at, before and after |
+| `report.json` | per bundle and in total: multiplications, cycles, utilisation, memory |
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from numpy.typing import ArrayLike
+from xdsl.dialects.builtin import ModuleOp
+
+from dsf.codegen.firmware_header import firmware_header
+from dsf.codegen.program import Program
+from dsf.codegen.report import make_report
+from dsf.dialects.engine import TensorAttr
+from dsf.layout import pack_elements
+from dsf.numerics import as_ints
+
+
+def write_files(
+    module: ModuleOp,
+    directory: Path,
+    *,
+    x: ArrayLike | None = None,
+    expected: ArrayLike | None = None,
+    measured: Mapping[str, int] | None = None,
+    measured_cycles: int | None = None,
+) -> list[Path]:
+    """
+    Writes the files of a module at the `isa` level into `directory`, which is made if need be; returns their paths.
+
+    `x` and `expected` are the integers of the self-test; without them `input.bin` and `expected.bin` are not written.
+    `measured` are the simulated cycles of each bundle, `measured_cycles` those of a run.
+    """
+    program = Program.from_module(module)
+    report = make_report(program, directory.resolve().name, measured=measured, measured_cycles=measured_cycles)
+    contents = {
+        "program.bin": program.to_bytes(),
+        "weights.bin": program.weights,
+        "config_firmware.h": firmware_header(program, report).encode(),
+        "report.json": f"{json.dumps(report, indent=2)}\n".encode(),
+    }
+    if x is not None:
+        contents["input.bin"] = tensor_bytes(program.inputs[0], x)
+    if expected is not None:
+        contents["expected.bin"] = tensor_bytes(program.outputs[0], expected)
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, data in contents.items():
+        (directory / name).write_bytes(data)
+    return [directory / name for name in contents]
+
+
+def tensor_bytes(tensor: TensorAttr, values: ArrayLike) -> bytes:
+    """A tensor as it lies behind its base register."""
+    return bytes(tensor.offset.data) + pack_elements(as_ints(values), tensor.bits.data)

@@ -1,0 +1,118 @@
+"""
+`config_firmware.h`: what the C firmware needs to know of a compiled network.
+
+The memory map is a proposal: regions one after the other from one base address, each on a 4 KB boundary, which no burst of
+the bus crosses. The program names DRAM by base register only, so any other place for a region serves as well.
+"""
+
+from __future__ import annotations
+
+from dsf.codegen.program import HEADER_BYTES, Program
+from dsf.codegen.report import Report
+from dsf.dialects.engine import TensorAttr
+from dsf.isa.table import BaseRegister
+
+ALIGNMENT = 4096
+
+_TYPES = """\
+/* A tensor of integers i, each standing for i * 2^-frac, packed from byte `offset` after its base register on. */
+typedef struct {
+    uint32_t offset;
+    uint32_t bytes;
+    uint32_t elements;
+    int16_t bits;
+    int16_t frac;
+    uint16_t dimensions;
+    uint16_t shape[4];
+} dsf_tensor_t;
+
+/* A layer group of the network: multiplications, and cycles that the compiler expects (0: unknown). */
+typedef struct {
+    const char *name;
+    uint64_t macs;
+    uint32_t cycles;
+} dsf_bundle_t;
+"""
+
+
+def region_sizes(program: Program) -> dict[BaseRegister, int]:
+    """Bytes behind each base register."""
+    return {
+        BaseRegister.PROGRAM: len(program.stream),
+        BaseRegister.WEIGHTS: len(program.weights),
+        BaseRegister.INPUT: program.input_bytes,
+        BaseRegister.OUTPUT: program.output_bytes,
+        BaseRegister.ARENA: program.arena_bytes,
+    }
+
+
+def firmware_header(program: Program, report: Report) -> str:
+    """The text of `config_firmware.h`."""
+    hardware = program.hardware
+    lines = [
+        "/* SPDX-License-Identifier: Apache-2.0",
+        " *",
+        f" * The network '{report['name']}' for the firmware. Written by DSF with program.bin and weights.bin; do not edit.",
+        " */",
+        "",
+        "#ifndef DSF_CONFIG_FIRMWARE_H",
+        "#define DSF_CONFIG_FIRMWARE_H",
+        "",
+        "#include <stdint.h>",
+        "",
+        _TYPES,
+        f"#define DSF_HARDWARE_HASH 0x{hardware.hash:08X}u",
+        f"#define DSF_FREQUENCY_HZ {round(hardware.frequency * 1_000_000)}u",
+        f"#define DSF_INSTRUCTIONS {len(program.steps)}u",
+        f"#define DSF_BATCH {program.inputs[0].dimensions[0]}u",
+        f"#define DSF_SOFTMAX {int(program.softmax)}",
+        f"#define DSF_EXPECTED_CYCLES {program.cycles or 0}u",
+        "",
+        "/* In program.bin the instructions begin after the header. */",
+        f"#define DSF_PROGRAM_FILE_OFFSET {HEADER_BYTES}u",
+        "",
+        "/* Memory map: bytes behind each base register, and where they may lie after one base address. */",
+        *_memory_map(program),
+        "",
+        *_tensors("INPUT", "dsf_inputs", program.inputs),
+        *_tensors("OUTPUT", "dsf_outputs", program.outputs),
+        *_bundles(report),
+        "#endif",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _memory_map(program: Program) -> list[str]:
+    lines: list[str] = []
+    offset = 0
+    for base, size in region_sizes(program).items():
+        lines.append(f"#define DSF_{base.name}_BYTES {size}u")
+        lines.append(f"#define DSF_{base.name}_OFFSET 0x{offset:08X}u")
+        offset += -(-size // ALIGNMENT) * ALIGNMENT
+    return [*lines, f"#define DSF_MEMORY_BYTES 0x{offset:08X}u"]
+
+
+def _tensors(prefix: str, name: str, tensors: tuple[TensorAttr, ...]) -> list[str]:
+    rows = [f"    {_tensor(tensor)}," for tensor in tensors]
+    count = f"DSF_{prefix}_TENSORS"
+    return [f"#define {count} {len(tensors)}u", f"static const dsf_tensor_t {name}[{count}] = {{", *rows, "};", ""]
+
+
+def _tensor(tensor: TensorAttr) -> str:
+    shape = tensor.dimensions
+    numbers = [tensor.offset.data, tensor.bytes, tensor.elements, tensor.bits.data, tensor.frac.data, len(shape)]
+    return f"{{{', '.join(map(str, numbers))}, {{{', '.join(map(str, shape))}}}}}"
+
+
+def _bundles(report: Report) -> list[str]:
+    bundles = report["bundles"]
+    if not bundles:
+        return ["#define DSF_BUNDLES 0u", ""]
+    rows = [f'    {{"{_escaped(one["name"])}", {one["macs"]}u, {one["cycles"] or 0}u}},' for one in bundles]
+    lines = [f"#define DSF_BUNDLES {len(bundles)}u", "static const dsf_bundle_t dsf_bundles[DSF_BUNDLES] = {"]
+    return [*lines, *rows, "};", ""]
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
