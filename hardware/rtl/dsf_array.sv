@@ -27,7 +27,7 @@ module dsf_array
   input  wire logic                                      clk_i,
   input  wire logic                                      rst_ni,
 
-  // One cycle after the load step has entered.
+  // One cycle after load_i.
   input  wire logic [VecLen-1:0][XBits-1:0]              feed_i,
 
   input  wire logic                                      valid_i,

@@ -3,7 +3,7 @@
 // One row of one column group: a register for a pixel's V elements, the multiplexer that picks one of them for each
 // step, and the row's PEs. Relative to the cycle t in which the element is at the PEs:
 //
-//   t-2  load_i: take the pixel from the feed bus (first step of a slot)
+//   t-2  load_i: take the pixel from the feed bus (or earlier)
 //   t-1  position_i: pick the element
 //   t    valid_i, first_i, w_i at the PEs
 

@@ -11,9 +11,16 @@
 // The fields have been checked before (dsf_dispatch): counts of at least 1, chunks of at most VecLen elements, banks that
 // exist.
 //
-// Cycles: an instruction takes the sum over its slots of max(steps, pixels), if the drain keeps up, and nothing is lost
-// between tiles, passes and instructions, but when the shape changes from tall to wide. An instruction that finds the
-// array idle issues its first step 5 cycles after it is accepted.
+// Cycles: an instruction takes the sum over its slots of max(steps, pixels), if the drain keeps up. Nothing is lost between
+// tiles and passes, and at most 2 cycles between instructions, but
+//
+//   - tall to wide: up to (Groups - 1) * Rows cycles
+//   - a first tile that takes fewer cycles than the last tile of the instruction before has pixels: the difference
+//   - instructions shorter than about 4 cycles, which cannot be accepted that fast
+//
+// A tile holds its buffer from its first step until, after its last one, 14 cycles and one for each piece that the drain
+// reads have passed: the drain keeps up if (CaptureTiles - 1) * cycles of a tile >= 14 + pieces of a tile. An instruction
+// that finds the array idle issues its first step 5 cycles after the cycle in which it is accepted.
 
 `default_nettype none
 `include "dsf_reset.svh"
@@ -99,7 +106,7 @@ module dsf_matrix
   slot_t   slot, pixel_slot;
   logic    table_ready, tile_start, slot_start, pixel_valid, pixel_release;
   pixel_t  pixel;
-  logic    step_valid;
+  logic    load, step_valid;
   step_t   step;
 
   dsf_matrix_seq #(
@@ -158,6 +165,7 @@ module dsf_matrix
     .pixel_valid_o   (pixel_valid),
     .pixel_release_o (pixel_release),
     .pixel_slot_o    (pixel_slot),
+    .load_o          (load),
     .step_valid_o    (step_valid),
     .step_o          (step),
     .busy_o          (issue_busy)
@@ -186,15 +194,20 @@ module dsf_matrix
 
   // Steps wait for the pixels to come through the feeder.
 
-  logic [StepDelay-1:0] step_valid_q;
+  logic [StepDelay-1:0] step_valid_q, load_q;
   logic                 array_valid;
   // verilator lint_off UNUSEDSIGNAL
   step_t                array_step;
   // verilator lint_on UNUSEDSIGNAL
 
   always_ff @(posedge clk_i `DSF_OR_RESET) begin
-    if (!rst_ni) step_valid_q <= '0;
-    else step_valid_q <= {step_valid_q[StepDelay-2:0], step_valid};
+    if (!rst_ni) begin
+      step_valid_q <= '0;
+      load_q       <= '0;
+    end else begin
+      step_valid_q <= {step_valid_q[StepDelay-2:0], step_valid};
+      load_q       <= {load_q[StepDelay-2:0], load};
+    end
   end
 
   assign array_valid = step_valid_q[StepDelay-1];
@@ -245,7 +258,7 @@ module dsf_matrix
     .feed_i       (feed),
     .valid_i      (array_valid),
     .first_i      (array_step.first),
-    .load_i       (array_valid && array_step.load),
+    .load_i       (load_q[StepDelay-1]),
     .tall_i       (array_step.tall),
     .position_i   (array_step.position[PosBits-1:0]),
     .w_i          (weights),

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Issues slots, back to back: a slot of L steps and P pixels takes max(L, P) cycles, and issues one pixel and one step per
-// cycle from its first cycle on. A slot that has begun does not stop; before it begins it may have to wait
+// Issues slots, back to back: a slot of L steps and P pixels takes max(L, P) cycles; it issues one pixel per cycle from its
+// first cycle on, and one step per cycle from its first cycle on or as much later as it must. A slot that has begun does
+// not stop; before it begins a tile's first slot may have to wait for
 //
-//   a tile's first slot   for a free tile buffer, for its first position in the pixel table, and, when the array's shape
-//                         changes from tall to wide, until the last step has reached the last group
-//   a tile's last slot    until its last step comes at least P' cycles after that of the tile before, P' the pixels of that
-//                         tile: the capture takes one row per cycle. This happens only between instructions.
+//   - a free tile buffer
+//   - its first position in the pixel table
+//   - the last step to reach the last group, when the array's shape changes from tall to wide
+//
+// The last steps of two tiles come at least P' cycles apart, P' the pixels of the earlier tile: the capture takes one row
+// per cycle. A last slot has its steps later in the slot for that, or, if the slot is too short, waits; that happens only
+// when an instruction's tile takes fewer cycles than the tile before has pixels.
 
 `default_nettype none
 `include "dsf_assert.svh"
@@ -37,6 +41,8 @@ module dsf_matrix_issue
   output      logic  pixel_release_o,
   output      slot_t pixel_slot_o,
 
+  // A slot's pixels begin, the rows will load them.
+  output      logic  load_o,
   output      logic  step_valid_o,
   output      step_t step_o,
 
@@ -56,10 +62,12 @@ module dsf_matrix_issue
   logic [WeightAddrBits-1:0] weight_address_q, weight_address_next;
   logic [CreditBits-1:0]     credits_q;
   logic [PixelBits-1:0]      capturing_q;
-  logic                      last_step, slot_end, start, tile_start, shape_ok, capture_ok;
+  logic [PixelBits-1:0]      capturing, steps, late, late_q;
+  logic                      step, last_step, slot_end, start, tile_start, shape_ok, capture_ok;
 
-  assign last_step = stepping_q && slot_q.last && steps_left_q == '0;
-  assign slot_end  = (!stepping_q || steps_left_q == '0) && (!feeding_q || pixels_left_q == '0);
+  assign step      = stepping_q && late_q == '0;
+  assign last_step = step && slot_q.last && steps_left_q == '0;
+  assign slot_end  = (!stepping_q || (step && steps_left_q == '0)) && (!feeding_q || pixels_left_q == '0);
 
   // Shape.
 
@@ -77,27 +85,31 @@ module dsf_matrix_issue
     end
   end
 
-  // Distance of last steps: capturing_q cycles have to pass yet, counted from the cycle before the slot's first.
+  // Distance of last steps: `capturing` of the slot's cycles, up to the last step, have to pass.
 
-  assign capture_ok = last_step ? PixelBits'(slot_i.steps_left) >= slot_q.pixels_left
-                                : PixelBits'(slot_i.steps_left) + 1'b1 >= capturing_q;
+  assign capturing  = last_step ? slot_q.pixels_left + 1'b1 : capturing_q;
+  assign steps      = PixelBits'(slot_i.steps_left) + 1'b1;
+  assign late       = slot_i.last && capturing > steps ? capturing - steps : '0;
+  assign capture_ok = late == '0 || capturing <= slot_i.pixels_left + 1'b1;
 
   assign start        = slot_valid_i && slot_end &&
                         (!slot_i.first || (credits_q != '0 && table_ready_i && shape_ok)) &&
-                        (!slot_i.last || capture_ok);
+                        capture_ok;
   assign tile_start   = start && slot_i.first;
   assign slot_ready_o = start;
 
-  assign weight_address_next = weight_address_q + WeightAddrBits'(stepping_q);
+  assign weight_address_next = weight_address_q + WeightAddrBits'(step);
 
   always_ff @(posedge clk_i `DSF_OR_RESET) begin
     if (!rst_ni) begin
+      load_q      <= 1'b0;
       stepping_q  <= 1'b0;
       feeding_q   <= 1'b0;
       credits_q   <= CreditBits'(CaptureTiles);
       capturing_q <= '0;
     end else begin
-      stepping_q  <= start || (stepping_q && steps_left_q != '0);
+      load_q      <= start;
+      stepping_q  <= start || (stepping_q && !(step && steps_left_q == '0));
       feeding_q   <= start || (feeding_q && pixels_left_q != '0);
       credits_q   <= credits_q - CreditBits'(tile_start) + CreditBits'(tile_free_i);
       if (last_step) capturing_q <= slot_q.pixels_left;
@@ -111,10 +123,10 @@ module dsf_matrix_issue
   end
 
   always_ff @(posedge clk_i) begin
-    load_q           <= start;
-    steps_left_q     <= start ? slot_i.steps_left : steps_left_q - 1'b1;
+    late_q           <= start ? late : late_q - PixelBits'(late_q != '0);
+    steps_left_q     <= start ? slot_i.steps_left : steps_left_q - StepBits'(step);
     pixels_left_q    <= start ? slot_i.pixels_left : pixels_left_q - 1'b1;
-    position_q       <= start ? '0 : position_q + 1'b1;
+    position_q       <= start ? '0 : position_q + StepBits'(step);
     weight_address_q <= tile_start ? slot_i.weight_address : weight_address_next;
   end
 
@@ -124,11 +136,11 @@ module dsf_matrix_issue
   assign pixel_release_o = feeding_q && slot_q.last;
   assign pixel_slot_o    = slot_q;
 
-  assign step_valid_o = stepping_q;
+  assign load_o       = load_q;
+  assign step_valid_o = step;
   assign step_o = '{
-    first:          slot_q.first && load_q,
+    first:          slot_q.first && position_q == '0,
     last:           last_step,
-    load:           load_q,
     tall:           slot_q.tall,
     position:       position_q,
     weight_address: weight_address_q,

@@ -61,7 +61,6 @@ package dsf_matrix_pkg;
   typedef struct packed {
     logic                      first;     // the accumulator restarts
     logic                      last;      // the accumulator is complete
-    logic                      load;      // first step of a slot: rows take new pixels
     logic                      tall;      // level: the array's shape, also between steps
     logic [StepBits-1:0]       position;  // which element of the pixel
     logic [WeightAddrBits-1:0] weight_address;

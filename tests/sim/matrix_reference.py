@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Fields = Mapping[str, int]
 
+# From a tile's last step to the start of the tile that finds its buffer free, beside one cycle for each piece.
+LATENCY = 14
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -87,13 +90,31 @@ def pieces(shape: Shape, f: Fields, sums: Ints) -> list[Ints]:
     ]
 
 
-def slots(shape: Shape, f: Fields) -> list[tuple[int, int]]:
-    """(steps, pixels) of every slot, in order."""
+def tiles(shape: Shape, f: Fields) -> list[list[tuple[int, int]]]:
+    """(steps, pixels) of every slot of every tile, in order."""
     passes = f["channel_groups"] if f["tall"] else -(-f["channel_groups"] // shape.groups)
     per_tile = shape.pixels(f["tall"])
     kernel = ([f["chunk"]] * (f["chunks"] - 1) + [f["last_chunk"]]) * (f["kernel_runs"] * f["kernel_rows"])
-    tiles = [min(per_tile, f["pixels"] - first) for first in range(0, f["pixels"], per_tile)]
-    return [(steps, pixels) for _ in range(passes) for pixels in tiles for steps in kernel]
+    pixels = [min(per_tile, f["pixels"] - first) for first in range(0, f["pixels"], per_tile)]
+    return [[(steps, count) for steps in kernel] for _ in range(passes) for count in pixels]
+
+
+def tile_cycles(tile: list[tuple[int, int]]) -> int:
+    """A slot takes as many cycles as it has steps, or pixels, whichever is more."""
+    return sum(max(slot) for slot in tile)
+
+
+def drain_keeps_up(shape: Shape, f: Fields) -> bool:
+    """
+    Whether a drain that reads one piece a cycle lets the array run without a pause, also after other instructions for which
+    this holds: every tile has to take as many cycles as it has pieces, and a tile buffer, which a tile holds from its first
+    step until `LATENCY` cycles and its pieces after its last one, has to be free in time for the tile that uses it next. An
+    instruction shorter than that may also have to wait for a place in the drain's queue.
+    """
+    most = LATENCY + shape.pixels(1)
+    cycles = [tile_cycles(tile) for tile in tiles(shape, f)]
+    pieces_of_tile = shape.pixels(f["tall"]) * (1 if f["tall"] else shape.groups)
+    return sum(cycles) >= most and min(cycles) >= max(pieces_of_tile, most / (shape.capture_tiles - 1))
 
 
 def window(

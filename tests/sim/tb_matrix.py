@@ -10,7 +10,7 @@ import cocotb
 import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge
-from matrix_reference import Fields, Ints, Shape, accumulators, pieces, slots, window
+from matrix_reference import Fields, Ints, Shape, accumulators, drain_keeps_up, pieces, tile_cycles, tiles, window
 
 from dsf.isa.encoding import encode_instruction
 from dsf.numerics import int_range
@@ -20,13 +20,14 @@ SEED = int(os.environ["DSF_SEED"])
 
 
 class Bench:
-    """Drives `dsf_matrix_tb` and notes, pieces and the cycles of steps. Signals change at the falling edge."""
+    """Drives `dsf_matrix_tb` and notes pieces, steps and tile starts. Signals change at the falling edge."""
 
     def __init__(self, dut) -> None:
         self.dut = dut
         self.cycle = 0
         self.pieces: list[int] = []
-        self.step_cycles: list[int] = []
+        self.starts: list[int] = []
+        self.steps = 0
         self.draw = random.Random(SEED)
         numbers = np.random.default_rng(SEED)
         low, high = int_range(SHAPE.bits_input)
@@ -64,10 +65,11 @@ class Bench:
         """
         dut, draw = self.dut, self.draw
         expected = [piece for f in program for piece in pieces(SHAPE, f, self.sums(f))]
-        limit = 1000 + 40 * sum(max(slot) for f in program for slot in slots(SHAPE, f))
+        limit = 1000 + 40 * sum(tile_cycles(tile) for f in program for tile in tiles(SHAPE, f))
         waiting, start = list(program), self.cycle
         self.pieces.clear()
-        self.step_cycles.clear()
+        self.starts.clear()
+        self.steps = 0
         offered = False
         while waiting or offered or int(dut.busy_o.value) or len(self.pieces) < len(expected):
             assert self.cycle - start < limit, f"{len(self.pieces)} of {len(expected)} pieces after {limit} cycles, seed {SEED}"
@@ -82,6 +84,7 @@ class Bench:
                 offered = False
         dut.instr_valid_i.value = 0
         assert len(self.pieces) == len(expected), f"{len(self.pieces)} pieces, needs {len(expected)}, seed {SEED}"
+        assert self.steps == sum(steps for f in program for tile in tiles(SHAPE, f) for steps, _ in tile)
         for i, (got, want) in enumerate(zip(self.pieces, expected, strict=True)):
             assert got == _pack(want, SHAPE.bits_sum), f"piece {i} of {len(expected)} differs, seed {SEED}: {want}"
 
@@ -95,38 +98,32 @@ class Bench:
         self.cycle += 1
         if int(dut.piece_valid_o.value):
             self.pieces.append(int(dut.piece_o.value))
-        if int(dut.step_o.value):
-            self.step_cycles.append(self.cycle)
+        self.steps += int(dut.step_o.value)
+        if int(dut.tile_o.value):
+            self.starts.append(self.cycle)
 
 
-def steps_of(program: list[Fields], step_cycles: list[int]) -> list[list[int]]:
-    """The cycles in which each instruction's steps were issued."""
-    result: list[list[int]] = []
-    rest = iter(step_cycles)
+def check_cycles(program: list[Fields], starts: list[int], most_idle: int) -> None:
+    """
+    Within an instruction, tiles start exactly as far apart as they take cycles. Between two instructions at most `most_idle`
+    cycles are lost, or what a change of shape, or the capture of the earlier instruction's last tile, costs.
+    """
+    rest = iter(starts)
+    end, tall, pixels = None, 0, 0
     for f in program:
-        result.append([next(rest) for _ in range(sum(steps for steps, _ in slots(SHAPE, f)))])
-    assert next(rest, None) is None
-    return result
-
-
-def check_cycles(program: list[Fields], step_cycles: list[int], most_idle: int) -> None:
-    """Within an instruction no cycle is lost; between two, at most `most_idle`, or what a change of shape costs."""
-    end = None
-    for before, f, cycles in zip([None, *program], program, steps_of(program, step_cycles), strict=False):
-        at, expected = cycles[0], []
-        for steps, pixels in slots(SHAPE, f):
-            expected += range(at, at + steps)
-            at += max(steps, pixels)
-        assert cycles == expected, f"an instruction of {len(cycles)} steps lost {cycles[-1] - expected[-1]} cycles, seed {SEED}"
+        cycles = [tile_cycles(tile) for tile in tiles(SHAPE, f)]
+        got = [next(rest) for _ in cycles]
+        want = [got[0] + sum(cycles[:i]) for i in range(len(cycles))]
+        assert got == want, f"{f} lost {got[-1] - want[-1]} cycles, seed {SEED}"
         if end is not None:
-            narrows = before is not None and before["tall"] and not f["tall"]
-            allowed = most_idle + ((SHAPE.groups - 1) * SHAPE.rows if narrows else 0)
-            assert 0 <= cycles[0] - end <= allowed, f"{cycles[0] - end} idle cycles between instructions, seed {SEED}"
-        end = at
+            allowed = max(most_idle, pixels - cycles[0]) + ((SHAPE.groups - 1) * SHAPE.rows if tall and not f["tall"] else 0)
+            assert 0 <= got[0] - end <= allowed, f"{got[0] - end} idle cycles before {f}, seed {SEED}"
+        end, tall, pixels = got[-1] + cycles[-1], f["tall"], tiles(SHAPE, f)[-1][0][1]
+    assert next(rest, None) is None
 
 
 def draw_window(draw: random.Random, *, tall: int | None = None, busy: bool = False) -> dict[str, int]:
-    """A random convolution that fits the memories; `busy` leaves the drain enough time."""
+    """A random convolution that fits the memories; with `busy`, the drain does not hold it up."""
     low, high = int_range(SHAPE.bits_input)
     elements = SHAPE.feature_words * SHAPE.vector_length
     while True:
@@ -137,7 +134,9 @@ def draw_window(draw: random.Random, *, tall: int | None = None, busy: bool = Fa
         padding = tuple(draw.randint(0, k * d) for k, d in zip(kernel, dilation, strict=True) for _ in range(2))
         images = draw.choice([1, 1, 2, 3])
         tensor = images * size[0] * size[1] * channels
-        if tensor > elements or any(s + sum(padding[2 * i : 2 * i + 2]) <= (kernel[i] - 1) * dilation[i] for i, s in enumerate(size)):
+        if tensor > elements or any(
+            s + sum(padding[2 * i : 2 * i + 2]) <= (kernel[i] - 1) * dilation[i] for i, s in enumerate(size)
+        ):
             continue
         f = window(
             SHAPE,
@@ -158,7 +157,7 @@ def draw_window(draw: random.Random, *, tall: int | None = None, busy: bool = Fa
         words = f["weight_words"] * -(-(f["weight_bank"] + f["channel_groups"]) // SHAPE.groups)
         if words > SHAPE.weight_words or f["pixels"] * f["weight_words"] * f["channel_groups"] > 40_000:
             continue
-        if busy and not f["tall"] and f["weight_words"] < SHAPE.groups * SHAPE.rows:
+        if busy and not drain_keeps_up(SHAPE, f):
             continue
         f["weight_address"] = draw.randint(0, SHAPE.weight_words - words)
         return f
@@ -187,7 +186,8 @@ async def shapes(dut) -> None:
             window(SHAPE, size=(3, 3), channels=5, images=3, out_groups=SHAPE.groups + 1, weight_address=9, tall=tall),
         ):
             await bench.run([f])
-            check_cycles([f], bench.step_cycles, 0) if tall or f["weight_words"] >= SHAPE.groups * SHAPE.rows else None
+            if drain_keeps_up(SHAPE, f):
+                check_cycles([f], bench.starts, 0)
 
 
 @cocotb.test()
@@ -211,7 +211,7 @@ async def full_rate(dut) -> None:
     for tall in (0, 1):
         program = [draw_window(bench.draw, tall=tall, busy=True) for _ in range(8)]
         await bench.run(program)
-        check_cycles(program, bench.step_cycles, 2)
+        check_cycles(program, bench.starts, 2)
 
 
 @cocotb.test()
@@ -247,12 +247,12 @@ async def waits_for_the_drain(dut) -> None:
         dut.instr_i.value = int.from_bytes(encode_instruction("matrix", **f), "little")
         dut.instr_valid_i.value = 1
         bench.pieces.clear()
-        bench.step_cycles.clear()
+        bench.steps = 0
         for _ in range(60 * SHAPE.capture_tiles):
             await bench.tick()
             if int(dut.instr_taken_o.value):
                 dut.instr_valid_i.value = 0
-        assert len(bench.step_cycles) == SHAPE.capture_tiles * f["weight_words"]
+        assert bench.steps == SHAPE.capture_tiles * f["weight_words"]
         dut.drain_pause_i.value = 0
         want = [_pack(piece, SHAPE.bits_sum) for piece in pieces(SHAPE, f, bench.sums(f))]
         for _ in range(4000):

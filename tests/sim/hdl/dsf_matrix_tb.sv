@@ -45,6 +45,7 @@ module dsf_matrix_tb
   output      logic                            piece_valid_o,
   output      logic [GCols-1:0][AccBits-1:0]   piece_o,
 
+  // A tile's first cycle; a step.
   output      logic                            tile_o,
   output      logic                            step_o,
   output      logic                            busy_o
@@ -87,7 +88,10 @@ module dsf_matrix_tb
   logic [index_bits(Groups)-1:0]         read_group;
   logic [index_bits(Rows)-1:0]           read_row;
 
-  always_ff @(posedge clk_i) instr_taken_o <= rst_ni && instr_valid_i && instr_ready;
+  always_ff @(posedge clk_i) begin
+    instr_taken_o <= rst_ni && instr_valid_i && instr_ready;
+    tile_o        <= rst_ni && u_matrix.tile_start;
+  end
 
   assign pixels    = pixels_left_q < (head.tall ? 24'(Groups * Rows) : 24'(Rows)) ? pixels_left_q
                    : (head.tall ? 24'(Groups * Rows) : 24'(Rows));
@@ -101,7 +105,6 @@ module dsf_matrix_tb
 
   assign read_group = head.tall ? index_bits(Groups)'(32'(pixel_q) / Rows) : index_bits(Groups)'(group_q);
   assign read_row   = index_bits(Rows)'(32'(pixel_q) % Rows);
-  assign tile_o     = tile_ready;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -136,7 +139,7 @@ module dsf_matrix_tb
         pixels_left_q       <= pass_end ? head.pixels : pixels_left_q - pixels;
       end
       if (pass_end) groups_left_q <= groups_left_q - groups;
-      if (drain_valid && !(queued_q[1] || drain_refuse_i)) queue.push_back(pushed);
+      if (drain_valid && !(queued_q == 2'd3 || drain_refuse_i)) queue.push_back(pushed);
       if (instr_end) next = queue.pop_front();
       if (queue.size() != 0 && (instr_end || queued_q == 0)) begin
         next          = queue[0];
@@ -176,7 +179,7 @@ module dsf_matrix_tb
     .wm_wr_data_i,
     .drain_valid_o  (drain_valid),
     .drain_instr_o  (pushed),
-    .drain_ready_i  (!(queued_q[1] || drain_refuse_i)),
+    .drain_ready_i  (!(queued_q == 2'd3 || drain_refuse_i)),
     .tile_ready_o   (tile_ready),
     .tile_free_i    (tile_end),
     .cap_rd_en_i    (issue),
