@@ -11,6 +11,7 @@
 // The *cmd streams ask a DMA for rows of DRAM (dsf_dma_pkg); the data streams move one beat per cycle. Parameters are those
 // of dsf.hardware.Hardware, which guarantees what is checked below. Instructions are described in docs/isa.md.
 //
+//   st_done_i  the DMA: memory has all bytes of the oldest store command
 //   done_o   a program has ended; until the first beat of the next      start_o, finish_o   per queue, one cycle each
 //   busy_o   a program runs                                             matrix_step_o       the array took a step
 //   error_o  stopped until reset, for the reason in error_code_o, at instruction error_index_o; detail: dsf_watchdog
@@ -67,6 +68,7 @@ module dsf_core
   input  wire logic                m_axis_st_tready,
   output      logic [AxiWidth-1:0] m_axis_st_tdata,
   output      logic                m_axis_st_tlast,
+  input  wire logic                st_done_i,
 
   output      logic                busy_o,
   output      logic                done_o,
@@ -359,6 +361,7 @@ module dsf_core
     .m_axis_st_tready_i   (m_axis_st_tready),
     .m_axis_st_tdata_o    (m_axis_st_tdata),
     .m_axis_st_tlast_o    (m_axis_st_tlast),
+    .st_done_i,
     .rd_req_o             (rd_req[FmemReadStore]),
     .rd_gnt_i             (rd_gnt[FmemReadStore]),
     .rd_addr_o            (rd_addr[FmemReadStore]),

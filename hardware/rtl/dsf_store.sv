@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // STORE: rows from feature memory to DRAM, one beat per cycle. A read is requested only if the output FIFO has room for
-// its beat, so that back-pressure of any length loses nothing.
+// its beat, so that back-pressure of any length loses nothing. A STORE completes when the DMA says that memory has all of
+// it, so that a LOAD that waits for its token reads what was stored.
 
 `default_nettype none
 `include "dsf_reset.svh"
@@ -34,6 +35,7 @@ module dsf_store
   input  wire logic                         m_axis_st_tready_i,
   output      logic [AxiWidth-1:0]          m_axis_st_tdata_o,
   output      logic                         m_axis_st_tlast_o,  // end of a row
+  input  wire logic                         st_done_i,          // one pulse for each command, in order
 
   output      logic                         rd_req_o,
   input  wire logic                         rd_gnt_i,
@@ -54,14 +56,13 @@ module dsf_store
 
   // What travels beside a read.
   typedef struct packed {
-    logic                finish;  // last beat of the instruction
     logic                last;    // last beat of a row
     logic [BeatBits-1:0] count;   // elements of the beat
   } tag_t;
 
   tag_t                       tag, arrived;
   tag_t [FmemReadLatency-1:0] tags_q;
-  logic                       slot_valid, granted, sent;
+  logic                       slot_valid, granted, sent, unused_beat_last;
   logic [CreditBits-1:0]      credits_q;
 
   dsf_row_walker #(
@@ -82,7 +83,7 @@ module dsf_store
     .beat_addr_o    (rd_addr_o),
     .beat_count_o   (tag.count),
     .beat_row_last_o(tag.last),
-    .beat_last_o    (tag.finish),
+    .beat_last_o    (unused_beat_last),
     .beat_next_i    (granted),
     .error_o,
     .error_index_o
@@ -103,24 +104,24 @@ module dsf_store
 
   // Beats, zero after the row's end.
   logic [BeatElems-1:0][XBits-1:0] beat;
-  logic                            beat_room, beat_finish, unused_beats_empty;
+  logic                            beat_room, unused_beats_empty;
 
   for (genvar i = 0; i < int'(BeatElems); i++) begin : gen_beat
     assign beat[i] = (BeatBits'(i) < arrived.count) ? rd_data_i[i] : '0;
   end
 
   dsf_fifo #(
-    .Width(AxiWidth + 2),
+    .Width(AxiWidth + 1),
     .Depth(Credits)
   ) u_beats (
     .clk_i,
     .rst_ni,
     .in_valid_i (rd_valid_i),
     .in_ready_o (beat_room),
-    .in_data_i  ({arrived.finish, arrived.last, beat}),
+    .in_data_i  ({arrived.last, beat}),
     .out_valid_o(m_axis_st_tvalid_o),
     .out_ready_i(m_axis_st_tready_i),
-    .out_data_o ({beat_finish, m_axis_st_tlast_o, m_axis_st_tdata_o}),
+    .out_data_o ({m_axis_st_tlast_o, m_axis_st_tdata_o}),
     .empty_o    (unused_beats_empty)
   );
 
@@ -128,7 +129,7 @@ module dsf_store
   assign unused_room = beat_room;
 
   assign sent     = m_axis_st_tvalid_o && m_axis_st_tready_i;
-  assign done_o   = sent && beat_finish;
+  assign done_o   = st_done_i;
   assign active_o = sent || granted || (m_axis_stcmd_tvalid_o && m_axis_stcmd_tready_i);
 
   if (VecLen > BeatElems) begin : gen_unused

@@ -118,13 +118,15 @@ class Rows {
   bool row_last() const { return at_ + beat_bytes_ >= commands_.front().row_bytes; }
   uint8_t *data(const char *what) { return memory_.row(commands_.front(), row_, what) + at_; }
 
-  void advance() {
+  // True if that was the last beat of its command.
+  bool advance() {
     at_ += beat_bytes_;
-    if (at_ < commands_.front().row_bytes) return;
+    if (at_ < commands_.front().row_bytes) return false;
     at_ = 0;
-    if (++row_ < commands_.front().rows) return;
+    if (++row_ < commands_.front().rows) return false;
     row_ = 0;
     commands_.pop_front();
+    return true;
   }
 
  private:
@@ -221,6 +223,7 @@ class Simulation {
   void reset() {
     top_->rst_ni = 0;
     top_->inst_valid_i = top_->ld_valid_i = top_->wt_valid_i = top_->st_ready_i = top_->cmd_ready_i = 0;
+    top_->st_done_i = stored_ = false;
     for (int i = 0; i < 4; ++i) {
       clock(0);
       clock(1);
@@ -278,6 +281,8 @@ class Simulation {
       drive(top_->wt_data_i, rows_[kWeight]->data("weights"), rows_[kWeight]->count());
     }
     top_->st_ready_i = rows_[kStore]->ready(cycle_) && !random_.chance(stall_);
+    top_->st_done_i = stored_;
+    stored_ = false;
     unsigned ready = 0;
     for (int c = 0; c < kChannels; ++c) ready |= unsigned{!random_.chance(stall_)} << c;
     top_->cmd_ready_i = ready;
@@ -323,7 +328,7 @@ class Simulation {
       for (int i = 0; i < 8; ++i) words[i] = top_->st_data_o[i];
       std::memcpy(rows.data("store"), words, rows.count());
       if (rows.base() == kOutput) run.last_output = now;
-      rows.advance();
+      stored_ = rows.advance();
     }
   }
 
@@ -357,7 +362,7 @@ class Simulation {
   size_t program_at_ = 0, step_instruction_ = 0;
   int64_t step_count_ = 0, begin_ = kNever;
   uint64_t cycle_ = 0, run_began_ = 0;
-  bool inst_taken_ = false, ld_taken_ = false, wt_taken_ = false;
+  bool inst_taken_ = false, ld_taken_ = false, wt_taken_ = false, stored_ = false;
   bool timeout_ = false;
   std::string bus_error_;
   std::vector<Run> runs_;

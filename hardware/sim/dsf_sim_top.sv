@@ -39,6 +39,7 @@ module dsf_sim_top
   input  wire logic         st_ready_i,
   output      logic [255:0] st_data_o,
   output      logic         st_last_o,
+  input  wire logic         st_done_i,
 
   output      logic         done_o,
   output      logic         error_o,
@@ -85,6 +86,7 @@ module dsf_sim_top
     .m_axis_st_tready   (st_ready_i),
     .m_axis_st_tdata    (st_data),
     .m_axis_st_tlast    (st_last_o),
+    .st_done_i,
     .busy_o             (unused_busy),
     .done_o,
     .error_o,
