@@ -151,12 +151,11 @@ module dsf_dispatch
     done_d     = done_q && !beat_taken;
     busy_d     = busy_q || beat_taken;
     word_ready = 1'b0;
-    open       = 1'b1;
+    open       = !end_word;
 
     unique case (state_q)
       Collect: begin
         word_ready = 1'b1;
-        open       = !end_word;
         if (word_valid) begin
           slot_d = at_last_slot ? '0 : slot_q + 1'b1;
           if (word_partial)                         code_d  = ErrTruncated;
@@ -167,7 +166,7 @@ module dsf_dispatch
       end
 
       Check: begin
-        open = words_q[0][3:0] != OpEnd;
+        if (words_q[0][3:0] == OpEnd) open = 1'b0;
         if (!legal)                        code_d  = ErrIllegalField;
         else if (words_q[0][3:0] == OpEnd) state_d = Drain;
         else                               state_d = Push;
@@ -194,7 +193,10 @@ module dsf_dispatch
         end
       end
 
-      default: word_ready = 1'b1;  // Stop
+      default: begin  // Stop
+        word_ready = 1'b1;
+        open       = 1'b1;
+      end
     endcase
 
     if (code_d != ErrNone && code_q == ErrNone) begin

@@ -183,7 +183,7 @@ def network(hw: Hardware, seed: int, *, tall: int, images: int = 2) -> Network:
     low, high = int_range(hw.bits_input)
     shape = Shape(hw.rows, hw.columns, hw.column_groups, vector_length=hw.vector_length)
     height, width = (int(v) for v in random.integers(5, 9, size=2))
-    ci, ca, classes = (int(v) for v in random.integers(1, 6, size=3) + (0, hw.group_columns, 2))
+    ci, ca, classes = (int(v) for v in random.integers(1, 6, size=3) + np.array([0, hw.group_columns, 2]))
     kernel = tuple(int(v) for v in random.integers(1, 5, size=2))
     stride = tuple(int(v) for v in random.integers(1, 3, size=2))
     padding = tuple(int(v) for v in random.integers(0, 3, size=4) % np.repeat(kernel, 2))
@@ -218,7 +218,15 @@ def network(hw: Hardware, seed: int, *, tall: int, images: int = 2) -> Network:
     places = program.load_weights(w, p, signal=MATRIX)
     a = p.requantize(convolve(x, w, stride, padding, pad_value))
     fields = window(
-        shape, size=(height, width), channels=ci, kernel=kernel, stride=stride, padding=padding, images=images, base=at, tall=tall
+        shape,
+        size=(height, width),
+        channels=ci,
+        kernel=kernel,
+        stride=stride,
+        padding=padding,
+        images=images,
+        base=at,
+        tall=tall,
     )
     at = program.place(a.size)
     fields |= places | last_lanes(ca) | p.fields() | {"pad_value": pad_value} | output_steps(at, *a.shape[1:])
@@ -267,7 +275,9 @@ def network(hw: Hardware, seed: int, *, tall: int, images: int = 2) -> Network:
     w = draw_weights(1, 1, features, classes)
     p = Parameters.draw(random, hw, classes, features)
     places = program.load_weights(w, p, signal=MATRIX)
-    logits = numerics.raw(convolve(d.reshape(images, 1, 1, features), w, (1, 1), (0, 0, 0, 0), 0), p.bias, bias_shift=p.bias_shift)
+    logits = numerics.raw(
+        convolve(d.reshape(images, 1, 1, features), w, (1, 1), (0, 0, 0, 0), 0), p.bias, bias_shift=p.bias_shift
+    )
     fields = window(shape, size=(1, 1), channels=features, images=images, base=at)
     raw_at = program.place(logits.size * hw.raw_elements)
     fields |= places | last_lanes(classes) | p.fields() | output_steps(raw_at, 1, 1, classes * hw.raw_elements)
