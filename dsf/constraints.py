@@ -122,6 +122,22 @@ def sum_is_quantised(op: Operation, hardware: Hardware) -> Problems:
     )
 
 
+def add_follows_core(op: Operation, hardware: Hardware) -> Problems:
+    """One operand of an add is the activation of a core's sum, and used by nothing else: the add rides in that core's pass."""
+    if not isinstance(op, bundle.AddOp):
+        return
+    for value in (op.a, op.b):
+        owner = source_of(value).owner
+        if isinstance(owner, bundle.ActivationOp) and _is_sum(owner.input):
+            users = users_of(owner.output, behind_flatten=True)
+            if len(users) == 1 and op.a is not op.b:
+                return
+    yield (
+        f"{name_of(op)}: an add of values that no core makes for it alone, needs the activation of a convolution or dense "
+        f"layer that only this add uses; put one before it, and pool after it"
+    )
+
+
 def softmax_is_last(op: Operation, hardware: Hardware) -> Problems:
     """A softmax is the end of the network: the host computes it."""
     if not isinstance(op, bundle.SoftmaxOp):
@@ -366,6 +382,7 @@ CONSTRAINTS: tuple[Constraint, ...] = (
     one_network,
     known_layer,
     sum_is_quantised,
+    add_follows_core,
     softmax_is_last,
     batch_norm_folded,
     groups,
