@@ -39,6 +39,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from dsf.dialects.bundle_types import PoolKind, PoolKindAttr
 from dsf.dialects.constants import integer
+from dsf.dialects.engine import HardwareOp
 from dsf.dialects.engine import ProgramOp as EngineProgramOp
 from dsf.dialects.records import ints
 from dsf.dialects.sched_types import BufferType, EstimateAttr, PieceAttr, Space, SpaceAttr, TokenType
@@ -53,7 +54,8 @@ class ProgramOp(EngineProgramOp):
     """
     A program: buffers and instructions, each after those that it waits for.
 
-    The attribute `dsf.cycles` holds the estimated cycles of a run, `dsf.estimates` a `#sched.estimate` for each bundle.
+    The attribute `dsf.cycles` holds the estimated cycles from the first input beat to the last output beat, `dsf.estimates`
+    a `#sched.estimate` for each bundle.
     """
 
     name = "sched.program"
@@ -70,6 +72,19 @@ class ProgramOp(EngineProgramOp):
         for op in self.body.block.ops:
             if not isinstance(op, (BufferOp, InstructionOp)):
                 raise VerifyException(f"'{self.name}': holds '{op.name}', needs sched.buffer and instructions; move it out")
+        self._verify_memory()
+
+    def _verify_memory(self) -> None:
+        """Addresses, contents and tokens, for the engine that the module is for; without one there is nothing to check."""
+        # The analysis works on this dialect's operations.
+        from dsf.scheduling.verify import problems_of_program
+
+        module = self.parent_op()
+        engines = [op for op in module.regions[0].block.ops if isinstance(op, HardwareOp)] if module is not None else []
+        if len(engines) == 1:
+            problems = problems_of_program(self, engines[0].hardware)
+            if problems:
+                raise VerifyException("\n".join(problems))
 
 
 @irdl_op_definition

@@ -108,7 +108,7 @@ def _groups(layer: Layer, hw: Hardware, fits: Resident) -> int:
     cycles_of_pass = max(1, words * hw.column_groups * max(hw.weight_slot_bits, hw.axi_width) // hw.axi_width)
     most = min(most, max(1, -(-LEAST_WEIGHT_LOAD // cycles_of_pass)))
     # Loads of equal size.
-    return min(total, -(-passes // -(-passes // most)) * hw.column_groups)
+    return min(total, hw.parameter_groups, -(-passes // -(-passes // most)) * hw.column_groups)
 
 
 def _strips(network: Network, layer: Layer, hw: Hardware, images: int, options: CutOptions) -> tuple[int, int]:

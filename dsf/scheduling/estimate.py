@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from dsf.cost import instruction_beats, runs_of
+from dsf.cost import runs_of
 from dsf.dialects import sched, tile
 from dsf.hardware import Hardware
 from dsf.isa.table import Queue
@@ -48,7 +48,10 @@ def bundle_cycles(intervals: Iterable[Interval]) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Cycles of a run, and what each bundle takes, in the order of the names given."""
+    """
+    Cycles of a run from the first input beat to the last output beat, and what each bundle takes, in the order of the names
+    given.
+    """
 
     cycles: int
     bundles: tuple[sched.EstimateAttr, ...]
@@ -86,8 +89,8 @@ def estimate_program(
         )
         for name in names
     )
-    end = instruction_beats(hw, "end")
-    return Estimate(max((one.finish for one in times), default=0) + end, tuple(bundles))
+    begin = min((one.start for one, task in zip(times, tasks, strict=True) if task.queue is Queue.LOAD), default=0)
+    return Estimate(max((one.finish for one in times), default=0) - begin, tuple(bundles))
 
 
 def _intervals(tasks: Sequence[Task], times: Sequence[Times], owners: Sequence[str]) -> Iterable[Interval]:

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from dsf.dialects import tile
 from dsf.hardware import Hardware
 from dsf.scheduling.accesses import piece_range
-from dsf.scheduling.cuts import Resident
 from dsf.scheduling.features import FeaturePlan
 from dsf.scheduling.hazards import Memory
 from dsf.scheduling.network import Layer, Network
@@ -75,8 +74,11 @@ def _layer_pieces(layer: Layer, images: int, hw: Hardware) -> Iterator[Piece]:
 
 
 class _Planner:
-    def __init__(self, network: Network, hw: Hardware, plan: FeaturePlan, stream: WeightStream, fits: Resident):
-        self.network, self.hw, self.plan, self.stream, self.fits = network, hw, plan, stream, fits
+    def __init__(self, network: Network, hw: Hardware, plan: FeaturePlan, stream: WeightStream):
+        self.network, self.hw, self.plan, self.stream = network, hw, plan, stream
+        #: Memories that hold all that the network needs: each stretch is loaded once, and stays.
+        capacity = {Memory.WEIGHT: hw.weight_words, Memory.PARAMETER: hw.parameter_groups}
+        self.resident = {memory for memory, size in capacity.items() if stream.needs(memory) <= size}
         self.spine: list[Work] = []
         self.stretches: list[Stretch] = []
         self.last_use: list[int] = []
@@ -104,7 +106,7 @@ class _Planner:
         return Order(tuple(self.spine), tuple(weights), tuple(self.inputs))
 
     def _stays(self, stretch: Stretch) -> bool:
-        return self.fits.parameters if stretch.memory is Memory.PARAMETER else self.fits.weights
+        return stretch.memory in self.resident
 
     def _add(self, chunk: int, images: int, index: int, layer: Layer, piece: Piece) -> None:
         step = len(self.spine)
@@ -154,6 +156,6 @@ class _Planner:
         return ((piece.images.stop - 1) * height + piece.rows.stop) * per_row
 
 
-def order_network(network: Network, hw: Hardware, plan: FeaturePlan, stream: WeightStream, fits: Resident) -> Order:
+def order_network(network: Network, hw: Hardware, plan: FeaturePlan, stream: WeightStream) -> Order:
     """The spine of a network whose layers are cut, and its loads."""
-    return _Planner(network, hw, plan, stream, fits).build()
+    return _Planner(network, hw, plan, stream).build()

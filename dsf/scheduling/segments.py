@@ -35,6 +35,8 @@ class Segments(Generic[T]):
     def over(self, start: int, stop: int) -> list[tuple[int, int, T | None]]:
         """[start, stop) as consecutive pieces of one value each, `None` where there is none."""
         pieces: list[tuple[int, int, T | None]] = []
+        if start >= stop:
+            return pieces
         touched, position = self._touched(start, stop), start
         for index in range(touched.start, touched.stop):
             low, high = max(start, self._starts[index]), min(stop, self._stops[index])

@@ -46,6 +46,10 @@ class WeightStream:
     data: bytes
     stretches: dict[tuple[int, int], tuple[Stretch, Stretch]]
 
+    def needs(self, memory: Memory) -> int:
+        """What all stretches of a memory take together."""
+        return sum(one.size for pair in self.stretches.values() for one in pair if one.memory is memory)
+
 
 class _Stream:
     def __init__(self) -> None:

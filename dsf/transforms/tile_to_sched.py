@@ -24,7 +24,7 @@ from dsf.dialects.shapes import shape
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.isa.table import BaseRegister
-from dsf.scheduling.cuts import matrix_layers, resident, weight_problems
+from dsf.scheduling.cuts import matrix_layers, weight_problems
 from dsf.scheduling.emit import Emitter
 from dsf.scheduling.estimate import estimate_program
 from dsf.scheduling.features import plan_features
@@ -55,17 +55,17 @@ def _check_loads(network: Network, hw: Hardware, stream: WeightStream) -> None:
     if problems:
         raise ModelError(problems)
     capacity = {
-        Memory.WEIGHT: (hw.weight_words, "words of each weight bank"),
-        Memory.PARAMETER: (hw.parameter_groups, "parameter groups"),
+        Memory.WEIGHT: (hw.weight_words, "words of each weight bank", "weight_memory"),
+        Memory.PARAMETER: (hw.parameter_groups, "parameter groups", "parameter_groups"),
     }
     for pair in stream.stretches.values():
         for stretch in pair:
-            most, what = capacity[stretch.memory]
+            most, what, parameter = capacity[stretch.memory]
             if stretch.size > most:
                 name = network.layers[stretch.layer].name
                 problems.append(
                     f"'{name}': a cut of {stretch.groups.count} channel groups takes {stretch.size} {what}, "
-                    f"needs at most {most}; cut into fewer groups"
+                    f"needs at most {most}; cut into fewer groups or raise {parameter}"
                 )
     if problems:
         raise ModelError(problems)
@@ -80,7 +80,7 @@ def schedule(function: func.FuncOp, hw: Hardware) -> sched.ProgramOp:
     stream = pack_network(network, hw)
     _check_loads(network, hw, stream)
     plan = plan_features(network, hw, images)
-    order = order_network(network, hw, plan, stream, resident(network, hw))
+    order = order_network(network, hw, plan, stream)
     emitted = Emitter(network, hw, plan, stream, order).emit()
     names = list(dict.fromkeys(layer.name for layer in network.layers))
     returned = function.body.block.last_op

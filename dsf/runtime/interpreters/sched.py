@@ -1,8 +1,8 @@
 """
 The meaning of the `sched` dialect, on the memories of a `Machine`.
 
-Instructions take effect in program order; the program is first checked, so that every hazard is covered by tokens and the
-order of the queues, whatever it is, gives the same result. Values are taken from buffers as tensors, NHWC, and not by the
+Instructions take effect in program order: the verifier of `sched.program` has checked that tokens cover every hazard, so that
+any other order that the queues may take gives the same result. Values are taken from buffers as tensors, NHWC, and not by the
 addresses that the engine's instructions will have: the two levels check each other.
 """
 
@@ -15,7 +15,6 @@ from xdsl.ir import SSAValue
 from dsf.cost import runs_of
 from dsf.dialects import sched
 from dsf.dialects.sched import Space, buffer_of
-from dsf.errors import EngineError
 from dsf.isa.table import BaseRegister
 from dsf.layout import pack_elements, packed_bytes, unpack_elements, unpack_parameters, unpack_weight_groups
 from dsf.numerics import Ints
@@ -23,7 +22,6 @@ from dsf.runtime.interpreters.convolution import convolve
 from dsf.runtime.interpreters.tile import epilogue, pooled
 from dsf.runtime.machine import Machine
 from dsf.scheduling.pieces import Piece, Span, strip_window
-from dsf.scheduling.verify import problems_of_program
 
 BASES = {
     Space.INPUT: BaseRegister.INPUT,
@@ -32,7 +30,7 @@ BASES = {
     Space.ARENA: BaseRegister.ARENA,
 }
 
-#: The value of a token: the program has been checked, so tokens carry nothing.
+#: The value of a token, which carries nothing.
 TOKEN = (None,)
 
 
@@ -55,9 +53,6 @@ class SchedFunctions(InterpreterFunctions):
 
     @impl(sched.ProgramOp)
     def run_program(self, interpreter: Interpreter, op: sched.ProgramOp, args: PythonValues) -> PythonValues:
-        problems = problems_of_program(op, self.machine.hardware)
-        if problems:
-            raise EngineError(problems)
         for instruction in op.instructions:
             # Buffers and tokens have no value: what an instruction uses is in its definition.
             interpreter.run_op(instruction, (None,) * len(instruction.operands))

@@ -1,0 +1,154 @@
+"""Hazards against all pairs of instructions, and what the verifier of programs finds."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from test_levels_agree import CTX, case, tiled_in_small_memories
+from xdsl.utils.exceptions import VerifyException
+
+from dsf.compiler import run_pass
+from dsf.dialects import sched
+from dsf.dialects.constants import integer
+from dsf.dialects.engine import hardware_of
+from dsf.hardware import Hardware
+from dsf.isa.table import Queue
+from dsf.scheduling.accesses import step_of
+from dsf.scheduling.hazards import Access, Memory, Step, dependencies, uncovered
+from dsf.scheduling.segments import Segments
+from dsf.scheduling.tokens import known_complete, overlaps, reduce_waits
+from dsf.scheduling.verify import problems_of_program
+from dsf.transforms.bundle_to_fxp import BundleToFxpPass
+from dsf.transforms.check_hardware import CheckHardwarePass
+from dsf.transforms.fxp_to_tile import FxpToTilePass
+from dsf.transforms.tile_to_sched import TileToSchedPass
+
+
+def random_steps(rng: random.Random) -> list[Step]:
+    def access() -> Access:
+        start = rng.randint(0, 30)
+        return Access(rng.choice(list(Memory)), start, start + rng.randint(0, 12), rng.random() < 0.5)
+
+    return [Step(rng.choice(list(Queue)), tuple(access() for _ in range(rng.randint(1, 3)))) for _ in range(rng.randint(1, 40))]
+
+
+def is_hazard(first: Step, second: Step) -> bool:
+    """Whether the order of two instructions matters and their queues do not keep it; the definition, pair by pair."""
+    for a in first.accesses:
+        for b in second.accesses:
+            meet = a.memory is b.memory and max(a.start, b.start) < min(a.stop, b.stop)
+            if not meet or not (a.writes or b.writes):
+                continue
+            if first.queue is not second.queue:
+                return True
+            if overlaps(first.queue) and a.writes and not b.writes:
+                return True
+    return False
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_dependencies_cover_all_pairs(seed: int):
+    steps = random_steps(random.Random(seed))
+    found = dependencies(steps)
+    queues = [step.queue for step in steps]
+    known = known_complete(queues, found)
+    for second in range(len(steps)):
+        for first in range(second):
+            if is_hazard(steps[first], steps[second]):
+                assert known[second][queues[first]] >= first, (seed, first, second)
+    # And nothing is waited for without a reason: each is a hazard itself.
+    for consumer, producers in enumerate(found):
+        assert len({queues[producer] for producer in producers}) == len(producers)
+        assert all(is_hazard(steps[producer], steps[consumer]) for producer in producers), (seed, consumer, producers)
+    assert uncovered(steps, reduce_waits(queues, found)) == []
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_segments_against_a_list(seed: int):
+    rng = random.Random(seed)
+    segments, plain = Segments[int](), [None] * 60
+    for value in range(60):
+        start = rng.randint(0, 50)
+        stop = start + rng.randint(0, 9)
+        if rng.random() < 0.5:
+            segments.assign(start, stop, value)
+            plain[start:stop] = [value] * (stop - start)
+        else:
+            segments.update(start, stop, lambda old, new=value: new if old is None else old + 100)
+            plain[start:stop] = [value if old is None else old + 100 for old in plain[start:stop]]
+        pieces = segments.over(0, 60)
+        assert [old for low, high, old in pieces for _ in range(low, high)] == plain
+        assert [low for low, _, _ in pieces[1:]] == [high for _, high, _ in pieces[:-1]]
+
+
+def scheduled(seed: int) -> tuple[sched.ProgramOp, Hardware]:
+    module, _, rng = case(seed)
+    run_pass(CTX, module, CheckHardwarePass())
+    run_pass(CTX, module, BundleToFxpPass())
+    module = tiled_in_small_memories(module, FxpToTilePass(), rng)
+    run_pass(CTX, module, TileToSchedPass())
+    return next(op for op in module.ops if isinstance(op, sched.ProgramOp)), hardware_of(module)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_missing_token_is_found(seed: int):
+    """Each token that a program needs is taken away in turn."""
+    program, hw = scheduled(seed)
+    instructions = program.instructions
+    assert problems_of_program(program, hw) == []
+    numbers = {op: index for index, op in enumerate(instructions)}
+    steps = [step_of(op, hw) for op in instructions]
+    waits = [[numbers[producer] for producer in op.producers] for op in instructions]
+    needed = [list(one) for one in reduce_waits([step.queue for step in steps], waits)]
+    assert uncovered(steps, needed) == []
+    for consumer, producers in enumerate(needed):
+        for producer in producers:
+            without = [[w for w in one if (index, w) != (consumer, producer)] for index, one in enumerate(needed)]
+            assert uncovered(steps, without), (seed, producer, consumer)
+
+
+def test_an_instruction_without_its_tokens_is_named():
+    program, hw = scheduled(0)
+    store = next(op for op in program.instructions if isinstance(op, sched.StoreOp))
+    store.operands = [store.source, store.target]
+    (problem, *_) = problems_of_program(program, hw)
+    assert "(sched.store of bundle_" in problem
+    assert "is complete, whose memory it uses, needs its token; wait for it" in problem
+
+
+def feature_buffers(program: sched.ProgramOp) -> list[sched.BufferOp]:
+    buffers = [op for op in program.body.block.ops if isinstance(op, sched.BufferOp)]
+    return [op for op in buffers if op.space.data is sched.Space.FEATURE]
+
+
+def test_a_buffer_outside_its_memory_is_found():
+    program, hw = scheduled(1)
+    feature_buffers(program)[-1].address = integer(hw.feature_elements)
+    assert any(f"of feature memory, needs at most {hw.feature_elements}" in one for one in problems_of_program(program, hw))
+    with pytest.raises(VerifyException, match="of feature memory, needs at most"):
+        program.verify()
+
+
+def test_live_buffers_that_overlap_are_found():
+    program, hw = scheduled(2)
+    for op in program.instructions:
+        if isinstance(op, (sched.MatrixOp, sched.PoolOp)):
+            x, y = sched.buffer_of(op.x), sched.buffer_of(op.y)
+            y.address = x.address
+            break
+    assert any("was written last; move one of the buffers" in one for one in problems_of_program(program, hw))
+
+
+def test_a_piece_outside_its_buffer_is_found():
+    program, hw = scheduled(3)
+    op = next(op for op in program.instructions if isinstance(op, sched.LoadOp))
+    op.at = integer(sched.buffer_of(op.target).size.value.data)
+    assert any("needs" in one and "correct the piece" in one for one in problems_of_program(program, hw))
+
+
+def test_a_transfer_outside_dram_is_found():
+    program, hw = scheduled(4)
+    op = next(op for op in program.instructions if isinstance(op, sched.LoadWeightsOp))
+    op.offset = integer(len(program.weight_bytes))
+    assert any("of buffer 'weights', needs at most" in one for one in problems_of_program(program, hw))

@@ -1,0 +1,142 @@
+"""
+`fxp`, `tile`, `sched` and `isa` compute the same integers: random networks on random engines.
+
+Half of the engines have memories so small that the network just fits, so that batches are cut into chunks, layers into
+strips and weights into loads that take turns in memory. Instructions run in random orders that the tokens admit.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from networks import input_of, random_hardware, random_network
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
+
+from dsf.compiler import run_pass
+from dsf.dialects import sched
+from dsf.dialects.engine import HardwareOp
+from dsf.errors import ModelError
+from dsf.hardware import Hardware
+from dsf.numerics import Ints
+from dsf.runtime.execute import run
+from dsf.scheduling.network import IMAGES
+from dsf.transforms.bundle_to_fxp import BundleToFxpPass
+from dsf.transforms.check_hardware import CheckHardwarePass
+from dsf.transforms.fxp_to_tile import FxpToTilePass
+from dsf.transforms.sched_to_isa import SchedToIsaPass
+from dsf.transforms.tile_to_sched import TileToSchedPass
+
+MEMORIES = ("feature_memory", "weight_memory", "parameter_groups")
+CTX = Context()
+
+
+def random_options(rng: random.Random) -> FxpToTilePass:
+    return FxpToTilePass(
+        images=rng.choice((0, 0, 0, 1, 2)),
+        rows=rng.choice((0, 0, 1, 2, 3)),
+        groups=rng.choice((0, 0, 1, 2, 3)),
+        mode=rng.choice(("auto", "wide", "tall")),
+    )
+
+
+def set_hardware(module: ModuleOp, hw: Hardware) -> None:
+    old = next(op for op in module.ops if isinstance(op, HardwareOp))
+    new = HardwareOp.from_hardware(hw)
+    module.body.block.insert_op_before(new, old)
+    old.detach()
+    old.erase()
+
+
+def smallest(hw: Hardware, rng: random.Random) -> Hardware:
+    """`hw` with the smallest memories there can be."""
+    return dataclasses.replace(
+        hw,
+        feature_memory=4 * hw.word_bytes,
+        weight_memory=4 * hw.column_groups * hw.weight_slot_bits // 8,
+        parameter_groups=1,
+        queue_depth=rng.choice((2, 3, 4)),
+    )
+
+
+def tiled(module: ModuleOp, options: FxpToTilePass) -> ModuleOp:
+    copy = module.clone()
+    run_pass(CTX, copy, options)
+    run_pass(CTX, copy.clone(), TileToSchedPass())
+    return copy
+
+
+def tiled_in_small_memories(module: ModuleOp, options: FxpToTilePass, rng: random.Random) -> ModuleOp:
+    """The module tiled for memories that are doubled as the messages ask for it, until the network fits."""
+    hw = smallest(next(op for op in module.ops if isinstance(op, HardwareOp)).hardware, rng)
+    while True:
+        set_hardware(module, hw)
+        try:
+            return tiled(module, options)
+        except ModelError as error:
+            small = [name for name in MEMORIES if any(name in problem for problem in error.problems)]
+            assert small, error.problems
+            hw = dataclasses.replace(hw, **{name: 2 * getattr(hw, name) for name in small})
+
+
+def check(seed: int, module: ModuleOp, x: Ints, rng: random.Random, *, small: bool) -> ModuleOp:
+    """Lowers a `bundle` module down to `isa`, and runs every level."""
+    run_pass(CTX, module, CheckHardwarePass())
+    run_pass(CTX, module, BundleToFxpPass())
+    expected = run(module, x)
+    options = random_options(rng)
+    module = tiled_in_small_memories(module, options, rng) if small else tiled(module, options)
+    np.testing.assert_array_equal(run(module, x), expected, err_msg=f"tile, seed {seed}, {options}")
+    run_pass(CTX, module, TileToSchedPass())
+    np.testing.assert_array_equal(run(module, x), expected, err_msg=f"sched, seed {seed}, {options}")
+    run_pass(CTX, module, SchedToIsaPass())
+    for order in (None, rng.getrandbits(16)):
+        np.testing.assert_array_equal(run(module, x, seed=order), expected, err_msg=f"isa, seed {seed}, {options}")
+    return module
+
+
+def case(seed: int, layers: int = 5) -> tuple[ModuleOp, Ints, random.Random]:
+    rng = random.Random(seed)
+    module = random_network(rng, random_hardware(rng), layers=layers)
+    return module, input_of(rng, module), rng
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck), phases=(Phase.explicit, Phase.generate))
+@given(st.integers(min_value=0, max_value=(1 << 32) - 1), st.booleans())
+def test_drawn_networks(seed: int, small: bool) -> None:
+    # The network follows from one number, which is all that a failure needs to print.
+    module, x, rng = case(seed)
+    check(seed, module, x, rng, small=small)
+
+
+@pytest.mark.parametrize("first", range(0, 120, 20))
+@pytest.mark.parametrize("small", [False, True])
+def test_seeded_networks(first: int, small: bool) -> None:
+    for seed in range(first, first + 20):
+        module, x, rng = case(seed)
+        check(seed, module, x, rng, small=small)
+
+
+def test_small_memories_cut_networks() -> None:
+    """The tests above are worth something only if small memories lead to chunks, and to weights loaded anew."""
+    chunked = reloaded = 0
+    for seed in range(40):
+        module, _, rng = case(seed)
+        run_pass(CTX, module, CheckHardwarePass())
+        run_pass(CTX, module, BundleToFxpPass())
+        module = tiled_in_small_memories(module, FxpToTilePass(), rng)
+        function = next(op for op in module.ops if isinstance(op, FuncOp))
+        images = function.function_type.inputs.data[0].get_shape()[0]
+        chunked += function.attributes[IMAGES].value.data < images
+        run_pass(CTX, module, TileToSchedPass())
+        program = next(op for op in module.ops if isinstance(op, sched.ProgramOp))
+        loads = [op.offset.value.data for op in program.instructions if isinstance(op, sched.LoadWeightsOp)]
+        reloaded += len(loads) > len(set(loads))
+    assert chunked >= 5
+    assert reloaded >= 3
