@@ -15,10 +15,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.passes import ModulePass
 
+from dsf.codegen.program import set_shapes
 from dsf.dialects import get_all_dialects
+from dsf.dialects.isa import program_of
 from dsf.dominance import check_dominance
 from dsf.errors import BinaryError, DsfError, MismatchError, ModelError
 from dsf.numerics import Ints, as_ints, int_range
@@ -26,6 +28,7 @@ from dsf.parsing import PositionParser
 from dsf.runtime.execute import Capture, input_shape, level_of, run, run_integers
 from dsf.sidecar import module_text, resolve
 from dsf.transforms.dsf_pipeline import DsfPipelinePass
+from dsf.transforms.locations import location_name
 
 #: Called after each pass with its name and the seconds it took.
 Timing = Callable[[str, float], None]
@@ -84,6 +87,7 @@ def compile_module(
     if emit_ir is not None:
         _write_ir(compiled, emit_ir / "0-input.mlir")
     ctx = context()
+    shapes: dict[str, tuple[int, ...]] = {}
     for index, one in enumerate((pipeline or DsfPipelinePass()).passes(), start=1):
         start = time.perf_counter()
         run_pass(ctx, compiled, one)
@@ -93,7 +97,19 @@ def compile_module(
             _write_ir(compiled, emit_ir / f"{index}-{one.name}.mlir")
         if comparison is not None:
             comparison.check(compiled, one.name)
+        shapes |= _bundle_shapes(compiled)
+    set_shapes(program_of(compiled), shapes)
     return compiled
+
+
+def _bundle_shapes(module: ModuleOp) -> dict[str, tuple[int, ...]]:
+    """The shape of the last tensor of each bundle, by name."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for op in module.walk():
+        name = location_name(op)
+        if name is not None and len(op.results) == 1 and isinstance(kind := op.results[0].type, TensorType):
+            shapes[name] = kind.get_shape()
+    return shapes
 
 
 def run_pass(ctx: Context, module: ModuleOp, one: ModulePass) -> None:

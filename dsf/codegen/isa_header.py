@@ -57,7 +57,7 @@ def isa_header() -> str:
     lines = [_OPENING, f"#define DSF_INSTRUCTION_WORD_BYTES {WORD_BITS // 8}u", ""]
     lines += [f"#define DSF_OP_{one.name.upper()} {one.opcode}u" for one in INSTRUCTIONS]
     lines += ["", "/* Length of an instruction in bytes. */"]
-    lines += [f"#define DSF_{one.name.upper()}_BYTES {one.bytes}u" for one in INSTRUCTIONS]
+    lines += [f"#define DSF_SIZEOF_{one.name.upper()} {one.bytes}u" for one in INSTRUCTIONS]
     lines += ["", "/* Bits of the wait and signal masks. */"]
     lines += [f"#define DSF_QUEUE_{queue.name} {queue.value}u" for queue in Queue]
     lines += [""]

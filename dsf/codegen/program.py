@@ -144,12 +144,12 @@ class Program:
             ops.append(op)
         names = [bundle.name for bundle in self.bundles]
         program = ProgramOp(self.inputs, self.outputs, self.weights, self.arena_bytes, names, ops, softmax=self.softmax)
-        set_shapes(program, {bundle.name: bundle.shape for bundle in self.bundles if bundle.shape is not None})
         estimates = [bundle.estimate for bundle in self.bundles if bundle.estimate is not None]
         if self.cycles is not None:
             program.attributes[CYCLES] = IntegerAttr(self.cycles, i64)
         if estimates:
             program.attributes[ESTIMATES] = ArrayAttr(estimates)
+        set_shapes(program, {bundle.name: bundle.shape for bundle in self.bundles if bundle.shape is not None})
         return program
 
     # To and from bytes.

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -171,19 +172,23 @@ def _row_bytes(hardware: Hardware) -> int:
 
 # The table.
 
-_COLUMNS = ("bundle", "output", "MACs", "mode", "cycles", "measured", "util.", "DRAM words", "feature SRAM")
+_COLUMNS = ("bundle", "output", "MACs", "mode", "cycles", "measured", "util.", "DRAM words", "SRAM bytes")
+
+#: Columns of text where nobody sees a terminal.
+_WIDTH = 120
 
 
 def report_table(report: Report) -> Table:
     """The report as a table for the terminal."""
     hardware = report["hardware"]
     rows, columns = hardware["processing_elements"]
-    table = Table(title=f"{report['name']}: {rows} x {columns} processing elements, {hardware['frequency']} MHz")
+    title = f"{report['name']}: {rows} x {columns} processing elements, {hardware['frequency']} MHz"
+    table = Table(title=title, box=box.SIMPLE_HEAD)
     for index, column in enumerate(_COLUMNS):
-        table.add_column(column, justify="left" if index in (0, 1, 3) else "right", no_wrap=True)
+        table.add_column(column, justify="left" if index in (0, 1, 3) else "right", overflow="fold")
     for one in report["bundles"]:
         shape = "-" if one["shape"] is None else "x".join(map(str, one["shape"]))
-        table.add_row(one["name"], shape, *_numbers(one, one["mode"]), f"{one['feature_memory_bytes']:,} B")
+        table.add_row(one["name"], shape, *_numbers(one, one["mode"]), f"{one['feature_memory_bytes']:,}")
     table.add_section()
     table.add_row("total", "", *_numbers(report, ""), "")
     rate = report["images_per_second"]
@@ -209,4 +214,5 @@ def _count(value: int | None) -> str:
 
 def print_report(report: Report, console: Console | None = None) -> None:
     """Prints the table."""
-    (console or Console()).print(report_table(report))
+    terminal = Console()
+    (console or (terminal if terminal.is_terminal else Console(width=_WIDTH))).print(report_table(report))

@@ -180,6 +180,7 @@ def _run_rtl(program: Program, x: Ints, stall: float, seed: int) -> tuple[Ints, 
     from dsf.runtime.machine import Machine, unpack_tensor
     from dsf.runtime.rtl import simulate
 
+    print("simulating; the engine is built the first time, which takes a minute or two", file=sys.stderr)
     machine = Machine.for_program(program.hardware, program.program_op(), [x])
     simulation = simulate(
         program.hardware,

@@ -22,12 +22,12 @@
 #define DSF_OP_END 6u
 
 /* Length of an instruction in bytes. */
-#define DSF_LOAD_BYTES 32u
-#define DSF_LOAD_WEIGHTS_BYTES 32u
-#define DSF_MATRIX_BYTES 128u
-#define DSF_VECTOR_BYTES 96u
-#define DSF_STORE_BYTES 32u
-#define DSF_END_BYTES 32u
+#define DSF_SIZEOF_LOAD 32u
+#define DSF_SIZEOF_LOAD_WEIGHTS 32u
+#define DSF_SIZEOF_MATRIX 128u
+#define DSF_SIZEOF_VECTOR 96u
+#define DSF_SIZEOF_STORE 32u
+#define DSF_SIZEOF_END 32u
 
 /* Bits of the wait and signal masks. */
 #define DSF_QUEUE_LOAD 0u

@@ -1,0 +1,169 @@
+"""The driver: what it checks after each pass, and that it says which pass is wrong."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from xdsl.context import Context
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
+from xdsl.passes import ModulePass
+from xdsl.utils.exceptions import ParseError
+
+from dsf.compiler import LevelComparison, compare, compile_module, load_integers, parse_module, random_input
+from dsf.dialects import fxp
+from dsf.dialects.isa import program_of
+from dsf.errors import BinaryError, EngineError, MismatchError, ModelError
+from dsf.runtime.execute import level_of, run, run_integers
+from dsf.transforms.dsf_pipeline import DsfPipelinePass
+from dsf.transforms.locations import location_name
+
+NETWORK = Path(__file__).parents[1] / "data" / "small_network.mlir"
+
+
+@pytest.fixture
+def network() -> ModuleOp:
+    return parse_module(NETWORK)
+
+
+def test_compiles_and_leaves_the_input_alone(network: ModuleOp, tmp_path: Path):
+    before = str(network)
+    seconds: dict[str, float] = {}
+    program = compile_module(network, verify_each=True, emit_ir=tmp_path, timing=seconds.__setitem__)
+    assert str(network) == before
+    assert (level_of(network), level_of(program)) == ("bundle", "isa")
+    assert list(seconds) == [one.name for one in DsfPipelinePass().passes()]
+    files = sorted(path.name for path in tmp_path.iterdir())
+    assert files == sorted(["0-input.mlir", *(f"{i}-{name}.mlir" for i, name in enumerate(seconds, start=1))])
+
+
+def test_every_level_agrees_and_reads_back(network: ModuleOp, tmp_path: Path):
+    x = random_input(network, seed=7)
+    want = run_integers(network, x)
+    compile_module(network, emit_ir=tmp_path)
+    for path in tmp_path.iterdir():
+        np.testing.assert_array_equal(run_integers(parse_module(path), x), want, err_msg=path.name)
+
+
+def test_softmax_stays_with_the_host(network: ModuleOp):
+    x = random_input(network)
+    np.testing.assert_allclose(run(network, x).sum(axis=1), 1)
+    assert run(compile_module(network), x).dtype == np.int64
+
+
+def test_names_of_bundles_survive(network: ModuleOp):
+    program = program_of(compile_module(network))
+    names = {location_name(op) for op in program.instructions if op.name in ("isa.matrix", "isa.vector", "isa.load_weights")}
+    assert names == set(program.bundle_names) == {"bundle_0", "bundle_1"}
+
+
+def test_same_input_same_text(network: ModuleOp):
+    assert str(compile_module(network)) == str(compile_module(network))
+
+
+@dataclass(frozen=True)
+class WrongSlopePass(ModulePass):
+    """Changes the slope of the first activation."""
+
+    name = "wrong-slope"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        first = next(one for one in op.walk() if isinstance(one, fxp.RequantizeOp))
+        first.leak = IntegerAttr(first.leak.value.data + 1, i64)
+
+
+class BrokenPipeline(DsfPipelinePass):
+    def passes(self) -> tuple[ModulePass, ...]:
+        made = super().passes()
+        return (*made[:4], WrongSlopePass(), *made[4:])
+
+
+def test_mismatch_names_pass_bundle_and_element(network: ModuleOp):
+    with pytest.raises(MismatchError, match=r"'wrong-slope', bundle_0: element \(\d.*\) is -?\d+, needs -?\d+ as before"):
+        compile_module(network, pipeline=BrokenPipeline(), verify_each=True)
+    compile_module(network, pipeline=BrokenPipeline())
+
+
+def test_race_is_found(network: ModuleOp):
+    """A program without tokens runs in program order by chance; some other order shows what is missing."""
+    program = compile_module(network)
+    comparison = LevelComparison.begin(program)
+    for op in program_of(program).instructions:
+        op.properties |= {"wait": op.DEFAULTS["wait"], "signal": op.DEFAULTS["signal"]}
+    with pytest.raises((MismatchError, EngineError)):
+        comparison.check(program, "sched-to-isa")
+
+
+def test_compare():
+    a = np.arange(6).reshape(2, 3)
+    compare(a, a.reshape(6), "x")
+    with pytest.raises(MismatchError, match=r"x: element \(1, 0\) is 9, needs 3 as before \(1 of 6 differ\)"):
+        compare(np.where(a == 3, 9, a), a, "x")
+    with pytest.raises(MismatchError, match="x: shape"):
+        compare(a, a[:1], "x")
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.zeros((1, 4, 4, 2)), r"shape .1, 4, 4, 2., needs .2, 4, 4, 2."),
+        (np.full((2, 4, 4, 2), 128), "values 128 to 128, needs -128"),
+    ],
+)
+@pytest.mark.parametrize("compiled", [False, True])
+def test_wrong_input(network: ModuleOp, x: np.ndarray, message: str, compiled: bool):
+    module = compile_module(network) if compiled else network
+    with pytest.raises(ModelError, match=message):
+        run(module, x)
+
+
+def test_nothing_to_run():
+    with pytest.raises(ModelError, match="no operation of the levels bundle, fxp, tile, sched, isa"):
+        run(ModuleOp([]), np.zeros(1))
+
+
+def test_load_integers(tmp_path: Path):
+    path = tmp_path / "x.npy"
+    np.save(path, np.array([1.0, 2.0]))
+    np.testing.assert_array_equal(load_integers(path), [1, 2])
+    np.save(path, np.array([0.5]))
+    with pytest.raises(ModelError, match=r"not an integer, needs a .npy file of integers"):
+        load_integers(path)
+    path.write_bytes(b"nonsense")
+    with pytest.raises(ModelError, match=r"needs a .npy file of integers"):
+        load_integers(path)
+    with pytest.raises(ModelError, match="No such file"):
+        load_integers(tmp_path / "none.npy")
+
+
+def test_parse_module(tmp_path: Path):
+    path = tmp_path / "x.mlir"
+    with pytest.raises(BinaryError, match="No such file"):
+        parse_module(path)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(BinaryError, match="not text"):
+        parse_module(path)
+    path.write_text("nonsense")
+    with pytest.raises(ParseError):
+        parse_module(path)
+
+
+def test_large_constants_leave_the_text(network: ModuleOp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("dsf.sidecar.LIMIT", 100)
+    monkeypatch.setattr("dsf.sidecar.SMALL", 100)
+    program = compile_module(network, emit_ir=tmp_path)
+    text = (tmp_path / "7-sched-to-isa.mlir").read_text()
+    assert 'dense<"sha256:' in text and 'dense<"0x' not in text
+    read = program_of(parse_module(tmp_path / "7-sched-to-isa.mlir"))
+    assert read.weight_bytes == program_of(program).weight_bytes
+    constant = next((tmp_path / "constants").iterdir())
+    constant.write_bytes(constant.read_bytes() + b"x")
+    with pytest.raises(BinaryError, match="its SHA-256 is not its name"):
+        parse_all(tmp_path)
+    constant.unlink()
+    with pytest.raises(BinaryError, match="needs the constants beside the text"):
+        parse_all(tmp_path)
+
+
+def parse_all(directory: Path) -> list[ModuleOp]:
+    return [parse_module(path) for path in sorted(directory.glob("*.mlir"))]

@@ -1,0 +1,143 @@
+"""The `dsf` command: what it prints, one line for each error, exit codes."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dsf.codegen.files import write_files
+from dsf.compiler import compile_module, parse_module, random_input
+from dsf.runtime.execute import run
+from dsf.tools.dsf import main
+
+NETWORK = Path(__file__).parents[1] / "data" / "small_network.mlir"
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Path:
+    module = compile_module(parse_module(NETWORK))
+    x = random_input(module)
+    write_files(module, tmp_path / "net", x=x, expected=run(module, x))
+    return tmp_path / "net"
+
+
+def fails(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """The one line that the command prints before it ends with code 1."""
+    assert main([str(argument) for argument in arguments]) == 1
+    captured = capsys.readouterr()
+    assert captured.err.startswith("dsf: ") and captured.err.count("\n") == 1, captured.err
+    return captured.err
+
+
+def test_sim(built: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["sim", str(built)]) == 0
+    out = capsys.readouterr().out
+    assert "output 2x3, interpreted" in out and "all 6 elements are those of" in out
+
+
+def test_sim_with_other_input(built: Path, tmp_path: Path):
+    module = compile_module(parse_module(NETWORK))
+    x = random_input(module, seed=5)
+    np.save(tmp_path / "x.npy", x)
+    assert main(["sim", str(built), "--input", str(tmp_path / "x.npy"), "--output", str(tmp_path / "y")]) == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "y"), run(module, x))
+
+
+def test_sim_finds_a_difference(built: Path, capsys: pytest.CaptureFixture[str]):
+    data = bytearray((built / "expected.bin").read_bytes())
+    data[4] ^= 1
+    (built / "expected.bin").write_bytes(data)
+    assert "element (0, 1) is" in fails(capsys, "sim", built)
+
+
+def test_sim_rtl_passes_everything_on(built: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    seen = {}
+
+    class Simulation:
+        outputs = ((built / "expected.bin").read_bytes(),)
+        cycles = 1234
+
+    def simulate(hardware, program, weights, data, output_bytes, arena_bytes, **options):
+        seen.update(options, program=program, input=data, output_bytes=output_bytes)
+        return Simulation()
+
+    monkeypatch.setattr("dsf.runtime.rtl.simulate", simulate)
+    assert main(["sim", str(built), "--rtl", "--stall", "0.25", "--seed", "3"]) == 0
+    assert "1,234 cycles on the simulated engine" in capsys.readouterr().out
+    assert seen["input"] == (built / "input.bin").read_bytes()
+    assert (seen["stall"], seen["seed"], seen["output_bytes"]) == (0.25, 3, 24)
+
+
+def test_report(built: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["report", str(built)]) == 0
+    out = capsys.readouterr().out
+    assert "bundle_0" in out and "2x2x3x4" in out and "images a second" in out
+
+
+def test_disasm_and_asm_are_inverse(built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    text, again = tmp_path / "net.mlir", tmp_path / "again" / "program.bin"
+    assert main(["disasm", str(built / "program.bin"), "-o", str(text)]) == 0
+    assert main(["asm", str(text), "-o", str(again)]) == 0
+    assert again.read_bytes() == (built / "program.bin").read_bytes()
+    assert again.with_name("weights.bin").read_bytes() == (built / "weights.bin").read_bytes()
+    capsys.readouterr()
+    assert main(["disasm", str(built / "program.bin")]) == 0
+    assert capsys.readouterr().out == text.read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["sim", "nowhere"], "No such file or directory, needs a file that DSF wrote"),
+        (["sim", "{net}", "--input", "none.npy"], "'none.npy': No such file or directory"),
+        (["sim", "{net}", "--stall", "1.5"], "'--stall': 1.5, needs 0 to 0.9"),
+        (["sim", "{net}", "--output", "/nowhere/y.npy"], "'/nowhere/y.npy': No such file or directory"),
+        (["disasm", "{net}/weights.bin"], "needs a file that begins with the 64-byte header of 'DSFP'"),
+        (["disasm", "nowhere.bin"], "'nowhere.bin': No such file or directory"),
+        (["report", "nowhere"], "No such file or directory"),
+        (["asm", "nowhere.mlir", "-o", "x"], "'nowhere.mlir': No such file or directory"),
+        (["asm", str(NETWORK), "-o", "x"], "has 0 isa.program operations, needs one; compile with dsf-pipeline"),
+    ],
+)
+def test_errors(built: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str):
+    assert message in fails(capsys, *(argument.format(net=built) for argument in arguments))
+
+
+def test_truncated_files(built: Path, capsys: pytest.CaptureFixture[str]):
+    (built / "input.bin").write_bytes(bytes(63))
+    assert "63 bytes, needs 64; it is truncated or foreign" in fails(capsys, "sim", built)
+    (built / "report.json").write_text("{")
+    assert "needs the report.json that DSF wrote" in fails(capsys, "report", built)
+    (built / "report.json").write_text(json.dumps({"name": "x"}))
+    assert "needs the report.json that DSF wrote" in fails(capsys, "report", built)
+    program = (built / "program.bin").read_bytes()
+    (built / "program.bin").write_bytes(program[:-9])
+    assert "it is truncated" in fails(capsys, "disasm", built / "program.bin")
+
+
+def test_asm_shows_the_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path = tmp_path / "x.mlir"
+    path.write_text("isa.load {rowz = 1}\n")
+    assert main(["asm", str(path), "-o", str(tmp_path / "x.bin")]) == 1
+    err = capsys.readouterr().err
+    assert f"{path}:1:" in err and "field rowz is unknown" in err
+    path.write_text("isa.load {rows = 70000}\n")
+    assert main(["asm", str(path), "-o", str(tmp_path / "x.bin")]) == 1
+    assert "'isa.load': rows is 70000, needs 0 to 65535" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [[], ["simulate"], ["sim"], ["asm", "x.mlir"]])
+def test_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "usage: dsf" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["sim", "report", "disasm", "asm"])
+def test_help_teaches(command: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert f"dsf {command} " in capsys.readouterr().out.split("example")[1]

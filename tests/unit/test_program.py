@@ -1,0 +1,183 @@
+"""`program.bin` and the other files of a compile: whole, lossless, and refused when damaged or foreign."""
+
+import json
+import shutil
+import subprocess
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dsf.codegen.files import tensor_bytes, write_files
+from dsf.codegen.program import HEADER_BYTES, HEADER_WORDS, Program, read_header, read_program
+from dsf.codegen.report import make_report
+from dsf.compiler import compile_module, parse_module, random_input
+from dsf.errors import BinaryError
+from dsf.hardware import Hardware
+from dsf.isa.encoding import decode, decode_stream, encode
+from dsf.isa.table import BY_NAME
+from dsf.runtime.execute import run
+from dsf.sidecar import module_text
+
+NETWORK = Path(__file__).parents[1] / "data" / "small_network.mlir"
+
+
+@pytest.fixture(scope="module")
+def module():
+    return compile_module(parse_module(NETWORK))
+
+
+@pytest.fixture(scope="module")
+def program(module) -> Program:
+    return Program.from_module(module)
+
+
+def test_binary_and_module_are_lossless(module, program: Program):
+    again = Program.from_bytes(program.to_bytes(), program.weights)
+    assert again == program
+    assert module_text(again.to_module()).splitlines()[2:] == module_text(module).splitlines()[2:]
+    assert again.hardware == program.hardware
+
+
+def test_instruction_stream(module, program: Program):
+    stream = encode(module)
+    assert program.stream == stream == program.to_bytes()[HEADER_BYTES:][: len(stream)]
+    assert [op.fields for op in decode(stream)] == [dict(one.fields) for one in decode_stream(stream)]
+
+
+def test_header(program: Program):
+    data = program.to_bytes()
+    header = read_header(data)
+    assert data[:4] == b"DSFP"
+    assert HEADER_BYTES == 64
+    assert header["hardware_hash"] == program.hardware.hash
+    assert header["instruction_crc32"] == zlib.crc32(program.stream)
+    assert header["weight_crc32"] == zlib.crc32(program.weights)
+    assert (header["input_bytes"], header["output_bytes"]) == (2 * 4 * 4 * 2, 2 * 3 * 4)
+
+
+def test_every_flipped_byte_is_noticed(program: Program):
+    data = program.to_bytes()
+    for position in range(0, len(data), 7):
+        damaged = bytearray(data)
+        damaged[position] ^= 0x10
+        with pytest.raises(BinaryError):
+            Program.from_bytes(bytes(damaged), program.weights)
+
+
+@pytest.mark.parametrize("size", [0, 3, 63, 64, 100, 500, -1])
+def test_truncated(program: Program, size: int):
+    with pytest.raises(BinaryError, match=r"'program.bin': .*needs"):
+        Program.from_bytes(program.to_bytes()[:size], program.weights)
+
+
+def test_foreign(program: Program):
+    with pytest.raises(BinaryError, match=r"begins with b'\\x7fELF', needs a file that begins with the 64-byte header"):
+        Program.from_bytes(b"\x7fELF" + bytes(1000), program.weights)
+    with pytest.raises(BinaryError, match="has foreign bytes at its end"):
+        Program.from_bytes(program.to_bytes() + b"x", program.weights)
+
+
+def test_other_weights(program: Program):
+    with pytest.raises(BinaryError, match=r"use the weights.bin of the same compile"):
+        Program.from_bytes(program.to_bytes(), program.weights[:-1] + b"\x55")
+
+
+def rewritten(data: bytes, **words: int) -> bytes:
+    """A program with other words in its header and matching CRCs."""
+    header = dict(zip(HEADER_WORDS, np.frombuffer(data[:HEADER_BYTES], "<u4").tolist(), strict=True)) | words
+    packed = np.array([header[name] for name in HEADER_WORDS[:-1]], dtype="<u4").tobytes()
+    return packed + zlib.crc32(packed).to_bytes(4, "little") + data[HEADER_BYTES:]
+
+
+def test_other_version_or_hardware(program: Program):
+    with pytest.raises(BinaryError, match="format 2, needs 1; compile again"):
+        Program.from_bytes(rewritten(program.to_bytes(), version=2), program.weights)
+    with pytest.raises(BinaryError, match="hardware hash 00000005 but parameters with hash"):
+        Program.from_bytes(rewritten(program.to_bytes(), hardware_hash=5), program.weights)
+
+
+def test_wrong_description(program: Program):
+    data = program.to_bytes()
+    start = HEADER_BYTES + len(program.stream)
+    for description in (b"{}", b"[]", b"\xff", b'{"hardware": {"axi_width": 7}}'):
+        words = {"description_bytes": len(description), "description_crc32": zlib.crc32(description)}
+        with pytest.raises(BinaryError, match=r"'program.bin': "):
+            Program.from_bytes(rewritten(data[:start] + description, **words), program.weights)
+
+
+def test_files(module, program: Program, tmp_path: Path):
+    x = random_input(module)
+    paths = write_files(module, tmp_path / "net", x=x, expected=run(module, x), measured={"bundle_0": 1000})
+    names = {path.name for path in paths}
+    assert names == {"program.bin", "weights.bin", "config_firmware.h", "report.json", "input.bin", "expected.bin"}
+    assert read_program(tmp_path / "net" / "program.bin") == program
+    first = [path.read_bytes() for path in paths]
+    write_files(module, tmp_path / "net", x=x, expected=run(module, x), measured={"bundle_0": 1000})
+    assert [path.read_bytes() for path in paths] == first
+    report = json.loads((tmp_path / "net" / "report.json").read_text())
+    assert Hardware.from_dict(report["hardware"]) == program.hardware
+    assert report["bundles"][0]["measured_cycles"] == 1000
+
+
+def test_report(program: Program):
+    report = make_report(program, "net", measured={"bundle_1": 10}, measured_cycles=4000)
+    conv, dense = report["bundles"]
+    # 2 images x 4 x 6 positions x 4 channels x (3 x 1 x 2) weights; 2 images x 3 outputs x 24 inputs.
+    assert (conv["macs"], dense["macs"]) == (2 * 4 * 6 * 4 * 6, 2 * 3 * 24)
+    assert report["macs"] == conv["macs"] + dense["macs"]
+    assert (conv["shape"], dense["shape"]) == ([2, 2, 3, 4], [2, 3])
+    assert dense["utilization"] == round(144 / (10 * 4 * 8), 4)
+    assert report["images_per_second"] == 2 * 200e6 / 4000
+    # Input and the convolution's output, and 2 x 2 x 3 x 4 after the pool.
+    assert 64 + 192 <= conv["feature_memory_bytes"] <= 64 + 192 + 48 + 16
+    assert report["dram_words"] == sum(one["dram_words"] for one in report["bundles"])
+
+
+PROBE = r"""
+#include <stdio.h>
+#include "config_firmware.h"
+#include "dsf_isa.h"
+#include "dsf_regs.h"
+
+/* Prints what the header says and a few fields of the instruction given in argv[1], as hexadecimal bytes. */
+int main(int argc, char **argv)
+{
+    uint8_t instruction[DSF_SIZEOF_MATRIX];
+    for (unsigned i = 0; i < sizeof instruction; i++)
+        sscanf(argv[argc - 1] + 2 * i, "%2hhx", &instruction[i]);
+    printf("%u %u %u %u %s %u ", DSF_HARDWARE_HASH, DSF_PROGRAM_BYTES, DSF_WEIGHTS_OFFSET, DSF_BATCH,
+           dsf_bundles[0].name, (unsigned)dsf_inputs[0].shape[3]);
+    printf("%lld %lld %lld\n", (long long)DSF_FIELD(instruction, DSF_MATRIX_OPCODE),
+           (long long)DSF_FIELD(instruction, DSF_MATRIX_WEIGHT_WORDS),
+           (long long)DSF_SIGNED_FIELD(instruction, DSF_MATRIX_X_START));
+    return 0;
+}
+"""
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="needs a C compiler")
+@pytest.mark.parametrize("language", ["c", "c++"])
+def test_headers_compile(module, program: Program, tmp_path: Path, language: str):
+    write_files(module, tmp_path)
+    firmware = Path(__file__).parents[2] / "dsf" / "runtime" / "firmware"
+    source = tmp_path / "probe.c"
+    source.write_text(PROBE)
+    flags = ["-Wall", "-Wextra", "-Werror", "-x", language, f"-I{tmp_path}", f"-I{firmware}"]
+    subprocess.run(["gcc", *flags, str(source), "-o", str(tmp_path / "probe")], check=True)
+    matrix = next(step.instruction for step in program.steps if step.instruction.name == "matrix")
+    offset = 0
+    for step in program.steps:
+        if step.instruction is matrix:
+            break
+        offset += BY_NAME[step.instruction.name].bytes
+    data = program.stream[offset:][:128].hex()
+    said = subprocess.run([str(tmp_path / "probe"), data], check=True, capture_output=True, text=True).stdout.split()
+    known = [program.hardware.hash, len(program.stream), 4096, 2, "bundle_0", 2]
+    assert said == [str(one) for one in (*known, 3, matrix["weight_words"], matrix["x_start"])]
+
+
+def test_tensor_bytes(program: Program):
+    with pytest.raises(ValueError, match="does not fit"):
+        tensor_bytes(program.inputs[0], np.full((2, 4, 4, 2), 128))
