@@ -159,7 +159,7 @@ module dsf_load_weights
   ) u_words (
     .clk_i,
     .rst_ni,
-    .clear_i      (clear),
+    .clear_i      (clear || error_q),
     .in_valid_i   (admit && !job_q.target),
     .in_ready_o   (word_ready),
     .in_data_i    (beat),
@@ -177,7 +177,7 @@ module dsf_load_weights
   ) u_lanes (
     .clk_i,
     .rst_ni,
-    .clear_i      (clear),
+    .clear_i      (clear || error_q),
     .in_valid_i   (admit && job_q.target),
     .in_ready_o   (lane_ready),
     .in_data_i    (beat),

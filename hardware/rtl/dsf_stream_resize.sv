@@ -121,7 +121,8 @@ module dsf_stream_resize #(
 
   end
 
-  `DSF_ASSERT_STREAM(in, in_valid_i, in_ready_o, {in_last_i, in_data_i})
+  // Clearing lets go of both sides.
+  `DSF_ASSERT_STREAM(in, in_valid_i || clear_i, in_ready_o || clear_i, {in_last_i, in_data_i})
   `DSF_ASSERT_STREAM(out, out_valid_o, out_ready_i || clear_i, {out_last_o, out_data_o})
   `DSF_ASSERT(clear_without_input, !(clear_i && in_valid_i))
 

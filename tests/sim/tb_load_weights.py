@@ -1,0 +1,164 @@
+"""LOAD_WEIGHTS under cocotb, against arrays. `test_load_store.py` builds `dsf_load_weights`."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+
+import cocotb
+import numpy as np
+from instructions import legal
+from rtl_bench import unpack
+from streams import Cycles, Sink, Source
+
+from dsf.isa.table import ErrorCode
+from dsf.layout import pack_weight_groups
+from dsf.numerics import Ints, int_range
+
+PARAMETERS = json.loads(os.environ["DSF_PARAMETERS"])
+SEED = int(os.environ["DSF_SEED"])
+GROUPS, LANES, BITS = PARAMETERS["Groups"], PARAMETERS["GroupCols"], PARAMETERS["WBits"]
+BEAT_BYTES = PARAMETERS["AxiWidth"] // 8
+SLOT_BITS = max(8, 1 << (LANES * BITS - 1).bit_length())
+WORDS, PARAMETER_GROUPS = PARAMETERS["WeightWords"], PARAMETERS["ParamGroups"]
+
+
+class Bench(Cycles):
+    """The unit, a DMA channel, and copies of both memories."""
+
+    def __init__(self, dut, stall: float = 0.0) -> None:
+        super().__init__(dut, "instr_valid_i", "s_axis_wt_tvalid_i", "m_axis_wtcmd_tready_i")
+        self.stall = stall
+        self.numpy = np.random.default_rng(SEED)
+        self.weights: dict[tuple[int, int], list[int]] = {}
+        self.parameters: dict[tuple[int, int], int] = {}
+        self.writes: list[int] = []
+        self.done: list[int] = []
+
+    async def __aenter__(self) -> Bench:
+        d = self.dut
+        await super().__aenter__()
+        knobs = {"stall": self.stall, "seed": SEED}
+        self.instructions = Source(self, d.instr_valid_i, d.instr_ready_o, (d.instr_i, d.instr_index_i), **knobs)
+        self.stream = Source(self, d.s_axis_wt_tvalid_i, d.s_axis_wt_tready_o, (d.s_axis_wt_tdata_i,), **knobs)
+        command = (d.m_axis_wtcmd_tdata_o,)
+        self.commands = Sink(self, d.m_axis_wtcmd_tvalid_o, d.m_axis_wtcmd_tready_i, command, **knobs)
+        self.run(self._memories())
+        return self
+
+    async def _memories(self) -> None:
+        d = self.dut
+        while True:
+            await self.wait(1)
+            if d.wm_wr_en_o.value == 1:
+                place = int(d.wm_wr_bank_o.value), int(d.wm_wr_addr_o.value)
+                self.weights[place] = unpack(int(d.wm_wr_data_o.value), BITS, LANES).tolist()
+                self.writes.append(self.now)
+            lanes = int(d.pm_wr_en_o.value)
+            if lanes:
+                assert lanes & (lanes - 1) == 0
+                self.parameters[int(d.pm_wr_addr_o.value), lanes.bit_length() - 1] = int(d.pm_wr_data_o.value)
+                self.writes.append(self.now)
+            if d.done_o.value == 1:
+                self.done.append(self.now)
+
+    def send(self, data: bytes, index: int = 0, **fields: int) -> None:
+        instr = legal("load_weights", base=1, offset=index * 3, bytes=len(data), **fields)
+        self.instructions.send((int.from_bytes(instr, "little"), index))
+        self.send_data(data)
+
+    def send_data(self, data: bytes) -> None:
+        beats = [data[i : i + BEAT_BYTES].ljust(BEAT_BYTES, b"\xa5") for i in range(0, len(data), BEAT_BYTES)]
+        self.stream.send(*((int.from_bytes(beat, "little"),) for beat in beats))
+
+    def draw(self, groups: int, words: int) -> Ints:
+        return self.numpy.integers(*int_range(BITS), size=(groups, words, LANES), endpoint=True)
+
+    async def error(self) -> tuple[ErrorCode, int]:
+        await self.until(lambda: self.dut.error_o.value == 1)
+        return ErrorCode(int(self.dut.error_code_o.value)), int(self.dut.error_index_o.value)
+
+
+@cocotb.test()
+async def fills_banks_and_parameters(dut) -> None:
+    """One instruction after the other, of all lengths, to both memories."""
+    for stall in (0.0, 0.5):
+        async with Bench(dut, stall) as bench:
+            draw = random.Random(SEED)
+            weights: dict[tuple[int, int], list[int]] = {}
+            parameters: dict[tuple[int, int], int] = {}
+            lengths: list[int] = []
+            for index in range(40):
+                groups, bank = draw.randint(1, 7), draw.randrange(GROUPS)
+                if draw.random() < 0.5:
+                    words = draw.randint(1, 9)
+                    address = draw.randint(0, WORDS - 7 * words)
+                    values = bench.draw(groups, words)
+                    data = pack_weight_groups(values, BITS, SLOT_BITS)
+                    bench.send(data, index, bank=bank, address=address, words=words, groups=groups)
+                    for i in range(groups):
+                        for k in range(words):
+                            place = (bank + i) % GROUPS, address + (bank + i) // GROUPS * words + k
+                            weights[place] = values[i, k].tolist()
+                else:
+                    address = draw.randint(0, PARAMETER_GROUPS - groups)
+                    values = [draw.getrandbits(64) for _ in range(groups * LANES)]
+                    data = b"".join(value.to_bytes(8, "little") for value in values)
+                    bench.send(data, index, target=1, bank=bank, address=address, groups=groups)
+                    for i, value in enumerate(values):
+                        parameters[address + i // LANES, i % LANES] = value
+                lengths.append(len(data))
+            await bench.until(lambda: len(bench.done) == 40)
+            await bench.wait(10)
+            assert len(bench.done) == 40 and dut.error_o.value == 0
+            assert bench.weights == weights and bench.parameters == parameters
+            wanted = [(n << 51 | 1 << 35 | index * 3 << 3 | 1,) for index, n in enumerate(lengths)]
+            assert bench.commands.beats == wanted
+
+
+@cocotb.test()
+async def loses_no_cycle(dut) -> None:
+    """A beat each cycle where a word takes one or more, else a word; done when a read sees the last write."""
+    words = 7 * max(1, BEAT_BYTES * 8 // SLOT_BITS)
+    async with Bench(dut) as bench:
+        data = pack_weight_groups(bench.draw(GROUPS, words), BITS, SLOT_BITS)
+        bench.send(data, words=words, groups=GROUPS)
+        await bench.until(lambda: len(bench.done) == 1)
+        taken, writes = bench.stream.taken, bench.writes
+        if SLOT_BITS // 8 >= BEAT_BYTES:
+            assert taken[-1] - taken[4] == len(taken) - 5, "once the skid buffer has filled up"
+        else:
+            assert writes[-1] - writes[0] == len(writes) - 1
+        assert bench.done[0] - writes[-1] == 3
+
+        writes.clear()
+        bench.send(bytes(8 * LANES * 4), target=1, groups=4)
+        await bench.until(lambda: len(bench.done) == 2)
+        assert len(writes) == 4 * LANES
+        assert writes[-1] - writes[0] + 1 <= max(len(writes), 8 * len(writes) // BEAT_BYTES)
+
+
+@cocotb.test()
+async def wrong_instructions_are_errors(dut) -> None:
+    """Addresses beyond a memory, and streams that are too long or too short for what they fill."""
+    slot = SLOT_BITS // 8
+    beat_words = max(1, BEAT_BYTES // slot)
+    wrong = [
+        (ErrorCode.ADDRESS, 4 * slot, {"address": WORDS - 3, "words": 4}),
+        (ErrorCode.ADDRESS, (GROUPS + 1) * 4 * slot, {"address": WORDS - 7, "words": 4, "groups": GROUPS + 1}),
+        (ErrorCode.ADDRESS, slot, {"address": (1 << 20) - 1, "words": 1}),
+        (ErrorCode.ADDRESS, 16 * LANES, {"address": PARAMETER_GROUPS - 1, "groups": 2, "target": 1}),
+        (ErrorCode.ILLEGAL_FIELD, 4 * beat_words * slot, {"words": 3 * beat_words}),
+        (ErrorCode.ILLEGAL_FIELD, 4 * beat_words * slot, {"words": 5 * beat_words}),
+        (ErrorCode.ILLEGAL_FIELD, 1, {"target": 1, "groups": 1 + BEAT_BYTES // (8 * LANES)}),
+    ]
+    for code, length, fields in wrong:
+        async with Bench(dut, 0.2) as bench:
+            bench.send(pack_weight_groups(bench.draw(1, beat_words), BITS, SLOT_BITS), 4, words=beat_words)
+            bench.send(bytes(length), 5, **fields)
+            assert await bench.error() == (code, 5), fields
+            bench.send(bytes(40 * BEAT_BYTES), 6, words=1)
+            await bench.until(lambda bench=bench: not bench.stream.beats)
+            await bench.wait(10)
+            assert len(bench.done) == 1, "an instruction with an error does not complete"
