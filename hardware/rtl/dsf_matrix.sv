@@ -15,12 +15,13 @@
 // tiles and passes, and at most 2 cycles between instructions, but
 //
 //   - tall to wide: up to (Groups - 1) * Rows cycles
-//   - a first tile that takes fewer cycles than the last tile of the instruction before has pixels: the difference
+//   - a first tile that takes fewer cycles than the last tile of the instruction before has pixels: it takes as many
 //   - instructions shorter than about 4 cycles, which cannot be accepted that fast
 //
 // A tile holds its buffer from its first step until, after its last one, 14 cycles and one for each piece that the drain
 // reads have passed: the drain keeps up if (CaptureTiles - 1) * cycles of a tile >= 14 + pieces of a tile. An instruction
-// that finds the array idle issues its first step 5 cycles after the cycle in which it is accepted.
+// that finds the array idle issues its first step 4 cycles after it is accepted, and its first row is captured
+// StepDelay + OperandDelay + PeLatency + 2 = 14 cycles after the last step.
 
 `default_nettype none
 `include "dsf_reset.svh"

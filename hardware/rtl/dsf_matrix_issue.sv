@@ -9,8 +9,8 @@
 //   - the last step to reach the last group, when the array's shape changes from tall to wide
 //
 // The last steps of two tiles come at least P' cycles apart, P' the pixels of the earlier tile: the capture takes one row
-// per cycle. A last slot has its steps later in the slot for that, or, if the slot is too short, waits; that happens only
-// when an instruction's tile takes fewer cycles than the tile before has pixels.
+// per cycle. A tile's last slot has its steps later for that, and takes longer if it must; that happens only where a tile
+// is shorter than the tile of the instruction before has pixels.
 
 `default_nettype none
 `include "dsf_assert.svh"
@@ -63,7 +63,7 @@ module dsf_matrix_issue
   logic [CreditBits-1:0]     credits_q;
   logic [PixelBits-1:0]      capturing_q;
   logic [PixelBits-1:0]      capturing, steps, late, late_q;
-  logic                      step, last_step, slot_end, start, tile_start, shape_ok, capture_ok;
+  logic                      step, last_step, slot_end, start, tile_start, shape_ok;
 
   assign step      = stepping_q && late_q == '0;
   assign last_step = step && slot_q.last && steps_left_q == '0;
@@ -87,14 +87,12 @@ module dsf_matrix_issue
 
   // Distance of last steps: `capturing` of the slot's cycles, up to the last step, have to pass.
 
-  assign capturing  = last_step ? slot_q.pixels_left + 1'b1 : capturing_q;
-  assign steps      = PixelBits'(slot_i.steps_left) + 1'b1;
-  assign late       = slot_i.last && capturing > steps ? capturing - steps : '0;
-  assign capture_ok = late == '0 || capturing <= slot_i.pixels_left + 1'b1;
+  assign capturing = last_step ? slot_q.pixels_left + 1'b1 : capturing_q;
+  assign steps     = PixelBits'(slot_i.steps_left) + 1'b1;
+  assign late      = slot_i.last && capturing > steps ? capturing - steps : '0;
 
   assign start        = slot_valid_i && slot_end &&
-                        (!slot_i.first || (credits_q != '0 && table_ready_i && shape_ok)) &&
-                        capture_ok;
+                        (!slot_i.first || (credits_q != '0 && table_ready_i && shape_ok));
   assign tile_start   = start && slot_i.first;
   assign slot_ready_o = start;
 

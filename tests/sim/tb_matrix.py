@@ -27,6 +27,7 @@ class Bench:
         self.cycle = 0
         self.pieces: list[int] = []
         self.starts: list[int] = []
+        self.taken: list[int] = []
         self.steps = 0
         self.draw = random.Random(SEED)
         numbers = np.random.default_rng(SEED)
@@ -69,6 +70,7 @@ class Bench:
         waiting, start = list(program), self.cycle
         self.pieces.clear()
         self.starts.clear()
+        self.taken.clear()
         self.steps = 0
         offered = False
         while waiting or offered or int(dut.busy_o.value) or len(self.pieces) < len(expected):
@@ -82,6 +84,7 @@ class Bench:
             await self.tick()
             if int(dut.instr_taken_o.value):
                 offered = False
+                self.taken.append(self.cycle - 1)
         dut.instr_valid_i.value = 0
         assert len(self.pieces) == len(expected), f"{len(self.pieces)} pieces, needs {len(expected)}, seed {SEED}"
         assert self.steps == sum(steps for f in program for tile in tiles(SHAPE, f) for steps, _ in tile)
@@ -106,17 +109,18 @@ class Bench:
 def check_cycles(program: list[Fields], starts: list[int], most_idle: int) -> None:
     """
     Within an instruction, tiles start exactly as far apart as they take cycles. Between two instructions at most `most_idle`
-    cycles are lost, or what a change of shape, or the capture of the earlier instruction's last tile, costs.
+    cycles are lost, or what a change of shape costs. A first tile takes at least as many cycles as the tile before has pixels.
     """
     rest = iter(starts)
     end, tall, pixels = None, 0, 0
     for f in program:
         cycles = [tile_cycles(tile) for tile in tiles(SHAPE, f)]
+        cycles[0] = max(cycles[0], pixels)
         got = [next(rest) for _ in cycles]
         want = [got[0] + sum(cycles[:i]) for i in range(len(cycles))]
         assert got == want, f"{f} lost {got[-1] - want[-1]} cycles, seed {SEED}"
         if end is not None:
-            allowed = max(most_idle, pixels - cycles[0]) + ((SHAPE.groups - 1) * SHAPE.rows if tall and not f["tall"] else 0)
+            allowed = most_idle + ((SHAPE.groups - 1) * SHAPE.rows if tall and not f["tall"] else 0)
             assert 0 <= got[0] - end <= allowed, f"{got[0] - end} idle cycles before {f}, seed {SEED}"
         end, tall, pixels = got[-1] + cycles[-1], f["tall"], tiles(SHAPE, f)[-1][0][1]
     assert next(rest, None) is None
@@ -183,9 +187,11 @@ async def shapes(dut) -> None:
             window(SHAPE, size=(6, 7), channels=3, kernel=(3, 3), stride=(2, 2), padding=(0, 1, 0, 1), pad_value=-2, tall=tall),
             window(SHAPE, size=(6, 7), channels=3, kernel=(2, 4), padding=(2, 2, 4, 4), pad_value=1, base=7, tall=tall),
             window(SHAPE, size=(9, 8), channels=4, kernel=(3, 3), dilation=(2, 3), padding=(2, 2, 3, 3), base=1, tall=tall),
+            window(SHAPE, size=(64, 1), channels=1, kernel=(64, 1), out_groups=3 * SHAPE.groups, tall=tall),
             window(SHAPE, size=(3, 3), channels=5, images=3, out_groups=SHAPE.groups + 1, weight_address=9, tall=tall),
         ):
             await bench.run([f])
+            assert bench.starts[0] - bench.taken[0] == 4
             if drain_keeps_up(SHAPE, f):
                 check_cycles([f], bench.starts, 0)
 
