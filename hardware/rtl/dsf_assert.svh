@@ -10,10 +10,14 @@
   `define DSF_ASSERT(Name, Property)
 `else
   `define DSF_ASSERT_STREAM(Name, Valid, Ready, Data) \
+    /* verilator lint_off SYNCASYNCNET */ \
     Name``_holds : assert property (@(posedge clk_i) disable iff (!rst_ni) \
-        (Valid) && !(Ready) |=> (Valid) && $stable(Data));
+        (Valid) && !(Ready) |=> (Valid) && $stable(Data)); \
+    /* verilator lint_on SYNCASYNCNET */
   `define DSF_ASSERT(Name, Property) \
-    Name : assert property (@(posedge clk_i) disable iff (!rst_ni) (Property));
+    /* verilator lint_off SYNCASYNCNET */ \
+    Name : assert property (@(posedge clk_i) disable iff (!rst_ni) (Property)); \
+    /* verilator lint_on SYNCASYNCNET */
 `endif
 
 `endif

@@ -72,7 +72,10 @@ module dsf_run_control
   error_t                         cause, error_d, error_q;
   logic                           done_d, done_q, failed_d, failed_q;
   logic [$clog2(ClearCycles)-1:0] clear_d, clear_q;
+  // Assertions look at it, too.
+  /* verilator lint_off SYNCASYNCNET */
   logic                           engine_rst_nq;
+  /* verilator lint_on SYNCASYNCNET */
 
   // The error of this cycle, if any.
   always_comb begin
