@@ -20,17 +20,19 @@ from dsf.geometry import Window
 from dsf.hardware import Hardware
 from dsf.isa.table import BY_NAME, WORD_BITS
 
-#: From a MATRIX instruction's start to its first step: decoding, address table, feature memory, row register.
-MATRIX_FILL = 12
-#: From a tile's last step to the visibility of its first result: row skew excluded, epilogue and write included.
-MATRIX_DRAIN = 20
-#: Cycles of LOAD, LOAD_WEIGHTS, STORE and VECTOR beside the data they move: decoding, and the last write's visibility.
-MOVE_OVERHEAD = 8
+# Measured on the RTL (benchmarks compare every bundle of every network again).
+
+#: From a MATRIX instruction's start to its first step, where the one before it does not hide that.
+MATRIX_FILL = 4
+#: From the last step of a MATRIX instruction to its completion, beside the results of the last tile: array and epilogue.
+MATRIX_DRAIN = 18
+#: Cycles of LOAD, LOAD_WEIGHTS and STORE beside their beats.
+MOVE_OVERHEAD = 4
+#: Cycles of a VECTOR instruction beside its windows, and of a division beside its steps.
+VECTOR_OVERHEAD = 13
+DIVIDE_OVERHEAD = 3
 #: From a completion to the start of an instruction that waits for its token.
-TOKEN_LATENCY = 2
-#: Cycles of the vector unit for each window and V channels beside its reads, and of its divider.
-POOL_OVERHEAD = 2
-DIVIDE_CYCLES = 24
+TOKEN_LATENCY = 1
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,10 @@ def matrix_cost(hw: Hardware, work: MatrixWork, tall: bool) -> Cost:
     passes = -(-work.groups // at_once)
     last_groups = work.groups - (passes - 1) * at_once
     busy = (passes - 1) * one_pass(at_once) + one_pass(last_groups)
-    return Cost(busy, MATRIX_FILL, MATRIX_DRAIN + last_pixels * last_groups * writes)
+    # The captured tiles are a buffer: the last of them leave while nothing is computed any more.
+    slack = min(hw.capture_tiles, tiles * passes - 1) * (tile(lanes, at_once) - work.runs.steps(lanes))
+    skew = 0 if tall else last_pixels
+    return Cost(busy - max(0, slack), MATRIX_FILL, MATRIX_DRAIN + skew + last_pixels * last_groups * writes + max(0, slack))
 
 
 def prefers_tall(hw: Hardware, work: MatrixWork) -> bool:
@@ -130,11 +135,21 @@ def prefers_tall(hw: Hardware, work: MatrixWork) -> bool:
     return tall.latency < wide.latency
 
 
-def pool_cost(hw: Hardware, pixels: int, channels: int, taps: int, *, average: bool) -> Cost:
-    """Cycles of a VECTOR pooling: V channels at a time, one tap a cycle; averages divide while the next window is read."""
+def pool_cost(hw: Hardware, pixels: int, channels: int, taps: int, division_steps: int) -> Cost:
+    """
+    Cycles of a VECTOR pooling: V channels at a time, one tap a cycle, while the window before is divided in
+    `division_steps` (0: not at all).
+    """
     vectors = pixels * -(-channels // hw.vector_length)
-    per_vector = max(taps + POOL_OVERHEAD, DIVIDE_CYCLES if average else 0)
-    return Cost(vectors * per_vector, drain=MOVE_OVERHEAD + (DIVIDE_CYCLES if average else 0))
+    divide = division_steps + DIVIDE_OVERHEAD if division_steps > 0 else 0
+    return Cost(vectors * max(taps, divide), drain=VECTOR_OVERHEAD + divide)
+
+
+def division_steps(hw: Hardware, left: int, right: int, leak: int, *, average: bool) -> int:
+    """Steps of the divider for a window: a bit of the result each; 0 where nothing is scaled."""
+    if not average and (left, right, leak) == (0, 0, 0):
+        return 0
+    return max(1, hw.bits_input + 1 - (right - left))
 
 
 def move_cost(hw: Hardware, elements: int) -> Cost:
@@ -152,3 +167,8 @@ def weights_cost(hw: Hardware, stream_bytes: int, slots: int) -> Cost:
 def instruction_beats(hw: Hardware, name: str) -> int:
     """Beats of an instruction of the table in the instruction stream, whose words follow each other without gaps."""
     return max(1, BY_NAME[name].words * WORD_BITS // hw.axi_width)
+
+
+def dispatch_cycles(hw: Hardware, name: str) -> int:
+    """Cycles until the dispatcher can take the next instruction."""
+    return instruction_beats(hw, name) + 1

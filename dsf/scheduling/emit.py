@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from xdsl.ir import Operation, SSAValue
 
-from dsf.cost import Cost, instruction_beats, matrix_cost, move_cost, pool_cost, weights_cost
+from dsf.cost import Cost, dispatch_cycles, division_steps, instruction_beats, matrix_cost, move_cost, pool_cost, weights_cost
 from dsf.dialects import sched, tile
 from dsf.dialects.bundle_types import PoolKind
 from dsf.dialects.sched_types import ON_CHIP, Space
@@ -95,8 +95,9 @@ class Emitter:
         set_location(op, source)
         self.ops.append(op)
         self._instructions.append(op)
-        fetch = instruction_beats(self.hw, INSTRUCTIONS[type(op)])
-        self.tasks.append(Task(op.QUEUE, producers, cost, fetch))
+        name = INSTRUCTIONS[type(op)]
+        task = Task(op.QUEUE, producers, cost, dispatch_cycles(self.hw, name), instruction_beats(self.hw, name))
+        self.tasks.append(task)
 
     # Loads.
 
@@ -172,8 +173,9 @@ class Emitter:
         pixels = work.piece.images.count * work.piece.rows.count * layer.output_image[1]
         if isinstance(layer.op, tile.PoolOp):
             kernel = layer.op.window.window.kernel
-            average = layer.op.kind.data is PoolKind.AVG
-            cost = pool_cost(self.hw, pixels, layer.output_image[2], kernel[0] * kernel[1], average=average)
+            scale, average = layer.op.scale, layer.op.kind.data is PoolKind.AVG
+            steps = division_steps(self.hw, scale.left.data, scale.right.data, scale.leak.data, average=average)
+            cost = pool_cost(self.hw, pixels, layer.output_image[2], kernel[0] * kernel[1], steps)
             op = sched.PoolOp(
                 layer.op.kind.data, x, y, piece=piece, window=layer.op.window, scale=layer.op.scale, cycles=cost.busy
             )

@@ -79,7 +79,7 @@ def estimate_program(
     macs = dict.fromkeys(names, 0)
     modes: dict[str, tile.Mode] = {}
     for op, task, owner in zip(instructions, tasks, owners, strict=True):
-        beats[owner] = beats.get(owner, 0) + task.cost.beats + task.fetch
+        beats[owner] = beats.get(owner, 0) + task.cost.beats + task.beats
         macs[owner] = macs.get(owner, 0) + macs_of(op, hw)
         if isinstance(op, sched.MatrixOp):
             modes[owner] = op.mode.data

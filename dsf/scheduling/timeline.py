@@ -1,7 +1,7 @@
 """
 When each instruction of a program runs: a simulation of the dispatcher, the queues and their tokens.
 
-    dispatch(i) = dispatch(i-1) + beats of the instruction, once its queue has room
+    dispatch(i) = dispatch(i-1) + cycles of the instruction in the dispatcher, once its queue has room
     start(i)    = dispatched, its queue's unit is free, and all that it waits for is complete
     finish(i)   = start(i) + latency, and not before the one ahead of it in its queue
 
@@ -21,12 +21,13 @@ from dsf.scheduling.tokens import overlaps
 
 @dataclass(frozen=True)
 class Task:
-    """An instruction: its queue, the tasks that it waits for, its cost, and its beats in the instruction stream."""
+    """An instruction: its queue, the tasks that it waits for, its cost, and what dispatching it takes in cycles and beats."""
 
     queue: Queue
     waits: tuple[int, ...]
     cost: Cost
-    fetch: int
+    dispatch: int
+    beats: int
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def simulate(tasks: Sequence[Task], queue_depth: int) -> list[Times]:
     for task in tasks:
         unit = units[task.queue]
         room = unit.starts[-queue_depth] if len(unit.starts) >= queue_depth else 0
-        dispatched = max(dispatched + task.fetch, room)
+        dispatched = max(dispatched + task.dispatch, room)
         ready = max((times[producer].finish + TOKEN_LATENCY for producer in task.waits), default=0)
         start = max(dispatched + 1, unit.free, ready)
         finish = max(start + task.cost.latency, unit.finish)
