@@ -1,0 +1,252 @@
+"""
+From a trained model to a program that is proved to compute the same: what `BundleModel.export_inference` does.
+
+    float64 pass  =  integer pass (fxp)  =  instructions (isa)  =  RTL, without and with random handshakes
+
+The first two are compared bundle by bundle, the rest by what leaves the engine, element by element. Then it writes the
+program's files (`dsf.codegen.files`) and shows what each bundle takes: the compiler's estimate beside the simulated cycles.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from rich.console import Console
+from torch import Tensor
+from xdsl.dialects.builtin import ModuleOp
+
+from dsf.codegen.files import tensor_bytes, write_files
+from dsf.codegen.program import Program
+from dsf.codegen.report import make_report, print_report
+from dsf.compiler import compile_module, context, run_pass
+from dsf.dialects.engine import TensorAttr
+from dsf.errors import MismatchError, ModelError
+from dsf.isa.table import Queue
+from dsf.nn.fit import as_tensor, batches
+from dsf.nn.to_ir import to_ir
+from dsf.numerics import Floats, Ints, as_ints, dequantize, quantize
+from dsf.runtime.execute import level_of, run, run_integers
+from dsf.runtime.machine import unpack_tensor
+from dsf.runtime.rtl import Simulation, build_core, simulate
+from dsf.scheduling.estimate import Interval, bundle_cycles
+from dsf.transforms.dsf_pipeline import DsfPipelinePass
+
+if TYPE_CHECKING:
+    from dsf.nn.model import BundleModel
+
+
+@dataclass(frozen=True)
+class Inference:
+    """
+    What an export found. `integers` are what leaves the engine for every image, on the grid 2**-frac_bits (raw sums are
+    logits); `report` is what `report.json` holds; `cycles` are those of one run of the RTL without stalls, `None` without RTL.
+    """
+
+    integers: Ints
+    frac_bits: int
+    probabilities: Floats | None
+    rtl_integers: Ints | None = field(repr=False)
+    cycles: int | None
+    report: dict[str, Any] = field(repr=False)
+    paths: tuple[Path, ...] = field(repr=False)
+
+    @property
+    def outputs(self) -> Floats:
+        """The integers as the real numbers that they stand for."""
+        return dequantize(self.integers, self.frac_bits)
+
+
+def export_inference(
+    model: BundleModel,
+    x: ArrayLike | Tensor,
+    directory: str | Path | None = None,
+    *,
+    rtl: bool = True,
+    stalls: float = 0.1,
+    seed: int = 0,
+    verify_each: bool = False,
+    emit_ir: bool = False,
+    verbose: bool = True,
+) -> Inference:
+    """
+    Compiles `model`, runs it on `x` at every level and writes the files into `directory` (`build/<hardware's name>`).
+
+    `x` are real numbers of the model's input shape; a multiple of its batch is as many runs of the program, one after the
+    other without a reset, and the files are for the first. `rtl` simulates the engine: once undisturbed, for the cycles,
+    then all of `x` with each stream held up in a cycle with probability `stalls`, drawn by `seed`. `verify_each` also
+    executes the module after every pass, `emit_ir` writes it.
+
+    Raises `ModelError` for what does not fit, `MismatchError` naming the bundle and the first element where two levels
+    differ, `EngineError` when the simulated engine stops, and `ToolError` without Verilator.
+    """
+    folder = Path(directory) if directory is not None else Path("build") / model.hw.name
+    steps = _Steps(Console(quiet=not verbose))
+    inputs = _inputs(model, x)
+
+    with steps("float64 pass"):
+        expected = [_float_pass(model, one) for one in inputs]
+    module = to_ir(model)
+    with steps("integer pass, compared bundle by bundle"):
+        fxp = _to_integers(module)
+        for one, bundles in zip(inputs, expected, strict=True):
+            _check_bundles(fxp, one, bundles)
+    last = model.names[-1]
+    results = [bundles[last] for bundles in expected]
+    with steps("compilation") as say:
+        compiled = compile_module(
+            module,
+            verify_each=verify_each,
+            verify_input=inputs[0],
+            emit_ir=folder / "ir" if emit_ir else None,
+            timing=lambda name, _: say(name),
+        )
+    with steps("instructions, interpreted") as say:
+        for place, (one, result) in enumerate(zip(inputs, results, strict=True)):
+            say(f"run {place + 1} of {len(inputs)}")
+            _compare(run(compiled, one), result, last, "the instructions", "the integer pass")
+
+    program = Program.from_module(compiled)
+    cycles, measured, rtl_results = None, None, None
+    if rtl:
+        with steps("RTL, built (the first time takes a minute or two)"):
+            build_core(model.hw)
+        with steps("RTL, undisturbed"):
+            simulation = _simulate(program, inputs[:1])
+            _check_runs(program, simulation, results[:1], last)
+        cycles, measured = simulation.cycles, measured_cycles(program, simulation)
+        with steps(f"RTL, {len(inputs)} run{'s' * (len(inputs) > 1)} with random handshakes") as say:
+            on_run = _counting(say, len(inputs))
+            stalled = _simulate(program, inputs, stall=stalls, seed=seed, on_run=on_run)
+            rtl_results = np.concatenate(_check_runs(program, stalled, results, last))
+
+    paths = write_files(compiled, folder, x=inputs[0], expected=results[0], measured=measured, measured_cycles=cycles)
+    report = make_report(program, folder.resolve().name, measured=measured, measured_cycles=cycles)
+    print_report(report, steps.console)
+    integers, node = np.concatenate(results), model.nodes[-1]
+    outputs = dequantize(integers, node.frac_bits)
+    return Inference(
+        integers=integers,
+        frac_bits=node.frac_bits,
+        probabilities=as_tensor(outputs, torch.float64).softmax(-1).numpy() if node.softmax else None,
+        rtl_integers=rtl_results,
+        cycles=cycles,
+        report=report,
+        paths=tuple(paths),
+    )
+
+
+def measured_cycles(program: Program, simulation: Simulation) -> dict[str, int]:
+    """Cycles of each bundle in the simulation's first run, counted as the compiler's estimate is."""
+    return bundle_cycles(_intervals(program, simulation))
+
+
+def _intervals(program: Program, simulation: Simulation) -> Iterable[Interval]:
+    for one in simulation.instructions:
+        bundle = program.steps[one.index].bundle or ""
+        if one.queue is Queue.MATRIX and one.first_step is not None and one.last_step is not None:
+            yield Interval(bundle, one.first_step, one.last_step + 1)
+        if one.queue is Queue.VECTOR and one.start is not None and one.finish is not None:
+            yield Interval(bundle, one.start, one.finish)
+
+
+class _Steps:
+    """Says what is going on: a live line while a step runs, a lasting one when it is done."""
+
+    def __init__(self, console: Console):
+        self.console = console
+
+    @contextlib.contextmanager
+    def __call__(self, name: str) -> Generator[Callable[[str], None]]:
+        start = time.perf_counter()
+        with self.console.status(f"{name} ...") as status:
+            yield lambda detail: status.update(f"{name}: {detail} ...")
+        self.console.print(f"  {name}: {time.perf_counter() - start:.1f} s", highlight=False)
+
+
+def _counting(say: Callable[[str], None], runs: int) -> Callable[[int], None]:
+    return lambda i: say(f"run {i + 1} of {runs} done")
+
+
+def _inputs(model: BundleModel, x: ArrayLike | Tensor) -> list[Ints]:
+    """The integers of `x`, one array for each run."""
+    values = as_tensor(x, torch.float64)
+    batch, *image = model.input.shape
+    if list(values.shape[1:]) != image or len(values) == 0 or len(values) % batch != 0:
+        raise ModelError(
+            f"'export_inference': x of shape {tuple(values.shape)}, needs {model.input.shape}, or a multiple of its batch of "
+            f"{batch}; fill up x or change input_shape"
+        )
+    return [quantize(one.numpy(), model.hw.bits_input, model.input.frac_bits) for one in batches(values, batch)]
+
+
+def _float_pass(model: BundleModel, x: Ints) -> dict[str, Ints]:
+    """What each bundle computes in float64, as the integers of its grid (raw sums before a softmax), by name."""
+    was_training = model.training
+    model.eval()
+    with torch.no_grad():
+        outputs = model.forward_bundles(as_tensor(dequantize(x, model.input.frac_bits), torch.float64))
+    model.train(was_training)
+    grids = [node.frac_bits for node in model.nodes]
+    values = (as_ints(np.ldexp(y.numpy(), frac)) for y, frac in zip(outputs, grids, strict=True))
+    return dict(zip(model.names, values, strict=True))
+
+
+def _to_integers(module: ModuleOp) -> ModuleOp:
+    """A copy of `module` at the `fxp` level."""
+    lowered = module.clone()
+    ctx = context()
+    for one in DsfPipelinePass().passes():
+        run_pass(ctx, lowered, one)
+        if level_of(lowered) == "fxp":
+            break
+    return lowered
+
+
+def _check_bundles(fxp: ModuleOp, x: Ints, expected: dict[str, Ints]) -> None:
+    values: dict[str, Ints] = {}
+    run_integers(fxp, x, values)
+    for name, wanted in expected.items():
+        _compare(values[name], wanted, name, "the integer pass", "the float64 pass")
+
+
+def _simulate(program: Program, inputs: list[Ints], **options: Any) -> Simulation:
+    return simulate(
+        program.hardware,
+        program.stream,
+        program.weights,
+        [tensor_bytes(program.inputs[0], one) for one in inputs],
+        program.output_bytes,
+        program.arena_bytes,
+        runs=len(inputs),
+        **options,
+    )
+
+
+def _check_runs(program: Program, simulation: Simulation, expected: list[Ints], name: str) -> list[Ints]:
+    """The results of all runs, which must be those expected."""
+    tensor: TensorAttr = program.outputs[0]
+    results = [unpack_tensor(tensor, data, "the RTL's output") for data in simulation.outputs]
+    for result, wanted in zip(results, expected, strict=True):
+        _compare(result, wanted, name, "the RTL", "the instructions")
+    return results
+
+
+def _compare(got: Ints, expected: Ints, name: str, level: str, reference: str) -> None:
+    """Raises `MismatchError`, naming the bundle and the first element that differs."""
+    if got.size != expected.size:
+        raise MismatchError(f"'{name}': {got.size} elements in {level}, needs {expected.size} as in {reference}")
+    differ = np.argwhere(got.reshape(expected.shape) != expected)
+    if differ.size:
+        first = tuple(map(int, differ[0]))
+        raise MismatchError(
+            f"'{name}': element {first} is {got.reshape(expected.shape)[first]} in {level}, needs {expected[first]} as in "
+            f"{reference}; {len(differ)} of {expected.size} differ, a fault of DSF"
+        )
