@@ -9,7 +9,8 @@ elements; a chunk refills the row registers of the P pixels in flight, one a cyc
     drain    results that leave the array: one channel group of one pixel a cycle (raw sums: several cycles each)
     reads    reads of feature memory, by the feeder and for the residual, which share a port with the feeder first
 
-Instructions overlap: a MATRIX instruction may start `busy` cycles after the one before, long before that one is complete.
+Instructions overlap: a MATRIX instruction may start `busy` cycles after the one before, long before that one is complete,
+and the next LOAD while the last elements of one are written.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ from dsf.isa.table import BY_NAME, WORD_BITS
 MATRIX_FILL = 4
 #: From the last step of a MATRIX instruction to its completion, beside the results of the last tile: array and epilogue.
 MATRIX_DRAIN = 18
-#: Cycles of LOAD, LOAD_WEIGHTS and STORE beside their beats.
-MOVE_OVERHEAD = 4
+#: Cycles of LOAD, LOAD_WEIGHTS and STORE beside their beats, and from the last beat of one to the first of the next.
+MOVE_OVERHEAD = 6
+MOVE_GAP = 2
 #: Cycles of a VECTOR instruction beside its windows, and of a division beside its steps.
 VECTOR_OVERHEAD = 13
 DIVIDE_OVERHEAD = 3
@@ -87,14 +89,14 @@ class MatrixWork:
 @dataclass(frozen=True)
 class Cost:
     """
-    Cycles from the start of an instruction: it is `busy` from `fill` to `fill + busy`, its results are visible at
-    `fill + busy + drain`, and the next of its queue may start after `busy` (MATRIX) or when it is complete (all others).
-    `beats` counts beats of DRAM traffic.
+    Cycles from the start of an instruction: it is busy from `fill` to `fill + busy`, and its results are visible at
+    `fill + busy + drain`. The next one of its queue may start at `busy + gap`. `beats` counts beats of DRAM traffic.
     """
 
     busy: int
     fill: int = 0
     drain: int = MOVE_OVERHEAD
+    gap: int = 0
     beats: int = 0
 
     @property
@@ -122,9 +124,11 @@ def matrix_cost(hw: Hardware, work: MatrixWork, tall: bool) -> Cost:
     last_groups = work.groups - (passes - 1) * at_once
     busy = (passes - 1) * one_pass(at_once) + one_pass(last_groups)
     # The captured tiles are a buffer: the last of them leave while nothing is computed any more.
-    slack = min(hw.capture_tiles, tiles * passes - 1) * (tile(lanes, at_once) - work.runs.steps(lanes))
+    late = max(0, min(hw.capture_tiles, tiles * passes - 1) * (tile(lanes, at_once) - work.runs.steps(lanes)))
+    idle_reads = work.runs.steps(last_pixels) - last_pixels * work.runs.kernel_rows * work.runs.runs * work.runs.chunks
     skew = 0 if tall else last_pixels
-    return Cost(busy - max(0, slack), MATRIX_FILL, MATRIX_DRAIN + skew + last_pixels * last_groups * writes + max(0, slack))
+    drain = MATRIX_DRAIN + skew + last_pixels * last_groups * writes + max(0, late - idle_reads)
+    return Cost(busy - late, MATRIX_FILL, drain)
 
 
 def prefers_tall(hw: Hardware, work: MatrixWork) -> bool:
@@ -142,7 +146,8 @@ def pool_cost(hw: Hardware, pixels: int, channels: int, taps: int, division_step
     """
     vectors = pixels * -(-channels // hw.vector_length)
     divide = division_steps + DIVIDE_OVERHEAD if division_steps > 0 else 0
-    return Cost(vectors * max(taps, divide), drain=VECTOR_OVERHEAD + divide)
+    drain = VECTOR_OVERHEAD + divide
+    return Cost(vectors * max(taps, divide), drain=drain, gap=drain)
 
 
 def division_steps(hw: Hardware, left: int, right: int, leak: int, *, average: bool) -> int:
@@ -155,13 +160,13 @@ def division_steps(hw: Hardware, left: int, right: int, leak: int, *, average: b
 def move_cost(hw: Hardware, elements: int) -> Cost:
     """Cycles of a LOAD or STORE of one row of `elements` elements: one beat a cycle."""
     beats = -(-elements // hw.beat_elements)
-    return Cost(beats, beats=beats)
+    return Cost(beats, gap=MOVE_GAP, beats=beats)
 
 
 def weights_cost(hw: Hardware, stream_bytes: int, slots: int) -> Cost:
     """Cycles of a LOAD_WEIGHTS: one beat, and one slot (a weight word, or a channel's parameters) a cycle."""
     beats = -(-stream_bytes // hw.beat_bytes)
-    return Cost(max(beats, slots), beats=beats)
+    return Cost(max(beats, slots), gap=MOVE_GAP, beats=beats)
 
 
 def instruction_beats(hw: Hardware, name: str) -> int:

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 from dsf.cost import TOKEN_LATENCY, Cost
 from dsf.isa.table import Queue
-from dsf.scheduling.tokens import overlaps
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def simulate(tasks: Sequence[Task], queue_depth: int) -> list[Times]:
         ready = max((times[producer].finish + TOKEN_LATENCY for producer in task.waits), default=0)
         start = max(dispatched + 1, unit.free, ready)
         finish = max(start + task.cost.latency, unit.finish)
-        unit.free = start + task.cost.busy if overlaps(task.queue) else finish
+        unit.free = start + task.cost.busy + task.cost.gap
         unit.finish = finish
         unit.starts.append(start)
         times.append(Times(start, finish))
