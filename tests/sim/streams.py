@@ -14,6 +14,9 @@ import cocotb.task
 from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge, Timer
 
+#: More than assertions look back.
+RESET_CYCLES = 6
+
 
 class Cycles:
     """
@@ -34,7 +37,7 @@ class Cycles:
         await Timer(1, "ns")
         self.run(Clock(self.dut.clk_i, 2, "ns").start(start_high=False))
         self.run(self._count())
-        for _ in range(3):
+        for _ in range(RESET_CYCLES):
             await RisingEdge(self.dut.clk_i)
         self.dut.rst_ni.value = 1
         await RisingEdge(self.dut.clk_i)
