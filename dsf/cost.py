@@ -150,9 +150,12 @@ def pool_cost(hw: Hardware, pixels: int, channels: int, taps: int, division_step
     return Cost(vectors * max(taps, divide), drain=drain, gap=drain)
 
 
-def division_steps(hw: Hardware, left: int, right: int, leak: int, *, average: bool) -> int:
-    """Steps of the divider for a window: a bit of the result each; 0 where nothing is scaled."""
-    if not average and (left, right, leak) == (0, 0, 0):
+def division_steps(hw: Hardware, left: int, right: int, leak: int, *, sums: bool) -> int:
+    """
+    Steps of the divider for a window, one for each bit of the result; 0 where nothing is to be divided. `sums` says that
+    the window's elements are added and their number divides.
+    """
+    if not sums and left == right and leak == 0:
         return 0
     return max(1, hw.bits_input + 1 - (right - left))
 

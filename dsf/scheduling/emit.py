@@ -5,6 +5,7 @@ From the order of a network's work to the operations of a `sched.program`, each 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 from xdsl.ir import Operation, SSAValue
 
@@ -172,10 +173,10 @@ class Emitter:
         )
         pixels = work.piece.images.count * work.piece.rows.count * layer.output_image[1]
         if isinstance(layer.op, tile.PoolOp):
-            kernel = layer.op.window.window.kernel
-            scale, average = layer.op.scale, layer.op.kind.data is PoolKind.AVG
-            steps = division_steps(self.hw, scale.left.data, scale.right.data, scale.leak.data, average=average)
-            cost = pool_cost(self.hw, pixels, layer.output_image[2], kernel[0] * kernel[1], steps)
+            taps, scale = prod(layer.op.window.window.kernel), layer.op.scale
+            sums = layer.op.kind.data is PoolKind.AVG and taps > 1
+            steps = division_steps(self.hw, scale.left.data, scale.right.data, scale.leak.data, sums=sums)
+            cost = pool_cost(self.hw, pixels, layer.output_image[2], taps, steps)
             op = sched.PoolOp(
                 layer.op.kind.data, x, y, piece=piece, window=layer.op.window, scale=layer.op.scale, cycles=cost.busy
             )
