@@ -105,7 +105,7 @@ class WindowAttr(RecordAttr):
         for name, count in (("kernel", 2), ("strides", 2), ("padding", 4), ("dilation", 2)):
             numbers = ints(cast(ArrayAttr[IntAttr], getattr(self, name)))
             if len(numbers) != count:
-                raise VerifyException(f"'#{self.name}': {name} {list(numbers)}, needs {count} numbers")
+                raise VerifyException(f"'#{self.name}': {name} {list(numbers)}, needs {count} numbers; correct the list")
 
 
 @irdl_attr_definition
@@ -297,6 +297,9 @@ class MatrixOp(IRDLOperation):
         one = (self.requantize is None) != (self.raw is None)
         need(one, self, "both or none of requantize and raw", "one of them", "remove one, or add one")
         _check_integers(self, self.x, self.y)
+        kernel, of_weights = self.window.window.kernel, tuple(self.weights.get_shape()[:2])
+        has, needs = f"a window of {as_text(kernel)}", f"{as_text(of_weights)}, the kernel of the weights"
+        need(kernel == of_weights, self, has, needs, "correct the window")
         check_convolution(self, self.x, self.weights, self.window.window, groups=1)
         _check_cut(self, self.cut, self.y)
         self._verify_parameters()

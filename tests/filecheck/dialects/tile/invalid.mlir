@@ -1,0 +1,131 @@
+// RUN: DSF_VERIFY_DIAG
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi8>
+%y = tile.pool max %x window <kernel = [2]> scale <low = 0, high = 1> cut <images = 1, rows = 1> : tensor<1x4x4x3xi8> -> tensor<1x3x3x3xi8>
+// CHECK: '#tile.window': kernel [2], needs 2 numbers
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi8>
+%y = tile.pool max %x window <kernel = [2, 2], stride = [2, 2]> scale <low = 0, high = 1> cut <images = 1, rows = 1> : tensor<1x4x4x3xi8> -> tensor<1x3x3x3xi8>
+// CHECK: '#tile.window' has no field 'stride', needs one of kernel, strides, padding, dilation, pad_value
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi8>
+%y = tile.pool max %x window <kernel = [2, 2], kernel = [2, 2]> scale <low = 0, high = 1> cut <images = 1, rows = 1> : tensor<1x4x4x3xi8> -> tensor<1x3x3x3xi8>
+// CHECK: '#tile.window' has 'kernel' twice, needs it once; remove one
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi8>
+%y = tile.pool max %x window <kernel = [2, 2]> scale <low = 0> cut <images = 1, rows = 1> : tensor<1x4x4x3xi8> -> tensor<1x3x3x3xi8>
+// CHECK: '#tile.scale' has no value for 'high', needs one; add it
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi8>
+%y = tile.pool max %x window <kernel = [2, 2]> scale <low = 0, high = 1, leak = 16> cut <images = 1, rows = 1> : tensor<1x4x4x3xi8> -> tensor<1x3x3x3xi8>
+// CHECK: '#tile.scale': leak 16, needs 0 to 15; correct it
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi8>
+%y = tile.pool max %x window <kernel = [2, 2]> scale <low = 0, high = 1> cut <images = 1, rows = 1, mode = long> : tensor<1x4x4x3xi8> -> tensor<1x3x3x3xi8>
+// CHECK: Expected `wide`, or `tall`.
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi8>
+%y = tile.pool max %x window <kernel = [2, 2], dilation = [2, 1]> scale <low = 0, high = 1> cut <images = 1, rows = 1> : tensor<1x4x4x3xi8> -> tensor<1x2x3x3xi8>
+// CHECK: 'tile.pool': dilation [2, 1], needs [1, 1]; pool without dilation
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi8>
+%y = tile.pool max %x window <kernel = [2, 2]> scale <low = 0, high = 1> cut <images = 1, rows = 1, groups = 2> : tensor<1x4x4x3xi8> -> tensor<1x3x3x3xi8>
+// CHECK: 'tile.pool': cut into channel groups, or tall, needs a cut of images and rows; remove groups and mode
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi8>
+%y = tile.pool max %x window <kernel = [2, 2]> scale <low = 0, high = 1> cut <images = 1, rows = 4> : tensor<1x4x4x3xi8> -> tensor<1x3x3x3xi8>
+// CHECK: 'tile.pool': cut into 1 images of 4 rows, needs at most 1 images of 3 rows; make the cut smaller
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x4x4x3xi8>
+%y = tile.pool max %x window <kernel = [2, 2]> scale <low = 0, high = 1> cut <images = 2, rows = 2> : tensor<2x4x4x3xi8> -> tensor<2x3x3x3xi8>
+// CHECK: 'tile.pool': cut into 2 images of 2 rows, needs 1 image, or all 3 rows; cut images or rows
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xf64>
+%y = tile.pool max %x window <kernel = [2, 2]> scale <low = 0, high = 1> cut <images = 1, rows = 1> : tensor<1x4x4x3xf64> -> tensor<1x3x3x3xf64>
+// CHECK: 'tile.pool': a tensor of f64, needs elements that are integers; correct the type
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x1x1x3xi8>
+%y = tile.matrix %x window <kernel = [1, 1]> cut <images = 1, rows = 1> weights dense<1> : tensor<1x1x3x2xi8> bias dense<1> : tensor<2xi32> : tensor<1x1x1x3xi8> -> tensor<1x1x1x2xi32>
+// CHECK: 'tile.matrix': both or none of requantize and raw, needs one of them; remove one, or add one
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x1x1x3xi8>
+%y = tile.matrix %x window <kernel = [1, 1]> raw <> cut <images = 1, rows = 1> weights dense<1> : tensor<1x1x4x2xi8> bias dense<1> : tensor<2xi32> : tensor<1x1x1x3xi8> -> tensor<1x1x1x2xi32>
+// CHECK: 'tile.matrix': weights for 4 input channels per group, needs 3; correct the weights' shape
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x1x1x3xi8>
+%y = tile.matrix %x window <kernel = [2, 1]> raw <> cut <images = 1, rows = 1> weights dense<1> : tensor<1x1x3x2xi8> bias dense<1> : tensor<2xi32> : tensor<1x1x1x3xi8> -> tensor<1x1x1x2xi32>
+// CHECK: 'tile.matrix': a window of 2x1, needs 1x1, the kernel of the weights; correct the window
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x1x1x3xi8>
+%y = tile.matrix %x window <kernel = [1, 1]> raw <> cut <images = 1, rows = 1> weights dense<1> : tensor<1x1x3x2xi8> bias dense<1> : tensor<3xi32> : tensor<1x1x1x3xi8> -> tensor<1x1x1x2xi32>
+// CHECK: 'tile.matrix': bias of shape 3, needs one value for each of 2 channels; correct the shape
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x1x1x3xi8>
+%y = tile.matrix %x window <kernel = [1, 1]> raw <> cut <images = 1, rows = 1> weights dense<1> : tensor<1x1x3x2xi8> bias dense<1> : tensor<2xi32> multiplier dense<1> : tensor<2xi32> shift dense<1> : tensor<2xi8> : tensor<1x1x1x3xi8> -> tensor<1x1x1x2xi32>
+// CHECK: 'tile.matrix': raw sums with a multiplier or an addition, needs neither; requantize instead
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x1x1x3xi8>
+%y = tile.matrix %x window <kernel = [1, 1]> raw <> cut <images = 1, rows = 1> weights dense<1> : tensor<1x1x3x2xi8> bias dense<1> : tensor<2xi32> : tensor<1x1x1x3xi8> -> tensor<1x1x1x2xi8>
+// CHECK: 'tile.matrix': raw sums as i8, needs i32; correct the result type
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x1x1x3xi8>
+%y = tile.matrix %x window <kernel = [1, 1]> requantize <low = 0, high = 1> cut <images = 1, rows = 1> weights dense<1> : tensor<1x1x3x2xi8> bias dense<1> : tensor<2xi32> : tensor<1x1x1x3xi8> -> tensor<1x1x1x2xi8>
+// CHECK: 'tile.matrix': requantize without multiplier, needs multiplier and shift; add them
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x1x1x3xi8>
+%y = "tile.matrix"(%x, %x) <{window = #tile.window<kernel = [1, 1]>, requantize = #tile.requantize<low = 0, high = 1>, cut = #tile.cut<images = 1, rows = 1>, weights = dense<1> : tensor<1x1x3x3xi8>, bias = dense<1> : tensor<3xi32>, multiplier = dense<1> : tensor<3xi32>, shift = dense<1> : tensor<3xi8>, operandSegmentSizes = array<i32: 1, 1>}> : (tensor<1x1x1x3xi8>, tensor<1x1x1x3xi8>) -> tensor<1x1x1x3xi8>
+// CHECK: 'tile.matrix': an added tensor without its numbers, needs 'add %residual <...>'; add the numbers
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x1x1x3xi8>
+%y = tile.matrix %x add %x <low = 0, high = 1> window <kernel = [1, 1]> requantize <low = 0, high = 1> cut <images = 1, rows = 1> weights dense<1> : tensor<1x1x3x2xi8> bias dense<1> : tensor<2xi32> multiplier dense<1> : tensor<2xi32> shift dense<1> : tensor<2xi8> : tensor<1x1x1x3xi8>, tensor<1x1x1x3xi8> -> tensor<1x1x1x2xi8>
+// CHECK: 'tile.matrix': adds a tensor of shape 1x1x1x3, needs 1x1x1x2; add equal shapes
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x3xi8>
+%y = tile.reshape %x : tensor<2x3xi8> -> tensor<2x4xi8>
+// CHECK: 'tile.reshape': tensor<2x3xi8> -> tensor<2x4xi8>, needs as many elements of the same type; correct the result type
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x3xi8>
+%y = tile.reshape %x : tensor<2x3xi8> -> tensor<3x2xi8>
+// CHECK: 'tile.reshape': tensor<2x3xi8> -> tensor<3x2xi8>, needs as many images, the first size; correct the result type

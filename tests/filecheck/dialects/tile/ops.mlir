@@ -1,0 +1,26 @@
+// RUN: DSF_ROUNDTRIP
+// RUN: DSF_GENERIC_ROUNDTRIP
+
+func.func @main(%x: tensor<2x4x4x3xi8>, %r: tensor<2x2x2x4xi8>) attributes {tile.images = 1 : i64} {
+  // CHECK:         %y = tile.matrix %x window <kernel = [3, 3], strides = [2, 2], padding = [0, 1, 0, 1]> requantize <leak = 3, low = -128, high = 127> cut <images = 1, rows = 1, groups = 2, mode = tall> weights dense<1> : tensor<3x3x3x4xi4> bias dense<[1, 2, 3, 4]> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<5> : tensor<4xi8> : tensor<2x4x4x3xi8> -> tensor<2x2x2x4xi8>
+  // CHECK-GENERIC: %y = "tile.matrix"(%x) <{window = #tile.window<kernel = [3, 3], strides = [2, 2], padding = [0, 1, 0, 1]>, requantize = #tile.requantize<leak = 3, low = -128, high = 127>, cut = #tile.cut<images = 1, rows = 1, groups = 2, mode = tall>, weights = dense<1> : tensor<3x3x3x4xi4>, bias = dense<[1, 2, 3, 4]> : tensor<4xi32>, multiplier = dense<1> : tensor<4xi32>, shift = dense<5> : tensor<4xi8>, operandSegmentSizes = array<i32: 1, 0>}> : (tensor<2x4x4x3xi8>) -> tensor<2x2x2x4xi8>
+  %y = tile.matrix %x window <kernel = [3, 3], strides = [2, 2], padding = [0, 1, 0, 1]> requantize <leak = 3, low = -128, high = 127> cut <images = 1, rows = 1, groups = 2, mode = tall> weights dense<1> : tensor<3x3x3x4xi4> bias dense<[1, 2, 3, 4]> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<5> : tensor<4xi8> : tensor<2x4x4x3xi8> -> tensor<2x2x2x4xi8>
+
+  // Defaults are not printed, whatever the order of what is given.
+  // CHECK-NEXT:    %a = tile.matrix %y add %r <multiplier_b = 2, shift = 1, low = 0, high = 127> window <kernel = [1, 1]> requantize <low = -128, high = 127> cut <images = 2, rows = 2> weights
+  // CHECK-GENERIC: %a = "tile.matrix"(%y, %r) <{{.*}}add = #tile.add<multiplier_b = 2, shift = 1, low = 0, high = 127>{{.*}}operandSegmentSizes = array<i32: 1, 1>
+  %a = tile.matrix %y add %r <high = 127, low = 0, shift = 1, multiplier_a = 1, multiplier_b = 2> window <kernel = [1, 1], strides = [1, 1], pad_value = 0> requantize <low = -128, high = 127> cut <images = 2, rows = 2, groups = 1, mode = wide> weights dense<1> : tensor<1x1x4x4xi4> bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<5> : tensor<4xi8> : tensor<2x2x2x4xi8>, tensor<2x2x2x4xi8> -> tensor<2x2x2x4xi8>
+
+  // CHECK-NEXT:    %z = tile.matrix %a window <kernel = [2, 2], pad_value = -3> raw <bias_shift = 4> cut
+  // CHECK-GENERIC: %z = "tile.matrix"(%a)
+  %z = tile.matrix %a window <kernel = [2, 2], dilation = [1, 1], pad_value = -3> raw <bias_shift = 4> cut <images = 2, rows = 1> weights dense<1> : tensor<2x2x4x1xi4> bias dense<0> : tensor<1xi32> : tensor<2x2x2x4xi8> -> tensor<2x1x1x1xi32>
+
+  // CHECK-NEXT:    %p = tile.pool avg %a window <kernel = [2, 2]> scale <count_padding = 1, right = 2, low = -128, high = 127> cut <images = 2, rows = 1> : tensor<2x2x2x4xi8> -> tensor<2x1x1x4xi8>
+  // CHECK-GENERIC: %p = "tile.pool"(%a) <{kind = #bundle<pool_kind avg>, window = #tile.window<kernel = [2, 2]>, scale = #tile.scale<count_padding = 1, right = 2, low = -128, high = 127>, cut = #tile.cut<images = 2, rows = 1>}>
+  %p = tile.pool avg %a window <kernel = [2, 2]> scale <count_padding = 1, right = 2, low = -128, high = 127> cut <images = 2, rows = 1> : tensor<2x2x2x4xi8> -> tensor<2x1x1x4xi8>
+
+  // CHECK-NEXT:    %f = tile.reshape %p : tensor<2x1x1x4xi8> -> tensor<2x4xi8>
+  // CHECK-GENERIC: %f = "tile.reshape"(%p) : (tensor<2x1x1x4xi8>) -> tensor<2x4xi8>
+  %f = tile.reshape %p : tensor<2x1x1x4xi8> -> tensor<2x4xi8>
+  func.return
+}
