@@ -34,7 +34,7 @@ from xdsl.irdl import (
     traits_def,
     var_operand_def,
 )
-from xdsl.traits import HasParent, NoTerminator, Pure
+from xdsl.traits import NoTerminator, Pure
 from xdsl.utils.exceptions import VerifyException
 
 from dsf.dialects.bundle_types import PoolKind, PoolKindAttr
@@ -105,7 +105,7 @@ class BufferOp(IRDLOperation):
     size = prop_def(IntegerAttr[I64])
     buffer = result_def(BufferType())
 
-    traits = traits_def(Pure(), HasParent(ProgramOp))
+    traits = traits_def(Pure())
 
     assembly_format = "$space $label `at` $address `size` $size attr-dict"
 
@@ -158,8 +158,6 @@ class InstructionOp(IRDLOperation):
     token = result_def(TokenType())
     cycles = prop_def(IntegerAttr[I64], default_value=integer(0))
     beats = prop_def(IntegerAttr[I64], default_value=integer(0))
-
-    traits = traits_def(HasParent(ProgramOp))
 
     @property
     def producers(self) -> list[InstructionOp]:

@@ -1,0 +1,156 @@
+// RUN: DSF_VERIFY_DIAG
+
+%x = sched.buffer feature "x" at -1 size 4
+// CHECK: 'sched.buffer': address -1, needs at least 0; correct the address
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 0
+// CHECK: 'sched.buffer': size 0, needs at least 1; correct the size
+
+// -----
+
+%x = sched.buffer dram "x" at 0 size 1
+// CHECK: Expected `feature`, `weight`, `parameter`, `input`, `output`, `weights`, or `arena`.
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 4
+%t = sched.load %x[0] to %x[0] elements 4
+// CHECK: 'sched.load': source is a buffer in feature, needs one in input or arena memory; name another buffer
+
+// -----
+
+%x = sched.buffer input "x" at 0 size 4
+%y = "test.op"() : () -> !sched.buffer
+%t = sched.load %x[0] to %y[0] elements 4
+// CHECK: 'sched.load': target is not a sched.buffer, needs one; name the memory directly
+
+// -----
+
+%x = sched.buffer input "x" at 0 size 4
+%y = sched.buffer feature "x" at 0 size 4
+%t = sched.load %x[0] to %y[0] elements 0
+// CHECK: 'sched.load': 0 elements, needs at least 1; drop the load
+
+// -----
+
+%x = sched.buffer output "x" at 0 size 4
+%y = sched.buffer feature "x" at 0 size 4
+%t = sched.store %y[0] to %x[0] elements 0
+// CHECK: 'sched.store': 0 elements, needs at least 1; drop the store
+
+// -----
+
+%x = sched.buffer weights "x" at 0 size 4
+%y = sched.buffer weight "x" at 0 size 4
+%t = sched.load_weights %x[0] bytes 4 to %y groups 0 words 4
+// CHECK: 'sched.load_weights': groups 0, needs at least 1; drop the load
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 4
+%w = sched.buffer weight "x" at 0 size 4
+%p = sched.buffer parameter "x" at 0 size 4
+%t = sched.matrix %x, %w, %p to %x wide <input = [1, 1, 4], output = [1, 1, 4], images = [0, 1], rows = [0, 1]> window <kernel = [1, 1]>
+// CHECK: 'sched.matrix': both or none of requantize and raw, needs one of them; remove one, or add one
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 4
+%w = sched.buffer weight "x" at 0 size 4
+%p = sched.buffer parameter "x" at 0 size 4
+%t = sched.matrix %x, %w, %p to %x wide <input = [1, 1, 4], output = [1, 1, 4], images = [0, 1], rows = [0, 1]> window <kernel = [1, 1]> raw <> add %x <low = 0, high = 1>
+// CHECK: 'sched.matrix': raw sums with an addition, needs none; requantize instead
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 4
+%w = sched.buffer weight "x" at 0 size 4
+%p = sched.buffer parameter "x" at 0 size 4
+%t = "sched.matrix"(%x, %w, %p, %x, %x) <{mode = #tile<mode wide>, piece = #sched.piece<input = [1, 1, 4], output = [1, 1, 4], images = [0, 1], rows = [0, 1]>, window = #tile.window<kernel = [1, 1]>, requantize = #tile.requantize<low = 0, high = 1>, operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 0>}> : (!sched.buffer, !sched.buffer, !sched.buffer, !sched.buffer, !sched.buffer) -> !sched.token
+// CHECK: 'sched.matrix': half an addition, needs 'add %residual <...>'; add the rest
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 4
+%w = sched.buffer weight "x" at 0 size 4
+%p = sched.buffer parameter "x" at 0 size 4
+%t = sched.matrix %x, %w, %p to %x wide <input = [4, 4, 4], output = [3, 2, 4], images = [0, 1], rows = [0, 1]> window <kernel = [2, 2]> raw <>
+// CHECK: 'sched.matrix': an output of 3x2, needs 3x3; correct the piece
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 4
+%t = sched.pool max %x to %x <input = [1, 1, 4], output = [1, 1, 3], images = [0, 1], rows = [0, 1]> window <kernel = [1, 1]> scale <low = 0, high = 1>
+// CHECK: 'sched.pool': a part of the channels, needs all of them; pool all channels at once
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 4
+%t = sched.pool max %x to %x <input = [1, 1, 4], output = [1, 1, 4], images = [0, 0], rows = [0, 1]> window <kernel = [1, 1]> scale <low = 0, high = 1>
+// CHECK: '#sched.piece': images [0, 0], needs the first and a count of at least 1; correct the list
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 4
+%t = sched.pool max %x to %x <input = [1, 4], output = [1, 1, 4], images = [0, 1], rows = [0, 1]> window <kernel = [1, 1]> scale <low = 0, high = 1>
+// CHECK: '#sched.piece': input [1, 4], needs height, width, channels; correct the list
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 4
+%t = sched.pool max %x to %x <input = [1, 1, 4], output = [1, 1, 4], images = [0, 1], rows = [1, 1]> window <kernel = [1, 1]> scale <low = 0, high = 1>
+// CHECK: '#sched.piece': rows up to 2, needs at most 1; correct the rows
+
+// -----
+
+// What the whole program does wrong, all at once: a buffer outside its memory, and a store that does not wait for the load.
+
+engine.hardware {feature_memory = 16384}
+sched.program inputs [#engine.tensor<shape = [1, 16], bits = 8, frac = 0, base = input, offset = 0>] outputs [#engine.tensor<shape = [1, 16], bits = 8, frac = 0, base = output, offset = 0>] arena 0 bundles [] weights dense<[]> : tensor<0xi8> {
+  %input = sched.buffer input "input" at 0 size 16
+  %output = sched.buffer output "output" at 0 size 16
+  %x = sched.buffer feature "x" at 16376 size 16
+  %0 = sched.load %input[0] to %x[0] elements 16
+  %1 = sched.store %x[0] to %output[4] elements 16
+}
+// CHECK:      'x': a buffer up to 16392 of feature memory, needs at most 16384; make it smaller, or the memory larger
+// CHECK-NEXT: 'instruction 1' (sched.store): bytes up to 20 of buffer 'output', needs at most 16; correct the offset
+// CHECK-NEXT: 'instruction 1' (sched.store): may run before 'instruction 0' (sched.load) is complete, whose memory it uses, needs its token; wait for it
+
+// -----
+
+// Two buffers that live at once overlap; a piece is larger than its buffer; nobody wrote what is read.
+
+engine.hardware {}
+sched.program inputs [#engine.tensor<shape = [1, 16], bits = 8, frac = 0, base = input, offset = 0>] outputs [#engine.tensor<shape = [1, 16], bits = 8, frac = 0, base = output, offset = 0>] arena 0 bundles [] weights dense<[]> : tensor<0xi8> {
+  %input = sched.buffer input "input" at 0 size 16
+  %output = sched.buffer output "output" at 0 size 16
+  %x = sched.buffer feature "x" at 0 size 16
+  %y = sched.buffer feature "y" at 8 size 16
+  %0 = sched.load %input[0] to %x[0] elements 8
+  %1 = sched.load %input[0] to %y[0] elements 16
+  %2 = sched.load %input[8] to %x[8] elements 8
+  %3 = sched.store %y[0] to %output[0] elements 8 after(%2)
+  %4 = sched.store %y[12] to %output[0] elements 8 after(%2)
+}
+// CHECK:      'instruction 3' (sched.store): reads 'y' in feature memory 8 to 15, where 'x' was written last; move one of the buffers
+// CHECK-NEXT: 'instruction 4' (sched.store): uses 20 to 27 as buffer 'y', needs 8 to 23; correct the piece
+
+// -----
+
+engine.hardware {}
+sched.program inputs [#engine.tensor<shape = [1, 16], bits = 8, frac = 0, base = input, offset = 0>] outputs [#engine.tensor<shape = [1, 16], bits = 8, frac = 0, base = output, offset = 0>] arena 0 bundles [] weights dense<[]> : tensor<0xi8> {
+  %output = sched.buffer output "output" at 0 size 16
+  %x = sched.buffer feature "x" at 0 size 16
+  %0 = sched.store %x[0] to %output[0] elements 8
+}
+// CHECK: 'instruction 0' (sched.store): reads 'x' in feature memory 0 to 7, where nothing was written; move one of the buffers
+
+// -----
+
+sched.program inputs [#engine.tensor<shape = [1, 16], bits = 8, frac = 0, base = input, offset = 0>] outputs [#engine.tensor<shape = [1, 16], bits = 8, frac = 0, base = output, offset = 0>] arena 0 bundles [] weights dense<[]> : tensor<0xi8> {
+  %x = "test.op"() : () -> !sched.buffer
+}
+// CHECK: 'sched.program': holds 'test.op', needs sched.buffer and instructions; move it out

@@ -1,0 +1,47 @@
+// RUN: DSF_ROUNDTRIP
+// RUN: DSF_GENERIC_ROUNDTRIP
+
+// A convolution of a 4x4x3 image with a residual addition of its own input, a pooling, and raw sums of a dense layer.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, feature_memory = 1024, weight_memory = 1024}
+
+// CHECK: sched.program inputs [#engine.tensor<shape = [1, 4, 4, 3], bits = 8, frac = 4, base = input, offset = 0>] outputs [#engine.tensor<shape = [1, 2], bits = 32, frac = 8, base = output, offset = 0>] arena 0 bundles ["a", "b"] softmax weights dense<0> : tensor<256xi8> {
+sched.program inputs [#engine.tensor<shape = [1, 4, 4, 3], bits = 8, frac = 4, base = input, offset = 0>] outputs [#engine.tensor<shape = [1, 2], bits = 32, frac = 8, base = output, offset = 0>] arena 0 bundles ["a", "b"] softmax weights dense<0> : tensor<256xi8> {
+  // CHECK-NEXT:    %input = sched.buffer input "input" at 0 size 48
+  // CHECK-GENERIC: %input = "sched.buffer"() <{space = #sched<space input>, label = "input", address = 0 : i64, size = 48 : i64}> : () -> !sched.buffer
+  %input = sched.buffer input "input" at 0 size 48
+  %output = sched.buffer output "output" at 0 size 8
+  %stream = sched.buffer weights "weights" at 0 size 256
+  // CHECK:         %x = sched.buffer feature "input" at 0 size 48
+  %x = sched.buffer feature "input" at 0 size 48
+  %y = sched.buffer feature "a" at 48 size 48
+  %z = sched.buffer feature "b" at 96 size 12
+  %s = sched.buffer feature "b" at 112 size 8
+  // CHECK:         %w = sched.buffer weight "a" at 0 size 27
+  %w = sched.buffer weight "a" at 0 size 27
+  %v = sched.buffer weight "b" at 27 size 12
+  // CHECK:         %p = sched.buffer parameter "a" at 0 size 1
+  %p = sched.buffer parameter "a" at 0 size 1
+  %q = sched.buffer parameter "b" at 1 size 1
+
+  // CHECK:         %0 = sched.load %input[0] to %x[0] elements 48 cycles 3 beats 3
+  // CHECK-GENERIC: %0 = "sched.load"(%input, %x) <{offset = 0 : i64, at = 0 : i64, elements = 48 : i64, cycles = 3 : i64, beats = 3 : i64}> : (!sched.buffer, !sched.buffer) -> !sched.token
+  %0 = sched.load %input[0] to %x[0] elements 48 cycles 3 beats 3
+  // CHECK-NEXT:    %1 = sched.load_weights %stream[0] bytes 32 to %p groups 1 words 1
+  // CHECK-GENERIC: %1 = "sched.load_weights"(%stream, %p) <{offset = 0 : i64, bytes = 32 : i64, groups = 1 : i64, words = 1 : i64, cycles = 0 : i64, beats = 0 : i64}>
+  %1 = sched.load_weights %stream[0] bytes 32 to %p groups 1 words 1
+  %2 = sched.load_weights %stream[64] bytes 108 to %w groups 1 words 27
+  %3 = sched.load_weights %stream[0] bytes 32 to %q groups 1 words 1
+  %4 = sched.load_weights %stream[192] bytes 48 to %v groups 1 words 12
+  // CHECK:         %5 = sched.matrix %x, %w, %p to %y tall <input = [4, 4, 3], output = [4, 4, 3], images = [0, 1], rows = [0, 4]> window <kernel = [3, 3], padding = [1, 1, 1, 1]> requantize <low = 0, high = 127> add %x <shift = 1, low = 0, high = 127> after(%0, %2) cycles 54
+  // CHECK-GENERIC: %5 = "sched.matrix"(%x, %w, %p, %y, %x, %0, %2) <{mode = #tile<mode tall>, piece = #sched.piece<input = [4, 4, 3], output = [4, 4, 3], images = [0, 1], rows = [0, 4]>, window = #tile.window<kernel = [3, 3], padding = [1, 1, 1, 1]>, requantize = #tile.requantize<low = 0, high = 127>, add = #tile.add<shift = 1, low = 0, high = 127>, cycles = 54 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 2>, beats = 0 : i64}>
+  %5 = sched.matrix %x, %w, %p to %y tall <input = [4, 4, 3], output = [4, 4, 3], images = [0, 1], rows = [0, 4], groups = [0, 1]> window <kernel = [3, 3], padding = [1, 1, 1, 1]> requantize <low = 0, high = 127> add %x <shift = 1, low = 0, high = 127> after(%0, %2) cycles 54
+  // CHECK-NEXT:    %6 = sched.pool max %y to %z <input = [4, 4, 3], output = [2, 2, 3], images = [0, 1], rows = [0, 2]> window <kernel = [2, 2], strides = [2, 2]> scale <low = -128, high = 127> after(%5)
+  // CHECK-GENERIC: %6 = "sched.pool"(%y, %z, %5) <{kind = #bundle<pool_kind max>, piece =
+  %6 = sched.pool max %y to %z <input = [4, 4, 3], output = [2, 2, 3], images = [0, 1], rows = [0, 2]> window <kernel = [2, 2], strides = [2, 2]> scale <low = -128, high = 127> after(%5)
+  // CHECK-NEXT:    %7 = sched.matrix %z, %v, %q to %s wide <input = [1, 1, 12], output = [1, 1, 2], images = [0, 1], rows = [0, 1]> window <kernel = [1, 1]> raw <bias_shift = 4> after(%4, %6)
+  %7 = sched.matrix %z, %v, %q to %s wide <input = [1, 1, 12], output = [1, 1, 2], images = [0, 1], rows = [0, 1]> window <kernel = [1, 1]> raw <bias_shift = 4> after(%4, %6)
+  // CHECK-NEXT:    %8 = sched.store %s[0] to %output[0] elements 8 after(%7)
+  // CHECK-GENERIC: %8 = "sched.store"(%s, %output, %7) <{at = 0 : i64, offset = 0 : i64, elements = 8 : i64, cycles = 0 : i64, beats = 0 : i64}>
+  %8 = sched.store %s[0] to %output[0] elements 8 after(%7)
+}
