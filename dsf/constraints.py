@@ -21,6 +21,7 @@ from dsf.dialects.bundle_group import LETTERS
 from dsf.dialects.engine import hardware_of
 from dsf.dialects.shapes import as_text, shape
 from dsf.hardware import Hardware
+from dsf.isa.checks import POOL_WINDOW_BITS, window_bits
 from dsf.isa.table import MATRIX, VECTOR, Instruction
 from dsf.transforms.locations import location_name
 
@@ -256,6 +257,19 @@ def instruction_fields(op: Operation, hardware: Hardware) -> Problems:
             yield f"{name_of(op)}: {has}, needs {low} to {high}, as its instruction field '{field}'; use a smaller layer"
 
 
+def pool_window(op: Operation, hardware: Hardware) -> Problems:
+    """The numbers of rows and of columns of a pooling window have at most `POOL_WINDOW_BITS` bits together."""
+    if not isinstance(op, bundle.PoolOp):
+        return
+    kernel = op.window.kernel
+    bits = window_bits(*kernel)
+    if bits > POOL_WINDOW_BITS:
+        yield (
+            f"{name_of(op)}: a window of {as_text(kernel)}, {bits} bits for rows and columns, needs at most {POOL_WINDOW_BITS} "
+            f"(as 255x255 has); pool in two steps"
+        )
+
+
 def _limits(instruction: Instruction) -> dict[str, tuple[int, int]]:
     return {field.name: (field.low, field.high) for field in instruction.all_fields}
 
@@ -391,6 +405,7 @@ CONSTRAINTS: tuple[Constraint, ...] = (
     image_size,
     weight_memory,
     instruction_fields,
+    pool_window,
     whole_bytes,
     widths,
     accumulator,

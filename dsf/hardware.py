@@ -20,6 +20,8 @@ from dsf.errors import HardwareError
 MAX_FEATURE_ELEMENTS = 1 << 23
 #: Weight addresses have 20 bits.
 MAX_WEIGHT_WORDS = 1 << 20
+#: Channels of a channel group: the field `last_group_lanes` has 8 bits.
+MAX_GROUP_COLUMNS = 255
 
 
 def _power_of_two_at_least(x: int) -> int:
@@ -163,6 +165,11 @@ class Hardware:
 
     def _problems_of_sizes(self) -> list[str]:
         problems: list[str] = []
+        if self.group_columns > MAX_GROUP_COLUMNS:
+            problems.append(
+                f"'column_groups': {self.column_groups} for {self.columns} columns, needs at most {MAX_GROUP_COLUMNS} columns "
+                f"in a group; use column_groups={-(-self.columns // MAX_GROUP_COLUMNS)}"
+            )
         least = self._least_vector_length()
         if self.vector_length < least:
             problems.append(

@@ -12,10 +12,19 @@ from math import prod
 
 from dsf.hardware import Hardware
 from dsf.isa.table import LOAD, LOAD_WEIGHTS, MATRIX, STORE, VECTOR, VectorFunction
+from dsf.numerics import int_range
 
 Fields = Mapping[str, int]
 
 BUILT = (VectorFunction.MAX_POOL, VectorFunction.AVERAGE_POOL)
+
+#: The vector unit's counters and dividers are that wide: bits of `kernel_rows` and of `kernel_columns` together.
+POOL_WINDOW_BITS = 16
+
+
+def window_bits(rows: int, columns: int) -> int:
+    """The bits that the vector unit needs to count the elements of a window: those of both counts together."""
+    return rows.bit_length() + columns.bit_length()
 
 
 def instruction_problems(name: str, fields: Fields, hardware: Hardware) -> list[str]:
@@ -104,6 +113,12 @@ def _vector(fields: Fields, hardware: Hardware) -> list[str]:
     if fields["function"] not in BUILT:
         built = ", ".join(function.name.lower() for function in BUILT)
         problems.append(f"function is {fields['function']}, needs one that is built: {built}")
+    bits = window_bits(fields["kernel_rows"], fields["kernel_columns"])
+    if bits > POOL_WINDOW_BITS:
+        problems.append(f"kernel_rows and kernel_columns have {bits} bits together, needs at most {POOL_WINDOW_BITS}")
+    low, high = int_range(hardware.bits_input)
+    if not low <= fields["pad_value"] <= high:
+        problems.append(f"pad_value is {fields['pad_value']}, needs {low} to {high}, what feature memory holds")
     return problems
 
 

@@ -15,6 +15,7 @@ from xdsl.ir import Block, Operation, Region
 from dsf.constraints import CONSTRAINTS, problems_of
 from dsf.dialects import bundle
 from dsf.dialects.bundle import QType, tensor_of
+from dsf.dialects.bundle_types import PoolKind
 from dsf.dialects.engine import HardwareOp
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
@@ -68,6 +69,29 @@ def test_accumulator_beyond_32_bits_asks_for_another_model() -> None:
     signature = FunctionType.from_lists([block.args[0].type], [core.output.type])
     module = ModuleOp([HardwareOp.from_hardware(hardware), func.FuncOp("main", signature, Region(block))])
     assert any("needs 35 bits; use fewer or smaller weights" in problem for problem in problems_of(module))
+
+
+def test_largest_pool_window() -> None:
+    """The vector unit counts a window's rows and columns in 16 bits together, 255x255 or 4095x15."""
+    hardware = Hardware(max_image_size=(4095, 256))
+
+    def pooled(size: tuple[int, int]) -> ModuleOp:
+        block = Block(arg_types=[tensor_of((1, *size, 1), QType.of(8, 4))])
+        pool = bundle.PoolOp(block.args[0], PoolKind.AVG, size, QType.of(8, 4), strides=(1, 1))
+        layer = bundle.BundleOp("global_pool", [pool])
+        block.add_ops([layer, func.ReturnOp(layer.results[0])])
+        signature = FunctionType.from_lists([block.args[0].type], [pool.output.type])
+        return ModuleOp([HardwareOp.from_hardware(hardware), func.FuncOp("main", signature, Region(block))])
+
+    for size in ((255, 255), (511, 127), (4095, 15)):
+        assert problems_of(pooled(size)) == []
+    for size in ((256, 255), (256, 128), (4095, 16)):
+        (problem,) = problems_of(pooled(size))
+        rows, columns = size
+        assert problem == (
+            f"'global_pool': a window of {rows}x{columns}, 17 bits for rows and columns, needs at most 16 "
+            "(as 255x255 has); pool in two steps"
+        )
 
 
 def test_pass_raises_every_problem_at_once() -> None:

@@ -76,6 +76,14 @@ def test_bad_parameter(parameter: str, value: object, message: str):
     assert f"'{parameter}'" in str(caught.value)
 
 
+def test_too_many_columns_in_a_group():
+    """Counts of channels of a group have 8 bits."""
+    assert Hardware(processing_elements=(1, 255), column_groups=1).group_columns == 255
+    assert Hardware(processing_elements=(1, 256), column_groups=2).group_columns == 128
+    with pytest.raises(HardwareError, match=r"256 columns, needs at most 255 columns in a group; use column_groups=2"):
+        Hardware(processing_elements=(1, 256), column_groups=1)
+
+
 def test_all_problems_at_once():
     with pytest.raises(HardwareError) as caught:
         Hardware(bits_input=3, bits_weights=5, reset="maybe")
