@@ -74,7 +74,8 @@ module dsf_align_write #(
   assign out_strobe_o = ~((row_first ? carried : '0) | (row_last ? behind : '0));
 
   for (genvar i = 0; i < int'(Bytes); i++) begin : gen_byte
-    assign out_data_o[8*i +: 8] = carried[i] ? previous_q[i] : rotated[i];
+    // A flush must not look at the stream: that may be the next row, or change.
+    assign out_data_o[8*i +: 8] = (carried[i] || flush) ? previous_q[i] : rotated[i];
   end
 
   always_ff @(posedge clk_i `DSF_OR_RESET) begin

@@ -63,6 +63,7 @@ class Burst:
     due: int
     done: int = 0
     response: int = OKAY
+    data: list[tuple[int, int]] = field(default_factory=list)
 
 
 class Channel:
@@ -215,6 +216,7 @@ class WritePort(Port):
         if self.answering:
             self.set("bid", self.answers[0].id)
             self.set("bresp", self.answers[0].response)
+            self.store(self.answers[0])
 
     def sample(self) -> None:
         asked = self.handshake("aw", ("id", "addr", "len", "size", "burst"))
@@ -239,12 +241,16 @@ class WritePort(Port):
 
     def finish(self, burst: Burst, beats: list[tuple[int, int]]) -> None:
         assert len(beats) == burst.beats, f"{self.prefix}: {len(beats)} beats at {burst.address:#x}, needs {burst.beats}"
-        for i, (data, strobe) in enumerate(beats):
-            address = burst.address + i * self.bytes
-            burst.response = burst.response or self.memory.response(address, self.bytes)
-            self.memory.write(address, data.to_bytes(self.bytes, "little"), strobe)
+        for i in range(burst.beats):
+            burst.response = burst.response or self.memory.response(burst.address + i * self.bytes, self.bytes)
+        burst.data = beats
         burst.due = self.now + self.timing.latency()
         self.answers.append(burst)
+
+    def store(self, burst: Burst) -> None:
+        """The bytes become visible no earlier than they are acknowledged."""
+        for i, (data, strobe) in enumerate(burst.data):
+            self.memory.write(burst.address + i * self.bytes, data.to_bytes(self.bytes, "little"), strobe)
 
 
 async def serve(clock, ports: Iterable[ReadPort | WritePort], idle: Callable[[], bool] = lambda: False) -> None:
