@@ -88,7 +88,7 @@ def export_inference(
     differ, `EngineError` when the simulated engine stops, and `ToolError` without Verilator.
     """
     folder = Path(directory) if directory is not None else Path("build") / model.hw.name
-    steps = _Steps(Console(quiet=not verbose))
+    steps = _Steps(_console(verbose))
     inputs = _inputs(model, x)
 
     with steps("float64 pass"):
@@ -169,6 +169,12 @@ class _Steps:
         with self.console.status(f"{name} ...") as status:
             yield lambda detail: status.update(f"{name}: {detail} ...")
         self.console.print(f"  {name}: {time.perf_counter() - start:.1f} s", highlight=False)
+
+
+def _console(verbose: bool) -> Console:
+    """Of the terminal's width; what goes into a file or a pipe has room for the whole table."""
+    console = Console(quiet=not verbose)
+    return console if console.is_terminal else Console(quiet=not verbose, width=120)
 
 
 def _counting(say: Callable[[str], None], runs: int) -> Callable[[int], None]:

@@ -7,6 +7,9 @@ from dsf import Bundle, BundleModel, Hardware, QAdd, QConvCore, QDenseCore, QIde
 from dsf.nn.bundle import QTensor
 from dsf.nn.layers import QActivation
 
+# Small layers gain nothing from threads, and tests run in parallel.
+torch.set_num_threads(1)
+
 
 def hardware(bits_input: int = 8, bits_weights: int = 4, **changes: int) -> Hardware:
     """Small hardware with room for everything that `random_model` draws."""

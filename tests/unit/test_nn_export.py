@@ -1,0 +1,147 @@
+"""`export_inference`: all levels agree down to the RTL, the files are right, and a difference is an error that says where."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from nn_networks import random_model
+from test_nn_model import small_model, task
+
+from dsf import Hardware
+from dsf.codegen.program import read_program
+from dsf.errors import MismatchError, ModelError
+from dsf.nn import export_inference as module
+from dsf.runtime.execute import run
+from dsf.runtime.machine import unpack_tensor
+
+FILES = {"program.bin", "weights.bin", "config_firmware.h", "report.json", "input.bin", "expected.bin"}
+
+# The parameters of a core in tests/sim/test_rtl.py: one build of the simulator serves both.
+SIMULATED = Hardware(
+    processing_elements=(4, 8),
+    column_groups=2,
+    vector_length=16,
+    axi_width=64,
+    feature_memory=1 << 13,
+    weight_memory=1 << 13,
+    bits_sum=24,
+    watchdog_cycles=1024,
+)
+
+
+@pytest.mark.parametrize("seed", range(100, 112))
+def test_random_networks(tmp_path: Path, seed: int):
+    model = random_model(seed)
+    found = model.export_inference(model.random_input, tmp_path, rtl=False, verify_each=True, verbose=False)
+    outputs = model.predict(model.random_input)
+    if model.nodes[-1].softmax:
+        np.testing.assert_allclose(found.probabilities, outputs, rtol=1e-12)
+    else:
+        assert found.probabilities is None
+        np.testing.assert_array_equal(found.outputs.reshape(outputs.shape), outputs)
+    assert {path.name for path in found.paths} == FILES == {path.name for path in tmp_path.iterdir()}
+
+
+def test_files_run_again(tmp_path: Path):
+    model = small_model()
+    found = model.export_inference(task(4)[0], tmp_path, rtl=False, verbose=False)
+    program = read_program(tmp_path / "program.bin")
+    x = unpack_tensor(program.inputs[0], (tmp_path / "input.bin").read_bytes(), "input.bin")
+    expected = unpack_tensor(program.outputs[0], (tmp_path / "expected.bin").read_bytes(), "expected.bin")
+    np.testing.assert_array_equal(expected, found.integers)
+    np.testing.assert_array_equal(run(program.to_module(), x), expected)
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report == found.report
+    assert [one["name"] for one in report["bundles"]] == model.names
+    # The engine's multiplications are the network's, the dense layer's too.
+    assert [one["macs"] for one in report["bundles"]] == [node.macs for node in model.nodes]
+
+
+def test_same_model_same_bytes(tmp_path: Path):
+    names = ("a", "b")
+    for name in names:
+        small_model(batch_norm=True).export_inference(task(4)[0], tmp_path / name / "net", rtl=False, verbose=False)
+    for file in FILES:
+        first, second = ((tmp_path / name / "net" / file).read_bytes() for name in names)
+        assert first == second, file
+
+
+def test_several_batches_are_several_runs(tmp_path: Path):
+    model, (x, _) = small_model(), task(12)
+    found = model.export_inference(x, tmp_path, rtl=False, verbose=False)
+    assert found.integers.shape == (12, 3)
+    for start in (0, 4, 8):
+        one = model.export_inference(x[start : start + 4], tmp_path, rtl=False, verbose=False)
+        np.testing.assert_array_equal(found.integers[start : start + 4], one.integers)
+
+
+def test_default_directory_and_ir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
+    monkeypatch.chdir(tmp_path)
+    small_model().export_inference(task(4)[0], rtl=False, emit_ir=True)
+    assert (tmp_path / "build" / "dsf" / "program.bin").exists()
+    assert any((tmp_path / "build" / "dsf" / "ir").glob("*fxp-to-tile.mlir"))
+    shown = capsys.readouterr().out
+    assert "integer pass" in shown and "bundle_2" in shown
+
+
+def test_the_model_keeps_its_mode(tmp_path: Path):
+    model = small_model(batch_norm=True)
+    model.train()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    model.export_inference(task(4)[0], tmp_path, rtl=False, verbose=False)
+    assert model.training
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 8, 1), (4, 1, 8, 8), (0, 8, 8, 1), (4, 64)])
+def test_shape_of_x(tmp_path: Path, shape: tuple[int, ...]):
+    with pytest.raises(ModelError, match=r"needs \(4, 8, 8, 1\), or a multiple of its batch of 4"):
+        small_model().export_inference(np.zeros(shape), tmp_path, rtl=False, verbose=False)
+
+
+def test_sums_that_do_not_fit(tmp_path: Path):
+    model = small_model(Hardware(processing_elements=(4, 12), bits_weights=8, bits_sum=16, bits_bias=8))
+    with torch.no_grad():
+        model.bundles[1].weight.fill_(10.0)
+    with pytest.raises(ModelError, match="'bundle_1': sums of up to"):
+        model.export_inference(task(4)[0], tmp_path, rtl=False, verbose=False)
+
+
+def test_wrong_integer_pass_names_bundle_and_element(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    true_run = module.run_integers
+
+    def wrong(fxp, x, values):
+        result = true_run(fxp, x, values)
+        values["bundle_1"].reshape(4, -1)[2, 5] += 1
+        return result
+
+    monkeypatch.setattr(module, "run_integers", wrong)
+    with pytest.raises(
+        MismatchError, match=r"'bundle_1': element \(2, 5\) is -?\d+ in the integer pass, .* 1 of 128"
+    ):
+        small_model().export_inference(task(4)[0], tmp_path, rtl=False, verbose=False)
+
+
+def test_wrong_instructions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "run", lambda compiled, x: run(compiled, x) + np.eye(4, 3, dtype=np.int64))
+    with pytest.raises(MismatchError, match=r"'bundle_2': element \(0, 0\) is .* in the instructions"):
+        small_model().export_inference(task(4)[0], tmp_path, rtl=False, verbose=False)
+
+
+def test_rtl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    model, (x, _) = small_model(SIMULATED, batch_norm=True), task(8)
+    found = model.export_inference(x, tmp_path, stalls=0.3, seed=1, verbose=False)
+    assert found.rtl_integers is not None
+    np.testing.assert_array_equal(found.rtl_integers, found.integers)
+    assert found.report["measured_cycles"] == found.cycles
+    for one in found.report["bundles"]:
+        # First to last step, within 2 % or 20 cycles of the compiler's estimate for each of the batch's chunks.
+        assert 0 < one["measured_cycles"] <= found.cycles
+        assert one["utilization"] == pytest.approx(one["macs"] / one["measured_cycles"] / 32, abs=1e-4)
+
+    true_unpack = module.unpack_tensor
+    monkeypatch.setattr(module, "unpack_tensor", lambda *of: true_unpack(*of) ^ 1)
+    with pytest.raises(MismatchError, match=r"'bundle_2': element \(0, 0\) is .* in the RTL, needs .* as in the instructions"):
+        model.export_inference(x, tmp_path, verbose=False)
