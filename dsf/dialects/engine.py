@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Iterable, Sequence
+from math import prod
 from typing import Any, cast
 
 import numpy as np
@@ -91,7 +92,7 @@ class TensorAttr(ParametrizedAttribute):
 
     @property
     def elements(self) -> int:
-        return int(np.prod(self.dimensions, dtype=np.int64))
+        return prod(self.dimensions)
 
     @property
     def register(self) -> BaseRegister:
@@ -112,6 +113,8 @@ class TensorAttr(ParametrizedAttribute):
             raise VerifyException(f"'#{self.name}': base {self.base.data}, needs one of {names}")
         if self.offset.data < 0:
             raise VerifyException(f"'#{self.name}': offset {self.offset.data}, needs at least 0")
+        if self.offset.data + self.bytes > 1 << 32:
+            raise VerifyException(f"'#{self.name}': reaches byte {self.offset.data + self.bytes}, needs at most 2**32")
 
     @classmethod
     def parse_parameters(cls, parser: AttrParser) -> Sequence[Attribute]:
@@ -261,7 +264,7 @@ class ProgramOp(IRDLOperation, ABC):
         if self.arena_bytes.value.data < 0:
             raise VerifyException(f"'{self.name}': arena {self.arena_bytes.value.data}, needs a size in bytes of at least 0")
         kind = self.weights.get_type()
-        if not isinstance(kind, TensorType) or kind.element_type != i8 or len(kind.get_shape()) != 1:
+        if kind != TensorType(i8, [self.weights.get_shape()[0] if self.weights.get_shape() else 0]):
             raise VerifyException(f"'{self.name}': weights of type {kind}, needs tensor<Nxi8>, the bytes of the weight stream")
         self._verify_bases()
 

@@ -25,6 +25,7 @@ from xdsl.utils.exceptions import DiagnosticException, ParseError
 from dsf.codegen.program import HEADER_BYTES, Program, read_bytes, read_program
 from dsf.errors import BinaryError, DsfError, MismatchError
 from dsf.numerics import Ints
+from dsf.parsing import parse_error_text
 
 _FORMATTER = argparse.RawDescriptionHelpFormatter
 
@@ -115,7 +116,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"dsf: {problem}", file=sys.stderr)
         return 1
     except (ParseError, DiagnosticException) as error:
-        for line in str(error).splitlines():
+        text = parse_error_text(error) if isinstance(error, ParseError) else str(error)
+        for line in text.splitlines():
             print(f"dsf: {line}", file=sys.stderr)
         return 1
     except OSError as error:

@@ -30,7 +30,7 @@ from xdsl.xdsl_opt_main import xDSLOptMain
 from dsf.dialects import get_all_dialects
 from dsf.dominance import DominanceException, check_dominance
 from dsf.errors import DsfError
-from dsf.parsing import PositionParser
+from dsf.parsing import PositionParser, parse_error_text
 from dsf.sidecar import move_out, resolve
 from dsf.transforms import get_all_passes
 from dsf.transforms.locations import location_name
@@ -188,7 +188,7 @@ class DsfOptMain(xDSLOptMain):
             error.span = dataclasses.replace(error.span, line_offset=offset)
             if not self.args.parsing_diagnostics:
                 raise
-            print(error)
+            print(parse_error_text(error))
         except (DiagnosticException, DsfError) as error:
             message = self._located(error, module, offset)
             if not self.args.verify_diagnostics:
@@ -260,8 +260,12 @@ def _run(arguments: Sequence[str]) -> None:
         match error:
             case UsageError():
                 _fail(str(error), 2)
-            case ParseError() | DiagnosticException() | DsfError():
+            case ParseError():
+                _fail(parse_error_text(error), 1)
+            case DiagnosticException() | DsfError():
                 _fail(str(error), 1)
+            case MemoryError():
+                _fail(f"not enough memory ({error}), needs smaller tensors", 1)
             case OSError():
                 _fail(f"'{error.filename}': {error.strerror}, needs a file that can be read or written", 1)
             case UnicodeDecodeError():

@@ -1,0 +1,28 @@
+// RUN: dsf-opt %s -p dsf-pipeline | filecheck %s
+// RUN: dsf-opt %s -p dsf-pipeline --print-between-passes | filecheck %s --check-prefix=EACH
+// RUN: dsf-opt %s -p fold-batch-norm,group-into-bundles,check-hardware,bundle-to-fxp,fxp-to-tile,tile-to-sched,sched-to-isa | filecheck %s
+// RUN: dsf-opt %s -p 'dsf-pipeline{images=1}' | filecheck %s --check-prefix=IMAGES
+
+// The pipeline is its passes one after the other, and hands its options on to tiling.
+
+engine.hardware {processing_elements = [2, 4], axi_width = 64}
+func.func @main(%x: tensor<3x4x!bundle.q<8, 4>>) -> tensor<3x2x!bundle.q<32, 8>> {
+  %s = bundle.dense %x weights q<8, 4> dense<0.5> : tensor<4x2xf64> : tensor<3x4x!bundle.q<8, 4>> -> tensor<3x2x!bundle.q<32, 8>>
+  func.return %s : tensor<3x2x!bundle.q<32, 8>>
+}
+// CHECK-COUNT-1: isa.matrix
+// CHECK-NOT:     isa.matrix
+
+// EACH: IR after fold-batch-norm:
+// EACH: IR after group-into-bundles:
+// EACH: bundle.bundle
+// EACH: IR after check-hardware:
+// EACH: IR after bundle-to-fxp:
+// EACH: fxp.conv
+// EACH: IR after fxp-to-tile:
+// EACH: tile.matrix
+// EACH: IR after tile-to-sched:
+// EACH: sched.matrix
+// EACH: isa.matrix
+
+// IMAGES-COUNT-3: isa.matrix
