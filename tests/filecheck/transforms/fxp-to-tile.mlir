@@ -1,0 +1,124 @@
+// RUN: dsf-opt %s -p fxp-to-tile --split-input-file --verify-diagnostics | filecheck %s
+// RUN: dsf-opt %s -p 'fxp-to-tile{images=1 rows=3 groups=1 mode="tall"}' --verify-each --split-input-file --verify-diagnostics | filecheck %s --check-prefix=CUT
+// RUN: dsf-opt %s -p fxp-to-tile --print-debuginfo --split-input-file --verify-diagnostics | filecheck %s --check-prefix=LOCATION
+
+// Sums, requantisation and addition become one operation; the addition goes into the later convolution, whose multiplier is
+// that of the second operand. All of the batch fits on chip.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 2048, weight_memory = 2048, parameter_groups = 8}
+// CHECK:       attributes {dsf.input_frac = 4 : i64, tile.images = 2 : i64} {
+// CHECK-NEXT:    %0 = tile.matrix %x window <kernel = [3, 3], padding = [1, 1, 1, 1]> requantize <bias_shift = 4, leak = 3, low = -128, high = 127> cut <images = 2, rows = 8, groups = 2> weights dense<1> : tensor<3x3x2x6xi8> bias dense<5> : tensor<6xi32> multiplier dense<1> : tensor<6xi32> shift dense<3> : tensor<6xi8> : tensor<2x8x8x2xi8> -> tensor<2x8x8x6xi8>
+// CHECK-NEXT:    %1 = tile.matrix %0 add %0 <multiplier_a = 2, shift = 1, low = 0, high = 127> window
+// CHECK-NEXT:    %2 = tile.pool avg %1 window <kernel = [8, 8]> scale <low = -128, high = 127> cut <images = 2, rows = 1>
+// CHECK-NEXT:    %3 = tile.matrix %2 window <kernel = [1, 1]> raw <bias_shift = 3> cut <images = 2, rows = 1, mode = tall>
+// CHECK-NEXT:    %4 = tile.reshape %3 : tensor<2x1x1x3xi32> -> tensor<2x3xi32>
+// CHECK-NEXT:    func.return %4 : tensor<2x3xi32>
+// CUT:           tile.images = 1 : i64
+// CUT-NEXT:      tile.matrix {{.*}} cut <images = 1, rows = 3, mode = tall>
+// CUT-NEXT:      tile.matrix {{.*}} cut <images = 1, rows = 3, mode = tall>
+// CUT-NEXT:      tile.pool {{.*}} cut <images = 1, rows = 1>
+// LOCATION:      tile.matrix {{.*}} loc("first")
+// LOCATION-NEXT: tile.matrix {{.*}} loc("second")
+// LOCATION-NEXT: tile.pool {{.*}} loc("second")
+func.func @main(%x: tensor<2x8x8x2xi8>) -> tensor<2x3xi32> attributes {dsf.input_frac = 4 : i64} {
+  %0 = fxp.conv %x padding [1, 1, 1, 1] weights dense<1> : tensor<3x3x2x6xi8> : tensor<2x8x8x2xi8> -> tensor<2x8x8x6xi32> loc("first")
+  %1 = fxp.requantize %0 bias dense<5> : tensor<6xi32> bias_shift 4 multiplier dense<1> : tensor<6xi32> shift dense<3> : tensor<6xi8> leak 3 clip -128 to 127 : tensor<2x8x8x6xi32> -> tensor<2x8x8x6xi8> loc("first")
+  %2 = fxp.conv %1 padding [1, 1, 1, 1] weights dense<1> : tensor<3x3x6x6xi8> : tensor<2x8x8x6xi8> -> tensor<2x8x8x6xi32> loc("second")
+  %3 = fxp.requantize %2 bias dense<5> : tensor<6xi32> multiplier dense<1> : tensor<6xi32> shift dense<3> : tensor<6xi8> clip -128 to 127 : tensor<2x8x8x6xi32> -> tensor<2x8x8x6xi8> loc("second")
+  %4 = fxp.add %1, %3 multiplier_b 2 shift 1 clip 0 to 127 : tensor<2x8x8x6xi8>, tensor<2x8x8x6xi8> -> tensor<2x8x8x6xi8> loc("second")
+  %5 = fxp.pool avg %4 size [8, 8] clip -128 to 127 : tensor<2x8x8x6xi8> -> tensor<2x1x1x6xi8> loc("second")
+  %6 = fxp.conv %5 weights dense<1> : tensor<1x1x6x3xi8> : tensor<2x1x1x6xi8> -> tensor<2x1x1x3xi32> loc("third")
+  %7 = fxp.raw %6 bias dense<[1, 2, 3]> : tensor<3xi32> bias_shift 3 : tensor<2x1x1x3xi32> -> tensor<2x1x1x3xi32> loc("third")
+  %8 = fxp.reshape %7 : tensor<2x1x1x3xi32> -> tensor<2x3xi32> loc("third")
+  func.return %8 : tensor<2x3xi32>
+}
+
+// -----
+
+// A batch that does not fit goes chunk by chunk, and weights that do not fit are loaded in blocks of channel groups. Reshapes
+// between a dense layer and its addition are free.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 512, weight_memory = 512, parameter_groups = 8}
+// CHECK:       tile.images = 2 : i64
+// CHECK-NEXT:    %0 = tile.reshape %x : tensor<8x64xi8> -> tensor<8x1x1x64xi8>
+// CHECK-NEXT:    %1 = tile.reshape %x : tensor<8x64xi8> -> tensor<8x1x1x64xi8>
+// CHECK-NEXT:    %2 = tile.matrix %0 add %1 <low = -128, high = 127> window <kernel = [1, 1]> requantize <low = -128, high = 127> cut <images = 2, rows = 1, groups = 2>
+// CHECK-NEXT:    %3 = tile.reshape %2 : tensor<8x1x1x64xi8> -> tensor<8x64xi8>
+// CUT:           tile.images = 1 : i64
+func.func @main(%x: tensor<8x64xi8>) -> tensor<8x64xi8> {
+  %0 = fxp.reshape %x : tensor<8x64xi8> -> tensor<8x1x1x64xi8>
+  %1 = fxp.conv %0 weights dense<1> : tensor<1x1x64x64xi8> : tensor<8x1x1x64xi8> -> tensor<8x1x1x64xi32>
+  %2 = fxp.requantize %1 bias dense<0> : tensor<64xi32> multiplier dense<1> : tensor<64xi32> shift dense<0> : tensor<64xi8> clip -128 to 127 : tensor<8x1x1x64xi32> -> tensor<8x1x1x64xi8>
+  %3 = fxp.reshape %2 : tensor<8x1x1x64xi8> -> tensor<8x64xi8>
+  %4 = fxp.add %3, %x clip -128 to 127 : tensor<8x64xi8>, tensor<8x64xi8> -> tensor<8x64xi8>
+  func.return %4 : tensor<8x64xi8>
+}
+
+// -----
+
+// What has no place in the engine, all at once.
+
+engine.hardware {}
+func.func @main(%x: tensor<1x4x4x2xi8>) -> tensor<1x4x4x2xi8> {
+  %0 = fxp.conv %x weights dense<1> : tensor<1x1x2x2xi8> : tensor<1x4x4x2xi8> -> tensor<1x4x4x2xi32> loc("sums")
+  %1 = fxp.conv %x groups 2 weights dense<1> : tensor<1x1x1x2xi8> : tensor<1x4x4x2xi8> -> tensor<1x4x4x2xi32> loc("groups")
+  %2 = fxp.requantize %1 bias dense<0> : tensor<2xi32> multiplier dense<1> : tensor<2xi32> shift dense<0> : tensor<2xi8> clip -128 to 127 : tensor<1x4x4x2xi32> -> tensor<1x4x4x2xi8> loc("groups")
+  %3 = fxp.add %x, %x clip -128 to 127 : tensor<1x4x4x2xi8>, tensor<1x4x4x2xi8> -> tensor<1x4x4x2xi8> loc("add")
+  func.return %3 : tensor<1x4x4x2xi8>
+}
+// CHECK:      'sums': sums that are used otherwise, needs one fxp.requantize or fxp.raw of them; requantise the sums once
+// CHECK-NEXT: 'groups': 2 groups of channels, needs 1; split the convolution
+// CHECK-NEXT: 'add': an addition that follows no convolution of its own, needs one to be fused into; add the result of a convolution that nothing else uses, before any pooling
+
+// -----
+
+engine.hardware {feature_memory = 16384, weight_memory = 16384}
+func.func @main(%x: tensor<1x128x128x2xi8>) -> tensor<1x128x128x2xi8> {
+  %0 = fxp.pool max %x size [1, 1] clip -128 to 127 : tensor<1x128x128x2xi8> -> tensor<1x128x128x2xi8> loc("image")
+  func.return %0 : tensor<1x128x128x2xi8>
+}
+// CHECK: 'image': 65536 elements of feature memory at once (input 32768, image 32768), needs at most 16384; raise feature_memory to 65536 bytes or use smaller images or fewer channels
+
+// -----
+
+engine.hardware {weight_memory = 16384}
+func.func @main(%x: tensor<1x1x1x1000xi8>) -> tensor<1x1x1x2xi32> {
+  %0 = fxp.conv %x weights dense<1> : tensor<1x1x1000x2xi8> : tensor<1x1x1x1000xi8> -> tensor<1x1x1x2xi32> loc("dense")
+  %1 = fxp.raw %0 bias dense<0> : tensor<2xi32> : tensor<1x1x1x2xi32> -> tensor<1x1x1x2xi32> loc("dense")
+  func.return %1 : tensor<1x1x1x2xi32>
+}
+// CHECK: 'dense': 1000 weights for an output channel, needs at most 682, the words of a bank; raise weight_memory to 24000 bytes or use a smaller kernel or fewer input channels
+
+// -----
+
+engine.hardware {}
+func.func @main(%x: tensor<1x4xi8>) -> tensor<1x4xi8> {
+  %0 = "test.op"(%x) : (tensor<1x4xi8>) -> tensor<1x4xi8> loc("odd")
+  func.return %0 : tensor<1x4xi8>
+}
+// CHECK: 'odd': 'test.op', needs an operation of the fxp dialect; run bundle-to-fxp first
+
+// -----
+
+engine.hardware {}
+func.func @main(%x: tensor<1x1x1x4xi8>) -> tensor<1x1x1x4xi16> {
+  %0 = fxp.pool max %x size [1, 1] clip -128 to 127 : tensor<1x1x1x4xi8> -> tensor<1x1x1x4xi16> loc("wide")
+  func.return %0 : tensor<1x1x1x4xi16>
+}
+// CHECK: 'wide': elements of 16 bits, needs at most 8, or 32 for raw sums; raise bits_input or narrow the layer's result
+
+// -----
+
+engine.hardware {}
+func.func @main(%x: tensor<1x4xi8>) -> tensor<1x4xi8> {
+  func.return %x : tensor<1x4xi8>
+}
+// CHECK: 'main': returns its input, needs at least one layer; add one
+
+// -----
+
+engine.hardware {}
+func.func @main(%x: tensor<1x4xi8>, %y: tensor<1x4xi8>) -> tensor<1x4xi8> {
+  func.return %x : tensor<1x4xi8>
+}
+// CHECK: 'main': several inputs or outputs, needs one of each; split the network

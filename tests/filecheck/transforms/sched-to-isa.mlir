@@ -1,0 +1,61 @@
+// RUN: dsf-opt %s -p sched-to-isa --split-input-file | filecheck %s
+// RUN: dsf-opt %s -p sched-to-isa --print-debuginfo --split-input-file | filecheck %s --check-prefix=LOCATION
+
+// Of the tokens those remain that say something new: what an instruction's queue waited for before, or what an awaited one
+// waited for, need not be waited for again. The first window begins in padding, one row and one pixel before the tensor:
+// x_start = -3, y_start = -1, src = 0 - 12 - 3 modulo 2**24. The second strip begins at row 2, so y_start = 1.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, feature_memory = 1024, weight_memory = 1024}
+// CHECK:       isa.program inputs [#engine.tensor<shape = [1, 4, 4, 3], {{.*}} softmax weights dense<0> : tensor<280xi8> attributes {dsf.cycles = 99 : i64} {
+// CHECK-NEXT:    isa.load signal(matrix) {base = input, rows = 1, row_elements = 48, row_stride = 48, dst_stride = 48} cycles 3
+// CHECK-NEXT:    isa.load_weights {base = weights, bytes = 64, target = 1, words = 1, groups = 2} cycles 0
+// CHECK-NEXT:    isa.load_weights signal(matrix) {base = weights, offset = 64, bytes = 216, words = 27, groups = 2} cycles 0
+// CHECK-NEXT:    isa.matrix wait(load, weight) {src = 16777201, x_start = -3, x_step = 3, y_start = -1, y_step = 1, row_step = 12, image_step = 48, row_elements = 12, height = 4, kernel_rows = 3, kernel_row_step = 12, y_dilation = 1, kernel_runs = 1, run = 9, chunk = 9, chunks = 1, last_chunk = 9, columns = 4, rows = 2, images = 1, dst = 48, dst_pixel_step = 5, dst_row_step = 20, dst_image_step = 80, pixels = 8, channel_groups = 2, last_group_lanes = 1, tall = 1, weight_words = 27, high = 127} cycles 54
+// CHECK-NEXT:    isa.matrix signal(vector) {src = 9, {{.*}}y_start = 1, {{.*}}dst = 88, {{.*}}pixels = 8, {{.*}}weight_words = 27, bias_shift = 2, leak = 3, low = -128, high = 127} cycles 54
+// CHECK-NEXT:    isa.vector wait(matrix) signal(matrix) {function = average_pool, src = 48, x_step = 10, y_step = 2, row_step = 40, image_step = 80, row_elements = 20, height = 4, kernel_rows = 2, kernel_row_step = 20, kernel_columns = 2, kernel_column_step = 5, columns = 2, rows = 2, images = 1, dst = 128, dst_pixel_step = 5, dst_row_step = 10, dst_image_step = 20, channels = 5, count_padding = 1, left = 1, low = -128, high = 127} cycles 0
+// The residual's steps are those of the result; a raw sum takes four elements.
+// CHECK-NEXT:    isa.matrix wait(vector) signal(matrix) {src = 128, {{.*}}dst = 160, {{.*}}residual = 1, residual_src = 128, residual_pixel_step = 5, residual_row_step = 10, residual_image_step = 20, residual_multiplier_a = 1, residual_multiplier_b = 2, residual_shift = 1, residual_high = 127} cycles 0
+// CHECK-NEXT:    isa.matrix wait(matrix) signal(store) {src = 160, {{.*}}dst = 192, dst_pixel_step = 8, dst_row_step = 8, dst_image_step = 8, {{.*}}raw = 1, {{.*}}bias_shift = 4} cycles 0
+// CHECK-NEXT:    isa.store wait(matrix) {base = output, rows = 1, row_elements = 8, row_stride = 8, src = 192, src_stride = 8} cycles 0
+// CHECK-NEXT:    isa.end
+// LOCATION:      isa.matrix {{.*}} loc("a")
+sched.program inputs [#engine.tensor<shape = [1, 4, 4, 3], bits = 8, frac = 4, base = input, offset = 0>] outputs [#engine.tensor<shape = [1, 2], bits = 32, frac = 8, base = output, offset = 0>] arena 0 bundles ["a", "b"] softmax weights dense<0> : tensor<280xi8> attributes {dsf.cycles = 99 : i64} {
+  %input = sched.buffer input "input" at 0 size 48
+  %output = sched.buffer output "output" at 0 size 8
+  %stream = sched.buffer weights "weights" at 0 size 280
+  %x = sched.buffer feature "input" at 0 size 48
+  %y = sched.buffer feature "a" at 48 size 80
+  %z = sched.buffer feature "a" at 128 size 20
+  %u = sched.buffer feature "b" at 160 size 20
+  %s = sched.buffer feature "b" at 192 size 8
+  %w = sched.buffer weight "a" at 0 size 27
+  %p = sched.buffer parameter "a" at 0 size 2
+  %0 = sched.load %input[0] to %x[0] elements 48 cycles 3 beats 3
+  %1 = sched.load_weights %stream[0] bytes 64 to %p groups 2 words 1
+  %2 = sched.load_weights %stream[64] bytes 216 to %w groups 2 words 27
+  %3 = sched.matrix %x, %w, %p to %y tall <input = [4, 4, 3], output = [4, 4, 5], images = [0, 1], rows = [0, 2], groups = [0, 2]> window <kernel = [3, 3], padding = [1, 1, 1, 1]> requantize <low = 0, high = 127> after(%0, %1, %2) cycles 54 loc("a")
+  %4 = sched.matrix %x, %w, %p to %y wide <input = [4, 4, 3], output = [4, 4, 5], images = [0, 1], rows = [2, 2], groups = [0, 2]> window <kernel = [3, 3], padding = [1, 1, 1, 1]> requantize <bias_shift = 2, leak = 3, low = -128, high = 127> after(%0, %2) cycles 54 loc("a")
+  %5 = sched.pool avg %y to %z <input = [4, 4, 5], output = [2, 2, 5], images = [0, 1], rows = [0, 2]> window <kernel = [2, 2], strides = [2, 2]> scale <count_padding = 1, left = 1, low = -128, high = 127> after(%3, %4)
+  %6 = sched.matrix %z, %w, %p to %u wide <input = [2, 2, 5], output = [2, 2, 5], images = [0, 1], rows = [0, 2], groups = [0, 2]> window <kernel = [1, 1]> requantize <low = 0, high = 127> add %z <multiplier_b = 2, shift = 1, low = 0, high = 127> after(%2, %5)
+  %7 = sched.matrix %u, %w, %p to %s wide <input = [1, 1, 20], output = [1, 1, 2], images = [0, 1], rows = [0, 1]> window <kernel = [1, 1]> raw <bias_shift = 4> after(%2, %6)
+  %8 = sched.store %s[0] to %output[0] elements 8 after(%0, %7)
+}
+
+// -----
+
+// Loads into both memories of a second kind: addresses of weights count words of all banks, those of parameters groups.
+
+engine.hardware {bits_input = 4, bits_weights = 4}
+// CHECK: isa.load {base = input, offset = 8, rows = 1, row_elements = 15, row_stride = 8, dst = 16, dst_stride = 15} cycles 0
+// CHECK: isa.load_weights {base = weights, offset = 68, bytes = 24, address = 7, words = 3, groups = 2} cycles 0
+// CHECK: isa.load_weights {base = weights, offset = 4, bytes = 64, target = 1, address = 5, words = 1, groups = 1} cycles 0
+sched.program inputs [#engine.tensor<shape = [2, 16], bits = 4, frac = 0, base = input, offset = 0>] outputs [#engine.tensor<shape = [1], bits = 4, frac = 0, base = output, offset = 0>] arena 0 bundles [] weights dense<0> : tensor<256xi8> {
+  %input = sched.buffer input "input" at 0 size 16
+  %stream = sched.buffer weights "weights" at 4 size 252
+  %x = sched.buffer feature "x" at 10 size 32
+  %w = sched.buffer weight "x" at 7 size 3
+  %p = sched.buffer parameter "x" at 5 size 1
+  %0 = sched.load %input[8] to %x[6] elements 15
+  %1 = sched.load_weights %stream[64] bytes 24 to %w groups 2 words 3
+  %2 = sched.load_weights %stream[0] bytes 64 to %p groups 1 words 1
+}

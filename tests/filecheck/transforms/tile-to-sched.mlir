@@ -1,0 +1,100 @@
+// RUN: dsf-opt %s -p tile-to-sched --split-input-file --verify-diagnostics | filecheck %s
+// RUN: dsf-opt %s -p tile-to-sched --print-debuginfo --split-input-file --verify-diagnostics | filecheck %s --check-prefix=LOCATION
+
+// A batch of three, one image at a time: inputs take turns in two places, so that the next one is loaded meanwhile. The weights
+// of the second layer fill the weight memory, so both layers' are loaded anew for each image, as soon as the other layer is done
+// with its own; the parameters stay. The first layer works in two strips, each as soon as its part of the input is there.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 512, weight_memory = 64, parameter_groups = 8}
+// CHECK:       sched.program inputs [#engine.tensor<shape = [3, 4, 4, 4], bits = 8, frac = 4, base = input, offset = 0>] outputs [#engine.tensor<shape = [3, 4, 4, 8], bits = 8, frac = 3, base = output, offset = 0>] arena 0 bundles ["first", "second"] weights dense<{{.*}}> : tensor<256xi8> attributes {dsf.cycles = {{[0-9]+}} : i64, dsf.estimates = [#sched.estimate<cycles = {{[0-9]+}}, macs = 1536, beats = {{[0-9]+}}>, #sched.estimate<cycles = {{[0-9]+}}, macs = 3072, beats = {{[0-9]+}}>]} {
+// CHECK:         %input.feature = sched.buffer feature "input" at 128 size 64
+// CHECK-NEXT:    %first.feature = sched.buffer feature "first" at 0 size 128
+// CHECK-NEXT:    %second.feature = sched.buffer feature "second" at 256 size 128
+// CHECK-NEXT:    %input.feature_1 = sched.buffer feature "input" at 192 size 64
+// CHECK-NEXT:    %0 = sched.load %input[0] to %input.feature[0] elements 32 cycles 4 beats 4
+// CHECK-NEXT:    %1 = sched.load %input[32] to %input.feature[32] elements 32 cycles 4 beats 4
+// CHECK-NEXT:    %2 = sched.load %input[64] to %input.feature_1[0] elements 32 cycles 4 beats 4
+// CHECK:         %5 = sched.load_weights %weights[64] bytes 32 to %first.weight groups 2 words 4 cycles 8 beats 4
+// CHECK:         %7 = sched.matrix %input.feature, %first.weight, %first.parameter to %first.feature wide <input = [4, 4, 4], output = [4, 4, 8], images = [0, 1], rows = [0, 2], groups = [0, 2]> window <kernel = [1, 1]> requantize <low = 0, high = 127> after(%0, %5) cycles 12
+// CHECK-NEXT:    %8 = sched.matrix {{.*}} rows = [2, 2], {{.*}} after(%1, %5) cycles 12
+// CHECK:         %9 = sched.load_weights %weights[192] bytes 64 to %second.weight groups 2 words 8 after(%8) cycles 16 beats 8
+// CHECK-NEXT:    %10 = sched.matrix %first.feature, {{.*}} add %first.feature <low = 0, high = 127> after(%8, %9) cycles
+// CHECK-NEXT:    %11 = sched.store %second.feature[0] to %output[0] elements 128 after(%10) cycles 16 beats 16
+// CHECK-NEXT:    %12 = sched.load %input[128] to %input.feature[0] elements 32 after(%7) cycles 4 beats 4
+// CHECK:         sched.load_weights %weights[64] bytes 32 to %first.weight_1 groups 2 words 4 after(%10) cycles 8 beats 4
+// CHECK-NEXT:    sched.matrix %input.feature_1, %first.weight_1, %first.parameter to %first.feature
+// CHECK:         sched.store %second.feature[0] to %output[128] elements 128
+// CHECK:         sched.store %second.feature[0] to %output[256] elements 128
+// LOCATION:      sched.load_weights {{.*}} loc("first")
+// LOCATION:      sched.matrix {{.*}} loc("first")
+// LOCATION:      sched.matrix {{.*}} loc("second")
+// LOCATION-NEXT: sched.store {{.*}} loc("second")
+func.func @main(%x: tensor<3x4x4x4xi8>) -> tensor<3x4x4x8xi8> attributes {dsf.input_frac = 4 : i64, dsf.output_frac = 3 : i64, tile.images = 1 : i64} {
+  %0 = tile.matrix %x window <kernel = [1, 1]> requantize <low = 0, high = 127> cut <images = 1, rows = 2, groups = 2> weights dense<1> : tensor<1x1x4x8xi8> bias dense<0> : tensor<8xi32> multiplier dense<1> : tensor<8xi32> shift dense<0> : tensor<8xi8> : tensor<3x4x4x4xi8> -> tensor<3x4x4x8xi8> loc("first")
+  %1 = tile.matrix %0 add %0 <low = 0, high = 127> window <kernel = [1, 1]> requantize <low = 0, high = 127> cut <images = 1, rows = 4, groups = 2> weights dense<1> : tensor<1x1x8x8xi8> bias dense<0> : tensor<8xi32> multiplier dense<1> : tensor<8xi32> shift dense<0> : tensor<8xi8> : tensor<3x4x4x8xi8>, tensor<3x4x4x8xi8> -> tensor<3x4x4x8xi8> loc("second")
+  func.return %1 : tensor<3x4x4x8xi8>
+}
+
+// -----
+
+// Nothing fits: all problems at once.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 512, weight_memory = 64, parameter_groups = 1}
+func.func @main(%x: tensor<1x1x1x4xi8>) -> tensor<1x1x1x32xi32> {
+  %0 = tile.matrix %x window <kernel = [1, 1]> raw <> cut <images = 1, rows = 1, groups = 8> weights dense<1> : tensor<1x1x4x32xi8> bias dense<0> : tensor<32xi32> : tensor<1x1x1x4xi8> -> tensor<1x1x1x32xi32> loc("dense")
+  func.return %0 : tensor<1x1x1x32xi32>
+}
+// CHECK:      'dense': a cut of 8 channel groups takes 8 parameter groups, needs at most 1; cut into fewer groups or raise parameter_groups
+// CHECK-NEXT: 'dense': a cut of 8 channel groups takes 16 words of each weight bank, needs at most 8; cut into fewer groups or raise weight_memory
+
+// -----
+
+engine.hardware {feature_memory = 16384}
+func.func @main(%x: tensor<1x64x64x4xi8>) -> tensor<1x64x64x4xi8> {
+  %0 = tile.pool max %x window <kernel = [1, 1]> scale <low = -128, high = 127> cut <images = 1, rows = 1> : tensor<1x64x64x4xi8> -> tensor<1x64x64x4xi8> loc("image")
+  func.return %0 : tensor<1x64x64x4xi8>
+}
+// CHECK: 'image': 32768 elements of feature memory at once (input 16384, image 16384), needs at most 16384; raise feature_memory to 32768 bytes
+
+// -----
+
+// Chunks must end at bytes.
+
+engine.hardware {bits_input = 4}
+func.func @main(%x: tensor<4x1x1x1xi4>) -> tensor<4x1x1x1xi4> attributes {tile.images = 1 : i64} {
+  %0 = tile.pool max %x window <kernel = [1, 1]> scale <low = -8, high = 7> cut <images = 1, rows = 1> : tensor<4x1x1x1xi4> -> tensor<4x1x1x1xi4>
+  func.return %0 : tensor<4x1x1x1xi4>
+}
+// CHECK: 'tile.images': 1 images of 4-bit elements do not end at a byte in DRAM, needs a multiple of 2; change the chunk of the batch
+
+// -----
+
+engine.hardware {}
+func.func @main(%x: tensor<4x1x1x1xi8>) -> tensor<4x1x1x1xi8> attributes {tile.images = 0 : i64} {
+  %0 = tile.pool max %x window <kernel = [1, 1]> scale <low = -8, high = 7> cut <images = 1, rows = 1> : tensor<4x1x1x1xi8> -> tensor<4x1x1x1xi8>
+  func.return %0 : tensor<4x1x1x1xi8>
+}
+// CHECK: 'tile.images': 0, needs at least 1; correct the attribute of the function
+
+// -----
+
+engine.hardware {}
+func.func @main(%x: tensor<1x1x1x1xi32>) -> tensor<1x1x1x1xi8> {
+  %0 = tile.pool max %x window <kernel = [1, 1]> scale <low = -8, high = 7> cut <images = 1, rows = 1> : tensor<1x1x1x1xi32> -> tensor<1x1x1x1xi8> loc("pool")
+  func.return %0 : tensor<1x1x1x1xi8>
+}
+// CHECK: 'pool': works on raw sums, needs activations; requantise the layer before it
+
+// -----
+
+engine.hardware {}
+func.func @main(%x: tensor<1x1xi8>) -> tensor<1x1xi8> {
+  %0 = "test.op"(%x) : (tensor<1x1xi8>) -> tensor<1x1xi8> loc("odd")
+  func.return %0 : tensor<1x1xi8>
+}
+// CHECK: 'odd': 'test.op', needs an operation of the tile dialect; run fxp-to-tile first
+
+// -----
+
+engine.hardware {}
+// CHECK: 'module': 0 functions, needs exactly one; keep the network's
