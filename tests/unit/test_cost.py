@@ -1,0 +1,197 @@
+"""The cost model against its definition tile by tile, against what the RTL was measured at, and the timeline."""
+
+from __future__ import annotations
+
+import random
+from itertools import product
+
+import pytest
+
+from dsf.cost import (
+    MATRIX_FILL,
+    TOKEN_LATENCY,
+    Cost,
+    MatrixWork,
+    division_steps,
+    instruction_beats,
+    matrix_cost,
+    move_cost,
+    pool_cost,
+    prefers_tall,
+    runs_of,
+    weights_cost,
+)
+from dsf.geometry import Window
+from dsf.hardware import Hardware
+from dsf.isa.table import Queue
+from dsf.scheduling.estimate import Interval, bundle_cycles
+from dsf.scheduling.timeline import Task, simulate
+
+TRIAL = Hardware(processing_elements=(8, 24), column_groups=3, vector_length=32)
+
+
+def work(hw: Hardware, kernel: tuple[int, int], channels: int, pixels: int, groups: int, **what: bool) -> MatrixWork:
+    return MatrixWork(runs_of(hw, Window(kernel), channels), pixels, groups, **what)
+
+
+def slots(hw: Hardware, kernel: tuple[int, int], channels: int, pixels: int, groups: int, tall: bool) -> int:
+    """Cycles by walking passes, tiles, kernel rows and chunks, without a residual and with few results."""
+    lanes, at_once = (hw.pixels_tall, 1) if tall else (hw.rows, hw.column_groups)
+    total = 0
+    for first_group, first_pixel in product(range(0, groups, at_once), range(0, pixels, lanes)):
+        active = min(lanes, pixels - first_pixel)
+        run = kernel[1] * channels
+        count = -(-run // hw.vector_length)
+        size = -(-run // count)
+        chunks = [min(size, run - start) for start in range(0, run, size)]
+        steps = sum(max(chunk, active) for _ in range(kernel[0]) for chunk in chunks)
+        total += max(steps, active * min(at_once, groups - first_group))
+    return total
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_matrix_cycles_are_the_sum_of_slots(seed: int):
+    rng = random.Random(seed)
+    groups = rng.choice((1, 2, 3, 4))
+    hw = Hardware(processing_elements=(rng.randint(1, 8), groups * rng.randint(1, 8)), column_groups=groups)
+    kernel, channels = (rng.randint(1, 5), rng.randint(1, 5)), rng.randint(1, 40)
+    pixels, count, tall = rng.randint(1, 300), rng.randint(1, 9), rng.random() < 0.5
+    cost = matrix_cost(hw, work(hw, kernel, channels, pixels, count), tall)
+    expected = slots(hw, kernel, channels, pixels, count, tall)
+    # Where results leave more slowly than they are computed, the last of them leave from the captured tiles, later.
+    lanes = hw.pixels_tall if tall else hw.rows
+    late = max(0, (lanes if tall else lanes * groups) - kernel[0] * runs_of(hw, Window(kernel), channels).chunks)
+    assert expected - hw.capture_tiles * late <= cost.busy <= expected, seed
+    if cost.busy < expected:
+        assert cost.latency >= expected, seed
+
+
+@pytest.mark.parametrize(
+    ("kernel", "channels", "pixels", "groups", "tall", "residual", "busy", "latency"),
+    [
+        # kernel, channels, pixels, groups; then first to last step, and start to completion, measured on the RTL.
+        ((3, 3), 3, 512, 2, False, False, 1728, 1773),
+        ((3, 3), 16, 1024, 2, True, False, 12384, 12429),
+        ((3, 3), 16, 1024, 2, True, True, 14301, 14359),
+        ((3, 3), 16, 256, 3, False, False, 4608, 4661),
+        ((1, 1), 64, 16, 3, False, False, 128, 181),
+        ((1, 1), 64, 16, 2, False, False, 128, 173),
+    ],
+)
+def test_matrix_cycles_as_measured(
+    kernel: tuple[int, int],
+    channels: int,
+    pixels: int,
+    groups: int,
+    tall: bool,
+    residual: bool,
+    busy: int,
+    latency: int,
+):
+    cost = matrix_cost(TRIAL, work(TRIAL, kernel, channels, pixels, groups, residual=residual), tall)
+    assert abs(cost.busy - busy) <= max(3, busy // 1000)
+    assert abs(cost.latency - latency) <= 40
+
+
+def test_first_layer_with_short_runs_prefers_wide():
+    # A kernel row of 9 elements takes 9 cycles at 8 pixels in flight, and 24 at 24 (DESIGN.md).
+    short = work(TRIAL, (3, 3), 3, 1024, 2)
+    assert not prefers_tall(TRIAL, short)
+    assert prefers_tall(TRIAL, work(TRIAL, (3, 3), 16, 1024, 2))
+    assert not prefers_tall(TRIAL, work(TRIAL, (3, 3), 16, 1024, 3))
+
+
+def test_one_column_group_is_always_wide():
+    hw = Hardware(processing_elements=(4, 8), column_groups=1)
+    assert not prefers_tall(hw, work(hw, (3, 3), 16, 1000, 2))
+
+
+@pytest.mark.parametrize(
+    ("run", "chunk", "chunks", "last"), [(1, 1, 1, 1), (32, 32, 1, 32), (33, 17, 2, 16), (96, 32, 3, 32), (65, 22, 3, 21)]
+)
+def test_runs_are_cut_into_equal_chunks(run: int, chunk: int, chunks: int, last: int):
+    runs = runs_of(TRIAL, Window((2, 1)), run)
+    assert (runs.kernel_rows, runs.runs, runs.run, runs.chunk, runs.chunks, runs.last_chunk) == (2, 1, run, chunk, chunks, last)
+    assert runs.words == 2 * run
+
+
+def test_dilated_taps_are_runs_of_their_own():
+    runs = runs_of(TRIAL, Window((3, 5), dilation=(1, 2)), 7)
+    assert (runs.runs, runs.run, runs.run_step, runs.words) == (5, 7, 14, 105)
+    assert runs_of(TRIAL, Window((3, 1), dilation=(2, 2)), 7).runs == 1
+
+
+def test_raw_sums_take_several_writes():
+    # 16 elements of 4 bits hold two sums: a group of 8 takes four writes.
+    hw = Hardware(processing_elements=(8, 8), column_groups=1, bits_input=4, vector_length=16, axi_width=32)
+    assert matrix_cost(hw, work(hw, (1, 1), 1, 8, 1), False).busy == 8
+    assert matrix_cost(hw, work(hw, (1, 1), 1, 8, 1, raw=True), False).busy == 32
+
+
+def test_moves_take_a_cycle_a_beat():
+    assert (move_cost(TRIAL, 1).beats, move_cost(TRIAL, 16).beats, move_cost(TRIAL, 17).beats) == (1, 1, 2)
+    # Weight words of 8 bytes, two a beat, but one written a cycle.
+    assert weights_cost(TRIAL, 160, 20) == Cost(20, gap=2, beats=10)
+
+
+def test_pooling_takes_a_cycle_a_tap_or_the_division():
+    assert division_steps(TRIAL, 0, 0, 0, sums=False) == 0
+    assert division_steps(TRIAL, 2, 2, 0, sums=False) == 0
+    assert division_steps(TRIAL, 0, 0, 3, sums=False) == 9
+    assert division_steps(TRIAL, 2, 0, 0, sums=True) == 11
+    assert pool_cost(TRIAL, 64, 33, 4, 0).busy == 64 * 2 * 4
+    assert pool_cost(TRIAL, 64, 32, 4, 9).busy == 64 * 12
+    assert pool_cost(TRIAL, 64, 32, 25, 9).busy == 64 * 25
+
+
+def test_instructions_take_whole_words_of_the_stream():
+    assert instruction_beats(TRIAL, "load") == 2
+    assert instruction_beats(Hardware(axi_width=32), "load") == 8
+
+
+# The timeline.
+
+
+def task(queue: Queue, *waits: int, busy: int = 100, drain: int = 10, gap: int = 0) -> Task:
+    return Task(queue, waits, Cost(busy, MATRIX_FILL if queue is Queue.MATRIX else 0, drain, gap), 1, 1)
+
+
+def test_an_instruction_starts_when_it_is_dispatched():
+    (one,) = simulate([task(Queue.LOAD)], 4)
+    assert (one.start, one.finish) == (2, 112)
+
+
+def test_an_instruction_waits_for_tokens():
+    load, matrix = simulate([task(Queue.LOAD), task(Queue.MATRIX, 0)], 4)
+    assert matrix.start == load.finish + TOKEN_LATENCY
+
+
+def test_matrix_instructions_follow_without_a_gap():
+    first, second = simulate([task(Queue.MATRIX), task(Queue.MATRIX)], 4)
+    assert second.start == first.start + 100
+    first, second = simulate([task(Queue.MATRIX), task(Queue.MATRIX, 0)], 4)
+    assert second.start == first.finish + TOKEN_LATENCY
+
+
+def test_other_queues_do_not_delay_each_other():
+    load, store = simulate([task(Queue.LOAD), task(Queue.STORE)], 4)
+    assert store.start == load.start + 1
+
+
+def test_a_full_queue_blocks_what_stands_behind():
+    tasks = [task(Queue.LOAD, gap=10) for _ in range(5)]
+    deep = simulate([*tasks, task(Queue.STORE)], 8)[-1]
+    shallow = simulate([*tasks, task(Queue.STORE)], 2)[-1]
+    assert deep.start == 7
+    assert shallow.start > 2 * 100
+
+
+def test_a_queue_completes_in_order():
+    long, short = simulate([task(Queue.MATRIX, drain=500), task(Queue.MATRIX, drain=1)], 4)
+    assert short.finish >= long.finish
+
+
+def test_bundle_cycles_count_each_stretch():
+    intervals = [Interval("a", 10, 30), Interval("a", 25, 60), Interval("b", 60, 80), Interval("a", 100, 110)]
+    assert bundle_cycles(intervals) == {"a": 60, "b": 20}
+    assert bundle_cycles([]) == {}
