@@ -2,7 +2,8 @@
 `config_firmware.h`: what the C firmware needs to know of a compiled network.
 
 The memory map is a proposal: regions one after the other from one base address, each on a 4 KB boundary, which no burst of
-the bus crosses. The program names DRAM by base register only, so any other place for a region serves as well.
+the bus crosses. `program.bin` and `weights.bin` go there as they are; `DSF_NETWORK_AT` is the `struct dsf_network` for it. The
+program names DRAM by base register only, so any other place for a region serves as well.
 """
 
 from __future__ import annotations
@@ -32,6 +33,22 @@ typedef struct {
     uint64_t macs;
     uint32_t cycles;
 } dsf_bundle_t;
+"""
+
+
+_NETWORK = """\
+/* The network for dsf_load, its files laid out as above from bus address `memory` on. */
+#define DSF_NETWORK_AT(memory) { \\
+    .hash = DSF_HARDWARE_HASH, \\
+    .program = (memory) + DSF_PROGRAM_OFFSET + DSF_PROGRAM_FILE_OFFSET, \\
+    .program_bytes = DSF_PROGRAM_BYTES, \\
+    .load_program = 0, \\
+    .load_program_bytes = DSF_LOAD_PROGRAM_BYTES, \\
+    .weights = (memory) + DSF_WEIGHTS_OFFSET, \\
+    .arena = (memory) + DSF_ARENA_OFFSET, \\
+    .input_bytes = DSF_INPUT_BYTES, \\
+    .output_bytes = DSF_OUTPUT_BYTES, \\
+}
 """
 
 
@@ -68,12 +85,15 @@ def firmware_header(program: Program, report: Report) -> str:
         f"#define DSF_SOFTMAX {int(program.softmax)}",
         f"#define DSF_EXPECTED_CYCLES {program.cycles or 0}u",
         "",
-        "/* In program.bin the instructions begin after the header. */",
+        "/* In program.bin the instructions begin after the header. All weights come with each run: no load program. */",
         f"#define DSF_PROGRAM_FILE_OFFSET {HEADER_BYTES}u",
+        "#define DSF_LOAD_PROGRAM_BYTES 0u",
         "",
-        "/* Memory map: bytes behind each base register, and where they may lie after one base address. */",
+        "/* Memory map: bytes behind each base register, and where program.bin, weights.bin and the rest may lie after one base",
+        " * address. */",
         *_memory_map(program),
         "",
+        _NETWORK,
         *_tensors("INPUT", "dsf_inputs", program.inputs),
         *_tensors("OUTPUT", "dsf_outputs", program.outputs),
         *_bundles(report),
@@ -89,7 +109,8 @@ def _memory_map(program: Program) -> list[str]:
     for base, size in region_sizes(program).items():
         lines.append(f"#define DSF_{base.name}_BYTES {size}u")
         lines.append(f"#define DSF_{base.name}_OFFSET 0x{offset:08X}u")
-        offset += -(-size // ALIGNMENT) * ALIGNMENT
+        room = len(program.to_bytes()) if base is BaseRegister.PROGRAM else size
+        offset += -(-room // ALIGNMENT) * ALIGNMENT
     return [*lines, f"#define DSF_MEMORY_BYTES 0x{offset:08X}u"]
 
 
