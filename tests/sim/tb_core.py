@@ -250,6 +250,10 @@ async def watchdog_names_the_stream_that_stands_still(dut) -> None:
     async with Bench(dut, serve=False) as bench:
         bench.send(legal("store"), legal("load"), END)
         assert await watchdog(bench) == (1, Queue.LOAD, 0)
+    async with Bench(dut, serve=False) as bench:
+        # More LOADs than the unit takes: those that are left wait for the unit, not for tokens.
+        bench.send(legal("store", wait=MATRIX), *[legal("load")] * 9, END)
+        assert await watchdog(bench) == (0, Queue.STORE, MATRIX)
     async with Bench(dut) as bench:
         bench.dram[BaseRegister.INPUT][:] = bytes(64)
         bench.send(legal("load", base=BaseRegister.INPUT), legal("matrix")[:BEAT], last=False)

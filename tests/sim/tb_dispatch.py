@@ -102,7 +102,8 @@ async def end_waits_for_all_queues(dut) -> None:
         bench.send(legal("store") + END)
         await bench.wait(60)
         assert dut.done_o.value == 0 and dut.busy_o.value == 1
-        assert len(bench.received) == 1, "the next program has to wait"
+        assert len(bench.received) == 1
+        assert len(bench.source.taken) == 2 * (32 // BEAT), "the next program has to wait outside"
         dut.idle_i.value = 1
         await bench.until(lambda: dut.done_o.value == 1, 10)
         await bench.until(lambda: dut.done_o.value == 0, 10)
