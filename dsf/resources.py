@@ -16,3 +16,8 @@ def rtl_sources() -> list[Path]:
     """The SystemVerilog files of the engine, packages first, otherwise by name."""
     files = sorted((hardware_directory() / "rtl").glob("*.sv"))
     return sorted(files, key=lambda path: not path.stem.endswith("_pkg"))
+
+
+def firmware_directory() -> Path:
+    """The folder that holds the C firmware."""
+    return Path(__file__).resolve().parent / "runtime" / "firmware"

@@ -1,5 +1,5 @@
 """
-The RTL as a function: a program runs on the Verilated `dsf_core`, with DRAM and DMA modelled in C++.
+The RTL as a function: a network runs on the Verilated `dsf_top`, driven by the C firmware, with DRAM modelled in C++.
 
 Cycles are counted from a run's first instruction beat. Stalls are random but determined by `seed`, which also seeds
 whatever the hardware does not reset.
@@ -10,19 +10,53 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from dsf.codegen.hardware_config import core_defines, hardware_svh
-from dsf.errors import BinaryError, EngineError, ToolError
+from dsf.errors import BinaryError, EngineError, MismatchError, ToolError
 from dsf.hardware import Hardware
 from dsf.isa.encoding import Decoded, decode_instruction
-from dsf.isa.table import ErrorCode, Queue
-from dsf.resources import hardware_directory, rtl_sources
-from dsf.runtime.verilator import Design, build, cache_root
+from dsf.isa.registers import Port
+from dsf.isa.table import BaseRegister, Queue
+from dsf.resources import firmware_directory, hardware_directory, rtl_sources
+from dsf.runtime.expected import Expected
+from dsf.runtime.verilator import Design, build, cache_root, compile_c
+
+RESPONSES = {2: "SLVERR", 3: "DECERR"}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A bus error to force: the answer to burst number `burst`, from 0, of `port` in run `run`."""
+
+    port: Port
+    burst: int
+    response: Literal["SLVERR", "DECERR"] = "SLVERR"
+    run: int = 0
+
+    def argument(self) -> str:
+        code = next(code for code, name in RESPONSES.items() if name == self.response)
+        return f"{self.run}:{self.port - 1}:{self.burst}:{code}"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """
+    How the firmware says that a run ended, if not well. `name` is that of `enum dsf_result` in dsf.h: an `ErrorCode` of the
+    engine, or what the firmware finds itself (TIMEOUT, LOST, ...). The rest is the engine's: number of the instruction, port and
+    response of the bus, queue that waits and the queues whose tokens it lacks.
+    """
+
+    name: str
+    instruction: int = 0
+    port: Port = Port.NONE
+    response: str | None = None
+    queue: int = 0
+    tokens: int = 0
 
 
 @dataclass(frozen=True)
@@ -44,14 +78,18 @@ class InstructionTrace:
 @dataclass(frozen=True)
 class RunTrace:
     """
-    One run of the program. `first_input` and `last_output` are the cycles of the first beat loaded from the base register
-    INPUT and of the last one stored to OUTPUT, `done` that of the end; None if there was none.
+    One run of the program. `first_input` and `last_output` are the cycles of the first beat read from where the base register
+    INPUT points and of the last one written to OUTPUT, `done` that in which the firmware knew; None if there was none.
+    `accesses` are the firmware's reads and writes of registers from start to end, `engine_cycles` what the engine counted.
     """
 
     first_input: int | None
     last_output: int | None
     done: int | None
     instructions: tuple[InstructionTrace, ...]
+    failure: Failure | None = None
+    accesses: int = 0
+    engine_cycles: int = 0
 
     @property
     def cycles(self) -> int:
@@ -63,14 +101,11 @@ class RunTrace:
 
 @dataclass(frozen=True)
 class Simulation:
-    """What came out: an output for each completed run, a trace for each run begun, and the error that ended it, if any."""
+    """What came out: an output for each run that ended well, and a trace for each run."""
 
     outputs: tuple[bytes, ...]
     runs: tuple[RunTrace, ...]
     total_cycles: int
-    error: ErrorCode | None = None
-    error_index: int = 0
-    error_detail: int = 0
 
     @property
     def cycles(self) -> int:
@@ -82,22 +117,40 @@ class Simulation:
         """The trace of the first run."""
         return self.runs[0].instructions
 
+    @property
+    def failures(self) -> tuple[Failure | None, ...]:
+        """Of each run."""
+        return tuple(run.failure for run in self.runs)
 
-def build_core(hw: Hardware) -> Path:
-    """Verilates the core of `hw` for `simulate` and returns the executable. Raises `ToolError`."""
+
+def build_core(hw: Hardware, *, wave: bool = False) -> Path:
+    """
+    Verilates the engine of `hw`, with firmware and memory, for `simulate` and returns the executable; `wave` builds one that can
+    write waves, and is slower. Raises `ToolError`.
+    """
     # Its text depends on what the hash depends on, so whoever writes this file writes the same.
     config = cache_root() / f"config-{hw.hash:08x}" / "config_hw.svh"
     if not config.is_file() or config.read_text() != hardware_svh(hw):
         config.parent.mkdir(parents=True, exist_ok=True)
         config.write_text(hardware_svh(hw))
-    simulation = hardware_directory() / "sim"
+    simulation, firmware = hardware_directory() / "sim", firmware_directory()
+    c_headers = sorted(firmware.glob("*.h"))
+    driver = compile_c(
+        firmware / "dsf.c", c_headers, flags=["-std=c99", "-O2", "-Wall", "-Wextra", "-Werror", "-pedantic", f"-I{firmware}"]
+    )
     design = Design(
         "dsf_sim_top",
         [*rtl_sources(), simulation / "dsf_sim_top.sv"],
         defines=core_defines(hw),
         includes=[config.parent],
     )
-    return build(design, cpp=[simulation / "dsf_sim_main.cpp"], optimize="-O3")
+    return build(
+        design,
+        cpp=[simulation / "dsf_sim_main.cpp", driver],
+        headers=[*sorted(simulation.glob("*.h")), *c_headers],
+        flags=["-CFLAGS", f"-I{firmware}", *(["--trace-vcd"] if wave else [])],
+        optimize="-O3",
+    )
 
 
 def simulate(
@@ -113,71 +166,112 @@ def simulate(
     seed: int = 0,
     runs: int = 1,
     max_cycles: int = 1 << 40,
+    interrupts: bool = True,
+    expected: Expected | None = None,
+    wave: Path | None = None,
+    faults: Sequence[Fault] = (),
+    aborts: Mapping[int, int] | None = None,
+    resets: Mapping[int, int] | None = None,
+    addresses: Mapping[BaseRegister, int] | None = None,
+    program_hash: int | None = None,
     check: bool = True,
     on_run: Callable[[int], None] | None = None,
 ) -> Simulation:
     """
-    Runs `program`, the pure instruction stream, `runs` times without a reset in between.
+    Runs `program`, the pure instruction stream, `runs` times: the firmware loads it once, and gives each run new buffers.
 
     `input` is what the base register INPUT points at: one for all runs, or a sequence with one for each, of equal length.
-    `stall` is the probability, each cycle, that a stream is held up; `latency` the cycles from a DMA command to its first
-    beat. `max_cycles` limits each run. `on_run(i)` is called when run i has ended.
+    `stall` is the probability, each cycle, that a channel of a bus is held up, and lets regions of memory begin at any byte;
+    `latency` are the cycles from an address on a bus to its data. `max_cycles` limits each run. With `interrupts` False the
+    firmware polls. `expected` is compared with feature memory whenever an instruction completes. `wave` is a file for waves
+    (VCD). `on_run(i)` is called when run i has ended.
 
-    Raises `EngineError` when the engine stops with an error, a DMA is asked for bytes that do not exist, an assertion of the
-    RTL fails, or a run takes too long; with `check=False` an error code of the engine is returned instead. Raises
-    `ToolError` when Verilator is missing or fails.
+    What goes wrong on purpose: `faults` on the bus, a dsf_abort or a reset of the engine so many cycles after the start of a run
+    (`aborts` and `resets`, by run), regions of memory at given `addresses`, a `program_hash` of other hardware.
+
+    Raises `EngineError` when a run does not end well or an assertion of the RTL fails; with `check=False` runs go on after one
+    that failed, which says so in its trace. Raises `MismatchError` when feature memory does not hold what is expected, and
+    `ToolError` when Verilator or a compiler is missing or fails.
     """
     inputs = [input] * runs if isinstance(input, bytes) else list(input)
     if len(inputs) != runs or len({len(one) for one in inputs}) > 1:
         raise ValueError(f"simulate: {len(inputs)} inputs of {sorted({len(one) for one in inputs})} bytes for {runs} runs")
-    executable = build_core(hw)
+    executable = build_core(hw, wave=wave is not None)
     decoded = _decode(program)
+    places = addresses or {}
     with tempfile.TemporaryDirectory(prefix="dsf-") as name:
         directory = Path(name)
         (directory / "program").write_bytes(program)
         (directory / "weights").write_bytes(weights)
         (directory / "input").write_bytes(b"".join(inputs))
-        steps = [_steps(hw, one) for one in decoded if one.name == "matrix"]
-        (directory / "steps").write_text("\n".join(map(str, steps)))
-        options = {name: directory / name for name in ("program", "weights", "input", "steps", "output", "trace")}
-        numbers = {"output_bytes": output_bytes, "arena_bytes": arena_bytes, "runs": runs, "max_cycles": max_cycles}
-        knobs = {"stall": stall, "latency": latency, "seed": seed}
-        _execute([str(executable), *(f"{k}={v}" for k, v in (options | numbers | knobs).items())], on_run)
+        (directory / "steps").write_text("\n".join(str(_steps(hw, one)) for one in decoded if one.name == "matrix"))
+        (directory / "checks").write_text("" if expected is None else _checks(decoded, expected))
+        (directory / "expected").write_bytes(b"" if expected is None else b"".join(expected.elements))
+        files = ("program", "weights", "input", "steps", "checks", "expected", "output", "trace")
+        options: dict[str, object] = {name: directory / name for name in files}
+        options |= {"output_bytes": output_bytes, "arena_bytes": arena_bytes, "runs": runs, "max_cycles": max_cycles}
+        options |= {"stall": stall, "latency": latency, "seed": seed, "interrupts": int(interrupts)}
+        options |= {"hash": hw.hash if program_hash is None else program_hash}
+        options |= {"addresses": ",".join(str(places.get(base, 0)) for base in BaseRegister)}
+        options |= {"faults": ",".join(fault.argument() for fault in faults)}
+        options |= {"aborts": _by_run(aborts or {}), "resets": _by_run(resets or {})}
+        if wave is not None:
+            options["wave"] = wave.resolve()
+        _execute([str(executable), *(f"{k}={v}" for k, v in options.items())], on_run)
         trace = json.loads((directory / "trace").read_text())
         output = (directory / "output").read_bytes()
-    if trace["bus_error"]:
-        raise EngineError(
-            f"'simulation': {trace['bus_error']}, needs an access inside; the program or the sizes given are wrong"
-        )
-    if trace["timeout"]:
-        raise EngineError(f"'simulation': a run took more than {max_cycles} cycles, needs a larger max_cycles")
+    if trace["mismatch"] is not None:
+        assert expected is not None
+        raise MismatchError(_describe_mismatch(hw, expected, *trace["mismatch"]))
     simulation = Simulation(
         outputs=tuple(output[i : i + output_bytes] for i in range(0, len(output), output_bytes)) if output_bytes > 0 else (),
         runs=tuple(_run_trace(run, decoded) for run in trace["runs"]),
         total_cycles=trace["cycles"],
-        error=ErrorCode(trace["error_code"]) if trace["error_code"] != 0 else None,
-        error_index=trace["error_index"],
-        error_detail=trace["error_detail"],
     )
-    if check and simulation.error is not None:
-        raise EngineError(describe_error(simulation, [one.name for one in decoded]))
+    if check:
+        names = [one.name for one in decoded]
+        problems = [describe(one, names) for one in simulation.failures if one is not None]
+        if problems:
+            raise EngineError(problems[0])
     return simulation
 
 
-def describe_error(simulation: Simulation, names: Sequence[str]) -> str:
-    """A sentence on the error that ended a simulation; `names` are those of the program's instructions."""
-    error, index = simulation.error, simulation.error_index
-    assert error is not None
-    name = names[index] if index < len(names) else "illegal"
-    text = f"'instruction {index}' ({name}): the engine stopped with {error.name}"
-    if error is not ErrorCode.WATCHDOG:
-        return text
-    queue, missing = simulation.error_detail & 7, simulation.error_detail >> 3
-    if queue >= len(Queue):
-        return f"{text}: the instruction stream ended early"
-    wanted = [one.name for one in Queue if missing >> one & 1]
+def describe(failure: Failure, names: Sequence[str]) -> str:
+    """A sentence on why a run failed; `names` are those of the program's instructions."""
+    match failure.name:
+        case "TIMEOUT":
+            return "'simulation': a run took too many cycles, needs a larger max_cycles"
+        case "HASH_MISMATCH":
+            return "'program': compiled for other hardware (HASH_MISMATCH), needs the engine's; compile again"
+        case "READ_ERROR" | "WRITE_ERROR":
+            why = f"memory answered with {failure.response} on the port for {failure.port.name.lower()}"
+            return f"'simulation': the engine stopped with {failure.name}, {why}; the program or the sizes given are wrong"
+        case "WATCHDOG":
+            return f"{_instruction(failure, names)}: the engine stopped with WATCHDOG: {_describe_wait(failure)}"
+        case _:
+            return f"{_instruction(failure, names)}: the engine stopped with {failure.name}"
+
+
+def _instruction(failure: Failure, names: Sequence[str]) -> str:
+    name = names[failure.instruction] if failure.instruction < len(names) else "illegal"
+    return f"'instruction {failure.instruction}' ({name})"
+
+
+def _describe_wait(failure: Failure) -> str:
+    if failure.queue >= len(Queue):
+        return "the instruction stream ended early"
+    wanted = [one.name for one in Queue if failure.tokens >> one & 1]
     why = f"waits for a token of {', '.join(wanted)}" if wanted else "waits for its stream"
-    return f"{text}: queue {Queue(queue).name} {why}"
+    return f"queue {Queue(failure.queue).name} {why}"
+
+
+def _describe_mismatch(hw: Hardware, expected: Expected, run: int, index: int, address: int, got: int, wanted: int) -> str:
+    sign = 1 << (hw.bits_input - 1)
+    values = ((value ^ sign) - sign for value in (got, wanted))
+    element = address - expected.ranges[index][0][0]
+    return "{}: element {}, {} of feature memory, is {} in the RTL, needs {} as in the instructions; run {}, a fault of DSF".format(
+        expected.labels[index], element, address, *values, run
+    )
 
 
 def _execute(command: Sequence[str], on_run: Callable[[int], None] | None) -> None:
@@ -218,16 +312,38 @@ def _steps(hw: Hardware, matrix: Decoded) -> int:
     return -(-matrix["channel_groups"] // groups) * -(-matrix["pixels"] // pixels) * words
 
 
+def _checks(decoded: Sequence[Decoded], expected: Expected) -> str:
+    lines: list[str] = []
+    for index, (one, ranges) in enumerate(zip(decoded, expected.ranges, strict=True)):
+        if one.instruction.queue is not None:
+            numbers = [index, one.instruction.queue.value, *(number for pair in ranges for number in pair)]
+            lines.append(" ".join(map(str, numbers)))
+    return "\n".join(lines)
+
+
+def _by_run(cycles: Mapping[int, int]) -> str:
+    return ",".join(f"{run}:{cycle}" for run, cycle in sorted(cycles.items()))
+
+
 def _run_trace(run: Mapping[str, Any], decoded: Sequence[Decoded]) -> RunTrace:
+    first_input, last_output, done = (None if run[name] < 0 else run[name] for name in ("first_input", "last_output", "done"))
+    instructions = tuple(_instruction_traces(run, decoded))
+    failure = None if run["result"] == "OK" else _failure(run)
+    return RunTrace(first_input, last_output, done, instructions, failure, run["accesses"], run["engine_cycles"])
+
+
+def _failure(run: Mapping[str, Any]) -> Failure:
+    response = RESPONSES.get(run["response"])
+    return Failure(run["result"], run["instruction"], Port(run["port"]), response, run["queue"], run["tokens"])
+
+
+def _instruction_traces(run: Mapping[str, Any], decoded: Sequence[Decoded]) -> Iterable[InstructionTrace]:
     """Events of a queue belong to its instructions in program order."""
     starts, finishes, steps = (tuple(map(iter, run["starts"])), tuple(map(iter, run["finishes"])), iter(run["steps"]))
-    instructions: list[InstructionTrace] = []
     for index, one in enumerate(decoded):
         queue = one.instruction.queue
         if queue is None:
             continue
         first_step, last_step = next(steps, (None, None)) if queue is Queue.MATRIX else (None, None)
         start, finish = next(starts[queue], None), next(finishes[queue], None)
-        instructions.append(InstructionTrace(index, one.name, queue, start, finish, first_step, last_step))
-    first_input, last_output, done = (None if run[name] < 0 else run[name] for name in ("first_input", "last_output", "done"))
-    return RunTrace(first_input, last_output, done, tuple(instructions))
+        yield InstructionTrace(index, one.name, queue, start, finish, first_step, last_step)

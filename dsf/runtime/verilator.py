@@ -145,9 +145,17 @@ def lint(design: Design) -> str:
     return complaints if answer.returncode != 0 or "%Warning" in complaints or "%Error" in complaints else ""
 
 
-def build(design: Design, *, cpp: Sequence[Path | str] = (), flags: Sequence[str] = (), optimize: str = "-O1") -> Path:
+def build(
+    design: Design,
+    *,
+    cpp: Sequence[Path | str] = (),
+    headers: Sequence[Path] = (),
+    flags: Sequence[str] = (),
+    optimize: str = "-O1",
+) -> Path:
     """
-    Verilates and compiles `design` with the C++ sources `cpp`; returns the executable, named after the top module.
+    Verilates and compiles `design` with the C++ sources and object files `cpp`, which include `headers`; returns the
+    executable, named after the top module.
 
     `flags` are further arguments of Verilator; a file that they name belongs into `cpp`. `optimize` is the level for
     the model's inner loop: -O1 compiles quickly, -O3 runs twice as fast. Raises `ToolError` with the tools' output.
@@ -158,7 +166,7 @@ def build(design: Design, *, cpp: Sequence[Path | str] = (), flags: Sequence[str
         key.update(len(part).to_bytes(8, "little") + part)
     settings = [str(verilator.executable), *map(str, verilator.version), *verilator.settings.values(), *flags, optimize]
     key.update(json.dumps(settings).encode())
-    for file in cpp:
+    for file in [*cpp, *headers]:
         key.update(Path(file).read_bytes())
     directory = cache_root() / f"{design.top}-{key.hexdigest()[:16]}"
     executable = directory / design.top
@@ -191,6 +199,28 @@ def _compile(
         )
         if answer.returncode != 0:
             raise ToolError(f"'{design.top}': {Path(command[0]).name} failed\n{answer.stdout[-8000:]}")
+
+
+def compile_c(source: Path, headers: Sequence[Path] = (), *, flags: Sequence[str] = ()) -> Path:
+    """
+    Compiles one C file, as C, for linking with a model; returns the object file. Raises `ToolError` with the compiler's output.
+    """
+    compiler = os.environ.get("CC") or next(filter(shutil.which, ("cc", "gcc", "clang")), None)
+    if compiler is None:
+        raise ToolError("'cc': found no C compiler, needs one; install it (Debian: gcc)")
+    key = hashlib.sha256(json.dumps([compiler, *flags]).encode())
+    for file in [source, *headers]:
+        key.update(file.read_bytes())
+    target = cache_root() / f"{source.stem}-{key.hexdigest()[:16]}.o"
+    with _locked(target.with_suffix(".lock")):
+        if not target.is_file():
+            making = target.with_suffix(".making")
+            command = [compiler, *flags, "-c", str(source), "-o", str(making)]
+            answer = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+            if answer.returncode != 0:
+                raise ToolError(f"'{source.name}': {compiler} failed\n{answer.stdout[-8000:]}")
+            making.rename(target)
+    return target
 
 
 @contextmanager

@@ -1,71 +1,58 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Runs programs on the Verilated core with a model of DRAM and of the three DMA channels, and writes what came out and a
-// trace. Driven by dsf/runtime/rtl.py; arguments are name=value:
+// Runs a network on the Verilated engine as a board would: the C firmware (dsf/runtime/firmware/dsf.c) writes the registers,
+// the DMAs fetch from a model of DRAM, the interrupt ends the run. A register access of the firmware moves the clock until
+// AXI4-Lite has answered, waiting moves it until the interrupt. Driven by dsf/runtime/rtl.py; arguments are name=value:
 //
 //   program, weights, input   files; `input` holds the inputs of all runs, one after the other
-//   output                    file to write: the outputs of all runs
+//   output                    file to write: the outputs of the runs that ended well
 //   trace                     file to write: JSON, see write_trace
-//   output_bytes, arena_bytes, runs, max_cycles
-//   stall                     probability, each cycle, that a stream is held up
-//   latency                   cycles from a DMA command to its first beat, at least; up to twice that where stall > 0
-//   seed                      of the stalls and of everything that is not reset
+//   runs, output_bytes, arena_bytes, hash
+//   max_cycles                of a run, rounded up to kIdleCycles; then the firmware's wait times out
+//   stall, latency            see Timing
+//   seed                      of the stalls, of addresses, and of everything that is not reset
+//   interrupts                1: the interrupt ends a run; 0: polling
+//   addresses                 of the regions of DRAM, in the order of `Base`; 0: a new one for each run
+//   faults                    run:port:burst:response, separated by commas
+//   aborts, resets            run:cycle, separated by commas: dsf_abort, or a reset of engine and bus, that long after start
 //   steps                     file: array steps of each MATRIX instruction, one a line
-//
-// The streams keep the rules of AXI-Stream: a beat stays until it is taken, and what fills up the last beat of a row is
-// random.
+//   checks, expected          files: what instructions write into feature memory, see Checks
+//   wave                      file to write, VCD, if the model was built for it; may be missing
 
 #include <algorithm>
+#include <cinttypes>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
-#include <deque>
 #include <fstream>
 #include <iterator>
 #include <map>
 #include <memory>
 #include <sstream>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "Vtop.h"
+#include "Vtop__Dpi.h"
+#include "dsf.h"
+#include "dsf_sim_memory.h"
+#include "dsf_sim_trace.h"
 #include "verilated.h"
+#if VM_TRACE
+#include "verilated_vcd_c.h"
+#endif
 
+namespace sim {
 namespace {
 
-using Bytes = std::vector<uint8_t>;
-
-constexpr int kQueues = 5;
-constexpr int kMatrixQueue = 2;
-constexpr int64_t kNever = -1;
-enum Base { kProgram, kWeights, kInput, kOutput, kArena, kBases };
-enum Channel { kLoad, kWeight, kStore, kChannels };
-
-// The DMA was asked for something that is not there.
-struct BusError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-class Random {
- public:
-  explicit Random(uint64_t seed) : state_(seed * 0x9E3779B97F4A7C15u + 0x632BE59BD9B4E019u) {}
-  uint32_t next() {
-    state_ ^= state_ << 13;
-    state_ ^= state_ >> 7;
-    state_ ^= state_ << 17;
-    return static_cast<uint32_t>(state_ >> 32);
-  }
-  bool chance(double probability) { return probability > 0 && next() < probability * 4294967296.0; }
-
- private:
-  uint64_t state_;
-};
+// Between two looks of the firmware while it waits.
+constexpr unsigned kIdleCycles = 1024, kPollCycles = 16;
+constexpr int kResetCycles = 4;
 
 struct Options {
   std::map<std::string, std::string> values;
 
+  bool has(const std::string &name) const { return values.count(name) != 0; }
   const std::string &text(const std::string &name) const {
     const auto found = values.find(name);
     if (found == values.end()) throw std::runtime_error("missing argument " + name);
@@ -73,6 +60,18 @@ struct Options {
   }
   uint64_t number(const std::string &name) const { return std::stoull(text(name)); }
   double real(const std::string &name) const { return std::stod(text(name)); }
+
+  // "1:2,3:4" is {{1, 2}, {3, 4}}.
+  std::vector<std::vector<uint64_t>> tuples(const std::string &name) const {
+    std::vector<std::vector<uint64_t>> found;
+    std::istringstream all(text(name));
+    for (std::string one; std::getline(all, one, ',');) {
+      found.emplace_back();
+      std::istringstream parts(one);
+      for (std::string part; std::getline(parts, part, ':');) found.back().push_back(std::stoull(part));
+    }
+    return found;
+  }
 };
 
 Bytes read_file(const std::string &path) {
@@ -81,323 +80,362 @@ Bytes read_file(const std::string &path) {
   return Bytes(std::istreambuf_iterator<char>(file), {});
 }
 
-std::vector<int64_t> read_numbers(const std::string &path) {
-  std::ifstream file(path);
-  return {std::istream_iterator<int64_t>(file), {}};
+// The cycle at which something happens in a run, by run.
+std::map<uint64_t, uint64_t> cycles_by_run(const Options &options, const std::string &name) {
+  std::map<uint64_t, uint64_t> found;
+  for (const auto &one : options.tuples(name)) found[one.at(0)] = one.at(1);
+  return found;
 }
 
-struct Command {
-  unsigned base;
-  uint32_t offset, rows, row_bytes, row_stride;
-  uint64_t ready_cycle;
-};
-
-struct Memory {
-  Bytes regions[kBases];
-
-  uint8_t *row(const Command &command, uint32_t row, const char *what) {
-    const uint64_t at = uint64_t{command.offset} + uint64_t{row} * command.row_stride;
-    if (command.base >= kBases || at + command.row_bytes > regions[command.base].size()) {
-      throw BusError(std::string(what) + " beyond base " + std::to_string(command.base) + ": bytes " + std::to_string(at) +
-                     " to " + std::to_string(at + command.row_bytes));
-    }
-    return regions[command.base].data() + at;
-  }
-};
-
-// Walks the beats of a queue of commands.
-class Rows {
+// The board: clock, reset, bus, memory.
+class Board {
  public:
-  Rows(Memory &memory, unsigned beat_bytes) : memory_(memory), beat_bytes_(beat_bytes) {}
-
-  void push(const Command &command) { commands_.push_back(command); }
-  bool ready(uint64_t cycle) const { return !commands_.empty() && commands_.front().ready_cycle <= cycle; }
-  bool idle() const { return commands_.empty(); }
-  unsigned base() const { return commands_.front().base; }
-  unsigned count() const { return std::min(beat_bytes_, commands_.front().row_bytes - at_); }
-  bool row_last() const { return at_ + beat_bytes_ >= commands_.front().row_bytes; }
-  uint8_t *data(const char *what) { return memory_.row(commands_.front(), row_, what) + at_; }
-
-  // True if that was the last beat of its command.
-  bool advance() {
-    at_ += beat_bytes_;
-    if (at_ < commands_.front().row_bytes) return false;
-    at_ = 0;
-    if (++row_ < commands_.front().rows) return false;
-    row_ = 0;
-    commands_.pop_front();
-    return true;
-  }
-
- private:
-  Memory &memory_;
-  unsigned beat_bytes_;
-  std::deque<Command> commands_;
-  uint32_t row_ = 0, at_ = 0;
-};
-
-// What happened in one run; cycles count from its first instruction beat.
-struct Run {
-  int64_t first_input = kNever, last_output = kNever, done = kNever;
-  std::vector<uint64_t> starts[kQueues], finishes[kQueues];
-  std::vector<std::pair<uint64_t, uint64_t>> steps;
-};
-
-class Simulation {
- public:
-  explicit Simulation(const Options &options)
-      : options_(options),
-        stall_(options.real("stall")),
-        latency_(options.number("latency")),
-        max_cycles_(options.number("max_cycles")),
-        steps_(read_numbers(options.text("steps"))),
-        random_(options.number("seed")) {
-    context_.randReset(2);
-    context_.randSeed(static_cast<int>(options.number("seed") % 1000000007u) + 1);
-    context_.assertOn(false);  // Until reset has been applied.
-    top_ = std::make_unique<Vtop>(&context_);
+  explicit Board(const Options &options)
+      : timing_{options.real("stall"), options.number("latency")},
+        random_(options.number("seed")),
+        top_(make_top(context_, options)),
+        features_({top_->feat_arid, top_->feat_araddr, top_->feat_arlen, top_->feat_arvalid, top_->feat_arready, top_->feat_rid,
+                   top_->feat_rdata, top_->feat_rresp, top_->feat_rlast, top_->feat_rvalid, top_->feat_rready},
+                  {kFeaturePort, kInstructionPort}, memory_, timing_, random_),
+        weights_({top_->wt_arid, top_->wt_araddr, top_->wt_arlen, top_->wt_arvalid, top_->wt_arready, top_->wt_rid,
+                  top_->wt_rdata, top_->wt_rresp, top_->wt_rlast, top_->wt_rvalid, top_->wt_rready},
+                 {kWeightPort}, memory_, timing_, random_),
+        output_({top_->out_awaddr, top_->out_awlen, top_->out_awvalid, top_->out_awready, top_->out_wdata, top_->out_wstrb,
+                 top_->out_wlast, top_->out_wvalid, top_->out_wready, top_->out_bresp, top_->out_bvalid, top_->out_bready},
+                memory_, timing_, random_),
+        trace_(read_numbers(options.text("steps")), Checks(options.text("checks"), options.text("expected"))) {
+    open_wave(options);
     reset();
-    memory_.regions[kProgram] = read_file(options.text("program"));
-    memory_.regions[kWeights] = read_file(options.text("weights"));
-    memory_.regions[kArena].resize(options.number("arena_bytes"));
-    for (auto &byte : memory_.regions[kArena]) byte = static_cast<uint8_t>(random_.next());
+    svSetScope(svGetScopeFromName("TOP.dsf_sim_top"));
+    trace_.set_word(top_->vec_len_o, top_->x_bits_o);
+    const unsigned beat_bytes = top_->beat_bytes_o;
+    features_.set_beat_bytes(beat_bytes);
+    weights_.set_beat_bytes(beat_bytes);
+    output_.set_beat_bytes(beat_bytes);
   }
 
-  ~Simulation() { top_->final(); }
-
-  // Runs the program once; false after an error or too many cycles.
-  bool run(const Bytes &input, Bytes &output) {
-    memory_.regions[kInput] = input;
-    memory_.regions[kOutput].assign(options_.number("output_bytes"), 0);
-    runs_.emplace_back();
-    program_at_ = 0;
-    step_instruction_ = 0;
-    step_count_ = 0;
-    begin_ = kNever;
-    while (!finished()) {
-      if (cycle_ - run_began_ > max_cycles_) {
-        timeout_ = true;
-        return false;
-      }
-      tick();
-      if (top_->error_o) return false;
-    }
-    run_began_ = cycle_;
-    output.insert(output.end(), memory_.regions[kOutput].begin(), memory_.regions[kOutput].end());
-    return true;
+  ~Board() {
+    top_->final();
+#if VM_TRACE
+    if (wave_) wave_->close();
+#endif
   }
 
-  void bus_error(const std::string &what) { bus_error_ = what; }
+  Memory &memory() { return memory_; }
+  Trace &trace() { return trace_; }
+  Random &random() { return random_; }
+  bool stalls() const { return timing_.stall > 0; }
+  uint64_t cycle() const { return cycle_; }
+  bool interrupt() const { return top_->irq_o; }
+  uint64_t accesses() const { return accesses_; }
 
-  void write_trace(const std::string &path) const {
-    std::ofstream out(path);
-    out << "{\"error_code\":" << int{top_->error_o ? top_->error_code_o : 0} << ",\"error_index\":" << top_->error_index_o
-        << ",\"error_detail\":" << int{top_->error_detail_o} << ",\"timeout\":" << (timeout_ ? "true" : "false")
-        << ",\"bus_error\":\"" << bus_error_ << "\",\"cycles\":" << cycle_ << ",\"runs\":[";
-    for (size_t i = 0; i < runs_.size(); ++i) {
-      const Run &run = runs_[i];
-      out << (i ? "," : "") << "\n{\"first_input\":" << run.first_input << ",\"last_output\":" << run.last_output
-          << ",\"done\":" << run.done;
-      write_queues(out, "starts", run.starts);
-      write_queues(out, "finishes", run.finishes);
-      out << ",\"steps\":[";
-      for (size_t k = 0; k < run.steps.size(); ++k) {
-        out << (k ? "," : "") << '[' << run.steps[k].first << ',' << run.steps[k].second << ']';
-      }
-      out << "]}";
-    }
-    out << "]}\n";
-  }
-
- private:
-  static void write_queues(std::ofstream &out, const char *name, const std::vector<uint64_t> (&queues)[kQueues]) {
-    out << ",\"" << name << "\":[";
-    for (int q = 0; q < kQueues; ++q) {
-      out << (q ? ",[" : "[");
-      for (size_t k = 0; k < queues[q].size(); ++k) out << (k ? "," : "") << queues[q][k];
-      out << ']';
-    }
-    out << ']';
-  }
-
+  // Of engine and bus together.
   void reset() {
+    context_.assertOn(false);  // Assertions may look at what has not been reset.
     top_->rst_ni = 0;
-    top_->inst_valid_i = top_->ld_valid_i = top_->wt_valid_i = top_->st_ready_i = top_->cmd_ready_i = 0;
-    top_->st_done_i = stored_ = false;
-    for (int i = 0; i < 4; ++i) {
-      clock(0);
-      clock(1);
-    }
+    top_->s_axil_awvalid = top_->s_axil_wvalid = top_->s_axil_bready = top_->s_axil_arvalid = top_->s_axil_rready = 0;
+    features_.reset();
+    weights_.reset();
+    output_.reset();
+    for (int i = 0; i < kResetCycles; ++i) clock();
     top_->rst_ni = 1;
     context_.assertOn(true);
-    beat_bytes_ = top_->beat_bytes_o;
-    for (auto &rows : rows_) rows = std::make_unique<Rows>(memory_, beat_bytes_);
   }
 
-  void clock(int level) {
-    top_->clk_i = level;
-    top_->eval();
-    context_.timeInc(1);
-  }
-
-  bool finished() const { return runs_.back().done != kNever && rows_[kStore]->idle(); }
-
-  template <typename Wide>
-  void drive(Wide &port, const uint8_t *data, unsigned count) {
-    uint32_t words[8];
-    for (auto &word : words) word = random_.next();
-    std::memcpy(words, data, count);
-    for (int i = 0; i < 8; ++i) port[i] = words[i];
-  }
-
-  // A beat that is offered stays until it is taken; then the next one follows, if there is one and the dice allow it.
-  // True if a new beat begins.
-  bool next_beat(CData &valid, bool &taken, bool available) {
-    if (valid && !taken) return false;
-    taken = false;
-    valid = available && !random_.chance(stall_);
-    return valid;
+  void begin_run(const Faults &faults) {
+    features_.begin_run(faults);
+    weights_.begin_run(faults);
+    output_.begin_run(faults);
+    trace_.begin_run(cycle_);
   }
 
   void tick() {
-    drive_inputs();
-    clock(0);
+    features_.drive(cycle_);
+    weights_.drive(cycle_);
+    output_.drive(cycle_);
+    edge(0);
     observe();
-    clock(1);
+    edge(1);
     ++cycle_;
   }
 
-  void drive_inputs() {
-    const Bytes &program = memory_.regions[kProgram];
-    if (next_beat(top_->inst_valid_i, inst_taken_, program_at_ < program.size())) {
-      const unsigned count = std::min<size_t>(beat_bytes_, program.size() - program_at_);
-      drive(top_->inst_data_i, program.data() + program_at_, count);
-      top_->inst_last_i = program_at_ + beat_bytes_ >= program.size();
+  // AXI4-Lite, from the firmware's side; with stalls address, data and answer are held back at random.
+  uint32_t read_register(uint32_t offset) {
+    bool asked = false, answered = false;
+    uint32_t value = 0;
+    ++accesses_;
+    top_->s_axil_araddr = static_cast<SData>(offset);
+    while (!answered) {
+      top_->s_axil_arvalid = !asked && (top_->s_axil_arvalid || offers());
+      top_->s_axil_rready = offers();
+      tick();
+      asked |= lite_.ar;
+      answered = lite_.r;
+      value = lite_.rdata;
     }
-    if (next_beat(top_->ld_valid_i, ld_taken_, rows_[kLoad]->ready(cycle_))) {
-      drive(top_->ld_data_i, rows_[kLoad]->data("load"), rows_[kLoad]->count());
-    }
-    if (next_beat(top_->wt_valid_i, wt_taken_, rows_[kWeight]->ready(cycle_))) {
-      drive(top_->wt_data_i, rows_[kWeight]->data("weights"), rows_[kWeight]->count());
-    }
-    top_->st_ready_i = rows_[kStore]->ready(cycle_) && !random_.chance(stall_);
-    top_->st_done_i = stored_;
-    stored_ = false;
-    unsigned ready = 0;
-    for (int c = 0; c < kChannels; ++c) ready |= unsigned{!random_.chance(stall_)} << c;
-    top_->cmd_ready_i = ready;
+    top_->s_axil_rready = 0;
+    return value;
   }
+
+  void write_register(uint32_t offset, uint32_t value) {
+    bool addressed = false, sent = false, answered = false;
+    ++accesses_;
+    top_->s_axil_awaddr = static_cast<SData>(offset);
+    top_->s_axil_wdata = value;
+    while (!answered) {
+      top_->s_axil_awvalid = !addressed && (top_->s_axil_awvalid || offers());
+      top_->s_axil_wvalid = !sent && (top_->s_axil_wvalid || offers());
+      top_->s_axil_bready = offers();
+      tick();
+      addressed |= lite_.aw;
+      sent |= lite_.w;
+      answered = lite_.b;
+    }
+    top_->s_axil_bready = 0;
+  }
+
+ private:
+  static std::unique_ptr<Vtop> make_top(VerilatedContext &context, const Options &options) {
+    context.randReset(2);
+    context.randSeed(static_cast<int>(options.number("seed") % 1000000007u) + 1);
+    context.assertOn(false);
+#if VM_TRACE
+    context.traceEverOn(true);
+#endif
+    return std::make_unique<Vtop>(&context);
+  }
+
+  void open_wave(const Options &options) {
+    if (!options.has("wave")) return;
+#if VM_TRACE
+    wave_ = std::make_unique<VerilatedVcdC>();
+    top_->trace(wave_.get(), 99);
+    wave_->open(options.text("wave").c_str());
+#else
+    throw std::runtime_error("the model was built without waves");
+#endif
+  }
+
+  void clock() {
+    edge(0);
+    edge(1);
+  }
+
+  void edge(int level) {
+    top_->clk_i = level;
+    top_->eval();
+#if VM_TRACE
+    if (wave_) wave_->dump(context_.time());
+#endif
+    context_.timeInc(1);
+  }
+
+  bool offers() { return !random_.chance(timing_.stall); }
 
   void observe() {
-    Run &run = runs_.back();
-    if (top_->inst_valid_i && top_->inst_ready_o) {
-      if (begin_ == kNever) begin_ = static_cast<int64_t>(cycle_);
-      program_at_ += beat_bytes_;
-      inst_taken_ = true;
+    Port port;
+    uint64_t address;
+    if (features_.observe(cycle_, port, address)) {
+      if (port == kInstructionPort) trace_.instruction_beat(cycle_);
+      if (port == kFeaturePort && overlaps(kInput, address)) trace_.input_beat(cycle_);
     }
-    const int64_t now = begin_ == kNever ? 0 : static_cast<int64_t>(cycle_) - begin_;
-
-    // done_o may still be that of the run before, until the first beat has been taken.
-    if (top_->done_o && now > 0 && run.done == kNever) run.done = now;
-    for (int q = 0; q < kQueues; ++q) {
-      if (top_->start_o >> q & 1) run.starts[q].push_back(now);
-      if (top_->finish_o >> q & 1) run.finishes[q].push_back(now);
-    }
-    if (top_->step_o) observe_step(run, now);
-
-    observe_data(run, now);
-    for (int c = 0; c < kChannels; ++c) {
-      if ((top_->cmd_valid_o & top_->cmd_ready_i) >> c & 1) rows_[c]->push(command(c));
-    }
+    weights_.observe(cycle_, port, address);
+    if (output_.observe(cycle_, address) && overlaps(kOutput, address)) trace_.output_beat(cycle_);
+    lite_.aw = top_->s_axil_awvalid && top_->s_axil_awready;
+    lite_.w = top_->s_axil_wvalid && top_->s_axil_wready;
+    lite_.b = top_->s_axil_bvalid && top_->s_axil_bready;
+    lite_.ar = top_->s_axil_arvalid && top_->s_axil_arready;
+    lite_.r = top_->s_axil_rvalid && top_->s_axil_rready;
+    lite_.rdata = top_->s_axil_rdata;
+    if (top_->step_o) trace_.step(cycle_);
+    if (top_->start_o) trace_.starts(cycle_, top_->start_o);
+    if (top_->finish_o) trace_.finishes(cycle_, top_->finish_o, peek_);
   }
 
-  void observe_data(Run &run, int64_t now) {
-    if (top_->ld_valid_i && top_->ld_ready_o) {
-      if (run.first_input == kNever && rows_[kLoad]->base() == kInput) run.first_input = now;
-      rows_[kLoad]->advance();
-      ld_taken_ = true;
-    }
-    if (top_->wt_valid_i && top_->wt_ready_o) {
-      rows_[kWeight]->advance();
-      wt_taken_ = true;
-    }
-    if (top_->st_valid_o && top_->st_ready_i) {
-      Rows &rows = *rows_[kStore];
-      if (static_cast<bool>(top_->st_last_o) != rows.row_last()) throw BusError("store: tlast is not at the end of the row");
-      uint32_t words[8];
-      for (int i = 0; i < 8; ++i) words[i] = top_->st_data_o[i];
-      std::memcpy(rows.data("store"), words, rows.count());
-      if (rows.base() == kOutput) run.last_output = now;
-      stored_ = rows.advance();
-    }
+  bool overlaps(Base base, uint64_t address) const {
+    const unsigned bytes = top_->beat_bytes_o;
+    return memory_.holds(base, address) || memory_.holds(base, address + bytes - 1);
   }
 
-  void observe_step(Run &run, int64_t now) {
-    if (step_instruction_ >= steps_.size()) return;
-    if (step_count_ == 0) run.steps.emplace_back(now, now);
-    run.steps.back().second = now;
-    if (++step_count_ < steps_[step_instruction_]) return;
-    step_count_ = 0;
-    ++step_instruction_;
+  const Timing timing_;
+  Random random_;
+  Memory memory_;
+  VerilatedContext context_;
+  std::unique_ptr<Vtop> top_;
+  ReadPort features_, weights_;
+  WritePort output_;
+  Trace trace_;
+  const Trace::Peek peek_ = [](uint32_t word, uint32_t *data) { dsf_peek(word, data); };
+#if VM_TRACE
+  std::unique_ptr<VerilatedVcdC> wave_;
+#endif
+  struct {
+    bool aw, w, b, ar, r;
+    uint32_t rdata;
+  } lite_{};
+  uint64_t cycle_ = 0, accesses_ = 0;
+};
+
+// The program that a processor would run, around the firmware.
+class Processor {
+ public:
+  Processor(const Options &options, Board &board)
+      : options_(options),
+        board_(board),
+        inputs_(read_file(options.text("input"))),
+        aborts_(cycles_by_run(options, "aborts")),
+        resets_(cycles_by_run(options, "resets")) {
+    platform_.read = [](void *context, uint32_t offset) { return of(context).board_.read_register(offset); };
+    platform_.write = [](void *context, uint32_t offset, uint32_t value) { of(context).board_.write_register(offset, value); };
+    platform_.idle = [](void *context) { of(context).idle(); };
+    platform_.context = this;
+    platform_.interrupts = options.number("interrupts") != 0;
+    const uint64_t polls = options.number("max_cycles") / (platform_.interrupts ? kIdleCycles : kPollCycles) + 2;
+    platform_.max_polls = static_cast<uint32_t>(std::min<uint64_t>(polls, UINT32_MAX));
+
+    Memory &memory = board.memory();
+    memory[kProgram].data = read_file(options.text("program"));
+    memory[kWeights].data = read_file(options.text("weights"));
+    memory[kArena].data.resize(options.number("arena_bytes"));
+    for (uint8_t &byte : memory[kArena].data) byte = static_cast<uint8_t>(board.random().next());
+    for (const Base base : {kProgram, kWeights, kArena}) memory[base].address = address_of(base, 0);
   }
 
-  Command command(int c) {
-    const uint64_t wait = latency_ + (stall_ > 0 ? random_.next() % (latency_ + 16) : 0);
-    return Command{
-        static_cast<unsigned>(top_->cmd_base_o >> (3 * c) & 7), top_->cmd_offset_o[c],
-        static_cast<uint32_t>(top_->cmd_rows_o >> (16 * c) & 0xFFFF), top_->cmd_row_bytes_o[c],
-        top_->cmd_row_stride_o[c], cycle_ + 1 + wait};
+  // The outputs of the runs that ended well.
+  Bytes run_all() {
+    Bytes outputs;
+    const uint64_t runs = options_.number("runs");
+    for (run_ = 0; run_ < runs; ++run_) {
+      const dsf_result result = run();
+      board_.trace().end_run(board_.cycle(), result, engine_, result == DSF_OK);
+      if (board_.trace().mismatch()) break;
+      if (result == DSF_OK) {
+        const Bytes &output = board_.memory()[kOutput].data;
+        outputs.insert(outputs.end(), output.begin(), output.end());
+      }
+      std::printf("run %" PRIu64 "\n", run_);
+      std::fflush(stdout);
+    }
+    return outputs;
+  }
+
+ private:
+  static Processor &of(void *context) { return *static_cast<Processor *>(context); }
+
+  // Regions are far apart. With stalls they begin at any byte, otherwise on a page.
+  uint64_t address_of(Base base, uint64_t run) {
+    const uint64_t given = options_.tuples("addresses").at(base).at(0);
+    if (given != 0) return given;
+    const uint64_t offset = board_.stalls() ? board_.random().next() % 65536 : run % 256 * 4096;
+    return (uint64_t{base} + 1) << 40 | offset;
+  }
+
+  void place(Base base, Bytes data) {
+    board_.memory()[base].data = std::move(data);
+    board_.memory()[base].address = address_of(base, run_);
+  }
+
+  dsf_result load() {
+    Memory &memory = board_.memory();
+    network_ = dsf_network{};
+    network_.hash = static_cast<uint32_t>(options_.number("hash"));
+    network_.program = memory[kProgram].address;
+    network_.program_bytes = static_cast<uint32_t>(memory[kProgram].data.size());
+    network_.weights = memory[kWeights].address;
+    network_.arena = memory[kArena].address;
+    const dsf_result result = dsf_init(&engine_, &platform_);
+    return result == DSF_OK ? dsf_load(&engine_, &network_) : result;
+  }
+
+  dsf_result run() {
+    const size_t bytes = inputs_.size() / options_.number("runs");
+    const auto begin = inputs_.begin() + static_cast<std::ptrdiff_t>(run_ * bytes);
+    place(kInput, Bytes(begin, begin + static_cast<std::ptrdiff_t>(bytes)));
+    place(kOutput, Bytes(options_.number("output_bytes")));
+    board_.begin_run(faults());
+    if (engine_.network == nullptr) {
+      const dsf_result result = load();
+      if (result != DSF_OK) return result;
+    }
+    reset_at_ = at(resets_);
+    const uint64_t accesses = board_.accesses();
+    dsf_result result = dsf_start(&engine_, board_.memory()[kInput].address, board_.memory()[kOutput].address);
+    if (result != DSF_OK) return result;
+    const uint64_t abort_at = at(aborts_);
+    if (abort_at != UINT64_MAX) {
+      while (board_.cycle() < abort_at) board_.tick();
+      return dsf_abort(&engine_);
+    }
+    result = dsf_wait(&engine_);
+    board_.trace().set_accesses(board_.accesses() - accesses);
+    if (result == DSF_TIMEOUT) (void)dsf_abort(&engine_);
+    if (result == DSF_OK) board_.trace().set_engine_cycles(dsf_cycles(&engine_));
+    return result;
+  }
+
+  uint64_t at(const std::map<uint64_t, uint64_t> &cycles) const {
+    const auto found = cycles.find(run_);
+    return found == cycles.end() ? UINT64_MAX : board_.cycle() + found->second;
+  }
+
+  Faults faults() const {
+    Faults found;
+    for (const auto &one : options_.tuples("faults")) {
+      if (one.at(0) == run_) found[{static_cast<Port>(one.at(1)), one.at(2)}] = static_cast<Response>(one.at(3));
+    }
+    return found;
+  }
+
+  // Sleeps until the interrupt, whose handler runs, or for a while.
+  void idle() {
+    const unsigned cycles = platform_.interrupts ? kIdleCycles : kPollCycles;
+    for (unsigned i = 0; i < cycles; ++i) {
+      if (platform_.interrupts && board_.interrupt()) {
+        (void)dsf_interrupt(&engine_);
+        return;
+      }
+      if (board_.cycle() >= reset_at_) {
+        reset_at_ = UINT64_MAX;
+        board_.reset();
+      }
+      board_.tick();
+    }
   }
 
   const Options &options_;
-  const double stall_;
-  const uint64_t latency_, max_cycles_;
-  const std::vector<int64_t> steps_;
-  Random random_;
-  VerilatedContext context_;
-  std::unique_ptr<Vtop> top_;
-  Memory memory_;
-  std::unique_ptr<Rows> rows_[kChannels];
-  unsigned beat_bytes_ = 0;
-  size_t program_at_ = 0, step_instruction_ = 0;
-  int64_t step_count_ = 0, begin_ = kNever;
-  uint64_t cycle_ = 0, run_began_ = 0;
-  bool inst_taken_ = false, ld_taken_ = false, wt_taken_ = false, stored_ = false;
-  bool timeout_ = false;
-  std::string bus_error_;
-  std::vector<Run> runs_;
+  Board &board_;
+  const Bytes inputs_;
+  const std::map<uint64_t, uint64_t> aborts_, resets_;
+  uint64_t run_ = 0, reset_at_ = UINT64_MAX;
+  dsf_platform platform_{};
+  dsf_network network_{};
+  struct dsf engine_ {};
 };
 
+int simulate(const Options &options) {
+  Board board(options);
+  Processor processor(options, board);
+  const Bytes outputs = processor.run_all();
+  std::ofstream(options.text("output"), std::ios::binary)
+      .write(reinterpret_cast<const char *>(outputs.data()), static_cast<std::streamsize>(outputs.size()));
+  std::ofstream trace(options.text("trace"));
+  board.trace().write(trace, board.cycle());
+  return 0;
+}
+
 }  // namespace
+}  // namespace sim
 
 int main(int argc, char **argv) {
   try {
-    Options options;
+    sim::Options options;
     for (int i = 1; i < argc; ++i) {
       const std::string argument = argv[i];
       const size_t equals = argument.find('=');
       if (equals == std::string::npos) throw std::runtime_error("expected name=value, got " + argument);
       options.values[argument.substr(0, equals)] = argument.substr(equals + 1);
     }
-    const uint64_t runs = options.number("runs");
-    const Bytes inputs = read_file(options.text("input"));
-    const size_t input_bytes = inputs.size() / runs;
-    Simulation simulation(options);
-    Bytes output;
-    try {
-      for (uint64_t i = 0; i < runs; ++i) {
-        const auto begin = inputs.begin() + static_cast<std::ptrdiff_t>(i * input_bytes);
-        if (!simulation.run(Bytes(begin, begin + static_cast<std::ptrdiff_t>(input_bytes)), output)) break;
-        std::printf("run %llu\n", static_cast<unsigned long long>(i));
-        std::fflush(stdout);
-      }
-    } catch (const BusError &error) {
-      simulation.bus_error(error.what());
-    }
-    std::ofstream(options.text("output"), std::ios::binary)
-        .write(reinterpret_cast<const char *>(output.data()), static_cast<std::streamsize>(output.size()));
-    simulation.write_trace(options.text("trace"));
-    return 0;
+    return sim::simulate(options);
   } catch (const std::exception &error) {
     std::fprintf(stderr, "dsf_sim_top: %s\n", error.what());
     return 2;
