@@ -80,7 +80,7 @@ module dsf_row_walker
     if (take) begin
       cmd_q <= '{
         row_stride: instr_i.row_stride,
-        row_bytes:  (32'(instr_i.row_elements) + PerByte - 1) / PerByte,
+        row_bytes:  (32'(instr_i.row_elements) + PerByte - 1) >> $clog2(PerByte),
         rows:       instr_i.rows,
         offset:     instr_i.offset,
         base:       instr_i.base
