@@ -140,8 +140,9 @@ class Bench:
             dut.rd_cmd_i.value = self.read_commands[0].pack()
         if self.write_commands:
             dut.wr_cmd_i.value = self.write_commands[0].pack()
-        if self.write_beats:
-            dut.wr_data_i.value, dut.wr_last_i.value = self.write_beats[0]
+        # What is not valid is noise.
+        noise = (self.draw.getrandbits(8 * BEAT), self.draw.getrandbits(1))
+        dut.wr_data_i.value, dut.wr_last_i.value = self.write_beats[0] if self.offered["wr"] else noise
         dut.rd_ready_i.value = self.draw.random() >= self.stall.data
         for port in self.ports:
             port.drive()
