@@ -20,6 +20,8 @@ from dsf.errors import HardwareError
 MAX_FEATURE_ELEMENTS = 1 << 23
 #: Weight addresses have 20 bits.
 MAX_WEIGHT_WORDS = 1 << 20
+#: Lookup tables that the vector unit holds.
+VECTOR_TABLES = 2
 #: Channels of a channel group: the field `last_group_lanes` has 8 bits.
 MAX_GROUP_COLUMNS = 255
 
@@ -212,6 +214,24 @@ class Hardware:
     def pixels_tall(self) -> int:
         """Pixels in flight when the array is tall, G*R."""
         return self.column_groups * self.rows
+
+    @property
+    def vector_lanes(self) -> int:
+        """
+        Elements that the vector unit takes at once where it works on single elements (ADD, MULTIPLY, TABLE, transposed
+        COPY): a power of two, at most as many as the epilogue has lanes, at most 16.
+        """
+        return min(16, 1 << (self.group_columns.bit_length() - 1))
+
+    @property
+    def table_entries(self) -> int:
+        """Entries of a lookup table: one for each value of an element."""
+        return 1 << self.bits_input
+
+    @property
+    def table_bytes(self) -> int:
+        """Bytes of a lookup table in the weight stream: its entries, packed, and at least 64 bits."""
+        return max(8, self.table_entries * self.bits_input // 8)
 
     @property
     def word_bytes(self) -> int:

@@ -5,6 +5,7 @@ How tensors and weights lie in DRAM and in the weight stream, as executable defi
 - Raw sums are 32-bit little-endian integers.
 - A weight word (C/G weights of one reduction step) takes a slot of the next power of two of bits, lane 0 lowest.
 - A channel's parameters take 64 bits: bias in [31:0], multiplier in [47:32], shift in [53:48].
+- A lookup table is its entries, packed as a feature tensor is, for the least value first; it takes at least 64 bits.
 """
 
 from __future__ import annotations
@@ -81,3 +82,15 @@ def unpack_parameters(data: bytes, channels: int) -> tuple[Ints, Ints, Ints]:
     multiplier = ((words >> np.uint64(32)) & np.uint64(0xFFFF)).astype(np.int64)
     shift = ((words >> np.uint64(48)) & np.uint64(0x3F)).astype(np.int64)
     return bias, multiplier, shift
+
+
+def pack_tables(tables: ArrayLike, bits: int) -> bytes:
+    """Lookup tables (tables, 2**bits) to stream bytes. Entry i of a table is the result for the value i - 2**(bits - 1)."""
+    return b"".join(pack_elements(table, bits).ljust(8, b"\0") for table in as_ints(tables))
+
+
+def unpack_tables(data: bytes, bits: int, count: int) -> Ints:
+    """The inverse of `pack_tables`: (count, 2**bits)."""
+    entries = 1 << bits
+    size = max(8, packed_bytes(entries, bits))
+    return np.stack([unpack_elements(data[i * size :], bits, entries) for i in range(count)])

@@ -127,6 +127,39 @@ def residual_add(
     return clip(shift_round_half_even(value, total_shift), low, high)
 
 
+def multiply(
+    a: ArrayLike,
+    b: ArrayLike,
+    *,
+    multiplier: int,
+    shift: int,
+    leak: int,
+    low: int,
+    high: int,
+) -> Ints:
+    """
+    Element-wise product of two quantised tensors, with one rounding:
+
+        v = a * b * multiplier
+        y = clip(rhe(v / 2**(shift + (leak if v < 0 else 0))), low, high)
+
+    For scales that are powers of two `multiplier` is 1 and `shift` is `a_frac + b_frac - y_frac`, or where that is negative
+    `multiplier` is `2**-shift` and `shift` 0.
+    """
+    value = as_ints(a) * as_ints(b) * multiplier
+    total_shift = shift + np.where(value < 0, leak, 0)
+    return clip(shift_round_half_even(value, total_shift), low, high)
+
+
+def lookup(a: ArrayLike, table: ArrayLike, bits: int) -> Ints:
+    """
+    Any function of one element of `bits` bits, by its table (2**bits):
+
+        y = table[a + 2**(bits - 1)]
+    """
+    return as_ints(table)[as_ints(a) - int_range(bits)[0]]
+
+
 def pool_scale(
     acc: ArrayLike,
     count: ArrayLike,

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from inspect import cleandoc
 
 from dsf.isa import table
-from dsf.isa.table import HEADER, INSTRUCTIONS, WORD_BITS, BaseRegister, ErrorCode, Field, Instruction, Queue, VectorFunction
+from dsf.isa.table import (
+    HEADER,
+    INSTRUCTIONS,
+    WORD_BITS,
+    BaseRegister,
+    ErrorCode,
+    Field,
+    Instruction,
+    Queue,
+    VectorFunction,
+    WeightTarget,
+)
 
 
 def _values(field: Field) -> str:
@@ -14,12 +26,18 @@ def _values(field: Field) -> str:
     return f"{field.low} to {field.high}" if field.signed else f"0 to {field.high}"
 
 
+def _functions(field: Field) -> str:
+    if field.functions is None:
+        return ""
+    return f" ({', '.join(function.name for function in field.functions)})"
+
+
 def _rows(fields: tuple[Field, ...], position: int) -> list[str]:
     lines = ["| bits | field | width | values | meaning |", "|---|---|---|---|---|"]
     for field in fields:
         last = position + field.bits - 1
         bits = f"{last}:{position}" if field.bits > 1 else str(position)
-        lines.append(f"| {bits} | `{field.name}` | {field.bits} | {_values(field)} | {field.doc} |")
+        lines.append(f"| {bits} | `{field.name}` | {field.bits} | {_values(field)} | {field.doc}{_functions(field)} |")
         position += field.bits
     return lines
 
@@ -52,7 +70,7 @@ def _section(instruction: Instruction) -> list[str]:
     return lines
 
 
-def _enumeration(title: str, members: type[Queue] | type[BaseRegister] | type[VectorFunction] | type[ErrorCode]) -> list[str]:
+def _enumeration(title: str, members: type[IntEnum]) -> list[str]:
     summary = (members.__doc__ or "").strip()
     lines = [f"## {title}", "", summary, "", "| value | name |", "|---|---|"]
     return [*lines, *(f"| {member.value} | `{member.name}` |" for member in members), ""]
@@ -69,9 +87,10 @@ def isa_page() -> str:
         cleandoc(introduction),
         "",
         "The loops are the meaning of the instructions: `dsf/runtime/interpreters/isa.py` computes them and the engine is",
-        "tested against it. F is feature memory, W weight memory (G banks), P parameter memory; R, C, G and V are the rows,",
-        "columns and column groups of the array and the vector length, see `dsf/hardware.py`. Where a field's values are",
-        "`only` one, the engine has room for it and does not implement it yet.",
+        "tested against it. F is feature memory, W weight memory (G banks), P parameter memory, T the vector unit's tables;",
+        "R, C, G and V are the rows, columns and column groups of the array and the vector length, see `dsf/hardware.py`.",
+        "Where a field's values are `only` one, the engine has room for it and does not implement it yet. A field of `vector`",
+        "that names functions is used by these alone, and has its default with others.",
         "",
         "The same program is text (`isa` dialect) and binary; `dsf disasm` and `dsf asm` convert both ways without loss.",
         "",
@@ -86,6 +105,7 @@ def isa_page() -> str:
         lines += _section(instruction)
     lines += _enumeration("Queues", Queue)
     lines += _enumeration("Base registers", BaseRegister)
+    lines += _enumeration("Targets of load_weights", WeightTarget)
     lines += _enumeration("Vector functions", VectorFunction)
     lines += _enumeration("Error codes", ErrorCode)
     return "\n".join(lines).rstrip() + "\n"

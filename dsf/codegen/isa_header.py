@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dsf.codegen.program import HEADER_BYTES, HEADER_WORDS, MAGIC, VERSION
-from dsf.isa.table import INSTRUCTIONS, WORD_BITS, Instruction, Queue, VectorFunction
+from dsf.isa.table import INSTRUCTIONS, WORD_BITS, Instruction, Queue, VectorFunction, WeightTarget
 
 _OPENING = """\
 /* SPDX-License-Identifier: Apache-2.0
@@ -62,6 +62,7 @@ def isa_header() -> str:
     lines += [f"#define DSF_QUEUE_{queue.name} {queue.value}u" for queue in Queue]
     lines += [""]
     lines += [f"#define DSF_VECTOR_FUNCTION_{function.name} {function.value}u" for function in VectorFunction]
+    lines += [f"#define DSF_TARGET_{target.name} {target.value}u" for target in WeightTarget]
     lines += ["", "/* The header of program.bin: little-endian 32-bit words, by index. The instructions follow it. */"]
     lines += [
         f"#define DSF_PROGRAM_MAGIC 0x{MAGIC:08X}u",

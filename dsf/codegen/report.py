@@ -17,7 +17,7 @@ from rich.table import Table
 
 from dsf.codegen.program import BundleInfo, Program, Step
 from dsf.hardware import Hardware
-from dsf.isa.table import LOAD, LOAD_WEIGHTS, MATRIX, STORE, VECTOR
+from dsf.isa.table import LOAD, LOAD_WEIGHTS, MATRIX, STORE, VECTOR, VectorFunction
 from dsf.layout import packed_bytes
 
 Report = dict[str, Any]
@@ -130,7 +130,10 @@ def _feature_intervals(step: Step, hardware: Hardware) -> list[Interval]:
         intervals = [_window(step, one["y_dilation"]), _placed(step, "dst", "dst", channels * per_channel)]
         return [*intervals, _placed(step, "residual_src", "residual", channels)] if one["residual"] else intervals
     if one.name == VECTOR.name:
-        return [_window(step, 1), _placed(step, "dst", "dst", one["channels"])]
+        spread = (one["channels"] - 1) * one["dst_channel_step"] + 1
+        intervals = [_window(step, 1), _placed(step, "dst", "dst", spread)]
+        two = one["function"] == VectorFunction.MULTIPLY or one["multiplier_b"]
+        return [*intervals, _placed(step, "src_b", "src_b", one["channels"])] if two else intervals
     return []
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from dsf.isa.table import HEADER, INSTRUCTIONS, WORD_BITS, ErrorCode, Field, Instruction, Queue, VectorFunction
+from dsf.isa.table import HEADER, INSTRUCTIONS, WORD_BITS, ErrorCode, Field, Instruction, Queue, VectorFunction, WeightTarget
 
 
 def _camel(name: str) -> str:
@@ -33,9 +33,16 @@ def _safe(name: str) -> str:
 
 
 def _legal(instruction: Instruction) -> list[str]:
-    """A function that is true when fields with only one legal value have it, and the spare bits are zero."""
+    """A function that is true when each field has a value that its table allows, and the spare bits are zero."""
     used = sum(field.bits for field in instruction.all_fields)
-    terms = [f"i.{_safe(f.name)} == {f.bits}'d{f.only}" for f in instruction.all_fields if f.only is not None]
+    terms = [_equals(field, field.only) for field in instruction.all_fields if field.only is not None]
+    terms += [f"i.{_safe(f.name)} <= {f.bits}'d{f.most}" for f in instruction.all_fields if f.most is not None]
+    separator = " &&\n             "
+    groups = dict.fromkeys(field.functions for field in instruction.fields if field.functions is not None)
+    for functions in groups:
+        names = ", ".join(f"Vector{_camel(function.name)}" for function in functions)
+        unused = [_equals(field, field.default) for field in instruction.fields if field.functions == functions]
+        terms.append(f"(i.function_code inside {{{names}}} || (\n             {separator.join(unused)}))")
     if instruction.words * WORD_BITS > used:
         terms.append("i.spare == '0")
     return [
@@ -44,6 +51,10 @@ def _legal(instruction: Instruction) -> list[str]:
         "  endfunction",
         "",
     ]
+
+
+def _equals(field: Field, value: int) -> str:
+    return f"i.{_safe(field.name)} == {field.bits}'d{value}"
 
 
 def _members(prefix: str, members: type[IntEnum]) -> list[str]:
@@ -79,12 +90,14 @@ def isa_package() -> str:
     lines += [f"  localparam int unsigned {_camel(i.name)}Words = {i.words};" for i in INSTRUCTIONS]
     lines += ["", "  typedef enum logic [3:0] {"]
     lines += _members("Vector", VectorFunction)
-    lines += ["  } vector_function_e;", "", "  typedef enum logic [3:0] {"]
+    lines += ["  } vector_function_e;", "", "  // Values of load_weights_t's target."]
+    lines += [f"  localparam logic [1:0] Target{_camel(target.name)} = 2'd{target.value};" for target in WeightTarget]
+    lines += ["", "  typedef enum logic [3:0] {"]
     lines += _members("Err", ErrorCode)
     lines += ["  } error_code_e;", ""]
     for instruction in INSTRUCTIONS:
         lines += _struct(instruction)
-    lines += ["  // Whether fields that have one legal value hold it, and the bits after the last field are zero."]
+    lines += ["  // Whether each field has one of its legal values (docs/isa.md), and the bits after the last field are zero."]
     lines += ["  /* verilator lint_off UNUSEDSIGNAL */"]
     for instruction in INSTRUCTIONS:
         lines += _legal(instruction)

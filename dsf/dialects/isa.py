@@ -2,7 +2,7 @@
 The instruction stream: one operation for each instruction of the engine, one property for each of its fields.
 
 Everything here is generated from `dsf.isa.table`, which says what each instruction computes. An operation prints the queues
-that it waits for and signals, then the fields that differ from their default (0, or the one value that is legal):
+that it waits for and signals, then the fields that differ from their default (the table's, mostly 0):
 
     isa.load wait(matrix) signal(matrix) {base = input, rows = 1, row_elements = 192, row_stride = 192}
     isa.matrix wait(load, weight) signal(store) {src = 0, x_step = 3, ...} cycles 240
@@ -28,7 +28,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from dsf.dialects.engine import ProgramOp as EngineProgramOp
 from dsf.errors import BinaryError
-from dsf.isa.encoding import field_problem, operand_fields
+from dsf.isa.encoding import field_problem, function_problems, operand_fields
 from dsf.isa.table import (
     END,
     INSTRUCTIONS,
@@ -90,8 +90,10 @@ class InstructionOp(IRDLOperation, ABC):
         return None if self.cycles is None else self.cycles.value.data
 
     def verify_(self) -> None:
-        problems = (field_problem(field, self[field.name]) for field in operand_fields(self.INSTRUCTION.name))
+        name = self.INSTRUCTION.name
+        problems = [field_problem(field, self[field.name]) for field in operand_fields(name)]
         found = [f"'{self.name}': {problem}" for problem in problems if problem is not None]
+        found += [f"'{self.name}': {problem}" for problem in function_problems(name, self.fields)]
         if found:
             raise VerifyException("\n".join(found))
         if self.estimate is not None and self.estimate < 0:
@@ -188,7 +190,7 @@ class ProgramOp(EngineProgramOp):
 def _define(instruction: Instruction) -> type[InstructionOp]:
     """The operation class of an instruction."""
     fields = operand_fields(instruction.name)
-    defaults = {field.name: IntegerAttr(field.only or 0, i64) for field in fields}
+    defaults = {field.name: IntegerAttr(field.initial, i64) for field in fields}
     words = [part.capitalize() for part in instruction.name.split("_")]
     body: dict[str, Any] = {
         "__module__": __name__,

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from math import prod
 
-from dsf.hardware import Hardware
-from dsf.isa.table import LOAD, LOAD_WEIGHTS, MATRIX, STORE, VECTOR, VectorFunction
-from dsf.numerics import int_range
+from dsf.hardware import VECTOR_TABLES, Hardware
+from dsf.isa.encoding import function_problems
+from dsf.isa.table import BUILT_FUNCTIONS, LOAD, LOAD_WEIGHTS, MATRIX, POOLS, STORE, VECTOR, WeightTarget
+from dsf.numerics import MAX_SHIFT, int_range
 
 Fields = Mapping[str, int]
 
-BUILT = (VectorFunction.MAX_POOL, VectorFunction.AVERAGE_POOL)
 
 #: The vector unit's counters and dividers are that wide: bits of `kernel_rows` and of `kernel_columns` together.
 POOL_WINDOW_BITS = 16
@@ -61,9 +61,13 @@ def _load_weights(fields: Fields, hardware: Hardware) -> list[str]:
     if problems := _at_least_one(fields, "words", "groups"):
         return problems
     groups, words, bank = fields["groups"], fields["words"], fields["bank"]
-    if fields["target"] == 1:
+    if fields["target"] == WeightTarget.PARAMETERS:
         size = groups * hardware.group_columns * 8
         end, room, what = fields["address"] + groups, hardware.parameter_groups, "parameter group"
+        problems = _equal(fields, words=1, bank=0)
+    elif fields["target"] == WeightTarget.TABLES:
+        size = groups * hardware.table_bytes
+        end, room, what = fields["address"] + groups, VECTOR_TABLES, "table"
         problems = _equal(fields, words=1, bank=0)
     else:
         size = groups * words * hardware.weight_slot_bits // 8
@@ -109,10 +113,16 @@ def _matrix(fields: Fields, hardware: Hardware) -> list[str]:
 
 
 def _vector(fields: Fields, hardware: Hardware) -> list[str]:
-    problems = _at_least_one(fields, "columns", "rows", "images", "kernel_rows", "kernel_columns", "channels")
-    if fields["function"] not in BUILT:
-        built = ", ".join(function.name.lower() for function in BUILT)
+    counts = ("columns", "rows", "images", "kernel_rows", "kernel_columns", "channels", "dst_channel_step")
+    problems = _at_least_one(fields, *counts)
+    if fields["function"] not in BUILT_FUNCTIONS:
+        built = ", ".join(function.name.lower() for function in BUILT_FUNCTIONS)
         problems.append(f"function is {fields['function']}, needs one that is built: {built}")
+    problems += function_problems(VECTOR.name, fields)
+    if fields["function"] not in POOLS and fields["right"] > MAX_SHIFT:
+        problems.append(f"right is {fields['right']}, needs at most {MAX_SHIFT}")
+    if fields["table_address"] >= VECTOR_TABLES:
+        problems.append(f"table_address is {fields['table_address']}, needs at most {VECTOR_TABLES - 1}")
     bits = window_bits(fields["kernel_rows"], fields["kernel_columns"])
     if bits > POOL_WINDOW_BITS:
         problems.append(f"kernel_rows and kernel_columns have {bits} bits together, needs at most {POOL_WINDOW_BITS}")

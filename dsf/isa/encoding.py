@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dsf.errors import BinaryError
-from dsf.isa.table import BY_NAME, BY_OPCODE, END, HEADER, WORD_BITS, Field, Instruction
+from dsf.isa.table import BUILT_FUNCTIONS, BY_NAME, BY_OPCODE, END, HEADER, WORD_BITS, Field, Instruction, VectorFunction
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -51,8 +51,8 @@ def operand_fields(name: str) -> tuple[Field, ...]:
 
 
 def default_fields(name: str) -> dict[str, int]:
-    """The value of each of `operand_fields` where none is given: 0, or the one that is legal."""
-    return {field.name: field.only or 0 for field in operand_fields(name)}
+    """The value of each of `operand_fields` where none is given."""
+    return {field.name: field.initial for field in operand_fields(name)}
 
 
 def field_problem(field: Field, value: int) -> str | None:
@@ -64,9 +64,21 @@ def field_problem(field: Field, value: int) -> str | None:
     return None
 
 
+def function_problems(name: str, fields: Mapping[str, int]) -> list[str]:
+    """Fields that the function of a VECTOR instruction does not use, and that have not their default."""
+    if "function" not in fields or fields["function"] not in BUILT_FUNCTIONS:
+        return []
+    function = VectorFunction(fields["function"])
+    return [
+        f"{field.name} is {fields[field.name]}, needs {field.default}, since {function.name.lower()} does not use it"
+        for field in BY_NAME[name].fields
+        if field.functions is not None and function not in field.functions and fields[field.name] != field.default
+    ]
+
+
 def encode_instruction(name: str, **fields: int) -> bytes:
     """
-    The bytes of one instruction. Fields that are not given are 0, or the one value that is legal.
+    The bytes of one instruction. Fields that are not given have their default.
 
     Raises `BinaryError`, listing every unknown field and every value that does not fit.
     """
@@ -84,6 +96,7 @@ def encode_instruction(name: str, **fields: int) -> bytes:
             problems.append(f"'{name}': {problem}")
         bits |= (value & ((1 << field.bits) - 1)) << position
         position += field.bits
+    problems += [f"'{name}': {problem}" for problem in function_problems(name, values)]
     if problems:
         raise BinaryError(problems)
     return bits.to_bytes(instruction.bytes, "little")
@@ -121,6 +134,7 @@ def decode_instruction(data: bytes, offset: int = 0, index: int = 0) -> Decoded:
         if problem is not None:
             problems.append(f"{where}: {problem}")
         bits >>= field.bits
+    problems += [f"{where}: {problem}" for problem in function_problems(instruction.name, fields)]
     if bits != 0:
         problems.append(f"{where}: bits after the last field are set, needs zeros; this is not a program of this engine")
     if problems:

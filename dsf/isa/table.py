@@ -44,7 +44,7 @@ class BaseRegister(IntEnum):
 
 
 class VectorFunction(IntEnum):
-    """Functions of the vector unit. Only the poolings are built; others are an illegal field."""
+    """Functions of the vector unit. Those from SOFTMAX on are not built; they are an illegal field."""
 
     MAX_POOL = 0
     AVERAGE_POOL = 1
@@ -54,6 +54,20 @@ class VectorFunction(IntEnum):
     COPY = 5
     SOFTMAX = 6
     LAYER_NORM = 7
+
+
+POOLS = (VectorFunction.MAX_POOL, VectorFunction.AVERAGE_POOL)
+#: Functions of one element, or of two at the same place.
+ELEMENTWISE = (VectorFunction.ADD, VectorFunction.MULTIPLY, VectorFunction.TABLE, VectorFunction.COPY)
+BUILT_FUNCTIONS = (*POOLS, *ELEMENTWISE)
+
+
+class WeightTarget(IntEnum):
+    """What LOAD_WEIGHTS fills."""
+
+    WEIGHTS = 0
+    PARAMETERS = 1
+    TABLES = 2
 
 
 class ErrorCode(IntEnum):
@@ -75,13 +89,20 @@ class ErrorCode(IntEnum):
 
 @dataclass(frozen=True)
 class Field:
-    """One bit field. `only` is its one legal value where the engine does not implement others yet."""
+    """
+    One bit field. `only` is its one legal value where the engine does not implement others yet, `most` the largest legal one
+    where that is less than its bits allow. A field of VECTOR with `functions` is used by these functions alone, and has its
+    `default` with others.
+    """
 
     name: str
     bits: int
     doc: str
     signed: bool = False
     only: int | None = None
+    most: int | None = None
+    default: int = 0
+    functions: tuple[VectorFunction, ...] | None = None
 
     @property
     def low(self) -> int:
@@ -89,7 +110,14 @@ class Field:
 
     @property
     def high(self) -> int:
+        if self.most is not None:
+            return self.most
         return (1 << (self.bits - 1)) - 1 if self.signed else (1 << self.bits) - 1
+
+    @property
+    def initial(self) -> int:
+        """The value where none is given."""
+        return self.default if self.only is None else self.only
 
 
 @dataclass(frozen=True)
@@ -127,7 +155,7 @@ HEADER = (
 )
 
 _DRAM = (
-    Field("base", 3, "Base register."),
+    Field("base", 3, "Base register.", most=max(BaseRegister)),
     Field("offset", 32, "Byte offset from the base register."),
 )
 
@@ -151,7 +179,12 @@ _WINDOW = (
     Field("pad_value", 16, "Value of elements outside.", signed=True),
 )
 
-_OUTPUT = (
+_SUM = (VectorFunction.ADD,)
+_TWO = (VectorFunction.ADD, VectorFunction.MULTIPLY)
+_SCALED = (*POOLS, *_TWO)
+_CLIPPED = (*_SCALED, VectorFunction.COPY)
+
+_POSITIONS = (
     Field("columns", 12, "Output columns."),
     Field("rows", 12, "Output rows."),
     Field("images", 12, "Images."),
@@ -159,7 +192,6 @@ _OUTPUT = (
     Field("dst_pixel_step", 20, "From one output column to the next: address."),
     Field("dst_row_step", 24, "From one output row to the next: address."),
     Field("dst_image_step", 24, "From one image to the next: address."),
-    Field("dst_channel_step", 16, "From one channel to the next, in elements (raw: in logits).", only=1),
 )
 
 LOAD = Instruction(
@@ -186,17 +218,17 @@ LOAD_WEIGHTS = Instruction(
     (
         *_DRAM,
         Field("bytes", 32, "Length of the stream, without the padding of its last beat."),
-        Field("target", 1, "0: weight memory, 1: parameter memory."),
+        Field("target", 2, "See `WeightTarget`: weight memory, parameter memory, tables.", most=max(WeightTarget)),
         Field("source", 1, "0: DRAM, 1: feature memory.", only=0),
         Field("bank", 4, "Bank of the first channel group (weights)."),
-        Field("address", 20, "Address of the first channel group: weight words, or parameter groups."),
-        Field("words", 20, "Weight words of a channel group (parameters: 1)."),
-        Field("groups", 12, "Channel groups."),
+        Field("address", 20, "Address of the first channel group: weight words, or parameter groups; or the first table."),
+        Field("words", 20, "Weight words of a channel group (parameters, tables: 1)."),
+        Field("groups", 12, "Channel groups, or tables."),
         Field("src", 24, "Address in feature memory, where `source` is 1.", only=0),
         Field("src_stride", 24, "From one weight word to the next in feature memory.", only=0),
     ),
     """
-    Fills weight banks, or parameter memory. C columns in G groups make channel groups of C/G channels.
+    Fills weight banks, parameter memory or tables. C columns in G groups make channel groups of C/G channels.
 
         for i in range(groups):                                    # target 0; a word has C/G weights
             for k in range(words):
@@ -204,8 +236,12 @@ LOAD_WEIGHTS = Instruction(
         for i in range(groups):                                    # target 1; 64 bits a channel
             for lane in range(C // G):
                 P[address + i][lane] = next(stream)                # {shift[53:48], multiplier[47:32], bias[31:0]}
+        for i in range(groups):                                    # target 2
+            for value in range(-(2 ** (bits_input - 1)), 2 ** (bits_input - 1)):
+                T[address + i][value] = next(stream)
 
-    In the stream a weight word takes a slot of the next power of two of bits (at least 8), lane 0 lowest.
+    In the stream a weight word takes a slot of the next power of two of bits (at least 8), lane 0 lowest. The entries of a
+    table are packed, `bits_input` bits each, and a table takes at least 64 bits.
     """,
 )
 
@@ -224,7 +260,8 @@ MATRIX = Instruction(
         Field("chunk", 10, "Elements of a chunk, the part of a run that one read fetches: 1 to V."),
         Field("chunks", 18, "Chunks of a run: `ceil(run / chunk)`."),
         Field("last_chunk", 10, "Elements of a run's last chunk: `run - (chunks - 1) * chunk`."),
-        *_OUTPUT,
+        *_POSITIONS,
+        Field("dst_channel_step", 16, "From one channel to the next, in elements (raw: in logits).", only=1),
         Field("pixels", 24, "`images * rows * columns`."),
         Field("channel_groups", 12, "Groups of C/G output channels, at least 1."),
         Field("last_group_lanes", 8, "Channels of the last group: 1 to C/G."),
@@ -284,31 +321,34 @@ VECTOR = Instruction(
     4,
     Queue.VECTOR,
     (
-        Field("function", 4, "See `VectorFunction`; MAX_POOL and AVERAGE_POOL are built."),
+        Field("function", 4, "See `VectorFunction`.", most=max(BUILT_FUNCTIONS)),
         *_WINDOW,
-        Field("kernel_rows", 12, "Window rows, at least 1."),
-        Field("kernel_row_step", 24, "From one window row to the next: address (and 1 in y)."),
-        Field("kernel_columns", 12, "Window columns, at least 1."),
-        Field("kernel_column_step", 16, "From one window column to the next, in elements: address and x."),
-        *_OUTPUT,
+        Field("kernel_rows", 12, "Window rows, at least 1.", default=1, functions=POOLS),
+        Field("kernel_row_step", 24, "From one window row to the next: address (and 1 in y).", functions=POOLS),
+        Field("kernel_columns", 12, "Window columns, at least 1.", default=1, functions=POOLS),
+        Field("kernel_column_step", 16, "From one window column to the next, in elements: address and x.", functions=POOLS),
+        *_POSITIONS,
+        Field("dst_channel_step", 16, "From one channel to the next: address; at least 1.", default=1, functions=ELEMENTWISE),
         Field("channels", 16, "Channels, at least 1."),
-        Field("count_padding", 1, "1: an average counts positions outside too, each `pad_value`."),
-        Field("left", 4, "Left shift of the numerator."),
-        Field("right", 6, "Left shift of the denominator."),
-        Field("leak", 4, "Further left shift of the denominator of negative values."),
-        Field("low", 16, "Lower clip.", signed=True),
-        Field("high", 16, "Upper clip.", signed=True),
-        Field("src_b", 24, "Second operand.", only=0),
-        Field("src_b_pixel_step", 20, "From one output column to the next.", only=0),
-        Field("src_b_row_step", 24, "From one output row to the next.", only=0),
-        Field("src_b_image_step", 24, "From one image to the next.", only=0),
-        Field("multiplier_a", 16, "Multiplier of the first operand.", only=0),
-        Field("multiplier_b", 16, "Multiplier of the second operand.", only=0),
-        Field("constant", 32, "Added constant.", signed=True, only=0),
-        Field("table_address", 20, "Address of a lookup table.", only=0),
+        Field("count_padding", 1, "1: an average counts positions outside too, each `pad_value`.", functions=POOLS),
+        Field("left", 4, "Left shift of the numerator.", functions=POOLS),
+        Field("right", 6, "Left shift of the denominator; add, multiply: right shift, at most 47.", functions=_SCALED),
+        Field("leak", 4, "Further shift of negative values, as `right`.", functions=_SCALED),
+        Field("low", 16, "Lower clip.", signed=True, functions=_CLIPPED),
+        Field("high", 16, "Upper clip.", signed=True, functions=_CLIPPED),
+        Field("src_b", 24, "Second operand: its first element.", functions=_TWO),
+        Field("src_b_pixel_step", 20, "From one output column to the next: address.", functions=_TWO),
+        Field("src_b_row_step", 24, "From one output row to the next: address.", functions=_TWO),
+        Field("src_b_image_step", 24, "From one image to the next: address.", functions=_TWO),
+        Field("multiplier_a", 16, "Multiplier of the first operand, or of the product.", functions=_TWO),
+        Field("multiplier_b", 16, "Multiplier of the second operand; with 0 it is not read.", functions=_SUM),
+        Field("constant", 32, "Added to the sum.", signed=True, functions=_SUM),
+        Field("table_address", 20, "Which table.", functions=(VectorFunction.TABLE,)),
     ),
     """
-    Pooling. `pool_scale` is that of `dsf.numerics`.
+    Poolings, and functions of one or two elements. `pool_scale`, `residual_add`, `multiply`, `lookup` and `clip` are those of
+    `dsf.numerics`. A field that a function does not use has its default: 1 for `kernel_rows`, `kernel_columns` and
+    `dst_channel_step`, 0 for others.
 
         for n, oy, ox, c in product(range(images), range(rows), range(columns), range(channels)):
             values = []
@@ -318,10 +358,26 @@ VECTOR = Instruction(
                 a = src + n*image_step + oy*row_step + ox*x_step + ky*kernel_row_step + kx*kernel_column_step + c
                 if 0 <= y < height and 0 <= x < row_elements:
                     values.append(F[a])
-                elif function == AVERAGE_POOL and count_padding:
+                elif function in ELEMENTWISE or (function == AVERAGE_POOL and count_padding):
                     values.append(pad_value)
-            acc, count = (max(values), 1) if function == MAX_POOL else (sum(values), len(values))
-            F[dst + n*dst_image_step + oy*dst_row_step + ox*dst_pixel_step + c] = pool_scale(acc, count)
+            b = F[src_b + n*src_b_image_step + oy*src_b_row_step + ox*src_b_pixel_step + c]
+            match function:
+                case MAX_POOL:
+                    v = pool_scale(max(values), 1)
+                case AVERAGE_POOL:
+                    v = pool_scale(sum(values), len(values))
+                case ADD:
+                    v = residual_add(values[0], b)
+                case MULTIPLY:
+                    v = multiply(values[0], b)
+                case TABLE:
+                    v = lookup(values[0], T[table_address])
+                case COPY:
+                    v = clip(values[0])
+            F[dst + n*dst_image_step + oy*dst_row_step + ox*dst_pixel_step + c*dst_channel_step] = v
+
+    With steps of 0 the second operand is the same for all columns, rows or images. A result may go to the place of the very
+    elements that it is computed from; otherwise what is written must not be read.
     """,
 )
 

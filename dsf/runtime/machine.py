@@ -4,6 +4,7 @@ The engine's state as numpy arrays: feature, weight and parameter memory, and DR
     F[a]                          feature memory: elements of `bits_input` bits, addresses modulo 2**24
     W[bank][word][lane]           weight memory: G banks of words of C/G weights
     P[group][lane]                parameter memory: bias, multiplier and shift of C/G channels
+    T[table][value]               lookup tables of the vector unit: an entry for each value of an element
     DRAM[base register][byte]
 
 A fresh machine's feature memory holds a pattern and not zeros, so that what nobody has written is noticed. An address outside a
@@ -19,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dsf.dialects.engine import ProgramOp, TensorAttr
 from dsf.errors import BinaryError, EngineError, ModelError
-from dsf.hardware import Hardware
+from dsf.hardware import VECTOR_TABLES, Hardware
 from dsf.isa.table import BaseRegister
 from dsf.layout import Bytes, pack_elements, unpack_elements
 from dsf.numerics import Ints, as_ints, int_range
@@ -30,7 +31,8 @@ ADDRESS_MASK = (1 << 24) - 1
 class Machine:
     """
     The memories of one engine. `feature` (elements), `weights` (banks, words, lanes), `bias`, `multiplier` and `shift`
-    (groups, lanes) are int64 arrays; `dram` has an array of bytes for each base register.
+    (groups, lanes), and `tables` (tables, 2**bits_input) are int64 arrays; `dram` has an array of bytes for each base
+    register.
     """
 
     def __init__(self, hardware: Hardware):
@@ -42,6 +44,7 @@ class Machine:
         self.bias: Ints = np.zeros(parameters, dtype=np.int64)
         self.multiplier: Ints = np.zeros(parameters, dtype=np.int64)
         self.shift: Ints = np.zeros(parameters, dtype=np.int64)
+        self.tables: Ints = np.zeros((VECTOR_TABLES, hardware.table_entries), dtype=np.int64)
         self.dram: dict[BaseRegister, Bytes] = {base: np.zeros(0, dtype=np.uint8) for base in BaseRegister}
 
     @staticmethod

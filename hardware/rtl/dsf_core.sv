@@ -82,6 +82,7 @@ module dsf_core
 );
 
   localparam int unsigned GroupCols  = Cols / Groups;
+  localparam int unsigned VectorLanes = vector_lanes(GroupCols);
   localparam int unsigned RowBits    = index_bits(Rows);
   localparam int unsigned GroupBits  = index_bits(Groups);
   localparam int unsigned TileBits   = index_bits(CaptureTiles);
@@ -215,9 +216,13 @@ module dsf_core
   logic [GroupCols-1:0]            pm_wr_en;
   logic [ParamAddrBits-1:0]        pm_wr_addr;
   logic [ParamBits-1:0]            pm_wr_data;
+  logic                            tb_wr_en;
+  logic [TableBits-1:0]            tb_wr_table;
+  logic [TableWordsBits-1:0]       tb_wr_word;
+  logic [ParamBits-1:0]            tb_wr_data;
 
   dsf_load_weights #(
-    .Groups(Groups), .GroupCols(GroupCols), .WBits(WBits), .AxiWidth(AxiWidth), .WeightWords(WeightWords),
+    .Groups(Groups), .GroupCols(GroupCols), .WBits(WBits), .XBits(XBits), .AxiWidth(AxiWidth), .WeightWords(WeightWords),
     .ParamGroups(ParamGroups)
   ) u_load_weights (
     .clk_i,
@@ -240,6 +245,10 @@ module dsf_core
     .pm_wr_en_o           (pm_wr_en),
     .pm_wr_addr_o         (pm_wr_addr),
     .pm_wr_data_o         (pm_wr_data),
+    .tb_wr_en_o           (tb_wr_en),
+    .tb_wr_table_o        (tb_wr_table),
+    .tb_wr_word_o         (tb_wr_word),
+    .tb_wr_data_o         (tb_wr_data),
     .active_o             (weight_active),
     .error_o              (unit_error[QueueWeight]),
     .error_code_o         (unit_error_code[QueueWeight]),
@@ -321,10 +330,14 @@ module dsf_core
   );
 
   dsf_vector #(
-    .XBits(XBits), .VecLen(VecLen)
+    .XBits(XBits), .VecLen(VecLen), .Lanes(VectorLanes)
   ) u_vector (
     .clk_i,
     .rst_ni,
+    .tb_wr_en_i   (tb_wr_en),
+    .tb_wr_table_i(tb_wr_table),
+    .tb_wr_word_i (tb_wr_word),
+    .tb_wr_data_i (tb_wr_data),
     .instr_valid_i(unit_valid[QueueVector]),
     .instr_ready_o(unit_ready[QueueVector]),
     .instr_i      (vector_instr),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Whether an instruction's fields are ones that this engine can carry out: those with a single legal value have it, no
+// Whether an instruction's fields are ones that this engine can carry out: those with limits of their own respect them, no
 // count is zero, and what indexes the hardware's own dimensions lies inside them. Combinational.
 //
 // Not checked here: addresses (the units do, where they use them) and products of fields that have to agree, such as
@@ -9,6 +9,7 @@
 `default_nettype none
 
 module dsf_instr_check
+  import dsf_pkg::*;
   import dsf_isa_pkg::*;
 #(
   parameter int unsigned Groups    = 3,
@@ -19,7 +20,8 @@ module dsf_instr_check
   output      logic                    legal_o
 );
 
-  localparam logic [2:0] BaseRegisters = 3'd5;
+  // numerics.MAX_SHIFT
+  localparam logic [5:0] MaxShift = 6'd47;
 
   load_t         load;
   load_weights_t weights;
@@ -35,12 +37,12 @@ module dsf_instr_check
   assign store   = instr_i[$bits(store_t)-1:0];
   assign finish  = instr_i[$bits(end_t)-1:0];
 
-  logic load_ok, weights_ok, matrix_ok, vector_ok, store_ok;
+  logic load_ok, weights_ok, matrix_ok, vector_ok, store_ok, scaled;
 
-  assign load_ok  = is_legal_load(load) && load.base < BaseRegisters && load.rows != '0 && load.row_elements != '0;
-  assign store_ok = is_legal_store(store) && store.base < BaseRegisters && store.rows != '0 && store.row_elements != '0;
+  assign load_ok  = is_legal_load(load) && load.rows != '0 && load.row_elements != '0;
+  assign store_ok = is_legal_store(store) && store.rows != '0 && store.row_elements != '0;
 
-  assign weights_ok = is_legal_load_weights(weights) && weights.base < BaseRegisters &&
+  assign weights_ok = is_legal_load_weights(weights) &&
                       weights.bytes != '0 && weights.words != '0 && weights.groups != '0 &&
                       32'(weights.bank) < Groups;
 
@@ -53,8 +55,11 @@ module dsf_instr_check
                      matrix.last_group_lanes != '0 && 32'(matrix.last_group_lanes) <= GroupCols &&
                      32'(matrix.weight_bank) < Groups && (matrix.tall || matrix.weight_bank == '0);
 
+  // Functions that shift right.
+  assign scaled    = vector.function_code == VectorAdd || vector.function_code == VectorMultiply;
   assign vector_ok = is_legal_vector(vector) &&
-                     (vector.function_code == VectorMaxPool || vector.function_code == VectorAveragePool) &&
+                     vector.dst_channel_step != '0 && 32'(vector.table_address) < VectorTables &&
+                     (!scaled || vector.right <= MaxShift) &&
                      vector.kernel_rows != '0 && vector.kernel_columns != '0 && vector.channels != '0 &&
                      vector.columns != '0 && vector.rows != '0 && vector.images != '0;
 

@@ -44,6 +44,11 @@ package dsf_isa_pkg;
     VectorLayerNorm = 4'd7
   } vector_function_e;
 
+  // Values of load_weights_t's target.
+  localparam logic [1:0] TargetWeights = 2'd0;
+  localparam logic [1:0] TargetParameters = 2'd1;
+  localparam logic [1:0] TargetTables = 2'd2;
+
   typedef enum logic [3:0] {
     ErrNone = 4'd0,
     ErrIllegalOpcode = 4'd1,
@@ -75,7 +80,7 @@ package dsf_isa_pkg;
   } load_t;
 
   typedef struct packed {
-    logic [50:0] spare;
+    logic [49:0] spare;
     logic [23:0] src_stride;
     logic [23:0] src;
     logic [11:0] groups;
@@ -83,7 +88,7 @@ package dsf_isa_pkg;
     logic [19:0] address;
     logic [3:0] bank;
     logic source;
-    logic target;
+    logic [1:0] target;
     logic [31:0] bytes;
     logic [31:0] offset;
     logic [2:0] base;
@@ -225,10 +230,11 @@ package dsf_isa_pkg;
     logic [3:0] opcode;
   } end_t;
 
-  // Whether fields that have one legal value hold it, and the bits after the last field are zero.
+  // Whether each field has one of its legal values (docs/isa.md), and the bits after the last field are zero.
   /* verilator lint_off UNUSEDSIGNAL */
   function automatic logic is_legal_load(load_t i);
     return i.reserved == 18'd0 &&
+           i.base <= 3'd4 &&
            i.spare == '0;
   endfunction
 
@@ -237,6 +243,8 @@ package dsf_isa_pkg;
            i.source == 1'd0 &&
            i.src == 24'd0 &&
            i.src_stride == 24'd0 &&
+           i.base <= 3'd4 &&
+           i.target <= 2'd2 &&
            i.spare == '0;
   endfunction
 
@@ -251,20 +259,39 @@ package dsf_isa_pkg;
 
   function automatic logic is_legal_vector(vector_t i);
     return i.reserved == 18'd0 &&
-           i.dst_channel_step == 16'd1 &&
-           i.src_b == 24'd0 &&
-           i.src_b_pixel_step == 20'd0 &&
-           i.src_b_row_step == 24'd0 &&
-           i.src_b_image_step == 24'd0 &&
-           i.multiplier_a == 16'd0 &&
-           i.multiplier_b == 16'd0 &&
-           i.constant == 32'd0 &&
-           i.table_address == 20'd0 &&
+           i.function_code <= 4'd5 &&
+           (i.function_code inside {VectorMaxPool, VectorAveragePool} || (
+             i.kernel_rows == 12'd1 &&
+             i.kernel_row_step == 24'd0 &&
+             i.kernel_columns == 12'd1 &&
+             i.kernel_column_step == 16'd0 &&
+             i.count_padding == 1'd0 &&
+             i.left == 4'd0)) &&
+           (i.function_code inside {VectorAdd, VectorMultiply, VectorTable, VectorCopy} || (
+             i.dst_channel_step == 16'd1)) &&
+           (i.function_code inside {VectorMaxPool, VectorAveragePool, VectorAdd, VectorMultiply} || (
+             i.right == 6'd0 &&
+             i.leak == 4'd0)) &&
+           (i.function_code inside {VectorMaxPool, VectorAveragePool, VectorAdd, VectorMultiply, VectorCopy} || (
+             i.low == 16'd0 &&
+             i.high == 16'd0)) &&
+           (i.function_code inside {VectorAdd, VectorMultiply} || (
+             i.src_b == 24'd0 &&
+             i.src_b_pixel_step == 20'd0 &&
+             i.src_b_row_step == 24'd0 &&
+             i.src_b_image_step == 24'd0 &&
+             i.multiplier_a == 16'd0)) &&
+           (i.function_code inside {VectorAdd} || (
+             i.multiplier_b == 16'd0 &&
+             i.constant == 32'd0)) &&
+           (i.function_code inside {VectorTable} || (
+             i.table_address == 20'd0)) &&
            i.spare == '0;
   endfunction
 
   function automatic logic is_legal_store(store_t i);
     return i.reserved == 18'd0 &&
+           i.base <= 3'd4 &&
            i.spare == '0;
   endfunction
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // LOAD_WEIGHTS: a stream of weight words to the banks of weight memory, channel group i to bank (bank + i) mod G, or a
-// stream of channel parameters to parameter memory. One beat per cycle where a weight word's slot is at least a beat,
-// else one word per cycle; one channel's parameters per cycle.
+// stream of channel parameters to parameter memory, or lookup tables to the vector unit. One beat per cycle where a weight
+// word's slot is at least a beat, else one word per cycle; one channel's parameters, or 64 bits of a table, per cycle.
 //
 // Like LOAD, it sends the DMA's command when it takes the instruction. Errors, which stay until reset: an address beyond
 // the memory (ErrAddress), and a length of the stream that is not what the counts ask for (ErrIllegalField); all further
@@ -20,6 +20,7 @@ module dsf_load_weights
   parameter int unsigned Groups      = 3,
   parameter int unsigned GroupCols   = 8,
   parameter int unsigned WBits       = 8,
+  parameter int unsigned XBits       = 8,
   parameter int unsigned AxiWidth    = 128,
   parameter int unsigned WeightWords = 1024,
   parameter int unsigned ParamGroups = 64
@@ -50,6 +51,11 @@ module dsf_load_weights
   output      logic [ParamAddrBits-1:0]        pm_wr_addr_o,
   output      logic [ParamBits-1:0]            pm_wr_data_o,
 
+  output      logic                            tb_wr_en_o,
+  output      logic [TableBits-1:0]            tb_wr_table_o,
+  output      logic [TableWordsBits-1:0]       tb_wr_word_o,  // as many low bits as a table needs
+  output      logic [ParamBits-1:0]            tb_wr_data_o,
+
   output      logic                            active_o,
   output      logic                            error_o,
   output      error_code_e                     error_code_o,
@@ -61,6 +67,7 @@ module dsf_load_weights
   localparam int unsigned LeftBits   = 32 - ByteBits + 1;
   localparam int unsigned WordBits   = GroupCols * WBits;
   localparam int unsigned SlotBits   = max2(8, 1 << $clog2(WordBits));
+  localparam int unsigned TableWords = table_words(XBits);
   localparam int unsigned Pending    = 4;
   // From the last write at the ports until any read sees it.
   localparam int unsigned WriteLatency = 3;
@@ -68,7 +75,7 @@ module dsf_load_weights
   typedef struct packed {
     logic [15:0]         index;
     logic [LeftBits-1:0] beats;
-    logic                target;
+    logic [1:0]          target;
     logic [3:0]          bank;
     logic [19:0]         address;
     logic [19:0]         words;
@@ -134,6 +141,8 @@ module dsf_load_weights
   logic [AxiWidth-1:0] beat;
   logic                word_valid, lane_valid;
   logic [SlotBits-1:0] slot;
+  logic [ParamBits-1:0] lane;
+  logic                to_words, to_parameters, to_tables;
   logic                admit, admitted;  // the beat may enter, and does
   logic [3:0]          unused_flags;
 
@@ -150,8 +159,12 @@ module dsf_load_weights
     .out_data_o (beat)
   );
 
+  assign to_words      = job_q.target == TargetWeights;
+  assign to_parameters = job_q.target == TargetParameters;
+  assign to_tables     = job_q.target == TargetTables;
+
   assign admit    = running_q && beat_valid && job_q.beats != '0 && !clear && !error_q;
-  assign admitted = admit && (job_q.target ? lane_ready : word_ready);
+  assign admitted = admit && (to_words ? word_ready : lane_ready);
 
   dsf_stream_resize #(
     .InWidth (AxiWidth),
@@ -160,7 +173,7 @@ module dsf_load_weights
     .clk_i,
     .rst_ni,
     .clear_i      (clear || error_q),
-    .in_valid_i   (admit && !job_q.target),
+    .in_valid_i   (admit && to_words),
     .in_ready_o   (word_ready),
     .in_data_i    (beat),
     .in_last_i    (1'b0),
@@ -178,13 +191,13 @@ module dsf_load_weights
     .clk_i,
     .rst_ni,
     .clear_i      (clear || error_q),
-    .in_valid_i   (admit && job_q.target),
+    .in_valid_i   (admit && !to_words),
     .in_ready_o   (lane_ready),
     .in_data_i    (beat),
     .in_last_i    (1'b0),
     .out_valid_o  (lane_valid),
     .out_ready_i  (1'b1),
-    .out_data_o   (pm_wr_data_o),
+    .out_data_o   (lane),
     .out_last_o   (unused_flags[2]),
     .out_partial_o(unused_flags[3])
   );
@@ -192,15 +205,24 @@ module dsf_load_weights
   // Where the next word, or lane, goes.
   logic [3:0]           bank_q;
   logic [20:0]          first_q, addr_q;  // of the bank's channel group, and of the word; the highest bit shows overflow
-  logic [19:0]          left_q;           // words that follow in the channel group
+  logic [19:0]          left_q;           // words that follow in the channel group, or table
   logic [GroupCols-1:0] lane_q;           // one-hot
+  logic [19:0]          words;
   logic                 moved, group_end, bank_wrap, outside, too_short, too_long, finished;
   error_code_e          code_q;
 
+  assign words     = (job.target == TargetTables) ? 20'(TableWords) : job.words;
   assign moved     = word_valid || lane_valid;
-  assign group_end = job_q.target ? lane_q[GroupCols-1] : left_q == '0;
+  assign group_end = to_parameters ? lane_q[GroupCols-1] : left_q == '0;
   assign bank_wrap = 32'(bank_q) == Groups - 1;
-  assign outside   = job_q.target ? 32'(addr_q) >= ParamGroups : 32'(addr_q) >= WeightWords;
+  always_comb begin
+    unique case (1'b1)
+      to_words:      outside = 32'(addr_q) >= WeightWords;
+      to_parameters: outside = 32'(addr_q) >= ParamGroups;
+      default:       outside = 32'(addr_q) >= VectorTables;
+    endcase
+  end
+
   assign clear     = moved && group_end && job_q.groups == '0;
   assign too_long  = clear && job_q.beats != '0;
   assign too_short = !moved && job_q.beats == '0;
@@ -211,8 +233,14 @@ module dsf_load_weights
   assign wm_wr_bank_o = bank_q;
   assign wm_wr_addr_o = addr_q[19:0];
   assign wm_wr_data_o = slot[WordBits-1:0];
-  assign pm_wr_en_o   = (lane_valid && !outside && !error_q) ? lane_q : '0;
+  assign pm_wr_en_o   = (lane_valid && to_parameters && !outside && !error_q) ? lane_q : '0;
   assign pm_wr_addr_o = addr_q[ParamAddrBits-1:0];
+  assign pm_wr_data_o = lane;
+  // The words of a table are a power of two, counted down.
+  assign tb_wr_en_o    = lane_valid && to_tables && !outside && !error_q;
+  assign tb_wr_table_o = addr_q[TableBits-1:0];
+  assign tb_wr_word_o  = ~left_q[TableWordsBits-1:0];
+  assign tb_wr_data_o  = lane;
 
   always_ff @(posedge clk_i `DSF_OR_RESET) begin
     if (!rst_ni) begin
@@ -236,7 +264,8 @@ module dsf_load_weights
       bank_q       <= job.bank;
       first_q      <= {1'b0, job.address};
       addr_q       <= {1'b0, job.address};
-      left_q       <= job.words - 1'b1;
+      job_q.words  <= words;
+      left_q       <= words - 1'b1;
       lane_q       <= GroupCols'(1);
     end else begin
       if (admitted) job_q.beats <= job_q.beats - 1'b1;

@@ -42,6 +42,21 @@ package dsf_pkg;
   localparam int unsigned ParamBits     = 64;
   localparam int unsigned ParamAddrBits = 12;
 
+  // Lookup tables of the vector unit. A table has an entry of XBits for each value of an element; the weight stream brings
+  // it in words of ParamBits, or in a smaller one where that holds it all.
+  localparam int unsigned VectorTables   = 2;
+  localparam int unsigned TableBits      = $clog2(VectorTables);
+  localparam int unsigned TableWordsBits = 5;
+
+  function automatic int unsigned table_words(int unsigned x_bits);
+    return max2(1, (x_bits << x_bits) / ParamBits);
+  endfunction
+
+  // Lanes of the vector unit for functions of single elements: a power of two, and no more than the epilogue has.
+  function automatic int unsigned vector_lanes(int unsigned group_cols);
+    return min2(16, 1 << ($clog2(group_cols + 1) - 1));
+  endfunction
+
   // Bits of a counter that reaches 0 .. count - 1; at least 1, so that a vector of it is legal.
   function automatic int unsigned index_bits(int unsigned count);
     return (count > 1) ? $clog2(count) : 1;

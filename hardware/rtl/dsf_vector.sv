@@ -25,6 +25,7 @@ module dsf_vector
 #(
   parameter int unsigned XBits      = 8,
   parameter int unsigned VecLen     = 32,
+  parameter int unsigned Lanes      = 8,
   parameter int unsigned WindowBits = 16,
   localparam int unsigned CountW = $clog2(VecLen + 1)
 ) (
@@ -39,6 +40,12 @@ module dsf_vector
   output      logic                         busy_o,
   output      logic                         error_o,
   output      error_code_e                  error_code_o,
+
+  // Tables, from the weight stream.
+  input  wire logic                         tb_wr_en_i,
+  input  wire logic [TableBits-1:0]         tb_wr_table_i,
+  input  wire logic [TableWordsBits-1:0]    tb_wr_word_i,
+  input  wire logic [ParamBits-1:0]         tb_wr_data_i,
 
   output      logic                         rd_req_o,
   output      logic [AddrBits-1:0]          rd_addr_o,
@@ -280,7 +287,7 @@ module dsf_vector
 
   // Fields of functions that are not built.
   logic unused;
-  assign unused = ^config_q;
+  assign unused = ^{config_q, tb_wr_en_i, tb_wr_table_i, tb_wr_word_i, tb_wr_data_i, Lanes[0]};
 
   `DSF_ASSERT(sums_find_room, !load || !divide_valid_q || divide_leave)
   `DSF_ASSERT_STREAM(write, wr_req_o, wr_gnt_i, {wr_addr_o, wr_count_o, wr_data_o})

@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from dsf.hardware import VECTOR_TABLES
 from dsf.isa.encoding import encode_instruction
-from dsf.isa.table import BY_NAME, HEADER
+from dsf.isa.table import BUILT_FUNCTIONS, BY_NAME, HEADER, VectorFunction
+from dsf.numerics import MAX_SHIFT
 
 #: The smallest legal value of what must not be zero.
 LEAST = {
@@ -28,7 +30,15 @@ LEAST = {
         "last_group_lanes": 1,
         "weight_words": 1,
     },
-    "vector": {"kernel_rows": 1, "kernel_columns": 1, "columns": 1, "rows": 1, "images": 1, "channels": 1},
+    "vector": {
+        "kernel_rows": 1,
+        "kernel_columns": 1,
+        "columns": 1,
+        "rows": 1,
+        "images": 1,
+        "channels": 1,
+        "dst_channel_step": 1,
+    },
     "end": {},
 }
 
@@ -45,12 +55,14 @@ def drawn(draw: random.Random, name: str, *, groups: int, lanes: int, vector_len
         for field in BY_NAME[name].all_fields
         if field.only is None and field.name != "opcode"
     }
-    if "base" in fields:
-        fields["base"] = draw.randint(0, 4)
     if "bank" in fields:
         fields["bank"] = draw.randrange(groups)
     if "function" in fields:
-        fields["function"] = draw.randrange(2)
+        unused = [field for field in BY_NAME[name].fields if fields["function"] not in (field.functions or BUILT_FUNCTIONS)]
+        fields |= {field.name: field.default for field in unused}
+        fields["table_address"] = draw.randrange(VECTOR_TABLES) if fields["function"] == VectorFunction.TABLE else 0
+        if fields["function"] in (VectorFunction.ADD, VectorFunction.MULTIPLY):
+            fields["right"] = draw.randint(0, MAX_SHIFT)
     if "chunk" in fields:
         fields["chunk"] = draw.randint(1, vector_length)
         fields["last_chunk"] = draw.randint(1, fields["chunk"])
@@ -92,18 +104,24 @@ def illegal_fields(*, groups: int, lanes: int, vector_length: int) -> list[Illeg
         for field in instruction.all_fields:
             if field.only is not None:
                 add(name, field.name, field.only + 1)
+            if field.most is not None:
+                add(name, field.name, field.most + 1)
         used = sum(field.bits for field in instruction.all_fields)
         for bit in (used, instruction.bytes * 8 - 1):
             data = int.from_bytes(legal(name), "little") | 1 << bit
             found.append(Illegal(f"{name} bit {bit}", data.to_bytes(instruction.bytes, "little")))
-    for name in ("load", "store", "load_weights"):
-        add(name, "base", 5)
     add("load_weights", "bank", groups)
     add("matrix", "weight_bank", groups, tall=1)
     add("matrix", "weight_bank", 1, tall=0)
     add("matrix", "chunk", vector_length + 1)
     add("matrix", "last_chunk", 3, chunk=2)
     add("matrix", "last_group_lanes", lanes + 1)
-    add("vector", "function", 2)
+    for function in BUILT_FUNCTIONS:
+        for field in BY_NAME["vector"].fields:
+            if function not in (field.functions or BUILT_FUNCTIONS):
+                add("vector", field.name, field.default + 1, function=function)
+    add("vector", "right", MAX_SHIFT + 1, function=VectorFunction.ADD)
+    add("vector", "right", MAX_SHIFT + 1, function=VectorFunction.MULTIPLY)
+    add("vector", "table_address", VECTOR_TABLES, function=VectorFunction.TABLE)
     assert all(field in {one.name for one in HEADER} for field in ("wait", "signal"))
     return found

@@ -12,6 +12,7 @@ from instructions import legal
 from rtl_bench import unpack
 from streams import Cycles, Sink, Source
 
+from dsf.hardware import VECTOR_TABLES
 from dsf.isa.table import ErrorCode
 from dsf.layout import pack_weight_groups
 from dsf.numerics import Ints, int_range
@@ -20,6 +21,7 @@ PARAMETERS = json.loads(os.environ["DSF_PARAMETERS"])
 SEED = int(os.environ["DSF_SEED"])
 GROUPS, LANES, BITS = PARAMETERS["Groups"], PARAMETERS["GroupCols"], PARAMETERS["WBits"]
 BEAT_BYTES = PARAMETERS["AxiWidth"] // 8
+TABLE_WORDS = max(1, (PARAMETERS["XBits"] << PARAMETERS["XBits"]) // 64)
 SLOT_BITS = max(8, 1 << (LANES * BITS - 1).bit_length())
 WORDS, PARAMETER_GROUPS = PARAMETERS["WeightWords"], PARAMETERS["ParamGroups"]
 
@@ -33,6 +35,7 @@ class Bench(Cycles):
         self.numpy = np.random.default_rng(SEED)
         self.weights: dict[tuple[int, int], list[int]] = {}
         self.parameters: dict[tuple[int, int], int] = {}
+        self.tables: dict[tuple[int, int], int] = {}
         self.writes: list[int] = []
         self.done: list[int] = []
 
@@ -60,6 +63,10 @@ class Bench(Cycles):
                 assert lanes & (lanes - 1) == 0
                 self.parameters[int(d.pm_wr_addr_o.value), lanes.bit_length() - 1] = int(d.pm_wr_data_o.value)
                 self.writes.append(self.now)
+            if d.tb_wr_en_o.value == 1:
+                place = int(d.tb_wr_table_o.value), int(d.tb_wr_word_o.value) % TABLE_WORDS
+                self.tables[place] = int(d.tb_wr_data_o.value)
+                self.writes.append(self.now)
             if d.done_o.value == 1:
                 self.done.append(self.now)
 
@@ -81,17 +88,19 @@ class Bench(Cycles):
 
 
 @cocotb.test()
-async def fills_banks_and_parameters(dut) -> None:
-    """One instruction after the other, of all lengths, to both memories."""
+async def fills_banks_parameters_and_tables(dut) -> None:
+    """One instruction after the other, of all lengths, to all memories."""
     for stall in (0.0, 0.5):
         async with Bench(dut, stall) as bench:
             draw = random.Random(SEED)
             weights: dict[tuple[int, int], list[int]] = {}
             parameters: dict[tuple[int, int], int] = {}
+            tables: dict[tuple[int, int], int] = {}
             lengths: list[int] = []
             for index in range(40):
                 groups, bank = draw.randint(1, 7), draw.randrange(GROUPS)
-                if draw.random() < 0.5:
+                target = draw.choice((0, 0, 1, 2))
+                if target == 0:
                     words = draw.randint(1, 9)
                     address = draw.randint(0, WORDS - 7 * words)
                     values = bench.draw(groups, words)
@@ -101,6 +110,14 @@ async def fills_banks_and_parameters(dut) -> None:
                         for k in range(words):
                             place = (bank + i) % GROUPS, address + (bank + i) // GROUPS * words + k
                             weights[place] = values[i, k].tolist()
+                elif target == 2:
+                    groups = draw.randint(1, VECTOR_TABLES)
+                    address = draw.randint(0, VECTOR_TABLES - groups)
+                    values = [draw.getrandbits(64) for _ in range(groups * TABLE_WORDS)]
+                    data = b"".join(value.to_bytes(8, "little") for value in values)
+                    bench.send(data, index, target=2, address=address, groups=groups)
+                    for i, value in enumerate(values):
+                        tables[address + i // TABLE_WORDS, i % TABLE_WORDS] = value
                 else:
                     address = draw.randint(0, PARAMETER_GROUPS - groups)
                     values = [draw.getrandbits(64) for _ in range(groups * LANES)]
@@ -112,7 +129,7 @@ async def fills_banks_and_parameters(dut) -> None:
             await bench.until(lambda: len(bench.done) == 40)
             await bench.wait(10)
             assert len(bench.done) == 40 and dut.error_o.value == 0
-            assert bench.weights == weights and bench.parameters == parameters
+            assert (bench.weights, bench.parameters, bench.tables) == (weights, parameters, tables)
             wanted = [(n << 51 | 1 << 35 | index * 3 << 3 | 1,) for index, n in enumerate(lengths)]
             assert bench.commands.beats == wanted
 
@@ -138,6 +155,12 @@ async def loses_no_cycle(dut) -> None:
         assert len(writes) == 4 * LANES
         assert writes[-1] - writes[0] + 1 <= max(len(writes), 8 * len(writes) // BEAT_BYTES)
 
+        writes.clear()
+        bench.send(bytes(8 * TABLE_WORDS * VECTOR_TABLES), target=2, groups=VECTOR_TABLES)
+        await bench.until(lambda: len(bench.done) == 3)
+        assert len(writes) == VECTOR_TABLES * TABLE_WORDS
+        assert writes[-1] - writes[0] + 1 <= max(len(writes), 8 * len(writes) // BEAT_BYTES)
+
 
 @cocotb.test()
 async def wrong_instructions_are_errors(dut) -> None:
@@ -149,9 +172,11 @@ async def wrong_instructions_are_errors(dut) -> None:
         (ErrorCode.ADDRESS, (GROUPS + 1) * 4 * slot, {"address": WORDS - 7, "words": 4, "groups": GROUPS + 1}),
         (ErrorCode.ADDRESS, slot, {"address": (1 << 20) - 1, "words": 1}),
         (ErrorCode.ADDRESS, 16 * LANES, {"address": PARAMETER_GROUPS - 1, "groups": 2, "target": 1}),
+        (ErrorCode.ADDRESS, 16 * TABLE_WORDS, {"address": VECTOR_TABLES - 1, "groups": 2, "target": 2}),
         (ErrorCode.ILLEGAL_FIELD, 4 * beat_words * slot, {"words": 3 * beat_words}),
         (ErrorCode.ILLEGAL_FIELD, 4 * beat_words * slot, {"words": 5 * beat_words}),
         (ErrorCode.ILLEGAL_FIELD, 1, {"target": 1, "groups": 1 + BEAT_BYTES // (8 * LANES)}),
+        (ErrorCode.ILLEGAL_FIELD, 8 * TABLE_WORDS + BEAT_BYTES, {"target": 2}),
     ]
     for code, length, fields in wrong:
         async with Bench(dut, 0.2) as bench:

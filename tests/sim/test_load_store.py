@@ -14,9 +14,9 @@ ROWS = {
     "2-bit": {"XBits": 2, "VecLen": 32, "AxiWidth": 64, "FeatureWords": 20},
 }
 WEIGHTS = {
-    "several words in a beat": {"Groups": 3, "GroupCols": 5, "WBits": 4, "AxiWidth": 128},
-    "several beats in a word": {"Groups": 2, "GroupCols": 16, "WBits": 8, "AxiWidth": 32},
-    "one bank, one lane": {"Groups": 1, "GroupCols": 1, "WBits": 2, "AxiWidth": 32},
+    "several words in a beat": {"Groups": 3, "GroupCols": 5, "WBits": 4, "XBits": 4, "AxiWidth": 128},
+    "several beats in a word": {"Groups": 2, "GroupCols": 16, "WBits": 8, "XBits": 8, "AxiWidth": 32},
+    "one bank, one lane": {"Groups": 1, "GroupCols": 1, "WBits": 2, "XBits": 2, "AxiWidth": 32},
 }
 
 

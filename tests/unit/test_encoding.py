@@ -14,7 +14,7 @@ from dsf.isa.encoding import (
     encode_stream,
     operand_fields,
 )
-from dsf.isa.table import BY_NAME, INSTRUCTIONS, WORD_BITS
+from dsf.isa.table import BUILT_FUNCTIONS, BY_NAME, INSTRUCTIONS, WORD_BITS, VectorFunction
 
 NAMES = [instruction.name for instruction in INSTRUCTIONS]
 
@@ -22,7 +22,9 @@ NAMES = [instruction.name for instruction in INSTRUCTIONS]
 def random_fields(name: str, rng: random.Random) -> dict[str, int]:
     """A legal value for each field, extremes more often than not."""
     draws = {field: rng.choice([field.low, field.high, rng.randint(field.low, field.high)]) for field in operand_fields(name)}
-    return {field.name: value if field.only is None else field.only for field, value in draws.items()}
+    fields = {field.name: value if field.only is None else field.only for field, value in draws.items()}
+    unused = [field for field in draws if field.functions is not None and fields["function"] not in field.functions]
+    return fields | {field.name: field.default for field in unused}
 
 
 def bit_string(name: str, fields: dict[str, int]) -> str:
@@ -66,11 +68,31 @@ def test_defaults_are_legal():
         ("matrix", {"low": -(1 << 15) - 1}, "low is -32769, needs -32768 to 32767"),
         ("matrix", {"depthwise": 1}, "depthwise is 1, needs 0, the only value that the engine implements"),
         ("matrix", {"dst_channel_step": 0}, "dst_channel_step is 0, needs 1"),
+        ("load", {"base": 5}, "base is 5, needs 0 to 4"),
+        ("load_weights", {"target": 3}, "target is 3, needs 0 to 2"),
+        ("vector", {"function": VectorFunction.SOFTMAX}, "function is 6, needs 0 to 5"),
     ],
 )
 def test_encode_rejects(name: str, fields: dict[str, int], message: str):
     with pytest.raises(BinaryError, match=message.replace("(", r"\(")):
         encode_instruction(name, **fields)
+
+
+@pytest.mark.parametrize("function", BUILT_FUNCTIONS)
+def test_each_function_has_its_fields(function: VectorFunction):
+    """A function's own fields are free; each of the others has its default, in encoding and in decoding."""
+    for field in BY_NAME["vector"].fields:
+        data = encode_instruction("vector", **{"function": function, field.name: field.default})
+        if field.functions is None or function in field.functions or field.name == "function":
+            assert decode_instruction(data)[field.name] == field.default
+            continue
+        message = f"{field.name} is {field.default + 1}, needs {field.default}, since {function.name.lower()} does not use it"
+        with pytest.raises(BinaryError, match=message):
+            encode_instruction("vector", **{"function": function, field.name: field.default + 1})
+        position = sum(one.bits for one in BY_NAME["vector"].all_fields[: BY_NAME["vector"].all_fields.index(field)])
+        patched = int.from_bytes(data, "little") ^ (field.default ^ (field.default + 1)) << position
+        with pytest.raises(BinaryError, match=message):
+            decode_instruction(patched.to_bytes(len(data), "little"))
 
 
 def test_encode_lists_every_problem():

@@ -13,9 +13,9 @@ import pytest
 
 from dsf.dialects import isa
 from dsf.errors import BinaryError, EngineError
-from dsf.hardware import Hardware
+from dsf.hardware import VECTOR_TABLES, Hardware
 from dsf.isa.checks import instruction_problems
-from dsf.isa.table import BaseRegister, Queue, VectorFunction
+from dsf.isa.table import BUILT_FUNCTIONS, ELEMENTWISE, POOLS, VECTOR, BaseRegister, Queue, VectorFunction
 from dsf.numerics import int_range
 from dsf.runtime.interpreters import isa as semantics
 from dsf.runtime.machine import Machine
@@ -38,6 +38,7 @@ def filled(hardware: Hardware, seed: int) -> Machine:
     machine = Machine(hardware)
     low, high = int_range(hardware.bits_input)
     machine.feature[:] = rng.integers(low, high + 1, machine.feature.shape)
+    machine.tables[:] = rng.integers(low, high + 1, machine.tables.shape)
     low, high = int_range(hardware.bits_weights)
     machine.weights[:] = rng.integers(low, high + 1, machine.weights.shape)
     machine.bias[:] = rng.integers(-500, 500, machine.bias.shape)
@@ -49,7 +50,7 @@ def filled(hardware: Hardware, seed: int) -> Machine:
 
 
 def assert_same(a: Machine, b: Machine) -> None:
-    for name in ("feature", "weights", "bias", "multiplier", "shift"):
+    for name in ("feature", "weights", "bias", "multiplier", "shift", "tables"):
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name), err_msg=name)
     for base in BaseRegister:
         np.testing.assert_array_equal(a.dram[base], b.dram[base], err_msg=base.name)
@@ -104,6 +105,13 @@ def loop_load_weights(m: Machine, f: dict[str, int]) -> None:
             m.multiplier[f["address"] + i, lane] = word >> 32 & 0xFFFF
             m.shift[f["address"] + i, lane] = word >> 48 & 0x3F
         return
+    if f["target"] == 2:
+        entries = 2**hw.bits_input
+        size = max(8, entries * hw.bits_input // 8)
+        for i, entry in product(range(f["groups"]), range(entries)):
+            value = bits_of(memory, f["offset"] + i * size, entry, hw.bits_input)
+            m.tables[f["address"] + i, entry] = value
+        return
     slot = 8
     while slot < lanes * hw.bits_weights:
         slot *= 2
@@ -153,8 +161,8 @@ def loop_matrix(m: Machine, f: dict[str, int]) -> None:
 
 
 def loop_vector(m: Machine, f: dict[str, int]) -> None:
-    before = m.feature.copy()
-    average = f["function"] == VectorFunction.AVERAGE_POOL
+    before, function = m.feature.copy(), f["function"]
+    average = function == VectorFunction.AVERAGE_POOL
     for n, oy, ox, c in product(range(f["images"]), range(f["rows"]), range(f["columns"]), range(f["channels"])):
         values = []
         for ky, kx in product(range(f["kernel_rows"]), range(f["kernel_columns"])):
@@ -164,13 +172,24 @@ def loop_vector(m: Machine, f: dict[str, int]) -> None:
             a = (a + ky * f["kernel_row_step"] + kx * f["kernel_column_step"] + c) % 2**24
             if 0 <= y < f["height"] and 0 <= x < f["row_elements"]:
                 values.append(int(before[a]))
-            elif average and f["count_padding"]:
+            elif function in ELEMENTWISE or (average and f["count_padding"]):
                 values.append(f["pad_value"])
-        acc, count = (sum(values), len(values)) if average else (max(values), 1)
-        down = f["right"] + (f["leak"] if acc < 0 else 0)
-        v = clipped(half_even(acc << f["left"], count << down), f["low"], f["high"])
+        b = f["src_b"] + n * f["src_b_image_step"] + oy * f["src_b_row_step"] + ox * f["src_b_pixel_step"] + c
+        if function in (VectorFunction.MAX_POOL, VectorFunction.AVERAGE_POOL):
+            acc, count = (sum(values), len(values)) if average else (max(values), 1)
+            down = f["right"] + (f["leak"] if acc < 0 else 0)
+            v = clipped(half_even(acc << f["left"], count << down), f["low"], f["high"])
+        elif function == VectorFunction.TABLE:
+            v = int(m.tables[f["table_address"], values[0] + 2 ** (m.hardware.bits_input - 1)])
+        elif function == VectorFunction.COPY:
+            v = clipped(values[0], f["low"], f["high"])
+        else:
+            v = values[0] * f["multiplier_a"] + int(before[b]) * f["multiplier_b"] + f["constant"]
+            if function == VectorFunction.MULTIPLY:
+                v = values[0] * int(before[b]) * f["multiplier_a"]
+            v = clipped(half_even(v, 1 << f["right"] + (f["leak"] if v < 0 else 0)), f["low"], f["high"])
         place = f["dst"] + n * f["dst_image_step"] + oy * f["dst_row_step"] + ox * f["dst_pixel_step"]
-        m.feature[place + c] = v
+        m.feature[place + c * f["dst_channel_step"]] = v
 
 
 # Random instructions.
@@ -263,27 +282,47 @@ def random_matrix(rng: random.Random, hw: Hardware) -> dict[str, int]:
 
 
 def random_vector(rng: random.Random, hw: Hardware) -> dict[str, int]:
-    kernel, channels = (rng.randint(1, 3), rng.randint(1, 3)), rng.randint(1, 5)
+    """Every function; fields that it does not use are left at their default."""
+    function = rng.choice(BUILT_FUNCTIONS)
+    kernel = (rng.randint(1, 3), rng.randint(1, 3)) if function in POOLS else (1, 1)
+    channels = rng.randint(1, 5)
     f = window(rng, hw, kernel, channels)
     low, high = int_range(hw.bits_input)
+    if function in ELEMENTWISE and rng.random() < 0.3:
+        # Some elements are outside the image.
+        f |= {"x_start": -channels, "y_start": -1}
+    apart = rng.randint(1, 3) if function in ELEMENTWISE else 1
+    pixel = channels * apart + rng.randint(0, 2)
+    pixels = f["columns"] * f["rows"] * f["images"]
     f |= {
-        "function": rng.choice([VectorFunction.MAX_POOL, VectorFunction.AVERAGE_POOL]),
+        "function": function,
         "kernel_rows": kernel[0],
         "kernel_row_step": f["row_elements"],
         "kernel_columns": kernel[1],
         "kernel_column_step": channels,
-        "dst_pixel_step": channels,
-        "dst_row_step": channels * f["columns"],
-        "dst_image_step": channels * f["columns"] * f["rows"],
+        "dst_pixel_step": pixel,
+        "dst_row_step": pixel * f["columns"],
+        "dst_image_step": pixel * f["columns"] * f["rows"],
+        "dst_channel_step": apart,
         "channels": channels,
         "count_padding": rng.randint(0, 1),
         "left": rng.randint(0, 3),
-        "right": rng.randint(0, 3),
+        "right": rng.randint(0, 3) if function in POOLS else rng.randint(0, 20),
         "leak": rng.randint(0, 3),
         "low": rng.choice([low, 0]),
         "high": high,
+        "src_b": rng.randint(0, 40),
+        "src_b_pixel_step": rng.choice([0, channels]),
+        "src_b_row_step": rng.choice([0, channels * f["columns"]]),
+        "src_b_image_step": rng.choice([0, channels * f["columns"] * f["rows"]]),
+        "multiplier_a": rng.choice([1, 3, rng.randint(0, 65535)]),
+        "multiplier_b": rng.choice([0, 1, rng.randint(0, 65535)]),
+        "constant": rng.choice([0, rng.randint(-100000, 100000)]),
+        "table_address": rng.randrange(VECTOR_TABLES),
     }
-    return isa.VectorOp(**f).fields
+    assert f["dst"] + pixels * pixel <= hw.feature_elements
+    unused = [field for field in VECTOR.fields if field.functions is not None and function not in field.functions]
+    return isa.VectorOp(**f | {field.name: field.default for field in unused}).fields
 
 
 def random_load(rng: random.Random, hw: Hardware) -> dict[str, int]:
@@ -299,13 +338,17 @@ def random_store(rng: random.Random, hw: Hardware) -> dict[str, int]:
 
 
 def random_load_weights(rng: random.Random, hw: Hardware) -> dict[str, int]:
-    groups, words, target = rng.randint(1, 5), rng.randint(1, 7), rng.randint(0, 1)
-    if target == 1:
+    groups, words, target = rng.randint(1, 5), rng.randint(1, 7), rng.randint(0, 2)
+    address = rng.randint(0, 9)
+    if target == 2:
+        groups, words, bank = rng.randint(1, VECTOR_TABLES), 1, 0
+        address, size = rng.randint(0, VECTOR_TABLES - groups), groups * hw.table_bytes
+    elif target == 1:
         words, bank, size = 1, 0, groups * hw.group_columns * 8
     else:
         bank, size = rng.randrange(hw.column_groups), groups * words * hw.weight_slot_bits // 8
     fields = {"base": 1, "offset": rng.randint(0, 50), "bytes": size, "target": target, "bank": bank}
-    return isa.LoadWeightsOp(**fields, address=rng.randint(0, 9), words=words, groups=groups).fields
+    return isa.LoadWeightsOp(**fields, address=address, words=words, groups=groups).fields
 
 
 CASES = {
@@ -322,7 +365,7 @@ CASES = {
 def test_against_the_table(name: str, kind: str):
     hardware = MACHINES[kind]
     draw, loop, vectorised = CASES[name]
-    for seed in range(12):
+    for seed in range(40 if name == "vector" else 12):
         fields = draw(random.Random(f"{name} {kind} {seed}"), hardware)
         assert instruction_problems(name, fields, hardware) == [], f"seed {seed}"
         got = filled(hardware, seed)
@@ -431,7 +474,16 @@ MATRIX = {
         (lambda: isa.MatrixOp(**MATRIX | {"raw": 1, "residual": 1}), "residual is 1, needs 0 where raw is 1"),
         (lambda: isa.MatrixOp(**MATRIX | {"src": 5000}), "reads element 5000 of feature memory, needs at most 4095"),
         (lambda: isa.MatrixOp(**MATRIX | {"low": 200, "high": 200}), "clips to 200 to 200, needs -128 to 127"),
-        (lambda: isa.VectorOp(function=VectorFunction.ADD), "function is 2, needs one that is built"),
+        (lambda: isa.VectorOp(function=VectorFunction.SOFTMAX), "function is 6, needs one that is built"),
+        (lambda: isa.VectorOp(dst_channel_step=0), "dst_channel_step is 0, needs at least 1"),
+        (lambda: isa.VectorOp(src_b=3), "src_b is 3, needs 0, since max_pool does not use it"),
+        (lambda: isa.VectorOp(function=VectorFunction.ADD, right=48), "right is 48, needs at most 47"),
+        (lambda: isa.VectorOp(function=VectorFunction.TABLE, table_address=2), "table_address is 2, needs at most 1"),
+        (lambda: isa.VectorOp(kernel_rows=256, kernel_columns=128), "have 17 bits together, needs at most 16"),
+        (lambda: isa.VectorOp(pad_value=128), "pad_value is 128, needs -128 to 127"),
+        (lambda: isa.LoadWeightsOp(target=2, groups=1, words=1, bytes=8), "bytes is 8, needs 256"),
+        (lambda: isa.LoadWeightsOp(target=2, groups=1, words=2, bytes=256), "words is 2, needs 1"),
+        (lambda: isa.LoadWeightsOp(target=2, groups=2, words=1, bytes=512, address=1), "fills up to table 2, needs at most 1"),
         (lambda: isa.LoadWeightsOp(groups=1, words=1, bank=3), "bank is 3, needs at most 2"),
         (lambda: isa.LoadWeightsOp(groups=1, words=1, bytes=5), "bytes is 5, needs 2"),
         (lambda: isa.LoadWeightsOp(groups=1, words=683, bytes=1366), "fills up to weight word 682, needs at most 681"),
@@ -449,6 +501,18 @@ def test_accumulator_is_checked():
     fields = isa.MatrixOp(**MATRIX | {"run": 16, "chunk": 16, "last_chunk": 16, "row_elements": 16, "weight_words": 16}).fields
     with pytest.raises(EngineError, match="sums up to 262144, needs -32768 to 32767"):
         semantics.matrix(machine, fields)
+
+
+def test_second_operand_is_not_read_without_a_multiplier():
+    """ADD with `multiplier_b` 0 is a function of one element, wherever `src_b` points."""
+    machine = filled(SMALL, 1)
+    before = machine.feature.copy()
+    fields = {"function": VectorFunction.ADD, "columns": 1, "rows": 1, "images": 1, "channels": 8, "height": 1}
+    fields |= {"row_elements": 8, "src_b": 1 << 23, "multiplier_a": 1, "low": 0, "high": 127, "dst": 100}
+    semantics.vector(machine, isa.VectorOp(**fields).fields)
+    np.testing.assert_array_equal(machine.feature[100:108], np.maximum(before[:8], 0))
+    with pytest.raises(EngineError, match="reads element 8388615 of feature memory"):
+        semantics.vector(machine, isa.VectorOp(**fields | {"multiplier_b": 1}).fields)
 
 
 def test_empty_window():

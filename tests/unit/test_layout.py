@@ -1,4 +1,4 @@
-"""Layouts of tensors, weights and parameters: known bytes, and packing that unpacks."""
+"""Layouts of tensors, weights and parameters and tables: known bytes, and packing that unpacks."""
 
 import numpy as np
 import pytest
@@ -42,3 +42,14 @@ def test_parameters_round_trip():
     data = layout.pack_parameters(bias, multiplier, shift)
     got = layout.unpack_parameters(data, 3)
     assert [v.tolist() for v in got] == [bias, multiplier, shift]
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_tables_round_trip(bits: int):
+    """A table takes its entries, but at least 64 bits; the entry of the least value comes first."""
+    rng = np.random.default_rng(bits)
+    tables = rng.integers(-(1 << (bits - 1)), 1 << (bits - 1), (3, 1 << bits))
+    data = layout.pack_tables(tables, bits)
+    assert len(data) == 3 * {2: 8, 4: 8, 8: 256}[bits]
+    assert int.from_bytes(data[:1], "little") & ((1 << bits) - 1) == tables[0, 0] & ((1 << bits) - 1)
+    np.testing.assert_array_equal(layout.unpack_tables(data, bits, 3), tables)

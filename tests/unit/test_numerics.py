@@ -81,6 +81,34 @@ def test_residual_add(a: int, b: int, ma: int, mb: int, offset: int, shift: int,
 
 
 @given(
+    a=st.integers(-128, 127),
+    b=st.integers(-128, 127),
+    multiplier=st.integers(0, 2**16 - 1),
+    shift=st.integers(0, numerics.MAX_SHIFT),
+    leak=st.integers(0, numerics.MAX_LEAK),
+    relu=st.booleans(),
+)
+def test_multiply(a: int, b: int, multiplier: int, shift: int, leak: int, relu: bool):
+    v, low = a * b * multiplier, (0 if relu else -128)
+    slope = Fraction(1, 2**leak) if v < 0 else Fraction(1)
+    expected = min(max(exact_rhe(v * slope / 2**shift), low), 127)
+    assert numerics.multiply(a, b, multiplier=multiplier, shift=shift, leak=leak, low=low, high=127) == expected
+
+
+def test_multiply_of_extremes():
+    """The largest magnitudes, and ties to even of either sign."""
+    scale = {"multiplier": 1, "shift": 1, "leak": 0, "low": -(1 << 15), "high": (1 << 15) - 1}
+    assert numerics.multiply([-128, -128, 127, 3, -3, 5, -5], [-128, 127, 127, 1, 1, 1, 1], **scale).tolist() == [
+        8192, -8128, 8064, 2, -2, 2, -2
+    ]  # fmt: skip
+
+
+def test_lookup():
+    table = [10, 11, 12, 13]
+    assert numerics.lookup([[-2, 1], [0, -1]], table, 2).tolist() == [[10, 13], [12, 11]]
+
+
+@given(
     acc=st.integers(-(2**19), 2**19),
     count=st.integers(1, 4096),
     left=st.integers(0, 7),

@@ -17,9 +17,9 @@ from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, im
 from dsf import numerics
 from dsf.dialects import isa
 from dsf.errors import EngineError
-from dsf.isa.table import VectorFunction
+from dsf.isa.table import POOLS, VectorFunction, WeightTarget
 from dsf.layout import pack_elements as pack
-from dsf.layout import packed_bytes, unpack_elements, unpack_parameters, unpack_weight_groups
+from dsf.layout import packed_bytes, unpack_elements, unpack_parameters, unpack_tables, unpack_weight_groups
 from dsf.numerics import Ints, int_range
 from dsf.runtime.machine import Machine
 
@@ -60,7 +60,10 @@ def load_weights(machine: Machine, fields: Fields) -> None:
     hardware, groups, words = machine.hardware, fields["groups"], fields["words"]
     data = machine.read_dram(fields["base"], fields["offset"], fields["bytes"]).tobytes()
     lanes, first = hardware.group_columns, fields["address"]
-    if fields["target"] == 1:
+    if fields["target"] == WeightTarget.TABLES:
+        machine.tables[first : first + groups] = unpack_tables(data, hardware.bits_input, groups)
+        return
+    if fields["target"] == WeightTarget.PARAMETERS:
         target = slice(first, first + groups)
         values = (value.reshape(groups, lanes) for value in unpack_parameters(data, groups * lanes))
         machine.bias[target], machine.multiplier[target], machine.shift[target] = values
@@ -170,10 +173,14 @@ def _add_residual(machine: Machine, fields: Fields, positions: Positions, values
 
 
 def _write(machine: Machine, positions: Positions, values: Ints) -> None:
+    _write_to(machine, _spread(positions.target, values.shape[1]), values)
+
+
+def _write_to(machine: Machine, addresses: Ints, values: Ints) -> None:
     low, high = int_range(machine.hardware.bits_input)
     if values.min() < low or values.max() > high:
         raise EngineError(f"clips to {values.min()} to {values.max()}, needs {low} to {high}, what feature memory holds")
-    machine.scatter(_spread(positions.target, values.shape[1]), values)
+    machine.scatter(addresses, values)
 
 
 def _write_raw(machine: Machine, positions: Positions, values: Ints) -> None:
@@ -188,6 +195,13 @@ def _write_raw(machine: Machine, positions: Positions, values: Ints) -> None:
 
 def vector(machine: Machine, fields: Fields) -> None:
     positions, channels = Positions(fields), np.arange(fields["channels"])
+    values = (_pool if fields["function"] in POOLS else _elementwise)(machine, fields, positions, channels)
+    targets = positions.target[:, None] + channels * fields["dst_channel_step"]
+    _write_to(machine, targets, values)
+
+
+def _pool(machine: Machine, fields: Fields, positions: Positions, channels: Ints) -> Ints:
+    """A pooling's results, (positions, channels)."""
     maximum = fields["function"] == VectorFunction.MAX_POOL
     padding = fields["pad_value"] if not maximum and fields["count_padding"] else None
     lowest = np.iinfo(np.int64).min
@@ -205,7 +219,7 @@ def vector(machine: Machine, fields: Fields) -> None:
         count += 1 if padding is not None else inside
     if count.min() < 1:
         raise EngineError(f"output position {int(count.argmin())} has no element in its window, needs at least one")
-    scaled = numerics.pool_scale(
+    return numerics.pool_scale(
         result,
         np.ones_like(count) if maximum else count,
         left=fields["left"],
@@ -214,7 +228,33 @@ def vector(machine: Machine, fields: Fields) -> None:
         low=fields["low"],
         high=fields["high"],
     )
-    _write(machine, positions, scaled)
+
+
+def _elementwise(machine: Machine, fields: Fields, positions: Positions, channels: Ints) -> Ints:
+    """The results of a function of one or two elements, (positions, channels)."""
+    x, y = positions.x, positions.y
+    inside = ((x >= 0) & (x < positions.width) & (y >= 0) & (y < positions.height))[:, None]
+    a = machine.gather(np.where(inside, positions.source[:, None] + channels, 0))
+    a = np.where(inside, a, fields["pad_value"])
+
+    def b() -> Ints:
+        steps = (fields[f"src_b_{name}_step"] for name in ("image", "row", "pixel"))
+        return machine.gather(positions.addresses(fields["src_b"], *steps)[:, None] + channels)
+
+    scale = {"shift": fields["right"], **{name: fields[name] for name in ("leak", "low", "high")}}
+    match fields["function"]:
+        case VectorFunction.ADD:
+            multipliers = {name: fields[name] for name in ("multiplier_a", "multiplier_b")}
+            other = b() if fields["multiplier_b"] else np.zeros_like(a)
+            return numerics.residual_add(a, other, **multipliers, offset=fields["constant"], **scale)
+        case VectorFunction.MULTIPLY:
+            return numerics.multiply(a, b(), multiplier=fields["multiplier_a"], **scale)
+        case VectorFunction.TABLE:
+            return numerics.lookup(a, machine.tables[fields["table_address"]], machine.hardware.bits_input)
+        case VectorFunction.COPY:
+            return numerics.clip(a, fields["low"], fields["high"])
+        case function:
+            raise EngineError(f"function is {function}, needs one that is built")
 
 
 @register_impls

@@ -11,6 +11,7 @@ module dsf_vector_tb
 #(
   parameter int unsigned XBits        = 8,
   parameter int unsigned VecLen       = 16,
+  parameter int unsigned Lanes        = 4,
   parameter int unsigned FeatureWords = 256,
   parameter int unsigned WindowBits   = 16,
   localparam int unsigned CountW = $clog2(VecLen + 1)
@@ -26,6 +27,11 @@ module dsf_vector_tb
   output      logic                         busy_o,
   output      logic                         error_o,
   output      logic [3:0]                   error_code_o,
+
+  input  wire logic                         tb_wr_en_i,
+  input  wire logic [TableBits-1:0]         tb_wr_table_i,
+  input  wire logic [TableWordsBits-1:0]    tb_wr_word_i,
+  input  wire logic [ParamBits-1:0]         tb_wr_data_i,
 
   // Of 256 cycles, those in which the feeder reads, and those in which the drain writes.
   input  wire logic [8:0]                   read_stall_rate_i,
@@ -76,7 +82,7 @@ module dsf_vector_tb
   assign store_data_o  = rd_data;
   assign error_code_o  = error_code;
 
-  dsf_vector #(.XBits(XBits), .VecLen(VecLen), .WindowBits(WindowBits)) u_vector (
+  dsf_vector #(.XBits(XBits), .VecLen(VecLen), .Lanes(Lanes), .WindowBits(WindowBits)) u_vector (
     .clk_i,
     .rst_ni,
     .instr_valid_i,
@@ -87,6 +93,10 @@ module dsf_vector_tb
     .busy_o,
     .error_o,
     .error_code_o(error_code),
+    .tb_wr_en_i,
+    .tb_wr_table_i,
+    .tb_wr_word_i,
+    .tb_wr_data_i,
     .rd_req_o    (vector_rd_req),
     .rd_addr_o   (vector_rd_addr),
     .rd_gnt_i    (rd_gnt[FmemReadVector]),

@@ -11,6 +11,24 @@ isa.matrix {depthwise = 1}
 
 // -----
 
+isa.vector {function = 6, dst_channel_step = 70000}
+// CHECK:      'isa.vector': function is 6, needs 0 to 5
+// CHECK-NEXT: 'isa.vector': dst_channel_step is 70000, needs 0 to 65535
+
+// -----
+
+isa.vector {function = table, kernel_columns = 2, high = 127, constant = 1}
+// CHECK:      'isa.vector': kernel_columns is 2, needs 1, since table does not use it
+// CHECK-NEXT: 'isa.vector': high is 127, needs 0, since table does not use it
+// CHECK-NEXT: 'isa.vector': constant is 1, needs 0, since table does not use it
+
+// -----
+
+isa.load_weights {target = 3}
+// CHECK: 'isa.load_weights': target is 3, needs 0 to 2
+
+// -----
+
 isa.matrix {weight_bnak = 1}
 // CHECK: 'isa.matrix': field weight_bnak is unknown, needs one of: src, x_start,
 

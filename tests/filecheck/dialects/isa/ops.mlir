@@ -26,8 +26,14 @@ isa.program
   isa.vector {function = average_pool, count_padding = 1}
   // CHECK-NEXT: isa.vector {function = average_pool, count_padding = 1}
 
-  isa.vector {function = 9}
-  // CHECK-NEXT: isa.vector {function = 9}
+  isa.vector {function = 5, kernel_rows = 1, channels = 4}
+  // CHECK-NEXT:         isa.vector {function = copy, channels = 4}
+  // CHECK-GENERIC:      "isa.vector"()
+  // CHECK-GENERIC-SAME: kernel_rows = 1 : i64
+  // CHECK-GENERIC-SAME: dst_channel_step = 1 : i64
+
+  isa.vector {function = add, src_b = 9, multiplier_a = 1, multiplier_b = 3, constant = -4, right = 2, low = -8, high = 7}
+  // CHECK-NEXT: isa.vector {function = add, right = 2, low = -8, high = 7, src_b = 9, multiplier_a = 1, multiplier_b = 3, constant = -4}
 
   isa.store attributes {note = "any"}
   // CHECK-NEXT: isa.store attributes {note = "any"}
