@@ -3,8 +3,9 @@ From a trained model to a program that is proved to compute the same: what `Bund
 
     float64 pass  =  integer pass (fxp)  =  instructions (isa)  =  RTL, without and with random handshakes
 
-The first two are compared bundle by bundle, the rest by what leaves the engine, element by element. Then it writes the
-program's files (`dsf.codegen.files`) and shows what each bundle takes: the compiler's estimate beside the simulated cycles.
+The first two are compared bundle by bundle, the next by what leaves the engine, and the RTL by that and by what each
+instruction writes into feature memory, element by element. The RTL is the whole system: registers, DMA and interrupt, driven
+by the C firmware. Then it writes the program's files (`dsf.codegen.files`) and shows what each bundle takes: the compiler's estimate beside the simulated cycles.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ from dsf.isa.table import Queue
 from dsf.nn.fit import as_tensor, batches
 from dsf.nn.to_ir import to_ir
 from dsf.numerics import Floats, Ints, as_ints, dequantize, quantize
-from dsf.runtime.execute import level_of, run, run_integers
+from dsf.runtime.execute import level_of, run_integers
+from dsf.runtime.expected import interpret
 from dsf.runtime.machine import unpack_tensor
 from dsf.runtime.rtl import Simulation, build_core, simulate
 from dsf.scheduling.estimate import Interval, bundle_cycles
@@ -81,7 +83,7 @@ def export_inference(
 
     `x` are real numbers of the model's input shape; a multiple of its batch is as many runs of the program, one after the
     other without a reset, and the files are for the first. `rtl` simulates the engine: once undisturbed, for the cycles,
-    then all of `x` with each stream held up in a cycle with probability `stalls`, drawn by `seed`. `verify_each` also
+    then all of `x` with each channel of the bus held up in a cycle with probability `stalls`, drawn by `seed`. `verify_each` also
     executes the module after every pass, `emit_ir` writes it.
 
     Raises `ModelError` for what does not fit, `MismatchError` naming the bundle and the first element where two levels
@@ -108,23 +110,24 @@ def export_inference(
             emit_ir=folder / "ir" if emit_ir else None,
             timing=lambda name, _: say(name),
         )
-    with steps("instructions, interpreted") as say:
-        for place, (one, result) in enumerate(zip(inputs, results, strict=True)):
-            say(f"run {place + 1} of {len(inputs)}")
-            _compare(run(compiled, one), result, last, "the instructions", "the integer pass")
-
     program = Program.from_module(compiled)
+    with steps("instructions, interpreted") as say:
+        interpreted = interpret(program, inputs, lambda i: say(f"run {i + 1} of {len(inputs)}"))
+        for data, result in zip(interpreted.outputs, results, strict=True):
+            got = unpack_tensor(program.outputs[0], data, "the interpreter's output")
+            _compare(got, result, last, "the instructions", "the integer pass")
+
     cycles, measured, rtl_results = None, None, None
     if rtl:
         with steps("RTL, built (the first time takes a minute or two)"):
             build_core(model.hw)
         with steps("RTL, undisturbed"):
-            simulation = _simulate(program, inputs[:1])
+            simulation = _simulate(program, inputs[:1], expected=interpreted)
             _check_runs(program, simulation, results[:1], last)
         cycles, measured = simulation.cycles, measured_cycles(program, simulation)
         with steps(f"RTL, {len(inputs)} run{'s' * (len(inputs) > 1)} with random handshakes") as say:
             on_run = _counting(say, len(inputs))
-            stalled = _simulate(program, inputs, stall=stalls, seed=seed, on_run=on_run)
+            stalled = _simulate(program, inputs, stall=stalls, seed=seed, expected=interpreted, on_run=on_run)
             rtl_results = np.concatenate(_check_runs(program, stalled, results, last))
 
     paths = write_files(compiled, folder, x=inputs[0], expected=results[0], measured=measured, measured_cycles=cycles)

@@ -48,13 +48,16 @@ examples:
 
 _SIM = """\
 Runs DIR/program.bin with DIR/weights.bin on DIR/input.bin and compares the output with
-DIR/expected.bin, element by element. Without --rtl the instructions are interpreted, with it the
-Verilated engine runs them.
+DIR/expected.bin, element by element. Without --rtl the instructions are interpreted. With it the whole
+system runs: the C firmware drives the Verilated engine on a model of memory, and what each instruction
+writes into feature memory is compared with the interpreter.
 """
 
 _SIM_EXAMPLES = """\
 examples:
-  dsf sim build/digits --rtl --stall 0.3             with random handshakes on every stream
+  dsf sim build/digits --rtl --stall 0.3             with random handshakes on every bus
+  dsf sim build/digits --rtl --latency 64            with memory that answers after 64 cycles
+  dsf sim build/digits --rtl --wave digits.vcd       with waves, for a viewer
   dsf sim build/digits --input x.npy --output y.npy  another input: integers of the input's shape
 """
 
@@ -140,7 +143,11 @@ def _add_sim(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument(
         "--stall", type=float, default=0.0, metavar="P", help="with --rtl: chance of a stall each cycle, 0 to 0.9"
     )
+    parser.add_argument(
+        "--latency", type=int, default=0, metavar="N", help="with --rtl: cycles from an address on a bus to its data"
+    )
     parser.add_argument("--seed", type=int, default=0, help="with --rtl: seed of the stalls")
+    parser.add_argument("--wave", type=Path, metavar="FILE", help="with --rtl: write waves (VCD; large, and slow)")
     parser.set_defaults(command=_sim)
 
 
@@ -148,15 +155,16 @@ def _sim(chosen: argparse.Namespace) -> None:
     directory: Path = chosen.directory
     if not 0 <= chosen.stall <= 0.9:
         raise DsfError(f"'--stall': {chosen.stall}, needs 0 to 0.9")
+    if chosen.latency < 0:
+        raise DsfError(f"'--latency': {chosen.latency}, needs at least 0")
     program = read_program(directory / "program.bin")
     x = _input_of(program, directory, chosen.input)
     start = time.perf_counter()
-    y, cycles = _run_rtl(program, x, chosen.stall, chosen.seed) if chosen.rtl else (_interpret(program, x), None)
+    y, how = _run_rtl(program, x, chosen) if chosen.rtl else (_interpret(program, x), "interpreted")
     seconds = time.perf_counter() - start
     if chosen.output is not None:
         with chosen.output.open("wb") as stream:
             np.save(stream, y)
-    how = f"{cycles:,} cycles on the simulated engine" if cycles is not None else "interpreted"
     print(f"{directory}: output {'x'.join(map(str, y.shape))}, {how}, {seconds:.1f} s")
     if chosen.input is None:
         _compare(program, y, directory / "expected.bin")
@@ -177,24 +185,30 @@ def _interpret(program: Program, x: Ints) -> Ints:
     return run(program.to_module(), x)
 
 
-def _run_rtl(program: Program, x: Ints, stall: float, seed: int) -> tuple[Ints, int]:
-    from dsf.isa.table import BaseRegister
-    from dsf.runtime.machine import Machine, unpack_tensor
+def _run_rtl(program: Program, x: Ints, chosen: argparse.Namespace) -> tuple[Ints, str]:
+    """The output, and what it took."""
+    from dsf.codegen.files import tensor_bytes
+    from dsf.runtime.expected import interpret
+    from dsf.runtime.machine import unpack_tensor
     from dsf.runtime.rtl import simulate
 
     print("simulating; the engine is built the first time, which takes a minute or two", file=sys.stderr)
-    machine = Machine.for_program(program.hardware, program.program_op(), [x])
     simulation = simulate(
         program.hardware,
         program.stream,
         program.weights,
-        machine.dram[BaseRegister.INPUT].tobytes(),
+        tensor_bytes(program.inputs[0], x),
         program.output_bytes,
         program.arena_bytes,
-        stall=stall,
-        seed=seed,
+        stall=chosen.stall,
+        latency=chosen.latency,
+        seed=chosen.seed,
+        wave=chosen.wave,
+        expected=interpret(program, [x]),
     )
-    return unpack_tensor(program.outputs[0], simulation.outputs[0], "output"), simulation.cycles
+    how = f"{simulation.cycles:,} cycles on the simulated engine"
+    accesses = f"{simulation.runs[0].accesses} register accesses of the firmware"
+    return unpack_tensor(program.outputs[0], simulation.outputs[0], "output"), f"{how}, {accesses}"
 
 
 def _compare(program: Program, y: Ints, path: Path) -> None:

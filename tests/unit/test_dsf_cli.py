@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -57,16 +58,19 @@ def test_sim_rtl_passes_everything_on(built: Path, capsys: pytest.CaptureFixture
     class Simulation:
         outputs = ((built / "expected.bin").read_bytes(),)
         cycles = 1234
+        runs = (SimpleNamespace(accesses=8),)
 
     def simulate(hardware, program, weights, data, output_bytes, arena_bytes, **options):
         seen.update(options, program=program, input=data, output_bytes=output_bytes)
         return Simulation()
 
     monkeypatch.setattr("dsf.runtime.rtl.simulate", simulate)
-    assert main(["sim", str(built), "--rtl", "--stall", "0.25", "--seed", "3"]) == 0
-    assert "1,234 cycles on the simulated engine" in capsys.readouterr().out
+    options = ["--stall", "0.25", "--seed", "3", "--latency", "9", "--wave", "x.vcd"]
+    assert main(["sim", str(built), "--rtl", *options]) == 0
+    assert "1,234 cycles on the simulated engine, 8 register accesses of the firmware" in capsys.readouterr().out
     assert seen["input"] == (built / "input.bin").read_bytes()
     assert (seen["stall"], seen["seed"], seen["output_bytes"]) == (0.25, 3, 24)
+    assert (seen["latency"], seen["wave"], seen["expected"].outputs) == (9, Path("x.vcd"), Simulation.outputs)
 
 
 def test_report(built: Path, capsys: pytest.CaptureFixture[str]):
@@ -92,6 +96,7 @@ def test_disasm_and_asm_are_inverse(built: Path, tmp_path: Path, capsys: pytest.
         (["sim", "nowhere"], "No such file or directory, needs a file that DSF wrote"),
         (["sim", "{net}", "--input", "none.npy"], "'none.npy': No such file or directory"),
         (["sim", "{net}", "--stall", "1.5"], "'--stall': 1.5, needs 0 to 0.9"),
+        (["sim", "{net}", "--latency", "-1"], "'--latency': -1, needs at least 0"),
         (["sim", "{net}", "--output", "/nowhere/y.npy"], "'/nowhere/y.npy': No such file or directory"),
         (["disasm", "{net}/weights.bin"], "needs a file that begins with the 64-byte header of 'DSFP'"),
         (["disasm", "nowhere.bin"], "'nowhere.bin': No such file or directory"),

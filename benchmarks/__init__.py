@@ -1,0 +1,1 @@
+"""Networks and measurements that take too long for the tests: `python -m benchmarks.<name>`."""

@@ -1,0 +1,75 @@
+"""
+The example network of DeepSoCFlow, seven bundles on an 18x18x3 image, with random weights: `python -m benchmarks.seven_bundles`.
+
+Runs it on the simulated system for 4-bit and 8-bit numbers on 8 x 24 processing elements, compared at every level down to the
+RTL, once without stalls and then with random ones, and says how many cycles it takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from dsf import Bundle, BundleModel, Hardware, QAdd, QConvCore, QDenseCore, QInput, QLeakyReLu, QPool, Softmax
+
+#: DeepSoCFlow takes this many cycles without stalls, with its processor's part for free.
+DEEPSOCFLOW_CYCLES = 20_410
+
+
+def make_hardware(bits: int) -> Hardware:
+    """8 x 24 processing elements for numbers of `bits` bits; everything else is the default, as in the tests."""
+    return Hardware(bits_input=bits, bits_weights=bits, name=f"seven_bundles_{bits}")
+
+
+def make_model(hw: Hardware, seed: int = 0) -> BundleModel:
+    """The network, with weights drawn by `seed`."""
+    torch.manual_seed(seed)
+    bits = hw.bits_input
+    frac, weights_frac = bits - 2, bits - 1
+    relu, leaky = (QLeakyReLu(negative_slope=slope, frac_bits=frac) for slope in (0, 0.125))
+
+    def conv(
+        filters: int,
+        size: int,
+        activation: QLeakyReLu = relu,
+        strides: tuple[int, int] = (1, 1),
+        bias: bool = True,
+    ) -> QConvCore:
+        return QConvCore(
+            filters=filters,
+            kernel_size=(size, size),
+            strides=strides,
+            padding="same",
+            weights_frac_bits=weights_frac,
+            bias_frac_bits=frac + weights_frac if bias else None,
+            activation=activation,
+        )
+
+    x_in = QInput(input_shape=(1, 18, 18, 3), hw=hw, input_frac_bits=bits - 1)
+    pool = QPool(type="avg", size=(3, 4), strides=(2, 3), padding="same")
+    x = first = Bundle(core=conv(8, 11, strides=(2, 1)), pool=pool)(x_in)
+    x = second = Bundle(core=conv(8, 1), add=QAdd(first))(x)
+    x = Bundle(core=conv(8, 7, bias=False), add=QAdd(second))(x)
+    x = Bundle(core=conv(8, 5, leaky), add=QAdd(first))(x)
+    x = Bundle(core=conv(24, 3))(x)
+    x = Bundle(core=conv(10, 1, leaky), flatten=True)(x)
+    dense = QDenseCore(outputs=10, weights_frac_bits=weights_frac, bias_frac_bits=frac + weights_frac, activation=Softmax())
+    return BundleModel(inputs=x_in, outputs=Bundle(dense=dense)(x))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.seven_bundles", description=__doc__)
+    parser.add_argument("--bits", type=int, nargs="*", choices=(2, 4, 8), default=(4, 8), help="widths of the numbers")
+    parser.add_argument("--stalls", type=float, default=0.3, help="chance of a stall each cycle, in the second run")
+    chosen = parser.parse_args()
+    for bits in chosen.bits:
+        hw = make_hardware(bits)
+        model = make_model(hw)
+        found = model.export_inference(model.random_input, Path("build") / hw.name, stalls=chosen.stalls)
+        print(f"{bits} bits: {found.cycles:,} cycles; DeepSoCFlow {DEEPSOCFLOW_CYCLES:,}")
+
+
+if __name__ == "__main__":
+    main()
