@@ -155,7 +155,7 @@ REGISTERS = (
         Access.READ,
         "Of WATCHDOG: who waits for what.",
         (
-            Bits("queue", 0, 3, "The queue that waits (`Queue`)."),
+            Bits("queue", 0, 3, "The queue that waits (`Queue`); 5: the instruction stream."),
             Bits("tokens", 3, 5, "The queues whose tokens it lacks, one bit each."),
         ),
     ),
