@@ -32,7 +32,9 @@ MOVE_OVERHEAD = 6
 MOVE_GAP = 2
 #: Cycles of a VECTOR instruction beside its windows, and of a division beside its steps.
 VECTOR_OVERHEAD = 13
-DIVIDE_OVERHEAD = 3
+DIVIDE_OVERHEAD = 1
+#: The dispatcher takes an instruction in this many cycles, or in as many as it has beats.
+LEAST_DISPATCH = 3
 #: From a completion to the start of an instruction that waits for its token.
 TOKEN_LATENCY = 1
 
@@ -109,34 +111,27 @@ def matrix_cost(hw: Hardware, work: MatrixWork, tall: bool) -> Cost:
     lanes = hw.pixels_tall if tall else hw.rows
     at_once = 1 if tall else hw.column_groups
     writes = -(-hw.group_columns // (hw.vector_length // hw.raw_elements)) if work.raw else 1
-    tiles = -(-work.pixels // lanes)
-    last_pixels = work.pixels - (tiles - 1) * lanes
+    tiles, passes = -(-work.pixels // lanes), -(-work.groups // at_once)
+    last_pixels, last_groups = work.pixels - (tiles - 1) * lanes, work.groups - (passes - 1) * at_once
+    reads_of_pixel = work.runs.kernel_rows * work.runs.runs * work.runs.chunks
 
     def tile(pixels: int, groups: int) -> int:
         results = pixels * groups
-        reads = pixels * work.runs.kernel_rows * work.runs.runs * work.runs.chunks + (results if work.residual else 0)
+        reads = pixels * reads_of_pixel + (results if work.residual else 0)
         return max(work.runs.steps(pixels), results * writes, reads)
 
     def one_pass(groups: int) -> int:
         return (tiles - 1) * tile(lanes, groups) + tile(last_pixels, groups)
 
-    passes = -(-work.groups // at_once)
-    last_groups = work.groups - (passes - 1) * at_once
-    busy = (passes - 1) * one_pass(at_once) + one_pass(last_groups)
-    # The captured tiles are a buffer: the last of them leave while nothing is computed any more.
-    late = max(0, min(hw.capture_tiles, tiles * passes - 1) * (tile(lanes, at_once) - work.runs.steps(lanes)))
-    idle_reads = work.runs.steps(last_pixels) - last_pixels * work.runs.kernel_rows * work.runs.runs * work.runs.chunks
+    steps = passes * ((tiles - 1) * work.runs.steps(lanes) + work.runs.steps(last_pixels))
+    slots = (passes - 1) * one_pass(at_once) + one_pass(last_groups)
+    # The captured tiles are a buffer: where results are slower than steps, the last of them leave while nothing is computed.
+    late = min(slots - steps, hw.capture_tiles * (tile(lanes, at_once) - work.runs.steps(lanes)))
+    caught_up = max(tile(last_pixels, last_groups), work.runs.steps(last_pixels)) - last_pixels * reads_of_pixel
     skew = 0 if tall else last_pixels
-    drain = MATRIX_DRAIN + skew + last_pixels * last_groups * writes + max(0, late - idle_reads)
-    return Cost(busy - late, MATRIX_FILL, drain)
-
-
-def prefers_tall(hw: Hardware, work: MatrixWork) -> bool:
-    """Whether the tall array is faster; on a tie the wide one is taken, which drains sooner."""
-    if hw.column_groups == 1:
-        return False
-    wide, tall = matrix_cost(hw, work, tall=False), matrix_cost(hw, work, tall=True)
-    return tall.latency < wide.latency
+    drain = MATRIX_DRAIN + skew + last_pixels * last_groups * writes + max(0, late - caught_up)
+    # What is late also holds up the first tiles of the next instruction.
+    return Cost(slots - late, MATRIX_FILL, drain, gap=late)
 
 
 def pool_cost(hw: Hardware, pixels: int, channels: int, taps: int, division_steps: int) -> Cost:
@@ -146,7 +141,7 @@ def pool_cost(hw: Hardware, pixels: int, channels: int, taps: int, division_step
     """
     vectors = pixels * -(-channels // hw.vector_length)
     divide = division_steps + DIVIDE_OVERHEAD if division_steps > 0 else 0
-    drain = VECTOR_OVERHEAD + divide
+    drain = VECTOR_OVERHEAD + (divide if divide <= taps else 0)
     return Cost(vectors * max(taps, divide), drain=drain, gap=drain)
 
 
@@ -179,4 +174,4 @@ def instruction_beats(hw: Hardware, name: str) -> int:
 
 def dispatch_cycles(hw: Hardware, name: str) -> int:
     """Cycles until the dispatcher can take the next instruction."""
-    return instruction_beats(hw, name) + 1
+    return max(LEAST_DISPATCH, instruction_beats(hw, name))

@@ -3,28 +3,30 @@ How each layer is cut into pieces, and in which shape the array computes it.
 
 - Channel groups: all weights at once if the whole network's fit the weight memory; otherwise in loads of at most half of it,
   so that one is loaded while the other is used. Long loads are split in any case, so that computing starts early.
-- Rows or images: the layer that reads the input, and the one that makes the output, are cut into about
-  sqrt(transfer / overhead) strips, which minimises transfer of the first strip + overhead of all: the rest overlaps.
-- Mode: the one with fewer estimated cycles.
+- Rows or images: the layer that reads the input, and the one that makes the output, are cut into strips, of which only the
+  first one's input and the last one's output are not transferred while others are computed.
+- Mode: wide or tall. Of all these combinations the one with the fewest estimated cycles is taken.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isqrt
+from math import prod
 from typing import Literal
 
-from dsf.cost import MATRIX_DRAIN, MATRIX_FILL, TOKEN_LATENCY, move_cost, prefers_tall
+from dsf.cost import Cost, matrix_cost, move_cost, pool_cost
 from dsf.dialects import tile
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.scheduling.network import Layer, Network
+from dsf.scheduling.pieces import Span, pieces
 
 #: Cycles of weights that are worth a load of their own.
 LEAST_WEIGHT_LOAD = 128
 #: Most strips of a layer.
 MAX_STRIPS = 16
-STRIP_OVERHEAD = MATRIX_FILL + MATRIX_DRAIN + TOKEN_LATENCY
+#: Cycles that an instruction costs beside its steps, on average: a wait for its input, or for its place in a queue.
+PIECE_OVERHEAD = 16
 
 
 @dataclass(frozen=True)
@@ -85,15 +87,30 @@ def weight_problems(layer: Layer, hw: Hardware) -> list[str]:
     ]
 
 
+@dataclass(frozen=True)
+class _Strip:
+    """Images and rows of a strip."""
+
+    images: int
+    rows: int
+
+
 def _cut(network: Network, layer: Layer, hw: Hardware, images: int, fits: Resident, options: CutOptions) -> tile.CutAttr:
-    some, rows = _strips(network, layer, hw, images, options)
-    if not isinstance(layer.op, tile.MatrixOp):
-        return tile.CutAttr.of(images=some, rows=rows)
-    pixels = some * rows * layer.output_image[1]
     groups = _groups(layer, hw, fits) if options.groups == 0 else min(options.groups, layer.groups(hw))
-    fastest = tile.Mode.TALL if prefers_tall(hw, layer.work(hw, pixels, groups)) else tile.Mode.WIDE
-    mode = fastest if options.mode == "auto" else tile.Mode(options.mode)
-    return tile.CutAttr.of(images=some, rows=rows, groups=groups, mode=mode)
+    # Of equal ones the first: few strips, and the wide array, which drains sooner.
+    candidates = [(strip, mode) for strip in _strips(network, layer, images, options) for mode in _modes(layer, hw, options)]
+    strip, mode = min(candidates, key=lambda one: _cycles(network, layer, hw, images, one[0], groups, one[1]))
+    if not isinstance(layer.op, tile.MatrixOp):
+        return tile.CutAttr.of(images=strip.images, rows=strip.rows)
+    return tile.CutAttr.of(images=strip.images, rows=strip.rows, groups=groups, mode=mode)
+
+
+def _modes(layer: Layer, hw: Hardware, options: CutOptions) -> tuple[tile.Mode, ...]:
+    if not isinstance(layer.op, tile.MatrixOp):
+        return (tile.Mode.WIDE,)
+    if options.mode != "auto":
+        return (tile.Mode(options.mode),)
+    return (tile.Mode.WIDE, tile.Mode.TALL) if hw.column_groups > 1 else (tile.Mode.WIDE,)
 
 
 def _groups(layer: Layer, hw: Hardware, fits: Resident) -> int:
@@ -111,18 +128,38 @@ def _groups(layer: Layer, hw: Hardware, fits: Resident) -> int:
     return min(total, hw.parameter_groups, -(-passes // -(-passes // most)) * hw.column_groups)
 
 
-def _strips(network: Network, layer: Layer, hw: Hardware, images: int, options: CutOptions) -> tuple[int, int]:
-    """Images and rows of a strip."""
+def _strips(network: Network, layer: Layer, images: int, options: CutOptions) -> list[_Strip]:
+    """Strips to choose from: only what exchanges data with DRAM gains by more than one."""
     height = layer.output_image[0]
     if options.rows != 0:
         rows = min(options.rows, height)
-        return (1 if rows < height else images), rows
-    beats = 0
-    if layer.source == network.input:
-        beats = move_cost(hw, images * network.tensors[network.input].elements).beats
-    if layer.result == network.output:
-        beats = max(beats, move_cost(hw, images * network.tensors[network.output].elements).beats)
-    count = max(1, min(MAX_STRIPS, isqrt(beats // STRIP_OVERHEAD)))
+        return [_Strip(1 if rows < height else images, rows)]
+    exchanges = layer.source == network.input or layer.result == network.output
+    counts = range(1, MAX_STRIPS + 1) if exchanges else (1,)
     if images > 1:
-        return -(-images // min(count, images)), height
-    return 1, -(-height // min(count, height))
+        return [_Strip(size, height) for size in dict.fromkeys(-(-images // count) for count in counts)]
+    return [_Strip(1, size) for size in dict.fromkeys(-(-height // count) for count in counts)]
+
+
+def _cycles(network: Network, layer: Layer, hw: Hardware, images: int, strip: _Strip, groups: int, mode: tile.Mode) -> int:
+    """
+    Cycles of a chunk: all strips, after the load of the first one's input and before the store of the last one's output;
+    the other transfers overlap.
+    """
+    height, width, channels = layer.output_image
+    busy = waits = 0
+    for piece in pieces(Span(0, images), height, layer.groups(hw), (strip.images, strip.rows, groups)):
+        pixels = piece.images.count * piece.rows.count * width
+        cost = _compute_cost(layer, hw, pixels, piece.groups.count, channels, mode)
+        busy += cost.busy + PIECE_OVERHEAD
+        waits = cost.fill + cost.drain
+    part = min(1.0, strip.images * strip.rows / (images * height))
+    loads = move_cost(hw, images * network.tensors[network.input].elements).beats if layer.source == network.input else 0
+    stores = move_cost(hw, images * network.tensors[network.output].elements).beats if layer.result == network.output else 0
+    return max(round(part * (loads + stores)) + busy, loads, stores) + waits
+
+
+def _compute_cost(layer: Layer, hw: Hardware, pixels: int, groups: int, channels: int, mode: tile.Mode) -> Cost:
+    if isinstance(layer.op, tile.MatrixOp):
+        return matrix_cost(hw, layer.work(hw, pixels, groups), mode is tile.Mode.TALL)
+    return pool_cost(hw, pixels, channels, prod(layer.op.window.window.kernel), 0)

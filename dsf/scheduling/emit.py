@@ -23,7 +23,7 @@ from dsf.scheduling.order import InputLoad, Order, WeightLoad, Work
 from dsf.scheduling.pieces import Span
 from dsf.scheduling.timeline import Task
 from dsf.scheduling.weights import Placer, WeightStream
-from dsf.transforms.locations import set_location
+from dsf.transforms.locations import location_name, set_location
 
 #: The instruction of each operation, for its length in the stream.
 INSTRUCTIONS: dict[type[Operation], str] = {
@@ -89,11 +89,11 @@ class Emitter:
     def _feature(self, tensor: int, chunk: int) -> SSAValue:
         return self._features[tensor, chunk % 2].buffer
 
-    def _add(self, op: sched.InstructionOp, cost: Cost, source: Operation) -> None:
+    def _add(self, op: sched.InstructionOp, cost: Cost, layer: Layer) -> None:
         """Appends an instruction, with the tokens of all that it must wait for."""
         producers = self._hazards.add(step_of(op, self.hw))
         op.wait_for([self._instructions[producer].token for producer in producers])
-        set_location(op, source)
+        set_location(op, layer.op if location_name(layer.op) is not None else layer.name)
         self.ops.append(op)
         self._instructions.append(op)
         name = INSTRUCTIONS[type(op)]
@@ -125,7 +125,7 @@ class Emitter:
             cycles=cost.busy,
             beats=cost.beats,
         )
-        self._add(op, cost, layer.op)
+        self._add(op, cost, layer)
         self._placed.append((buffer, placed))
         return True
 
@@ -142,7 +142,7 @@ class Emitter:
             cycles=cost.busy,
             beats=cost.beats,
         )
-        self._add(op, cost, self.network.layers[0].op)
+        self._add(op, cost, self.network.layers[0])
         self._inputs_emitted += 1
 
     def _emit_loads(self, step: int, weights_needed: int, inputs_needed: int) -> None:
@@ -180,7 +180,7 @@ class Emitter:
             op = sched.PoolOp(
                 layer.op.kind.data, x, y, piece=piece, window=layer.op.window, scale=layer.op.scale, cycles=cost.busy
             )
-            self._add(op, cost, layer.op)
+            self._add(op, cost, layer)
             return
         self._compute_matrix(work, layer, layer.op, piece, pixels)
 
@@ -202,9 +202,9 @@ class Emitter:
             add=op.add,
             cycles=cost.busy,
         )
-        self._add(matrix, cost, op)
+        self._add(matrix, cost, layer)
 
-    def _store(self, chunk: int, made: int, source: Operation) -> None:
+    def _store(self, chunk: int, made: int, layer: Layer) -> None:
         """Stores what of a chunk's output is complete, in whole beats until all is."""
         tensor = self.network.tensors[self.network.output]
         total = self._chunks[chunk].count * tensor.elements
@@ -222,7 +222,7 @@ class Emitter:
             cycles=cost.busy,
             beats=cost.beats,
         )
-        self._add(op, cost, source)
+        self._add(op, cost, layer)
         self._stored = 0 if stop == total else stop
 
     def _release(self, step: int, work: Work) -> None:
@@ -241,5 +241,5 @@ class Emitter:
             self._emit_loads(step, weights_needed, inputs_needed)
             self._compute(work)
             self._release(step, work)
-            self._store(work.chunk, work.output, self.network.layers[work.layer].op)
+            self._store(work.chunk, work.output, self.network.layers[work.layer])
         return Emitted(self.ops, self.tasks)
