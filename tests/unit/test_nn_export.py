@@ -118,9 +118,7 @@ def test_wrong_integer_pass_names_bundle_and_element(tmp_path: Path, monkeypatch
         return result
 
     monkeypatch.setattr(module, "run_integers", wrong)
-    with pytest.raises(
-        MismatchError, match=r"'bundle_1': element \(2, 5\) is -?\d+ in the integer pass, .* 1 of 128"
-    ):
+    with pytest.raises(MismatchError, match=r"'bundle_1': element \(2, 5\) is -?\d+ in the integer pass, .* 1 of 128"):
         small_model().export_inference(task(4)[0], tmp_path, rtl=False, verbose=False)
 
 
