@@ -5,7 +5,8 @@ From a trained model to a program that is proved to compute the same: what `Bund
 
 The first two are compared bundle by bundle, the next by what leaves the engine, and the RTL by that and by what each
 instruction writes into feature memory, element by element. The RTL is the whole system: registers, DMA and interrupt, driven
-by the C firmware. Then it writes the program's files (`dsf.codegen.files`) and shows what each bundle takes: the compiler's estimate beside the simulated cycles.
+by the C firmware. Then it writes the program's files (`dsf.codegen.files`) and shows what each bundle takes: the compiler's
+estimate beside the simulated cycles.
 """
 
 from __future__ import annotations
@@ -83,8 +84,8 @@ def export_inference(
 
     `x` are real numbers of the model's input shape; a multiple of its batch is as many runs of the program, one after the
     other without a reset, and the files are for the first. `rtl` simulates the engine: once undisturbed, for the cycles,
-    then all of `x` with each channel of the bus held up in a cycle with probability `stalls`, drawn by `seed`. `verify_each` also
-    executes the module after every pass, `emit_ir` writes it.
+    then all of `x` with each channel of the bus held up in a cycle with probability `stalls`, drawn by `seed`. `verify_each`
+    also executes the module after every pass, `emit_ir` writes it.
 
     Raises `ModelError` for what does not fit, `MismatchError` naming the bundle and the first element where two levels
     differ, `EngineError` when the simulated engine stops, and `ToolError` without Verilator.
