@@ -94,7 +94,10 @@ def estimate_program(
 
 
 def _intervals(tasks: Sequence[Task], times: Sequence[Times], owners: Sequence[str]) -> Iterable[Interval]:
+    """Of MATRIX from the first to the last step, of VECTOR, which has no steps that can be seen, from start to completion."""
     for task, one, owner in zip(tasks, times, owners, strict=True):
-        if task.queue in (Queue.MATRIX, Queue.VECTOR):
-            first = one.start + task.cost.fill
+        first = one.start + task.cost.fill
+        if task.queue is Queue.MATRIX:
             yield Interval(owner, first, first + task.cost.busy)
+        elif task.queue is Queue.VECTOR:
+            yield Interval(owner, one.start, one.finish)
