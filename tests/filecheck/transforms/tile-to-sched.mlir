@@ -15,8 +15,8 @@ engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length 
 // CHECK-NEXT:    %1 = sched.load %input[32] to %input.feature[32] elements 32 cycles 4 beats 4
 // CHECK-NEXT:    %2 = sched.load %input[64] to %input.feature_1[0] elements 32 cycles 4 beats 4
 // CHECK:         %5 = sched.load_weights %weights[64] bytes 32 to %first.weight groups 2 words 4 cycles 8 beats 4
-// CHECK:         %7 = sched.matrix %input.feature, %first.weight, %first.parameter to %first.feature wide <input = [4, 4, 4], output = [4, 4, 8], images = [0, 1], rows = [0, 2], groups = [0, 2]> window <kernel = [1, 1]> requantize <low = 0, high = 127> after(%0, %5) cycles 12
-// CHECK-NEXT:    %8 = sched.matrix {{.*}} rows = [2, 2], {{.*}} after(%1, %5) cycles 12
+// CHECK:         %7 = sched.matrix %input.feature, %first.weight, %first.parameter to %first.feature wide <input = [4, 4, 4], output = [4, 4, 8], images = [0, 1], rows = [0, 2], groups = [0, 2]> window <kernel = [1, 1]> requantize <low = 0, high = 127> after(%0, %5) cycles
+// CHECK-NEXT:    %8 = sched.matrix {{.*}} rows = [2, 2], {{.*}} after(%1, %5) cycles
 // CHECK:         %9 = sched.load_weights %weights[192] bytes 64 to %second.weight groups 2 words 8 after(%8) cycles 16 beats 8
 // CHECK-NEXT:    %10 = sched.matrix %first.feature, {{.*}} add %first.feature <low = 0, high = 127> after(%8, %9) cycles
 // CHECK-NEXT:    %11 = sched.store %second.feature[0] to %output[0] elements 128 after(%10) cycles 16 beats 16
