@@ -1,5 +1,5 @@
 """
-The example network of DeepSoCFlow, seven bundles on an 18x18x3 image, with random weights: `python -m benchmarks.seven_bundles`.
+DeepSoCFlow's example, seven bundles on an 18x18x3 image, with random weights: `python -m benchmarks.seven_bundles`.
 
 Runs it on the simulated system for 4-bit and 8-bit numbers on 8 x 24 processing elements, compared at every level down to the
 RTL, once without stalls and then with random ones, and says how many cycles it takes.

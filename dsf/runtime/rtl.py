@@ -47,8 +47,8 @@ class Fault:
 class Failure:
     """
     How the firmware says that a run ended, if not well. `name` is that of `enum dsf_result` in dsf.h: an `ErrorCode` of the
-    engine, or what the firmware finds itself (TIMEOUT, LOST, ...). The rest is the engine's: number of the instruction, port and
-    response of the bus, queue that waits and the queues whose tokens it lacks.
+    engine, or what the firmware finds itself (TIMEOUT, LOST, ...). The rest is the engine's: number of the instruction, port
+    and response of the bus, queue that waits and the queues whose tokens it lacks.
     """
 
     name: str
@@ -125,8 +125,8 @@ class Simulation:
 
 def build_core(hw: Hardware, *, wave: bool = False) -> Path:
     """
-    Verilates the engine of `hw`, with firmware and memory, for `simulate` and returns the executable; `wave` builds one that can
-    write waves, and is slower. Raises `ToolError`.
+    Verilates the engine of `hw`, with firmware and memory, for `simulate` and returns the executable; `wave` builds one that
+    can write waves, and is slower. Raises `ToolError`.
     """
     # Its text depends on what the hash depends on, so whoever writes this file writes the same.
     config = cache_root() / f"config-{hw.hash:08x}" / "config_hw.svh"
@@ -186,8 +186,8 @@ def simulate(
     firmware polls. `expected` is compared with feature memory whenever an instruction completes. `wave` is a file for waves
     (VCD). `on_run(i)` is called when run i has ended.
 
-    What goes wrong on purpose: `faults` on the bus, a dsf_abort or a reset of the engine so many cycles after the start of a run
-    (`aborts` and `resets`, by run), regions of memory at given `addresses`, a `program_hash` of other hardware.
+    What goes wrong on purpose: `faults` on the bus, a dsf_abort or a reset of the engine so many cycles after the start of a
+    run (`aborts` and `resets`, by run), regions of memory at given `addresses`, a `program_hash` of other hardware.
 
     Raises `EngineError` when a run does not end well or an assertion of the RTL fails; with `check=False` runs go on after one
     that failed, which says so in its trace. Raises `MismatchError` when feature memory does not hold what is expected, and
@@ -267,10 +267,11 @@ def _describe_wait(failure: Failure) -> str:
 
 def _describe_mismatch(hw: Hardware, expected: Expected, run: int, index: int, address: int, got: int, wanted: int) -> str:
     sign = 1 << (hw.bits_input - 1)
-    values = ((value ^ sign) - sign for value in (got, wanted))
+    got, wanted = ((value ^ sign) - sign for value in (got, wanted))
     element = address - expected.ranges[index][0][0]
-    return "{}: element {}, {} of feature memory, is {} in the RTL, needs {} as in the instructions; run {}, a fault of DSF".format(
-        expected.labels[index], element, address, *values, run
+    return (
+        f"{expected.labels[index]}: element {element}, {address} of feature memory, is {got} in the RTL, needs {wanted} as in "
+        f"the instructions; run {run}, a fault of DSF"
     )
 
 

@@ -9,7 +9,7 @@ import torch
 from nn_networks import random_model
 from test_nn_model import small_model, task
 
-from dsf import Hardware
+from benchmarks.seven_bundles import make_hardware
 from dsf.codegen.program import read_program
 from dsf.errors import MismatchError, ModelError
 from dsf.nn import export_inference as module
@@ -18,17 +18,8 @@ from dsf.runtime.machine import unpack_tensor
 
 FILES = {"program.bin", "weights.bin", "config_firmware.h", "report.json", "input.bin", "expected.bin"}
 
-# The parameters of a core in tests/sim/test_rtl.py: one build of the simulator serves both.
-SIMULATED = Hardware(
-    processing_elements=(4, 8),
-    column_groups=2,
-    vector_length=16,
-    axi_width=64,
-    feature_memory=1 << 13,
-    weight_memory=1 << 13,
-    bits_sum=24,
-    watchdog_cycles=1024,
-)
+#: One of the engines of tests/sim/test_system.py: the same build serves both.
+SIMULATED = make_hardware(8)
 
 
 @pytest.mark.parametrize("seed", range(100, 112))
@@ -147,7 +138,7 @@ def test_rtl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert found.report["measured_cycles"] == found.cycles
     for one in found.report["bundles"]:
         assert 0 < one["measured_cycles"] <= found.cycles
-        assert one["utilization"] == pytest.approx(one["macs"] / one["measured_cycles"] / 32, abs=1e-4)
+        assert one["utilization"] == pytest.approx(one["macs"] / one["measured_cycles"] / 192, abs=1e-4)
 
     damage(monkeypatch, "RTL")
     with pytest.raises(MismatchError, match=r"'bundle_2': element \(0, 0\) is .* in the RTL, needs .* as in the instructions"):
