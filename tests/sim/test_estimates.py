@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from engines import WIDE
 from xdsl.dialects import func
 from xdsl.dialects.builtin import FunctionType, ModuleOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 
-from benchmarks.seven_bundles import make_hardware
 from dsf.codegen.program import Program
 from dsf.compiler import compile_module
 from dsf.dialects import bundle
@@ -26,8 +26,6 @@ from dsf.nn.export_inference import measured_cycles
 from dsf.runtime.execute import run
 from dsf.runtime.rtl import simulate
 
-#: One of the engines of test_system.py: the same build serves both.
-HARDWARE = make_hardware(8)
 ACTIVATION = bundle.QType.of(8, 1)
 
 
@@ -84,7 +82,7 @@ class Network:
 
 @pytest.mark.parametrize("batch", [1, 3])
 def test_bundles_take_what_was_estimated(batch: int) -> None:
-    network = Network(HARDWARE, (batch, 16, 16, 3))
+    network = Network(WIDE, (batch, 16, 16, 3))
     first = network.conv(3, 8)
     network.conv(3, 8)
     network.conv(3, 8, add=first)
@@ -94,7 +92,7 @@ def test_bundles_take_what_was_estimated(batch: int) -> None:
     program = Program.from_module(compile_module(network.module()))
     x = np.random.default_rng(1).integers(-128, 128, (batch, 16, 16, 3))
     expected = run(program.to_module(), x)
-    simulation = simulate(HARDWARE, program.stream, program.weights, pack_elements(x, 8), program.output_bytes)
+    simulation = simulate(WIDE, program.stream, program.weights, pack_elements(x, 8), program.output_bytes)
     np.testing.assert_array_equal(unpack_elements(simulation.outputs[0], 32, expected.size).reshape(expected.shape), expected)
     measured = measured_cycles(program, simulation)
     for info in program.bundles:

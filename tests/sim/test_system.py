@@ -2,7 +2,6 @@
 The whole system: the C firmware, registers, DMA, the engine, interrupt, memory. Expected values come from the interpreter of
 instructions; feature memory is compared with it whenever an instruction completes.
 
-Three builds of the engine serve all tests here; the one with waves is a fourth.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from core_programs import LOAD, MATRIX, STORE, network
+from engines import EIGHT_BITS, FOUR_BITS, TWO_BITS
 from networks import input_of, random_network
 
 from benchmarks.seven_bundles import DEEPSOCFLOW_CYCLES, make_hardware, make_model
@@ -27,29 +27,20 @@ from dsf.isa.registers import Port
 from dsf.isa.table import BaseRegister
 from dsf.nn.to_ir import to_ir
 from dsf.numerics import Ints, quantize
+from dsf.runtime import rtl
 from dsf.runtime.expected import Expected, interpret
 from dsf.runtime.rtl import Failure, Fault, Simulation, simulate
 
-#: Those of the seven-bundle network, and a small one that has nothing in common with them.
-EIGHT_BITS, FOUR_BITS = make_hardware(8), make_hardware(4)
-TWO_BITS = Hardware(
-    processing_elements=(4, 10),
-    column_groups=2,
-    bits_input=2,
-    bits_weights=4,
-    bits_sum=16,
-    bits_bias=16,
-    axi_width=32,
-    max_channels_in=64,
-    max_channels_out=64,
-    max_image_size=(16, 16),
-    max_kernel_size=(7, 7),
-    watchdog_cycles=1024,
-    reset="async",
-)
 ENGINES = {"eight_bits": EIGHT_BITS, "four_bits": FOUR_BITS, "two_bits": TWO_BITS}
 engines = pytest.mark.parametrize("hw", ENGINES.values(), ids=ENGINES.keys())
 MAX_CYCLES = 2_000_000
+
+
+@pytest.fixture(autouse=True)
+def one_build_with_and_without_waves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model that can write waves serves all tests of this engine."""
+    build = rtl.build_core
+    monkeypatch.setattr(rtl, "build_core", lambda hw, *, wave=False: build(hw, wave=wave or hw == TWO_BITS))
 
 
 def run(program: Program, inputs: list[Ints], **options) -> Simulation:

@@ -10,6 +10,7 @@ from nn_networks import random_model
 from test_nn_model import small_model, task
 
 from benchmarks.seven_bundles import make_hardware
+from dsf import Hardware
 from dsf.codegen.program import read_program
 from dsf.errors import MismatchError, ModelError
 from dsf.nn import export_inference as module
@@ -18,7 +19,7 @@ from dsf.runtime.machine import unpack_tensor
 
 FILES = {"program.bin", "weights.bin", "config_firmware.h", "report.json", "input.bin", "expected.bin"}
 
-#: One of the engines of tests/sim/test_system.py: the same build serves both.
+#: One of the engines of tests/sim/engines.py: the same build serves both.
 SIMULATED = make_hardware(8)
 
 

@@ -1,0 +1,38 @@
+"""
+The engines that are built for whole systems. A build takes a minute or two, so there are these four and no more; the first two
+are those of the seven-bundle network.
+"""
+
+from benchmarks.seven_bundles import make_hardware
+from dsf.hardware import Hardware
+
+EIGHT_BITS, FOUR_BITS = make_hardware(8), make_hardware(4)
+
+#: Small, with nothing in common with the others; built with waves.
+TWO_BITS = Hardware(
+    processing_elements=(4, 10),
+    column_groups=2,
+    bits_input=2,
+    bits_weights=4,
+    bits_sum=16,
+    bits_bias=16,
+    axi_width=32,
+    max_channels_in=64,
+    max_channels_out=64,
+    max_image_size=(16, 16),
+    max_kernel_size=(7, 7),
+    watchdog_cycles=1024,
+    reset="async",
+)
+
+#: Small, 8 bits, with little memory.
+WIDE = Hardware(
+    processing_elements=(4, 8),
+    column_groups=2,
+    vector_length=16,
+    axi_width=64,
+    feature_memory=1 << 13,
+    weight_memory=1 << 13,
+    bits_sum=24,
+    watchdog_cycles=1024,
+)
