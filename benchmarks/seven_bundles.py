@@ -2,13 +2,15 @@
 DeepSoCFlow's example, seven bundles on an 18x18x3 image, with random weights: `python -m benchmarks.seven_bundles`.
 
 Runs it on the simulated system for 4-bit and 8-bit numbers on 8 x 24 processing elements, compared at every level down to the
-RTL, once without stalls and then with random ones, and says how many cycles it takes.
+RTL, once without stalls and then with random ones, and says how many cycles it takes; also in `results/seven_bundles.json`.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -16,6 +18,8 @@ from dsf import Bundle, BundleModel, Hardware, QAdd, QConvCore, QDenseCore, QInp
 
 #: DeepSoCFlow takes this many cycles without stalls, with its processor's part for free.
 DEEPSOCFLOW_CYCLES = 20_410
+
+RESULT = Path(__file__).parent / "results" / "seven_bundles.json"
 
 
 def make_hardware(bits: int) -> Hardware:
@@ -64,11 +68,20 @@ def main() -> None:
     parser.add_argument("--bits", type=int, nargs="*", choices=(2, 4, 8), default=(4, 8), help="widths of the numbers")
     parser.add_argument("--stalls", type=float, default=0.3, help="chance of a stall each cycle, in the second run")
     chosen = parser.parse_args()
-    for bits in chosen.bits:
-        hw = make_hardware(bits)
-        model = make_model(hw)
-        found = model.export_inference(model.random_input, Path("build") / hw.name, stalls=chosen.stalls)
-        print(f"{bits} bits: {found.cycles:,} cycles; DeepSoCFlow {DEEPSOCFLOW_CYCLES:,}")
+    results = [measure(bits, chosen.stalls) for bits in chosen.bits]
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps({"deepsocflow_cycles": DEEPSOCFLOW_CYCLES, "engines": results}, indent=2) + "\n")
+    for one in results:
+        print(f"{one['bits']} bits: {one['cycles']:,} cycles; DeepSoCFlow {DEEPSOCFLOW_CYCLES:,}")
+
+
+def measure(bits: int, stalls: float) -> dict[str, Any]:
+    """Cycles of the network, estimated and measured."""
+    model = make_model(make_hardware(bits))
+    report = model.export_inference(model.random_input, Path("build") / model.hw.name, stalls=stalls).report
+    names = ("name", "macs", "mode", "cycles", "measured_cycles", "utilization")
+    bundles = [{name: one[name] for name in names} for one in report["bundles"]]
+    return {"bits": bits, "cycles": report["measured_cycles"], "estimated_cycles": report["cycles"], "bundles": bundles}
 
 
 if __name__ == "__main__":

@@ -161,6 +161,7 @@ def simulate(
     output_bytes: int,
     arena_bytes: int = 0,
     *,
+    load_program: bytes = b"",
     stall: float = 0.0,
     latency: int = 0,
     seed: int = 0,
@@ -178,7 +179,8 @@ def simulate(
     on_run: Callable[[int], None] | None = None,
 ) -> Simulation:
     """
-    Runs `program`, the pure instruction stream, `runs` times: the firmware loads it once, and gives each run new buffers.
+    Runs `program`, the pure instruction stream, `runs` times: the firmware loads it once, which runs `load_program` if there is
+    one, and gives each run new buffers.
 
     `input` is what the base register INPUT points at: one for all runs, or a sequence with one for each, of equal length.
     `stall` is the probability, each cycle, that a channel of a bus is held up, and lets regions of memory begin at any byte;
@@ -198,21 +200,21 @@ def simulate(
         raise ValueError(f"simulate: {len(inputs)} inputs of {sorted({len(one) for one in inputs})} bytes for {runs} runs")
     executable = build_core(hw, wave=wave is not None)
     decoded = _decode(program)
-    places = addresses or {}
     with tempfile.TemporaryDirectory(prefix="dsf-") as name:
         directory = Path(name)
         (directory / "program").write_bytes(program)
+        (directory / "load_program").write_bytes(load_program)
         (directory / "weights").write_bytes(weights)
         (directory / "input").write_bytes(b"".join(inputs))
         (directory / "steps").write_text("\n".join(str(_steps(hw, one)) for one in decoded if one.name == "matrix"))
         (directory / "checks").write_text("" if expected is None else _checks(decoded, expected))
         (directory / "expected").write_bytes(b"" if expected is None else b"".join(expected.elements))
-        files = ("program", "weights", "input", "steps", "checks", "expected", "output", "trace")
+        files = ("program", "load_program", "weights", "input", "steps", "checks", "expected", "output", "trace")
         options: dict[str, object] = {name: directory / name for name in files}
         options |= {"output_bytes": output_bytes, "arena_bytes": arena_bytes, "runs": runs, "max_cycles": max_cycles}
         options |= {"stall": stall, "latency": latency, "seed": seed, "interrupts": int(interrupts)}
         options |= {"hash": hw.hash if program_hash is None else program_hash}
-        options |= {"addresses": ",".join(str(places.get(base, 0)) for base in BaseRegister)}
+        options |= {"addresses": ",".join(f"{base.value}:{address}" for base, address in (addresses or {}).items())}
         options |= {"faults": ",".join(fault.argument() for fault in faults)}
         options |= {"aborts": _by_run(aborts or {}), "resets": _by_run(resets or {})}
         if wave is not None:

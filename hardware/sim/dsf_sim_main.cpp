@@ -5,6 +5,7 @@
 // AXI4-Lite has answered, waiting moves it until the interrupt. Driven by dsf/runtime/rtl.py; arguments are name=value:
 //
 //   program, weights, input   files; `input` holds the inputs of all runs, one after the other
+//   load_program              file: what dsf_load runs once; empty if nothing
 //   output                    file to write: the outputs of the runs that ended well
 //   trace                     file to write: JSON, see write_trace
 //   runs, output_bytes, arena_bytes, hash
@@ -12,7 +13,7 @@
 //   stall, latency            see Timing
 //   seed                      of the stalls, of addresses, and of everything that is not reset
 //   interrupts                1: the interrupt ends a run; 0: polling
-//   addresses                 of the regions of DRAM, in the order of `Base`; 0: a new one for each run
+//   addresses                 of the regions of DRAM, base:address, separated by commas; otherwise new ones for each run
 //   faults                    run:port:burst:response, separated by commas
 //   aborts, resets            run:cycle, separated by commas: dsf_abort, or a reset of engine and bus, that long after start
 //   steps                     file: array steps of each MATRIX instruction, one a line
@@ -142,11 +143,12 @@ class Board {
     context_.assertOn(true);
   }
 
-  void begin_run(const Faults &faults) {
+  // `again`: what has happened in this run so far was its preparation.
+  void begin_run(const Faults &faults, bool again) {
     features_.begin_run(faults);
     weights_.begin_run(faults);
     output_.begin_run(faults);
-    trace_.begin_run(cycle_);
+    trace_.begin_run(cycle_, again);
   }
 
   void tick() {
@@ -298,7 +300,8 @@ class Processor {
     memory[kWeights].data = read_file(options.text("weights"));
     memory[kArena].data.resize(options.number("arena_bytes"));
     for (uint8_t &byte : memory[kArena].data) byte = static_cast<uint8_t>(board.random().next());
-    for (const Base base : {kProgram, kWeights, kArena}) memory[base].address = address_of(base, 0);
+    memory[kLoadProgram].data = read_file(options.text("load_program"));
+    for (const Base base : {kProgram, kWeights, kArena, kLoadProgram}) memory[base].address = address_of(base, 0);
   }
 
   // The outputs of the runs that ended well.
@@ -324,8 +327,9 @@ class Processor {
 
   // Regions are far apart. With stalls they begin at any byte, otherwise on a page.
   uint64_t address_of(Base base, uint64_t run) {
-    const uint64_t given = options_.tuples("addresses").at(base).at(0);
-    if (given != 0) return given;
+    for (const auto &given : options_.tuples("addresses")) {
+      if (given.at(0) == base) return given.at(1);
+    }
     const uint64_t offset = board_.stalls() ? board_.random().next() % 65536 : run % 256 * 4096;
     return (uint64_t{base} + 1) << 40 | offset;
   }
@@ -341,6 +345,8 @@ class Processor {
     network_.hash = static_cast<uint32_t>(options_.number("hash"));
     network_.program = memory[kProgram].address;
     network_.program_bytes = static_cast<uint32_t>(memory[kProgram].data.size());
+    network_.load_program = memory[kLoadProgram].address;
+    network_.load_program_bytes = static_cast<uint32_t>(memory[kLoadProgram].data.size());
     network_.weights = memory[kWeights].address;
     network_.arena = memory[kArena].address;
     const dsf_result result = dsf_init(&engine_, &platform_);
@@ -352,11 +358,13 @@ class Processor {
     const auto begin = inputs_.begin() + static_cast<std::ptrdiff_t>(run_ * bytes);
     place(kInput, Bytes(begin, begin + static_cast<std::ptrdiff_t>(bytes)));
     place(kOutput, Bytes(options_.number("output_bytes")));
-    board_.begin_run(faults());
+    board_.begin_run(faults(), false);
     if (engine_.network == nullptr) {
       const dsf_result result = load();
       if (result != DSF_OK) return result;
+      board_.begin_run(faults(), true);
     }
+    board_.trace().begin_checks();
     reset_at_ = at(resets_);
     const uint64_t accesses = board_.accesses();
     dsf_result result = dsf_start(&engine_, board_.memory()[kInput].address, board_.memory()[kOutput].address);

@@ -27,7 +27,8 @@ namespace sim {
 using Bytes = std::vector<uint8_t>;
 using Wide = VlWide<8>;
 
-enum Base { kProgram, kWeights, kInput, kOutput, kArena, kBases };
+// What base registers point at, and the load program.
+enum Base { kProgram, kWeights, kInput, kOutput, kArena, kLoadProgram, kBases };
 enum Port { kInstructionPort, kFeaturePort, kWeightPort, kOutputPort, kPorts };
 enum Response : uint8_t { kOkay = 0, kSlvErr = 2, kDecErr = 3 };
 

@@ -87,13 +87,19 @@ class Trace {
     x_bits_ = x_bits;
   }
 
-  void begin_run(uint64_t cycle) {
+  // A new run, or, `again`, the present one from its beginning.
+  void begin_run(uint64_t cycle, bool again) {
+    if (again) runs_.pop_back();
     runs_.emplace_back();
+    checking_ = false;
     begin_ = kNever;
     origin_ = cycle;
     step_instruction_ = 0;
     step_count_ = 0;
   }
+
+  // From here on, feature memory ought to hold what is expected of the run.
+  void begin_checks() { checking_ = true; }
 
   void end_run(uint64_t cycle, dsf_result result, const struct dsf &engine, bool done) {
     Run &run = runs_.back();
@@ -184,7 +190,7 @@ class Trace {
     const Checks::Instruction *one = checks_.find(queue, n);
     const size_t run = runs_.size() - 1;
     const uint8_t *expected = one == nullptr ? nullptr : checks_.expected(*one, run);
-    if (expected == nullptr || mismatch_) return;
+    if (expected == nullptr || !checking_ || mismatch_) return;
     uint32_t word[kMaxWords];
     uint32_t held = UINT32_MAX;
     for (const Checks::Range &range : one->ranges) {
@@ -234,6 +240,7 @@ class Trace {
   unsigned vec_len_ = 1, x_bits_ = 8;
   std::vector<Run> runs_;
   std::optional<Mismatch> mismatch_;
+  bool checking_ = false;
   int64_t begin_ = kNever;
   uint64_t origin_ = 0;
   size_t step_instruction_ = 0;

@@ -64,6 +64,22 @@ def test_stores_are_seen_by_later_loads() -> None:
         assert simulate(WIDE, program, b"", data, 40, 48, stall=stall, latency=20, seed=3).outputs == (data,)
 
 
+def test_load_program() -> None:
+    """It runs once, and what it leaves on chip is there in every run, also after one that was aborted."""
+    data = bytes(range(50, 90))
+    load = rows("load", 40, base=BaseRegister.WEIGHTS) + encode_instruction("end")
+    run = rows("store", 40) + encode_instruction("end")
+    for stall in (0.0, 0.4):
+        result = simulate(
+            WIDE, run, data, b"", 40, load_program=load, runs=3, aborts={1: 0}, stall=stall, latency=30, seed=2, check=False
+        )
+        assert result.outputs == (data, data)
+        assert [failure and failure.name for failure in result.failures] == [None, "ABORTED", None]
+        assert [len(one.instructions) for one in result.runs] == [1, 1, 1]
+    with pytest.raises(EngineError, match="the engine stopped with TRUNCATED"):
+        simulate(WIDE, run, data, b"", 40, load_program=load[:-32])
+
+
 ERRORS = {
     "'instruction 1' \\(illegal\\): the engine stopped with ILLEGAL_OPCODE": rows("load", 1) + bytes(32),
     "'instruction 0' \\(load\\): the engine stopped with TRUNCATED": rows("load", 1),
