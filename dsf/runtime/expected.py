@@ -58,7 +58,8 @@ class _Recording(Machine):
 def interpret(program: Program, inputs: Sequence[ArrayLike], on_run: Callable[[int], None] = lambda _: None) -> Expected:
     """
     Runs a program in the interpreter on each of `inputs`, integers of the shape of the program's one input. `on_run(i)` is
-    called before run i. Raises `ModelError` for an input of another shape or range, and `EngineError` for what would stop the engine.
+    called before run i. Raises `ModelError` for an input of another shape or range, and `EngineError` for what would stop the
+    engine.
     """
     op = program.program_op()
     module = ModuleOp([op])

@@ -136,5 +136,5 @@ def test_from_json_errors(tmp_path: Path):
     with pytest.raises(HardwareError, match="holds no object"):
         Hardware.from_json(path)
     path.write_text(json.dumps({"bit_input": 8}))
-    with pytest.raises(HardwareError, match="'bit_input' .* is unknown"):
+    with pytest.raises(HardwareError, match=r"'bit_input' .* is unknown"):
         Hardware.from_json(path)
