@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The vector unit: maximum and average pooling of feature memory, VecLen channels at a time. Bit-exact with pool_scale of
-// dsf/numerics.py.
+// The vector unit: one instruction at a time on feature memory. It issues the elements that a function needs, one read a
+// cycle, and hands them to one of two paths; both write their results.
 //
-// Three stages work on three windows at a time: elements are read and accumulated, one a cycle; the sums are divided,
-// about XBits + 1 cycles, or taken as they are where nothing has to be scaled; the result waits for its write.
+//   dsf_vector_seq ──> reads ──┬──> dsf_pooling       MAX_POOL, AVERAGE_POOL, COPY; VecLen channels at a time
+//                              └──> dsf_elementwise   ADD, MULTIPLY, TABLE, COPY with channels apart; Lanes at a time
 //
-//   cycle from grant   0       3                  4                       5 ..      then
-//                      read    accumulate         sums -> dividers        divide    result -> register, write
+// Lanes is less than VecLen because a lane with its multipliers, its rounding and its table costs more than all of pooling's.
+// An element of ADD and MULTIPLY is two reads.
 //
-// What is on its way can't be stalled, so a window's last element is only issued when there is room for its sums: when the
-// dividers are sure to be free 4 cycles later, or, without division, when fewer than two results are not yet written.
-//
-// The bit lengths of kernel_rows and kernel_columns may add up to WindowBits, and pad_value has to fit XBits:
-// otherwise the unit stops with ErrIllegalField, for good. An average over no elements at all is not defined, but ends.
+// The bit lengths of kernel_rows and kernel_columns may add up to WindowBits, and pad_value has to fit XBits: otherwise the
+// unit stops with ErrIllegalField, for good. Other fields are checked by dsf_instr_check.
 
 `default_nettype none
 `include "dsf_reset.svh"
@@ -59,23 +56,23 @@ module dsf_vector
   input  wire logic                         wr_gnt_i
 );
 
-  localparam int unsigned AccBits = XBits + WindowBits;
-  localparam int unsigned StepBits = $clog2(XBits + 17);
-  // From the issue of a window's last element to the load of the dividers.
-  localparam int unsigned LoadLatency = FmemReadLatency + 1;
+  localparam int unsigned PathPooling  = 0;
+  localparam int unsigned PathElements = 1;
+  localparam int unsigned PathsTotal   = 2;
+
+  if (Lanes > VecLen || Lanes != 1 << $clog2(Lanes)) begin : gen_check
+    $error("dsf_vector: Lanes has to be a power of two, at most VecLen");
+  end
 
   typedef struct packed {
+    logic                read;
+    logic                pad;
+    logic                first;
+    logic                last;
+    // Of the last element of a window: where its result goes, its channels, and whether it is the instruction's last.
     logic [AddrBits-1:0] dst;
     logic [CountW-1:0]   lanes;
     logic                done;
-  } window_t;
-
-  typedef struct packed {
-    logic    read;
-    logic    pad;
-    logic    first;
-    logic    last;
-    window_t window;
   } element_t;
 
   // Instruction.
@@ -120,27 +117,36 @@ module dsf_vector
   assign error_o       = state_q == StError;
   assign error_code_o  = error_o ? ErrIllegalField : ErrNone;
 
-  logic maximum, single, unscaled, direct_q;
+  // Of the running instruction: which path, how many operands, and what stands for elements outside the image.
+  logic pooling, wide_q, two_q, pad_q;
 
-  assign maximum  = config_q.function_code == VectorMaxPool;
-  assign single   = config_q.kernel_rows == CountBits'(1) && config_q.kernel_columns == CountBits'(1);
-  assign unscaled = config_q.right == 6'(config_q.left) && config_q.leak == '0;
+  assign pooling = config_q.function_code inside {VectorMaxPool, VectorAveragePool};
 
-  always_ff @(posedge clk_i) direct_q <= unscaled && (maximum || single);
+  always_ff @(posedge clk_i) begin
+    wide_q <= pooling || (config_q.function_code == VectorCopy && config_q.dst_channel_step == 16'd1);
+    two_q  <= config_q.function_code == VectorMultiply || config_q.multiplier_b != '0;
+    pad_q  <= !pooling || (config_q.count_padding && config_q.function_code == VectorAveragePool);
+  end
 
   // Elements: issue.
 
-  logic                elem_valid, issue, issue_last, room;
-  element_t            elem;
-  logic [1:0]          on_way_q, unwritten_q;
-  logic                load, result_valid_q, divide_valid_q, divide_leave;
-  logic [StepBits-1:0] steps_left;
+  logic                                elem_valid, issue, room;
+  element_t                            elem;
+  logic [PathsTotal-1:0]               path, path_room, path_last, path_arrived, path_req, path_gnt, path_done;
+  logic [PathsTotal-1:0][AddrBits-1:0] path_addr;
+  logic [PathsTotal-1:0][CountW-1:0]   path_count;
+  logic [VecLen-1:0][XBits-1:0]        pool_data;
+  logic [Lanes-1:0][XBits-1:0]         element_data;
+  logic                                dividing;
 
-  dsf_vector_seq #(.VecLen(VecLen)) u_seq (
+  dsf_vector_seq #(.VecLen(VecLen), .Lanes(Lanes)) u_seq (
     .clk_i,
     .rst_ni,
     .start_i     (start),
     .config_i    (config_q),
+    .wide_i      (wide_q),
+    .two_i       (two_q),
+    .pad_i       (pad_q),
     .elem_valid_o(elem_valid),
     .elem_ready_i(issue),
     .elem_read_o (elem.read),
@@ -148,133 +154,97 @@ module dsf_vector
     .elem_addr_o (rd_addr_o),
     .elem_first_o(elem.first),
     .elem_last_o (elem.last),
-    .elem_dst_o  (elem.window.dst),
-    .elem_lanes_o(elem.window.lanes),
-    .elem_done_o (elem.window.done)
+    .elem_dst_o  (elem.dst),
+    .elem_lanes_o(elem.lanes),
+    .elem_done_o (elem.done)
   );
 
-  always_comb begin
-    if (!elem.last)             room = 1'b1;
-    else if (direct_q)          room = unwritten_q < 2'd2;
-    else if (on_way_q != '0)    room = 1'b0;
-    else if (divide_valid_q)    room = !result_valid_q && 32'(steps_left) <= LoadLatency;
-    else                        room = 1'b1;
-  end
+  assign path      = {!wide_q, wide_q};
+  assign room      = !elem.last || |(path & path_room);
+  assign rd_req_o  = elem_valid && elem.read && room;
+  assign issue     = elem_valid && room && (!elem.read || rd_gnt_i);
+  assign path_last = path & {PathsTotal{issue && elem.last}};
 
-  assign rd_req_o   = elem_valid && elem.read && room;
-  assign issue      = elem_valid && room && (!elem.read || rd_gnt_i);
-  assign issue_last = issue && elem.last;
+  // Elements: arrival.
 
-  // Windows whose last element is issued: not yet in the dividers, not yet written.
-  always_ff @(posedge clk_i `DSF_OR_RESET) begin
-    if (!rst_ni) begin
-      on_way_q    <= '0;
-      unwritten_q <= '0;
-    end else begin
-      on_way_q    <= on_way_q + 2'(issue_last) - 2'(load);
-      unwritten_q <= unwritten_q + 2'(issue_last) - 2'(wr_req_o && wr_gnt_i);
-    end
-  end
-
-  // Elements: accumulate.
-
-  logic [FmemReadLatency-1:0]      read_valid_q;
-  element_t [FmemReadLatency-1:0]  read_q;
-  element_t                        arrived;
-  logic                            arrived_valid, sum_valid_q;
-  window_t                         sum_window_q;
-  logic [WindowBits-1:0]           count_q;
-  logic [VecLen-1:0][AccBits-1:0]  sum;
-
-  assign arrived       = read_q[FmemReadLatency-1];
-  assign arrived_valid = read_valid_q[FmemReadLatency-1];
+  logic [FmemReadLatency-1:0]     read_valid_q;
+  element_t [FmemReadLatency-1:0] read_q;
+  element_t                       arrived;
 
   always_ff @(posedge clk_i `DSF_OR_RESET) begin
-    if (!rst_ni) begin
-      read_valid_q <= '0;
-      sum_valid_q  <= 1'b0;
-    end else begin
-      read_valid_q <= {read_valid_q[FmemReadLatency-2:0], issue};
-      sum_valid_q  <= arrived_valid && arrived.last;
-    end
+    if (!rst_ni) read_valid_q <= '0;
+    else         read_valid_q <= {read_valid_q[FmemReadLatency-2:0], issue};
   end
 
-  always_ff @(posedge clk_i) begin
-    read_q <= {read_q[FmemReadLatency-2:0], elem};
-    if (arrived_valid) begin
-      sum_window_q <= arrived.window;
-      count_q      <= (arrived.first ? '0 : count_q) + WindowBits'(arrived.read || arrived.pad);
-    end
-  end
+  always_ff @(posedge clk_i) read_q <= {read_q[FmemReadLatency-2:0], elem};
 
-  for (genvar l = 0; l < int'(VecLen); l++) begin : gen_lane
-    dsf_pool_lane #(.XBits(XBits), .AccBits(AccBits)) u_pool (
-      .clk_i,
-      .maximum_i(maximum),
-      .pad_i    (config_q.pad_value[XBits-1:0]),
-      .valid_i  (arrived_valid),
-      .first_i  (arrived.first),
-      .read_i   (arrived.read),
-      .counted_i(arrived.read || arrived.pad),
-      .data_i   (rd_data_i[l]),
-      .acc_o    (sum[l])
-    );
-  end
+  assign arrived      = read_q[FmemReadLatency-1];
+  assign path_arrived = path & {PathsTotal{read_valid_q[FmemReadLatency-1]}};
 
-  // Division.
-
-  window_t                      divide_window_q;
-  logic [VecLen-1:0][XBits-1:0] quotient;
-
-  assign load         = sum_valid_q;
-  assign divide_leave = divide_valid_q && steps_left == '0 && (!result_valid_q || wr_gnt_i);
-
-  always_ff @(posedge clk_i `DSF_OR_RESET) begin
-    if (!rst_ni)           divide_valid_q <= 1'b0;
-    else if (load)         divide_valid_q <= 1'b1;
-    else if (divide_leave) divide_valid_q <= 1'b0;
-  end
-
-  always_ff @(posedge clk_i) if (load) divide_window_q <= sum_window_q;
-
-  dsf_divider #(.XBits(XBits), .WindowBits(WindowBits), .Lanes(VecLen)) u_divider (
+  dsf_pooling #(.XBits(XBits), .VecLen(VecLen), .WindowBits(WindowBits), .CountW(CountW)) u_pooling (
     .clk_i,
     .rst_ni,
-    .left_i      (config_q.left),
-    .right_i     (config_q.right),
-    .leak_i      (config_q.leak),
-    .low_i       (config_q.low),
-    .high_i      (config_q.high),
-    .load_i      (load),
-    .direct_i    (direct_q),
-    .acc_i       (sum),
-    .count_i     (maximum ? WindowBits'(1) : count_q),
-    .steps_left_o(steps_left),
-    .result_o    (quotient)
+    .config_i    (config_q),
+    .room_o      (path_room[PathPooling]),
+    .issue_last_i(path_last[PathPooling]),
+    .dividing_o  (dividing),
+    .valid_i     (path_arrived[PathPooling]),
+    .first_i     (arrived.first),
+    .last_i      (arrived.last),
+    .read_i      (arrived.read),
+    .pad_i       (arrived.pad),
+    .data_i      (rd_data_i),
+    .dst_i       (arrived.dst),
+    .lanes_i     (arrived.lanes),
+    .done_i      (arrived.done),
+    .wr_req_o    (path_req[PathPooling]),
+    .wr_addr_o   (path_addr[PathPooling]),
+    .wr_data_o   (pool_data),
+    .wr_count_o  (path_count[PathPooling]),
+    .wr_done_o   (path_done[PathPooling]),
+    .wr_gnt_i    (path_gnt[PathPooling])
   );
 
-  // Result.
+  dsf_elementwise #(.XBits(XBits), .Lanes(Lanes), .CountW(CountW)) u_elementwise (
+    .clk_i,
+    .rst_ni,
+    .config_i     (config_q),
+    .tb_wr_en_i,
+    .tb_wr_table_i,
+    .tb_wr_word_i,
+    .tb_wr_data_i,
+    .room_o       (path_room[PathElements]),
+    .issue_last_i (path_last[PathElements]),
+    .valid_i      (path_arrived[PathElements]),
+    .first_i      (arrived.first),
+    .last_i       (arrived.last),
+    .read_i       (arrived.read),
+    .data_i       (rd_data_i[Lanes-1:0]),
+    .dst_i        (arrived.dst),
+    .lanes_i      (arrived.lanes),
+    .done_i       (arrived.done),
+    .wr_req_o     (path_req[PathElements]),
+    .wr_addr_o    (path_addr[PathElements]),
+    .wr_data_o    (element_data),
+    .wr_count_o   (path_count[PathElements]),
+    .wr_done_o    (path_done[PathElements]),
+    .wr_gnt_i     (path_gnt[PathElements])
+  );
 
-  logic                        result_done_q;
+  // Writes, of one path at a time.
+
   logic [FmemWriteLatency-1:0] done_q;
 
-  always_ff @(posedge clk_i `DSF_OR_RESET) begin
-    if (!rst_ni)           result_valid_q <= 1'b0;
-    else if (divide_leave) result_valid_q <= 1'b1;
-    else if (wr_gnt_i)     result_valid_q <= 1'b0;
-  end
+  assign wr_req_o   = |path_req;
+  assign wr_addr_o  = wide_q ? path_addr[PathPooling] : path_addr[PathElements];
+  assign wr_count_o = wide_q ? path_count[PathPooling] : path_count[PathElements];
+  assign path_gnt   = path_req & {PathsTotal{wr_gnt_i}};
+  assign finish     = |(path_gnt & path_done);
 
-  always_ff @(posedge clk_i) begin
-    if (divide_leave) begin
-      wr_addr_o     <= divide_window_q.dst;
-      wr_data_o     <= quotient;
-      wr_count_o    <= divide_window_q.lanes;
-      result_done_q <= divide_window_q.done;
-    end
+  always_comb begin
+    wr_data_o = pool_data;
+    if (!wide_q) wr_data_o[Lanes-1:0] = element_data;
   end
-
-  assign wr_req_o = result_valid_q;
-  assign finish   = wr_req_o && wr_gnt_i && result_done_q;
 
   always_ff @(posedge clk_i `DSF_OR_RESET) begin
     if (!rst_ni) done_q <= '0;
@@ -282,15 +252,15 @@ module dsf_vector
   end
 
   assign done_o   = done_q[FmemWriteLatency-1];
-  assign active_o = issue || steps_left != '0 || (wr_req_o && wr_gnt_i);
+  assign active_o = issue || dividing || (wr_req_o && wr_gnt_i);
   assign busy_o   = state_q == StCheck || state_q == StRun || |done_q;
 
-  // Fields of functions that are not built.
+  // Fields that only the paths read.
   logic unused;
-  assign unused = ^{config_q, tb_wr_en_i, tb_wr_table_i, tb_wr_word_i, tb_wr_data_i, Lanes[0]};
+  assign unused = ^config_q;
 
-  `DSF_ASSERT(sums_find_room, !load || !divide_valid_q || divide_leave)
-  `DSF_ASSERT_STREAM(write, wr_req_o, wr_gnt_i, {wr_addr_o, wr_count_o, wr_data_o})
+  `DSF_ASSERT(one_path_at_a_time, (path_req & ~path) == '0)
+  `DSF_ASSERT_STREAM(write, wr_req_o, wr_gnt_i, {wr_addr_o, wr_count_o})
 
 endmodule
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The order in which a pooling reads its windows, as a stream of elements, each of up to VecLen channels:
+// The order in which the vector unit reads, as a stream of elements, each of a block of channels: VecLen with wide_i, else
+// Lanes.
 //
-//   for each output position, for each block of VecLen channels            (a window)
+//   for each output position, for each block of channels                   (a window)
 //     for each window row, for each window column                          (an element)
 //
-// An element is read, counted as padding, or neither. One element a cycle, without gaps between windows: while the
-// elements of one window are produced, the start of the next one is already at hand. config_i is steady from start_i
-// until the last element is taken.
+// An element is read, counted as padding, or neither. With two_i a window is one element of the first operand, then one of
+// the second, which is read. One element a cycle, without gaps between windows: while the elements of one window are
+// produced, the start of the next one is already at hand. config_i is steady from start_i until the last element is taken.
 
 `default_nettype none
 `include "dsf_reset.svh"
@@ -18,6 +19,7 @@ module dsf_vector_seq
   import dsf_isa_pkg::*;
 #(
   parameter int unsigned VecLen = 32,
+  parameter int unsigned Lanes  = 8,
   localparam int unsigned LanesW = $clog2(VecLen + 1)
 ) (
   input  wire logic                clk_i,
@@ -25,6 +27,10 @@ module dsf_vector_seq
 
   input  wire logic                start_i,
   input  wire vector_t             config_i,
+  input  wire logic                wide_i,
+  input  wire logic                two_i,
+  // Elements outside the image have the padding value, rather than none.
+  input  wire logic                pad_i,
 
   output      logic                elem_valid_o,
   input  wire logic                elem_ready_i,
@@ -52,21 +58,23 @@ module dsf_vector_seq
 
   // Windows: output positions and blocks of channels.
 
-  logic [3:0][AddrBits-1:0] position;
+  logic [4:0][AddrBits-1:0] position;
   logic                     position_last, position_next;
   logic                     column_last_unused, row_last_unused;
 
-  dsf_pixel_walker #(.Streams(4)) u_walker (
+  dsf_pixel_walker #(.Streams(5)) u_walker (
     .clk_i,
     .rst_ni,
     .start_i,
     .columns_i    (config_i.columns),
     .rows_i       (config_i.rows),
     .images_i     (config_i.images),
-    .base_i       ({config_i.dst, AddrBits'(config_i.y_start), AddrBits'(config_i.x_start), config_i.src}),
-    .pixel_step_i ({AddrBits'(config_i.dst_pixel_step), AddrBits'(0), {2{AddrBits'(config_i.x_step)}}}),
-    .row_step_i   ({config_i.dst_row_step, AddrBits'(config_i.y_step), AddrBits'(0), config_i.row_step}),
-    .image_step_i ({config_i.dst_image_step, AddrBits'(0), AddrBits'(0), config_i.image_step}),
+    .base_i       ({config_i.src_b, config_i.dst, AddrBits'(config_i.y_start), AddrBits'(config_i.x_start), config_i.src}),
+    .pixel_step_i ({AddrBits'(config_i.src_b_pixel_step), AddrBits'(config_i.dst_pixel_step), AddrBits'(0),
+                    {2{AddrBits'(config_i.x_step)}}}),
+    .row_step_i   ({config_i.src_b_row_step, config_i.dst_row_step, AddrBits'(config_i.y_step), AddrBits'(0),
+                    config_i.row_step}),
+    .image_step_i ({config_i.src_b_image_step, config_i.dst_image_step, AddrBits'(0), AddrBits'(0), config_i.image_step}),
     .next_i       (position_next),
     .addr_o       (position),
     .column_last_o(column_last_unused),
@@ -77,10 +85,15 @@ module dsf_vector_seq
   logic                   running_q, window_valid_q, window_next, window_take, block_last;
   logic [ChannelBits-1:0] channel_q, channels_left_q;
   window_t                window_q;
-  logic [AddrBits-1:0]    window_addr_q;
+  // The block in the result; its channels may lie apart.
+  logic [AddrBits-1:0]    place_q, place_step;
+  logic [ChannelBits-1:0] block;
+  logic [AddrBits-1:0]    window_addr_q, window_b_q;
   coord_t                 window_x_q, window_y_q;
 
-  assign block_last    = 32'(channels_left_q) <= VecLen;
+  assign block         = wide_i ? ChannelBits'(VecLen) : ChannelBits'(Lanes);
+  assign place_step    = wide_i ? AddrBits'(VecLen) : AddrBits'(config_i.dst_channel_step) << $clog2(Lanes);
+  assign block_last    = channels_left_q <= block;
   assign window_next   = running_q && (!window_valid_q || window_take);
   assign position_next = window_next && block_last;
 
@@ -101,8 +114,8 @@ module dsf_vector_seq
         channel_q       <= '0;
         channels_left_q <= config_i.channels;
       end else if (window_next) begin
-        channel_q       <= channel_q + ChannelBits'(VecLen);
-        channels_left_q <= channels_left_q - ChannelBits'(VecLen);
+        channel_q       <= channel_q + block;
+        channels_left_q <= channels_left_q - block;
       end
     end
   end
@@ -112,10 +125,16 @@ module dsf_vector_seq
       window_addr_q  <= position[0] + AddrBits'(channel_q);
       window_x_q     <= position[1];
       window_y_q     <= position[2];
-      window_q.dst   <= position[3] + AddrBits'(channel_q);
-      window_q.lanes <= block_last ? channels_left_q[LanesW-1:0] : LanesW'(VecLen);
+      window_b_q     <= position[4] + AddrBits'(channel_q);
+      window_q.dst   <= position[3] + place_q;
+      window_q.lanes <= block_last ? channels_left_q[LanesW-1:0] : block[LanesW-1:0];
       window_q.done  <= block_last && position_last;
     end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (start_i || position_next) place_q <= '0;
+    else if (window_next)         place_q <= place_q + place_step;
   end
 
   // Elements of the current window.
@@ -142,11 +161,11 @@ module dsf_vector_seq
     if (window_take) begin
       current_q      <= window_q;
       addr_q         <= window_addr_q;
-      row_addr_q     <= window_addr_q;
+      row_addr_q     <= two_i ? window_b_q : window_addr_q;
       x_q            <= window_x_q;
       row_x_q        <= window_x_q;
       y_q            <= window_y_q;
-      columns_left_q <= config_i.kernel_columns - 1'b1;
+      columns_left_q <= two_i ? CountBits'(1) : config_i.kernel_columns - 1'b1;
       rows_left_q    <= config_i.kernel_rows - 1'b1;
       first_q        <= 1'b1;
     end else if (elem_next && column_end) begin
@@ -158,7 +177,7 @@ module dsf_vector_seq
       rows_left_q    <= rows_left_q - 1'b1;
       first_q        <= 1'b0;
     end else if (elem_next) begin
-      addr_q         <= addr_q + AddrBits'(config_i.kernel_column_step);
+      addr_q         <= two_i ? row_addr_q : addr_q + AddrBits'(config_i.kernel_column_step);
       x_q            <= x_q + coord_t'({1'b0, config_i.kernel_column_step});
       columns_left_q <= columns_left_q - 1'b1;
       first_q        <= 1'b0;
@@ -181,8 +200,8 @@ module dsf_vector_seq
 
   always_ff @(posedge clk_i) begin
     if (elem_next) begin
-      elem_read_o  <= in_image;
-      elem_pad_o   <= !in_image && config_i.count_padding && config_i.function_code == VectorAveragePool;
+      elem_read_o  <= in_image || (two_i && !first_q);
+      elem_pad_o   <= !in_image && pad_i;
       elem_addr_o  <= addr_q;
       elem_first_o <= first_q;
       elem_last_o  <= window_end;

@@ -28,7 +28,20 @@ DRAIN = (
     "dsf_drain_seq",
     "dsf_drain",
 )
-VECTOR = ("dsf_pixel_walker", "dsf_pool_lane", "dsf_divider_lane", "dsf_divider", "dsf_vector_seq", "dsf_vector")
+VECTOR = (
+    "dsf_fifo",
+    "dsf_pixel_walker",
+    "dsf_pool_lane",
+    "dsf_divider_lane",
+    "dsf_divider",
+    "dsf_pooling",
+    "dsf_round_clip",
+    "dsf_element_lane",
+    "dsf_lookup",
+    "dsf_elementwise",
+    "dsf_vector_seq",
+    "dsf_vector",
+)
 
 
 def rtl(*names: str) -> list[Path]:

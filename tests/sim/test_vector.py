@@ -1,4 +1,4 @@
-"""The vector unit (`dsf_vector`): poolings of every kind against `dsf.numerics`, stalls, throughput, errors."""
+"""The vector unit (`dsf_vector`): every function against `dsf.numerics`, stalls, throughput, errors."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from rtl_bench import FMEM, HDL, VECTOR, rtl
 from dsf.runtime.verilator import Design, build_cocotb, lint, run_cocotb
 
 PARAMETERS = {
-    "8-bit": {"XBits": 8, "VecLen": 16},
-    "4-bit": {"XBits": 4, "VecLen": 8},
-    "2-bit": {"XBits": 2, "VecLen": 32},
+    "8-bit": {"XBits": 8, "VecLen": 16, "Lanes": 4},
+    "4-bit": {"XBits": 4, "VecLen": 8, "Lanes": 8},
+    "2-bit": {"XBits": 2, "VecLen": 32, "Lanes": 1},
 }
 
 
+@pytest.mark.parametrize("bench", ["tb_vector", "tb_elementwise"])
 @pytest.mark.parametrize("parameters", PARAMETERS.values(), ids=PARAMETERS.keys())
-def test_vector(parameters: dict[str, int]) -> None:
+def test_vector(parameters: dict[str, int], bench: str) -> None:
     parameters = {**parameters, "FeatureWords": 256}
     executable = build_cocotb(
         "dsf_vector_tb", [*rtl(*FMEM, *VECTOR), HDL / "dsf_stall.sv", HDL / "dsf_vector_tb.sv"], parameters
     )
-    run_cocotb(executable, "tb_vector", environment={"DSF_PARAMETERS": json.dumps(parameters), "DSF_SEED": "1"})
+    run_cocotb(executable, bench, environment={"DSF_PARAMETERS": json.dumps(parameters), "DSF_SEED": "1"})
 
 
 @pytest.mark.parametrize("parameters", PARAMETERS.values(), ids=PARAMETERS.keys())
 def test_lint(parameters: dict[str, int]) -> None:
-    assert lint(Design("dsf_vector", rtl(*VECTOR), parameters)) == ""
+    assert lint(Design("dsf_vector", rtl("dsf_ram", *VECTOR), parameters)) == ""
