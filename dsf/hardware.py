@@ -10,9 +10,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
+import numbers
+import operator
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, SupportsIndex, cast
 
 from dsf.errors import HardwareError
 
@@ -24,6 +28,12 @@ MAX_WEIGHT_WORDS = 1 << 20
 VECTOR_TABLES = 2
 #: Channels of a channel group: the field `last_group_lanes` has 8 bits.
 MAX_GROUP_COLUMNS = 255
+
+#: Words that C (to C11) keeps for itself: the firmware names things after the hardware.
+_C_KEYWORDS = re.compile(
+    "auto|break|case|char|const|continue|default|do|double|else|enum|extern|float|for|goto|if|inline|int|long|"
+    "register|restrict|return|short|signed|sizeof|static|struct|switch|typedef|union|unsigned|void|volatile|while"
+)
 
 
 def _power_of_two_at_least(x: int) -> int:
@@ -89,10 +99,18 @@ class Hardware:
                     problems.append(f"'{one.name}': {value!r}, needs a pair of integers")
                 else:
                     self._set(one.name, pair)
-            if one.type == "int" and not _is_int(value):
-                problems.append(f"'{one.name}': {value!r}, needs an integer")
-            if one.type == "float" and not (_is_int(value) or isinstance(value, float)):
-                problems.append(f"'{one.name}': {value!r}, needs a number")
+            if one.type == "int":
+                integer = _as_int(value)
+                if integer is None:
+                    problems.append(f"'{one.name}': {value!r}, needs an integer")
+                else:
+                    self._set(one.name, integer)
+            if one.type == "float":
+                integer = _as_int(value)
+                if isinstance(value, bool) or (integer is None and not isinstance(value, numbers.Real)):
+                    problems.append(f"'{one.name}': {value!r}, needs a number")
+                else:
+                    self._set(one.name, float(cast(float, value)) if integer is None else integer)
             if one.type == "str" and not isinstance(value, str):
                 problems.append(f"'{one.name}': {value!r}, needs a text")
         return problems
@@ -106,7 +124,7 @@ class Hardware:
 
         rows, columns = self.processing_elements
         need(1 <= rows <= 64 and 1 <= columns <= 256, "processing_elements", "1 to 64 rows and 1 to 256 columns")
-        need(self.frequency > 0, "frequency", "a positive number of MHz")
+        need(math.isfinite(self.frequency) and self.frequency > 0, "frequency", "a positive number of MHz")
         need(self.bits_input in (2, 4, 8), "bits_input", "2, 4 or 8")
         need(self.bits_weights in (2, 4, 8), "bits_weights", "2, 4 or 8")
         need(16 <= self.bits_sum <= 32, "bits_sum", "16 to 32")
@@ -131,7 +149,11 @@ class Hardware:
         need(self.capture_tiles in (2, 4, 8), "capture_tiles", "2, 4 or 8")
         need(256 <= self.watchdog_cycles < 1 << 31, "watchdog_cycles", "256 to 2**31 - 1")
         need(self.reset in ("sync", "async"), "reset", "'sync' or 'async'")
-        need(self.name.isidentifier(), "name", "a C identifier")
+        need(
+            re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.name) is not None and not _C_KEYWORDS.fullmatch(self.name),
+            "name",
+            "a C identifier of ASCII letters, digits and _, not a word of C",
+        )
         return problems
 
     def _choose_defaults(self) -> None:
@@ -323,14 +345,21 @@ class Hardware:
         return write_hardware_config(self, Path(directory))
 
 
-def _is_int(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _as_int(value: object) -> int | None:
+    """An integer of any type, NumPy's too, as Python's; `None` for anything else, truth values included."""
+    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None
 
 
 def _as_pair(value: object) -> tuple[int, int] | None:
     if not isinstance(value, (tuple, list)):
         return None
     items = cast("tuple[object, ...] | list[object]", value)
-    if len(items) != 2 or not all(_is_int(item) for item in items):
+    integers = [_as_int(item) for item in items]
+    if len(integers) != 2 or integers[0] is None or integers[1] is None:
         return None
-    return cast("tuple[int, int]", tuple(items))
+    return integers[0], integers[1]

@@ -79,7 +79,7 @@ def make_model(hw: Hardware) -> BundleModel:
     x = Bundle(
         core=conv(QIdentity(frac_bits=3)),
         add=QAdd(x_skip, activation=relu),
-        pool=QPool(type="avg", size=(2, 2)),
+        pool=QPool(type="avg", size=(2, 2), strides=(2, 2)),
         flatten=True,
     )(x)
     x = Bundle(dense=QDenseCore(outputs=10, weights_frac_bits=3, bias_frac_bits=6, activation=Softmax()))(x)

@@ -287,7 +287,6 @@ def _resolve_pool(pool: QPool | None, shape: Shape, frac: int, problems: Problem
         return None, shape
     if not problems.need(len(shape) == 4, f"QPool on a tensor of shape {shape}, needs (N, H, W, C); pool before flatten"):
         return None, shape
-    assert pool.strides is not None
     batch, height, width, channels = shape
     padding = resolve_padding(pool.padding, (height, width), pool.size, pool.strides)
     window = Window(pool.size, pool.strides, padding)

@@ -38,7 +38,7 @@ from dsf.numerics import Floats, Ints, as_ints, dequantize, quantize
 from dsf.runtime.execute import level_of, run_integers
 from dsf.runtime.expected import interpret
 from dsf.runtime.machine import unpack_tensor
-from dsf.runtime.rtl import Simulation, build_core, simulate
+from dsf.runtime.rtl import Simulation, build_core, check_bus, simulate
 from dsf.scheduling.estimate import Interval, bundle_cycles
 from dsf.transforms.dsf_pipeline import DsfPipelinePass
 
@@ -92,6 +92,7 @@ def export_inference(
     """
     folder = Path(directory) if directory is not None else Path("build") / model.hw.name
     steps = _Steps(_console(verbose))
+    check_bus(stalls, latency=0)
     inputs = _inputs(model, x)
 
     with steps("float64 pass"):
@@ -194,18 +195,18 @@ def _inputs(model: BundleModel, x: ArrayLike | Tensor) -> list[Ints]:
             f"'export_inference': x of shape {tuple(values.shape)}, needs {model.input.shape}, or a multiple of its batch of "
             f"{batch}; fill up x or change input_shape"
         )
-    return [quantize(one.numpy(), model.hw.bits_input, model.input.frac_bits) for one in batches(values, batch)]
+    return [quantize(one.cpu().numpy(), model.hw.bits_input, model.input.frac_bits) for one in batches(values, batch)]
 
 
 def _float_pass(model: BundleModel, x: Ints) -> dict[str, Ints]:
     """What each bundle computes in float64, as the integers of its grid (raw sums before a softmax), by name."""
-    was_training = model.training
-    model.eval()
-    with torch.no_grad():
+    # Imported here, not above: a model's export is a method of it.
+    from dsf.nn.model import evaluating
+
+    with torch.no_grad(), evaluating(model):
         outputs = model.forward_bundles(as_tensor(dequantize(x, model.input.frac_bits), torch.float64))
-    model.train(was_training)
     grids = [node.frac_bits for node in model.nodes]
-    values = (as_ints(np.ldexp(y.numpy(), frac)) for y, frac in zip(outputs, grids, strict=True))
+    values = (as_ints(np.ldexp(y.cpu().numpy(), frac)) for y, frac in zip(outputs, grids, strict=True))
     return dict(zip(model.names, values, strict=True))
 
 

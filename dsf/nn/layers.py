@@ -103,7 +103,7 @@ class QAdd:
 @dataclass(frozen=True)
 class QPool:
     """
-    Maximum or average pooling: `quantize(act(pool(x)))`; `strides=None` means the window's size.
+    Maximum or average pooling: `quantize(act(pool(x)))`; `size` and `strides` are (vertical, horizontal) or one integer.
 
     Padding is never the maximum, and an average counts only the elements inside the image (TensorFlow's 'same'). The result
     has the fraction of `activation`, else `frac_bits`, else that of its input. Raises `ModelError`.
@@ -111,14 +111,14 @@ class QPool:
 
     type: Literal["max", "avg"]
     size: tuple[int, int]
-    strides: tuple[int, int] | None = None
+    strides: tuple[int, int] = (1, 1)
     padding: str | tuple[tuple[int, int], tuple[int, int]] = "same"
     frac_bits: int | None = None
     activation: QActivation | None = None
 
     def __post_init__(self) -> None:
         _normalise(self, "size", as_pair(self.size))
-        _normalise(self, "strides", self.size if self.strides is None else as_pair(self.strides))
+        _normalise(self, "strides", as_pair(self.strides))
         problems = Problems("QPool")
         problems.need(self.type in ("max", "avg"), f"type={self.type!r}, needs 'max' or 'avg'")
         problems.pair("size", self.size)

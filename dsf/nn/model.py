@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.nn.bundle import Node, QInput, QTensor
-from dsf.nn.fit import History, Loss, Metrics, Optimizer, Recipe, as_tensor, batches, evaluate, fit
+from dsf.nn.fit import History, Loss, Metrics, Optimizer, Recipe, as_tensor, batches, cross_entropy, evaluate, fit
 from dsf.nn.modules import BundleModule
 from dsf.nn.quantize import fake_quantize
 from dsf.nn.to_ir import bundle_name, hardware_problems
@@ -78,14 +77,16 @@ class BundleModel(nn.Module):
         (N, H, W, C) or (N, K), any batch, to the last bundle's result in real numbers; where a softmax ends it, the logits.
 
         Computes in the wider of x's and the weights' types: a float64 input gives the exact integers' result in eval mode.
-        `quantized=False` leaves out all rounding and clipping: the float model of the same weights.
+        `quantized=False` leaves out all rounding and clipping: the float model of the same weights. `x` is moved to the
+        device of the weights, where the result is.
         """
         return self.forward_bundles(x, quantized)[-1]
 
     def forward_bundles(self, x: Tensor, quantized: bool = True) -> list[Tensor]:
         """The results of all bundles, in order, as `forward`."""
         self._check_input(x.shape)
-        x = x.to(torch.promote_types(x.dtype, next(self.parameters()).dtype))
+        weight = next(self.parameters())
+        x = x.to(weight.device, torch.promote_types(x.dtype, weight.dtype))
         if quantized:
             x = fake_quantize(x, self.hw.bits_input, self.input.frac_bits)
         values: dict[Node | None, Tensor] = {None: _channels_first(x)}
@@ -99,8 +100,8 @@ class BundleModel(nn.Module):
         Results for all of `x` in float64, exactly the integers' with `quantized`: probabilities where a softmax ends the model,
         else what `forward` gives.
         """
-        with torch.no_grad(), _evaluating(self):
-            results = [self(batch, quantized) for batch in batches(as_tensor(x, torch.float64), batch_size)]
+        with torch.no_grad(), evaluating(self):
+            results = [self(batch, quantized).cpu() for batch in batches(as_tensor(x, torch.float64), batch_size)]
         output = torch.cat(results)
         return (output.softmax(-1) if self.nodes[-1].softmax else output).numpy()
 
@@ -108,10 +109,15 @@ class BundleModel(nn.Module):
         self, x: ArrayLike | Tensor, y: ArrayLike | Tensor, *, quantized: bool = True, batch_size: int = 256
     ) -> Metrics:
         """Loss (as given to `compile`, else cross-entropy) and accuracy, computed in float64 as in `predict`."""
-        loss = F.cross_entropy if self._recipe is None else self._recipe.loss
-        with _evaluating(self):
+        loss = cross_entropy if self._recipe is None else self._recipe.loss
+        with evaluating(self):
             return evaluate(
-                lambda batch: self(batch, quantized), loss, as_tensor(x, torch.float64), as_tensor(y), batch_size=batch_size
+                lambda batch: self(batch, quantized),
+                loss,
+                as_tensor(x, torch.float64),
+                as_tensor(y, where="y"),
+                output_shape=self.nodes[-1].shape[1:],
+                batch_size=batch_size,
             )
 
     # Training.
@@ -149,12 +155,19 @@ class BundleModel(nn.Module):
         self._check_input(inputs.shape)
         validation = None
         if validation_data is not None:
-            validation = as_tensor(validation_data[0], torch.float32), as_tensor(validation_data[1])
+            if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise ModelError(f"'fit': validation_data is a {type(validation_data).__name__}, needs a pair; pass (x, y)")
+            validation = (
+                as_tensor(validation_data[0], torch.float32, "validation_data[0]"),
+                as_tensor(validation_data[1], where="validation_data[1]"),
+            )
+            self._check_input(validation[0].shape)
         return fit(
             self,
             self._recipe,
             inputs,
-            as_tensor(y),
+            as_tensor(y, where="y"),
+            output_shape=self.nodes[-1].shape[1:],
             epochs=epochs,
             batch_size=batch_size,
             validation=validation,
@@ -221,7 +234,7 @@ def _channels_last(x: Tensor) -> Tensor:
 
 
 @contextlib.contextmanager
-def _evaluating(model: nn.Module) -> Generator[None]:
+def evaluating(model: nn.Module) -> Generator[None]:
     """Eval mode for the length of a `with` block."""
     was_training = model.training
     model.eval()

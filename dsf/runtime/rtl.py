@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dsf.codegen.hardware_config import core_defines, hardware_svh
-from dsf.errors import BinaryError, EngineError, MismatchError, ToolError
+from dsf.errors import BinaryError, DsfError, EngineError, MismatchError, ToolError
 from dsf.hardware import Hardware
 from dsf.isa.encoding import Decoded, decode_instruction
 from dsf.isa.registers import Port
@@ -153,6 +153,17 @@ def build_core(hw: Hardware, *, wave: bool = False) -> Path:
     )
 
 
+def check_bus(stall: float, latency: int) -> None:
+    """Raises `DsfError` unless a bus can be held up like that: with `stall` near 1 hardly a transfer would ever pass."""
+    problems: list[str] = []
+    if not 0 <= stall <= 0.9:
+        problems.append(f"'stall': {stall}, needs 0 to 0.9; lower it")
+    if latency < 0:
+        problems.append(f"'latency': {latency}, needs at least 0; raise it")
+    if problems:
+        raise DsfError(problems)
+
+
 def simulate(
     hw: Hardware,
     program: bytes,
@@ -191,10 +202,12 @@ def simulate(
     What goes wrong on purpose: `faults` on the bus, a dsf_abort or a reset of the engine so many cycles after the start of a
     run (`aborts` and `resets`, by run), regions of memory at given `addresses`, a `program_hash` of other hardware.
 
-    Raises `EngineError` when a run does not end well or an assertion of the RTL fails; with `check=False` runs go on after one
-    that failed, which says so in its trace. Raises `MismatchError` when feature memory does not hold what is expected, and
-    `ToolError` when Verilator or a compiler is missing or fails.
+    Raises `DsfError` for a `stall` outside of 0 to 0.9 or a negative `latency`, `EngineError` when a run does not end well
+    or an assertion of the RTL fails; with `check=False` runs go on after one that failed, which says so in its trace.
+    Raises `MismatchError` when feature memory does not hold what is expected, and `ToolError` when Verilator or a compiler
+    is missing or fails.
     """
+    check_bus(stall, latency)
     inputs = [input] * runs if isinstance(input, bytes) else list(input)
     if len(inputs) != runs or len({len(one) for one in inputs}) > 1:
         raise ValueError(f"simulate: {len(inputs)} inputs of {sorted({len(one) for one in inputs})} bytes for {runs} runs")

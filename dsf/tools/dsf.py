@@ -152,11 +152,10 @@ def _add_sim(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def _sim(chosen: argparse.Namespace) -> None:
+    from dsf.runtime.rtl import check_bus
+
     directory: Path = chosen.directory
-    if not 0 <= chosen.stall <= 0.9:
-        raise DsfError(f"'--stall': {chosen.stall}, needs 0 to 0.9")
-    if chosen.latency < 0:
-        raise DsfError(f"'--latency': {chosen.latency}, needs at least 0")
+    check_bus(chosen.stall, chosen.latency)
     program = read_program(directory / "program.bin")
     x = _input_of(program, directory, chosen.input)
     start = time.perf_counter()

@@ -74,10 +74,11 @@ def _random_bundle(rng: np.random.Generator, x: QTensor, *, flatten: bool, raw: 
     pool = None
     if rng.integers(2):
         activation = _maybe(rng, _activation(rng))
+        kind, size = "max" if rng.integers(2) else "avg", tuple(int(k) for k in rng.integers(1, 4, 2))
         pool = QPool(
-            type="max" if rng.integers(2) else "avg",
-            size=tuple(int(k) for k in rng.integers(1, 4, 2)),
-            strides=None if rng.integers(2) else (1, 1),
+            type=kind,
+            size=size,
+            strides=size if rng.integers(2) else (1, 1),
             frac_bits=None if activation else _maybe(rng, int(rng.integers(-1, 5))),
             activation=activation,
         )

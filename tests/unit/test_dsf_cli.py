@@ -95,8 +95,8 @@ def test_disasm_and_asm_are_inverse(built: Path, tmp_path: Path, capsys: pytest.
     [
         (["sim", "nowhere"], "No such file or directory, needs a file that DSF wrote"),
         (["sim", "{net}", "--input", "none.npy"], "'none.npy': No such file or directory"),
-        (["sim", "{net}", "--stall", "1.5"], "'--stall': 1.5, needs 0 to 0.9"),
-        (["sim", "{net}", "--latency", "-1"], "'--latency': -1, needs at least 0"),
+        (["sim", "{net}", "--stall", "1.5"], "'stall': 1.5, needs 0 to 0.9"),
+        (["sim", "{net}", "--latency", "-1"], "'latency': -1, needs at least 0"),
         (["sim", "{net}", "--output", "/nowhere/y.npy"], "'/nowhere/y.npy': No such file or directory"),
         (["disasm", "{net}/weights.bin"], "needs a file that begins with the 64-byte header of 'DSFP'"),
         (["disasm", "nowhere.bin"], "'nowhere.bin': No such file or directory"),

@@ -4,6 +4,7 @@ import dataclasses
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dsf.errors import HardwareError
@@ -138,3 +139,27 @@ def test_from_json_errors(tmp_path: Path):
     path.write_text(json.dumps({"bit_input": 8}))
     with pytest.raises(HardwareError, match=r"'bit_input' .* is unknown"):
         Hardware.from_json(path)
+
+
+def test_numpy_integers_are_integers():
+    plain, numpy = (
+        Hardware(processing_elements=(4, 8)),
+        Hardware(processing_elements=[np.int64(4), np.int32(8)], bits_sum=np.int64(32)),
+    )
+    assert plain == numpy and plain.hash == numpy.hash and type(numpy.bits_sum) is int
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"frequency": float("inf")},
+        {"frequency": float("nan")},
+        {"frequency": True},
+        {"name": "\u00e9"},
+        {"name": "int"},
+        {"name": "a b"},
+    ],
+)
+def test_frequency_is_finite_and_name_is_for_c(arguments: dict):
+    with pytest.raises(HardwareError, match=f"'{next(iter(arguments))}'"):
+        Hardware(**arguments)

@@ -12,10 +12,11 @@ from test_nn_model import small_model, task
 from benchmarks.seven_bundles import make_hardware
 from dsf import Hardware
 from dsf.codegen.program import read_program
-from dsf.errors import MismatchError, ModelError
+from dsf.errors import DsfError, MismatchError, ModelError
 from dsf.nn import export_inference as module
 from dsf.runtime.execute import run
 from dsf.runtime.machine import unpack_tensor
+from dsf.runtime.rtl import simulate
 
 FILES = {"program.bin", "weights.bin", "config_firmware.h", "report.json", "input.bin", "expected.bin"}
 
@@ -91,6 +92,15 @@ def test_the_model_keeps_its_mode(tmp_path: Path):
 def test_shape_of_x(tmp_path: Path, shape: tuple[int, ...]):
     with pytest.raises(ModelError, match=r"needs \(4, 8, 8, 1\), or a multiple of its batch of 4"):
         small_model().export_inference(np.zeros(shape), tmp_path, rtl=False, verbose=False)
+
+
+@pytest.mark.parametrize("stalls", [1.0, -0.1, float("nan")])
+def test_stalls_that_nothing_would_pass(tmp_path: Path, stalls: float):
+    model = small_model()
+    with pytest.raises(DsfError, match=r"'stall': .*, needs 0 to 0.9"):
+        model.export_inference(model.random_input, tmp_path, rtl=False, stalls=stalls, verbose=False)
+    with pytest.raises(DsfError, match=r"'stall': .*, needs 0 to 0.9"):
+        simulate(model.hw, b"", b"", b"", 0, stall=stalls)
 
 
 def test_sums_that_do_not_fit(tmp_path: Path):

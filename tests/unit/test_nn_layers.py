@@ -38,7 +38,7 @@ def test_defaults():
     core = QConvCore(filters=4, kernel_size=3, weights_frac_bits=4)
     assert (core.kernel_size, core.strides, core.padding, core.dilation, core.groups) == ((3, 3), (1, 1), "same", (1, 1), 1)
     assert core.bias_frac_bits is None and core.activation is None and not core.batch_norm
-    assert QPool("max", 2).strides == (2, 2) and QPool("avg", (3, 2)).strides == (3, 2)
+    assert QPool("max", 2).strides == (1, 1) and QPool("avg", (3, 2)).padding == "same"
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_pool_argument_takes_an_add():
 
 
 def test_flatten_is_row_major_over_the_pooled_shape():
-    assert Bundle(core=conv(), pool=QPool("max", 2), flatten=True)(image()).shape == (2, 64)
+    assert Bundle(core=conv(), pool=QPool("max", 2, strides=2), flatten=True)(image()).shape == (2, 64)
 
 
 def test_unequal_shapes_of_an_add():

@@ -65,7 +65,7 @@ def small_model(hw=None, batch_norm: bool = False) -> BundleModel:
     core = QConvCore(
         filters=8, kernel_size=3, weights_frac_bits=3, bias_frac_bits=6, activation=QIdentity(4), batch_norm=batch_norm
     )
-    x = Bundle(core=core, add=QAdd(x, activation=relu), pool=QPool("avg", 2), flatten=True)(x)
+    x = Bundle(core=core, add=QAdd(x, activation=relu), pool=QPool("avg", 2, strides=2), flatten=True)(x)
     x = Bundle(dense=QDenseCore(outputs=3, weights_frac_bits=3, bias_frac_bits=6, activation=Softmax()))(x)
     return BundleModel(x_in, x)
 
@@ -201,12 +201,62 @@ def test_bundles_run_in_order_of_use():
         (lambda m: m.compile(optimizer="adamm"), "optimizer='adamm', needs adam, adamw, sgd"),
         (lambda m: m.compile(loss="crossentropy"), "loss='crossentropy', needs cross_entropy, mse"),
         (lambda m: m.compile(schedule="step"), "schedule='step'"),
-        (lambda m: m.fit(np.full((2, 8, 8, 1), np.nan), [0, 1], verbose=False), "the loss became nan in epoch 1"),
+        (lambda m: m.fit(np.full((2, 8, 8, 1), np.nan), [0, 1]), "'x': 128 of 128 numbers are NaN or infinite"),
+        (lambda m: m.predict(np.full((2, 8, 8, 1), np.inf)), "'x': 128 of 128 numbers are NaN or infinite"),
+        (lambda m: m.predict("abc"), "'x': a str that is no array"),
+        (lambda m: m.predict([[1], [1, 2]]), "'x': a list that is no array"),
+        (lambda m: m.predict(np.zeros((2, 8, 8, 1), complex)), "'x': complex numbers"),
+        (lambda m: m.predict(np.zeros((2, 8, 8, 1)), batch_size=0), "batch_size=0, needs an integer of at least 1"),
+        (lambda m: m.fit(np.zeros((0, 8, 8, 1)), []), "0 inputs and 0 targets"),
+        (lambda m: m.fit(np.zeros((2, 8, 8, 1)), [0, 99]), "labels 0 to 99, needs 0 to"),
+        (lambda m: m.fit(np.zeros((2, 8, 8, 1)), [-1, 1]), "labels -1 to 1, needs 0 to"),
+        (lambda m: m.evaluate(np.zeros((2, 8, 8, 1)), [0, 99]), "'evaluate': labels 0 to 99"),
+        (lambda m: m.fit(np.zeros((2, 8, 8, 1)), [[0], [1]]), r"labels of shape \(2, 1\).*needs \(2,\)"),
+        (lambda m: m.fit(np.zeros((2, 8, 8, 1)), [0.0, 1.0]), r"real numbers of shape \(2,\).*or labels of shape \(2,\)"),
+        (lambda m: m.fit(np.zeros((2, 8, 8, 1)), 1), "2 inputs and 0 targets"),
+        (lambda m: m.fit(np.zeros((2, 8, 8, 1)), [0, 1], seed="a"), "seed='a', needs an integer"),
+        (lambda m: m.fit(np.zeros((2, 8, 8, 1)), [0, 1], validation_data=3), "validation_data is a int, needs a pair"),
+        (lambda m: m.compile(optimizer=3), "optimizer=3, needs a name"),
+        (lambda m: m.compile(optimizer=lambda parameters: None), "is None, needs a torch.optim.Optimizer"),
+        (lambda m: m.compile(loss=3), "loss=3, needs cross_entropy, mse"),
+        (lambda m: m.compile(lr=-1), "lr=-1, needs a positive number"),
+        (lambda m: m.compile(lr=float("nan")), "lr=nan, needs a positive number"),
+        (lambda m: m.compile(lr="fast"), "lr='fast', needs a positive number"),
     ],
 )
 def test_message(call, message: str):
     with pytest.raises(ModelError, match=message):
         call(small_model())
+
+
+def test_a_loss_that_is_not_finite():
+    model = small_model()
+    model.compile(loss=lambda output, target: output.sum() * torch.nan)
+    with pytest.raises(ModelError, match="the loss became nan in epoch 1"):
+        model.fit(np.zeros((2, 8, 8, 1)), [0, 1], verbose=False)
+
+
+@pytest.mark.parametrize("targets", [np.zeros(4), np.zeros((4, 1)), np.zeros((1, 2))])
+@pytest.mark.parametrize("loss", ["mse", torch.nn.functional.mse_loss])
+def test_mean_squared_error_does_not_broadcast(targets: np.ndarray, loss):
+    model = small_model()
+    model.compile(loss=loss)
+    x = np.zeros((len(targets), 8, 8, 1))
+    with pytest.raises(ModelError, match="needs equal shapes; change them or the last bundle"):
+        model.fit(x, targets[:, 0] if targets.shape == (1, 2) else targets, verbose=False)
+
+
+def test_wrong_validation_data_is_found_before_training():
+    model = small_model()
+    before = [p.clone() for p in model.parameters()]
+    with pytest.raises(ModelError, match="'fit: validation_data': labels 0 to 9"):
+        model.fit(np.ones((2, 8, 8, 1)), [0, 1], validation_data=(np.ones((2, 8, 8, 1)), [0, 9]), verbose=False)
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+
+
+def test_batches_move_to_the_device_of_the_weights():
+    model = small_model().to("meta")
+    assert model(torch.zeros(2, 8, 8, 1)).device.type == "meta"
 
 
 def test_weights_that_are_not_finite():
