@@ -2,7 +2,7 @@
 //
 // The functions of one or two elements of the vector unit: ADD, MULTIPLY, TABLE and COPY, for blocks of up to Lanes channels.
 //
-//   cycle from arrival   0            1 .. 6                       7 ..
+//   cycle from arrival   0            1 .. 7                       8 ..
 //                        operands     arithmetic, or table (2)     results wait, then are written
 //
 // Elements arrive one a cycle and can't be stalled, so the last one of a block is only issued when there is room for its
@@ -55,7 +55,7 @@ module dsf_elementwise
   // As many as are on their way at one a cycle, from issue to write.
   localparam int unsigned Depth        = 16;
   localparam int unsigned DepthBits    = $clog2(Depth + 1);
-  localparam int unsigned LaneLatency  = 6;
+  localparam int unsigned LaneLatency  = 7;
   localparam int unsigned TableLatency = 2;
 
   typedef struct packed {
@@ -69,6 +69,19 @@ module dsf_elementwise
   assign table_lookup = config_i.function_code == VectorTable;
   assign multiply     = config_i.function_code == VectorMultiply;
   assign copy         = config_i.function_code == VectorCopy;
+
+  // The limits as an element holds them. Values outside are not defined, but clip.
+  localparam logic signed [15:0] Least = -(16'sd1 << (XBits - 1));
+  localparam logic signed [15:0] Most  = (16'sd1 << (XBits - 1)) - 16'sd1;
+
+  logic signed [XBits-1:0] low_q, high_q;
+  logic [5:0]              shift_negative_q;
+
+  always_ff @(posedge clk_i) begin
+    low_q            <= (config_i.low < Least) ? Least[XBits-1:0] : config_i.low[XBits-1:0];
+    high_q           <= (config_i.high > Most) ? Most[XBits-1:0] : config_i.high[XBits-1:0];
+    shift_negative_q <= config_i.right + 6'(config_i.leak);
+  end
 
   // Operands.
 
@@ -94,8 +107,13 @@ module dsf_elementwise
   logic [Lanes-1:0][XBits-1:0] computed, looked_up;
 
   always_ff @(posedge clk_i `DSF_OR_RESET) begin
-    if (!rst_ni) valid_q <= '0;
-    else         valid_q <= {valid_q[LaneLatency-2:0], launch_q};
+    if (!rst_ni) begin
+      valid_q <= '0;
+    end else begin
+      valid_q <= {valid_q[LaneLatency-2:0], launch_q};
+      // A looked up result leaves early, and nothing stays behind for the next instruction.
+      if (table_lookup) valid_q[LaneLatency-1:TableLatency] <= '0;
+    end
   end
 
   assign result_valid = table_lookup ? valid_q[TableLatency-1] : valid_q[LaneLatency-1];
@@ -103,17 +121,17 @@ module dsf_elementwise
   for (genvar l = 0; l < int'(Lanes); l++) begin : gen_lane
     dsf_element_lane #(.XBits(XBits)) u_lane (
       .clk_i,
-      .a_i           (a_q[l]),
-      .b_i           (b_q[l]),
-      .multiply_i    (multiply),
-      .multiplier_a_i(copy ? 16'd1 : config_i.multiplier_a),
-      .multiplier_b_i(config_i.multiplier_b),
-      .constant_i    (config_i.constant),
-      .shift_i       (config_i.right),
-      .leak_i        (config_i.leak),
-      .low_i         (config_i.low),
-      .high_i        (config_i.high),
-      .result_o      (computed[l])
+      .a_i             (a_q[l]),
+      .b_i             (b_q[l]),
+      .multiply_i      (multiply),
+      .multiplier_a_i  (copy ? 16'd1 : config_i.multiplier_a),
+      .multiplier_b_i  (config_i.multiplier_b),
+      .constant_i      (config_i.constant),
+      .shift_i         (config_i.right),
+      .shift_negative_i(shift_negative_q),
+      .low_i           (low_q),
+      .high_i          (high_q),
+      .result_o        (computed[l])
     );
   end
 

@@ -5,30 +5,31 @@
 //   result_o = clip(round_half_even(value_i / 2**shift_i), low_i, high_i)          3 cycles later
 //
 //   cycle 0   shift right by shift[5:4] * 16, remember whether a one fell off -> register
-//   cycle 1   shift right by shift[3:0], saturate to 17 bits -> register
+//   cycle 1   shift right by shift[3:0], saturate to OutBits + 1 bits -> register
 //   cycle 2   round, clip -> register
 //
 // value is kept with one more bit below the point, the half; with the sticky bit of what fell off below it, rounding up
-// is half && (sticky || odd). Saturating early is exact: the limits have 16 bits. low_i <= high_i are steady.
+// is half && (sticky || odd). Saturating early is exact: the limits have OutBits bits. low_i <= high_i are steady.
 
 `default_nettype none
 
 module dsf_round_clip #(
-  parameter int unsigned InBits = 48
+  parameter int unsigned InBits  = 48,
+  parameter int unsigned OutBits = 16
 ) (
-  input  wire logic                     clk_i,
+  input  wire logic                      clk_i,
 
-  input  wire logic signed [InBits-1:0] value_i,
-  input  wire logic [5:0]               shift_i,
-  input  wire logic signed [15:0]       low_i,
-  input  wire logic signed [15:0]       high_i,
-  output      logic signed [15:0]       result_o
+  input  wire logic signed [InBits-1:0]  value_i,
+  input  wire logic [5:0]                shift_i,
+  input  wire logic signed [OutBits-1:0] low_i,
+  input  wire logic signed [OutBits-1:0] high_i,
+  output      logic signed [OutBits-1:0] result_o
 );
 
-  localparam int unsigned SatBits = 17;
+  localparam int unsigned SatBits = OutBits + 1;
 
   if (InBits <= SatBits || InBits > 62) begin : gen_check
-    $error("dsf_round_clip: InBits has to lie between 18 and 62");
+    $error("dsf_round_clip: InBits has to lie between OutBits + 2 and 62");
   end
 
   // Cycle 0.
@@ -75,7 +76,7 @@ module dsf_round_clip #(
   always_ff @(posedge clk_i) begin
     if (floor_q >= SatBits'(high_i))     result_o <= high_i;
     else if (floor_q < SatBits'(low_i))  result_o <= low_i;
-    else                                 result_o <= floor_q[15:0] + 16'(up_q);
+    else                                 result_o <= floor_q[OutBits-1:0] + OutBits'(up_q);
   end
 
 endmodule
