@@ -9,6 +9,8 @@ elements; a chunk refills the row registers of the P pixels in flight, one a cyc
     drain    results that leave the array: one channel group of one pixel a cycle (raw sums: several cycles each)
     reads    reads of feature memory, by the feeder and for the residual, which share a port with the feeder first
 
+Depthwise, a slot is n taps of a kernel row for P pixels of one output line, and reads P + n - 1 positions.
+
 Instructions overlap: a MATRIX instruction may start `busy` cycles after the one before, long before that one is complete,
 and the next LOAD while the last elements of one are written.
 """
@@ -27,6 +29,8 @@ from dsf.isa.table import BY_NAME, WORD_BITS
 MATRIX_FILL = 4
 #: From the last step of a MATRIX instruction to its completion, beside the results of the last tile: array and epilogue.
 MATRIX_DRAIN = 18
+#: The same for a depthwise one, from the very last step.
+DEPTHWISE_DRAIN = 25
 #: Cycles of LOAD, LOAD_WEIGHTS and STORE beside their beats, and from the last beat of one to the first of the next.
 MOVE_OVERHEAD = 6
 MOVE_GAP = 2
@@ -110,7 +114,7 @@ def matrix_cost(hw: Hardware, work: MatrixWork, tall: bool) -> Cost:
     """Cycles of a MATRIX instruction in one of the two shapes of the array."""
     lanes = hw.pixels_tall if tall else hw.rows
     at_once = 1 if tall else hw.column_groups
-    writes = -(-hw.group_columns // (hw.vector_length // hw.raw_elements)) if work.raw else 1
+    writes = _writes_of_result(hw, work.raw)
     tiles, passes = -(-work.pixels // lanes), -(-work.groups // at_once)
     last_pixels, last_groups = work.pixels - (tiles - 1) * lanes, work.groups - (passes - 1) * at_once
     reads_of_pixel = work.runs.kernel_rows * work.runs.runs * work.runs.chunks
@@ -132,6 +136,85 @@ def matrix_cost(hw: Hardware, work: MatrixWork, tall: bool) -> Cost:
     drain = MATRIX_DRAIN + skew + last_pixels * last_groups * writes + max(0, late - caught_up)
     # What is late also holds up the first tiles of the next instruction.
     return Cost(slots - late, MATRIX_FILL, drain, gap=late)
+
+
+@dataclass(frozen=True)
+class Taps:
+    """
+    The taps of a depthwise kernel: `kernel_rows` rows of `taps` along the array's rows, whose output positions are `stride`
+    taps apart. Those that differ by a multiple of the stride are a phase: one slot, in which each position is read once.
+    """
+
+    kernel_rows: int
+    taps: int
+    stride: int
+
+    @property
+    def phases(self) -> int:
+        return min(self.stride, self.taps)
+
+    @property
+    def chunk(self) -> int:
+        """Taps of each of the first `chunks` phases; the others have `last_chunk`."""
+        return -(-self.taps // self.phases)
+
+    @property
+    def chunks(self) -> int:
+        return self.taps - (self.chunk - 1) * self.phases
+
+    @property
+    def last_chunk(self) -> int:
+        return max(1, self.chunk - 1)
+
+    @property
+    def words(self) -> int:
+        """Weight words of a channel group."""
+        return self.kernel_rows * self.taps
+
+    def steps(self, pixels: int) -> int:
+        """Cycles of a tile of `pixels` pixels: the reads of all phases."""
+        return self.kernel_rows * (self.phases * (pixels - 1) + self.taps)
+
+
+@dataclass(frozen=True)
+class DepthwiseWork:
+    """What a depthwise MATRIX instruction computes: `lines` lines of `columns` positions of `groups` channel groups."""
+
+    taps: Taps
+    columns: int
+    lines: int
+    groups: int
+    raw: bool = False
+    residual: bool = False
+
+
+def depthwise_cost(hw: Hardware, work: DepthwiseWork) -> Cost:
+    """Cycles of a depthwise MATRIX instruction: tiles of up to R pixels of one line, as many channels as one read feeds."""
+    writes = _writes_of_result(hw, work.raw)
+    full, rest = divmod(work.columns, hw.rows)
+    last_pixels = rest if rest > 0 else hw.rows
+    passes = -(-work.groups // hw.depthwise_groups)
+    last_groups = work.groups - (passes - 1) * hw.depthwise_groups
+
+    def tile(pixels: int, groups: int) -> int:
+        steps, results = work.taps.steps(pixels), pixels * groups
+        return max(steps + (results if work.residual else 0), results * writes)
+
+    def one_pass(groups: int) -> int:
+        return work.lines * (full * tile(hw.rows, groups) + (tile(rest, groups) if rest > 0 else 0))
+
+    steps = passes * work.lines * (full * work.taps.steps(hw.rows) + (work.taps.steps(rest) if rest > 0 else 0))
+    slots = (passes - 1) * one_pass(hw.depthwise_groups) + one_pass(last_groups)
+    pixels = min(work.columns, hw.rows)
+    late = min(slots - steps, hw.capture_tiles * (tile(pixels, hw.depthwise_groups) - work.taps.steps(pixels)))
+    # A tile's last step comes with the first of its last slot's reads.
+    drain = DEPTHWISE_DRAIN - (last_pixels - 1) + max(last_pixels * last_groups * writes, late)
+    return Cost(slots - late, MATRIX_FILL, drain, gap=late)
+
+
+def _writes_of_result(hw: Hardware, raw: bool) -> int:
+    """Cycles in which a channel group of a position leaves: raw sums may not fit one write."""
+    return -(-hw.group_columns // (hw.vector_length // hw.raw_elements)) if raw else 1
 
 
 def pool_cost(hw: Hardware, pixels: int, channels: int, taps: int, division_steps: int) -> Cost:

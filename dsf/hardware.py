@@ -233,6 +233,11 @@ class Hardware:
         return self.columns // self.column_groups
 
     @property
+    def depthwise_groups(self) -> int:
+        """Channel groups that a depthwise convolution computes at once: as many as one read of feature memory feeds."""
+        return min(self.column_groups, self.vector_length // self.group_columns)
+
+    @property
     def pixels_tall(self) -> int:
         """Pixels in flight when the array is tall, G*R."""
         return self.column_groups * self.rows

@@ -84,24 +84,17 @@ def _matrix(fields: Fields, hardware: Hardware) -> list[str]:
     counts = ("columns", "rows", "images", "kernel_rows", "kernel_runs", "run", "chunk", "channel_groups", "last_group_lanes")
     if problems := _at_least_one(fields, *counts):
         return problems
-    run, chunk, groups, bank = fields["run"], fields["chunk"], fields["channel_groups"], fields["weight_bank"]
-    if chunk > hardware.vector_length:
-        problems.append(f"chunk is {chunk}, needs at most {hardware.vector_length}, the vector length")
-    chunks = -(-run // chunk)
-    problems += _equal(
-        fields,
-        chunks=chunks,
-        last_chunk=run - (chunks - 1) * chunk,
-        pixels=prod(fields[name] for name in ("images", "rows", "columns")),
-        weight_words=fields["kernel_rows"] * fields["kernel_runs"] * run,
-    )
+    groups, bank = fields["channel_groups"], fields["weight_bank"]
+    problems = _depthwise_taps(fields) if fields["depthwise"] else _chunks(fields, hardware)
+    problems += _equal(fields, pixels=prod(fields[name] for name in ("images", "rows", "columns")))
     if fields["last_group_lanes"] > hardware.group_columns:
         problems.append(f"last_group_lanes is {fields['last_group_lanes']}, needs at most {hardware.group_columns}")
     if bank >= hardware.column_groups:
         problems.append(f"weight_bank is {bank}, needs at most {hardware.column_groups - 1}")
     if not fields["tall"] and bank != 0:
         problems.append(f"weight_bank is {bank}, needs 0 unless tall")
-    end = fields["weight_address"] + -(-(bank + groups) // hardware.column_groups) * fields["weight_words"]
+    banks = hardware.depthwise_groups if fields["depthwise"] else hardware.column_groups
+    end = fields["weight_address"] + -(-(bank + groups) // banks) * fields["weight_words"]
     if end > hardware.weight_words:
         problems.append(f"uses weights up to word {end - 1}, needs at most {hardware.weight_words - 1}")
     end = fields["parameter_address"] + groups
@@ -110,6 +103,27 @@ def _matrix(fields: Fields, hardware: Hardware) -> list[str]:
     if fields["raw"] and fields["residual"]:
         problems.append("residual is 1, needs 0 where raw is 1")
     return problems
+
+
+def _chunks(fields: Fields, hardware: Hardware) -> list[str]:
+    """How the runs of a kernel row are cut."""
+    run, chunk = fields["run"], fields["chunk"]
+    problems: list[str] = []
+    if chunk > hardware.vector_length:
+        problems.append(f"chunk is {chunk}, needs at most {hardware.vector_length}, the vector length")
+    chunks = -(-run // chunk)
+    words = fields["kernel_rows"] * fields["kernel_runs"] * run
+    return problems + _equal(fields, chunks=chunks, last_chunk=run - (chunks - 1) * chunk, weight_words=words)
+
+
+def _depthwise_taps(fields: Fields) -> list[str]:
+    """How the taps of a kernel row are dealt to phases."""
+    taps, phases = fields["run"], fields["kernel_runs"]
+    if phases > taps:
+        return [f"kernel_runs is {phases}, needs at most {taps}, as many phases as taps"]
+    most = -(-taps // phases)
+    long, words = taps - (most - 1) * phases, fields["kernel_rows"] * taps
+    return _equal(fields, tall=0, chunk=most, chunks=long, last_chunk=max(1, most - 1), weight_words=words)
 
 
 def _vector(fields: Fields, hardware: Hardware) -> list[str]:

@@ -254,24 +254,46 @@ MATRIX = Instruction(
         Field("kernel_rows", 8, "Kernel rows, at least 1."),
         Field("kernel_row_step", 24, "From one kernel row to the next: address."),
         Field("y_dilation", 8, "From one kernel row to the next, in rows: y."),
-        Field("kernel_runs", 8, "Runs of a kernel row: 1, or with dilation or channel subsets one for each kernel column."),
-        Field("run_step", 18, "From one run to the next, in elements: address and x."),
-        Field("run", 18, "Elements of a run, contiguous in memory: KW*CI, or CI."),
-        Field("chunk", 10, "Elements of a chunk, the part of a run that one read fetches: 1 to V."),
-        Field("chunks", 18, "Chunks of a run: `ceil(run / chunk)`."),
-        Field("last_chunk", 10, "Elements of a run's last chunk: `run - (chunks - 1) * chunk`."),
+        Field(
+            "kernel_runs",
+            8,
+            "Runs of a kernel row: 1, or with dilation or channel subsets one for each kernel column; depthwise: phases.",
+        ),
+        Field("run_step", 18, "From one run to the next, in elements: address and x; depthwise: from one tap to the next."),
+        Field("run", 18, "Elements of a run, contiguous in memory: KW*CI, or CI; depthwise: taps of a kernel row, KW."),
+        Field(
+            "chunk",
+            10,
+            "Elements of a chunk, the part of a run that one read fetches: 1 to V; depthwise: taps of the first phases, "
+            "`ceil(run / kernel_runs)`.",
+        ),
+        Field(
+            "chunks",
+            18,
+            "Chunks of a run: `ceil(run / chunk)`; depthwise: phases of `chunk` taps, `run - (chunk - 1) * kernel_runs`.",
+        ),
+        Field(
+            "last_chunk",
+            10,
+            "Elements of a run's last chunk: `run - (chunks - 1) * chunk`; depthwise: taps of the other phases, "
+            "`max(1, chunk - 1)`.",
+        ),
         *_POSITIONS,
         Field("dst_channel_step", 16, "From one channel to the next, in elements (raw: in logits).", only=1),
         Field("pixels", 24, "`images * rows * columns`."),
         Field("channel_groups", 12, "Groups of C/G output channels, at least 1."),
         Field("last_group_lanes", 8, "Channels of the last group: 1 to C/G."),
         Field("tall", 1, "0: R pixels by C channels. 1: G*R pixels by C/G channels."),
-        Field("depthwise", 1, "1: depthwise taps.", only=0),
+        Field("depthwise", 1, "1: each output channel sums its own input channel only; not tall."),
         Field("raw", 1, "1: 32-bit `acc + bias`, little-endian over 32/bits_input elements; no requantisation, no residual."),
         Field("to_stream", 1, "1: to the output stream instead of feature memory.", only=0),
         Field("weight_bank", 4, "Bank of the first channel group; 0 unless tall."),
         Field("weight_address", 20, "Address of the first channel group in its bank."),
-        Field("weight_words", 20, "Weight words of a channel group: `kernel_rows * kernel_runs * run`."),
+        Field(
+            "weight_words",
+            20,
+            "Weight words of a channel group: `kernel_rows * kernel_runs * run`; depthwise: `kernel_rows * run`.",
+        ),
         Field("parameter_address", 12, "Parameter group of the first channel group."),
         Field("bias_shift", 5, "Left shift of the bias."),
         Field("leak", 4, "Further right shift of negative values."),
@@ -292,8 +314,8 @@ MATRIX = Instruction(
         Field("residual_high", 16, "Upper clip of the sum.", signed=True),
     ),
     """
-    A convolution or a dense layer with its epilogue, for whole tensors at a time. `requantize`, `residual_add` and `raw`
-    are those of `dsf.numerics`.
+    A convolution, depthwise or not, or a dense layer, with its epilogue, for whole tensors at a time. `requantize`,
+    `residual_add` and `raw` are those of `dsf.numerics`.
 
         for i in range(channel_groups):                            # wide: G at a time
             bank, first = (weight_bank + i) % G, weight_address + (weight_bank + i) // G * weight_words
@@ -313,6 +335,27 @@ MATRIX = Instruction(
                         b = residual_src + n*residual_image_step + oy*residual_row_step + ox*residual_pixel_step
                         v = residual_add(v, F[b + c])
                     F[dst + n*dst_image_step + oy*dst_row_step + ox*dst_pixel_step + c] = v
+
+    Depthwise, channel c of the output comes from channel c of the input. The taps of a kernel row fall into `kernel_runs`
+    phases, tap t into phase `t % kernel_runs`, and one read serves all columns in flight: what a tap of a phase takes at
+    column ox + 1, the phase's next tap takes at column ox. That is so where columns are a stride of s taps apart, with
+    `x_step = s * run_step` and `kernel_runs = min(s, KW)`. (Dilated taps are s apart for every d-th column only: d
+    instructions.) Banks and accumulator differ from above:
+
+        D = min(G, V // (C // G))
+        for i in range(channel_groups):                            # D at a time
+            bank, first = i % D, weight_address + i // D * weight_words
+            for n, oy, ox in product(range(images), range(rows), range(columns)):    # R columns of a row at a time
+                for lane in range(C // G if i < channel_groups - 1 else last_group_lanes):
+                    acc, k, c = 0, first, i * (C // G) + lane
+                    for ky, phase in product(range(kernel_rows), range(kernel_runs)):
+                        for j in range(chunk if phase < chunks else last_chunk):
+                            y = y_start + oy*y_step + ky*y_dilation
+                            x = x_start + (ox + j)*x_step + phase*run_step + c
+                            a = src + n*image_step + oy*row_step + (ox + j)*x_step + ky*kernel_row_step + phase*run_step + c
+                            inside = 0 <= y < height and 0 <= x < row_elements
+                            acc += (F[a] if inside else pad_value) * W[bank][k][lane]
+                            k += 1
     """,
 )
 

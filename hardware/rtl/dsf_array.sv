@@ -5,7 +5,9 @@
 //   wide  every group gets the same control and pixels, and its own weights: R pixels by C channels
 //   tall  control and weights that leave the last row of group g enter row 0 of group g+1: G*R pixels by C/G channels
 //
-// The shape is a level that travels with control, and may change with any step, provided that no step of a tall tile is
+// Depthwise is wide, but a PE takes its own channel of what is on the feed bus: element g * Lanes + lane, in all rows.
+//
+// The shape, and depthwise, are levels that travel with control, and may change with any step, provided that no step of a tall tile is
 // still on its way to a later group when a wide step enters (the sequencer sees to that).
 
 `default_nettype none
@@ -34,6 +36,7 @@ module dsf_array
   input  wire logic                                      first_i,
   input  wire logic                                      load_i,
   input  wire logic                                      tall_i,
+  input  wire logic                                      depthwise_i,
   input  wire logic [PosBits-1:0]                        position_i,
 
   // Two cycles after the step has entered. Tall: only group 0's word is used.
@@ -56,6 +59,24 @@ module dsf_array
     .clk_i,
     .data_i (tall_i),
     .data_o (tall_w)
+  );
+
+  localparam int unsigned DepthwiseGroups = depthwise_groups(Groups, Lanes, VecLen);
+
+  // What is broadcast comes to the PEs as a row's own element would: over two registers.
+  logic [Groups-1:0][Lanes-1:0][XBits-1:0] broadcast;
+
+  if (DepthwiseGroups < Groups) begin : gen_idle_groups
+    assign broadcast[Groups-1:DepthwiseGroups] = '0;
+  end
+
+  dsf_delay #(
+    .Width  (DepthwiseGroups * Lanes * XBits),
+    .Cycles (OperandDelay - 1)
+  ) u_broadcast (
+    .clk_i,
+    .data_i (feed_i[DepthwiseGroups*Lanes-1:0]),
+    .data_o (broadcast[DepthwiseGroups-1:0])
   );
 
   for (genvar g = 0; g < int'(Groups); g++) begin : gen_group
@@ -91,6 +112,8 @@ module dsf_array
       .valid_i      (group_valid),
       .first_i      (group_first),
       .load_i       (group_load),
+      .depthwise_i,
+      .broadcast_i  (broadcast[g]),
       .position_i   (group_position),
       .w_i          (group_w),
       .valid_o      (valid[g]),

@@ -29,6 +29,8 @@ module dsf_array_group
   input  wire logic                          valid_i,
   input  wire logic                          first_i,
   input  wire logic                          load_i,
+  input  wire logic                          depthwise_i,
+  input  wire logic [Lanes-1:0][XBits-1:0]   broadcast_i,  // at the PEs of all rows
   input  wire logic [PosBits-1:0]            position_i,
   input  wire logic [Lanes-1:0][WBits-1:0]   w_i,
 
@@ -46,6 +48,7 @@ module dsf_array_group
   // the row takes as long as a hop.
   logic [Rows+1:0]              valid_q;
   logic [Rows+1:0]              first_q;
+  logic [Rows+1:0]              depthwise_q;
   logic [Rows-1:0]              load_q;
   logic [Rows:0][PosBits-1:0]   position_q;
 
@@ -58,8 +61,9 @@ module dsf_array_group
   end
 
   always_ff @(posedge clk_i) begin
-    first_q    <= {first_q[Rows:0], first_i};
-    position_q <= {position_q[Rows-1:0], position_i};
+    first_q     <= {first_q[Rows:0], first_i};
+    depthwise_q <= {depthwise_q[Rows:0], depthwise_i};
+    position_q  <= {position_q[Rows-1:0], position_i};
   end
 
   if (Rows == 1) begin : gen_load_one
@@ -93,12 +97,14 @@ module dsf_array_group
       .clk_i,
       .rst_ni,
       .feed_i,
-      .load_i     (load_q[r]),
-      .position_i (position_q[r+1]),
-      .valid_i    (valid_q[r+2]),
-      .first_i    (first_q[r+2]),
-      .w_i        (w_q[r]),
-      .acc_o      (acc[r])
+      .load_i      (load_q[r]),
+      .position_i  (position_q[r+1]),
+      .depthwise_i (depthwise_q[r+2]),
+      .broadcast_i,
+      .valid_i     (valid_q[r+2]),
+      .first_i     (first_q[r+2]),
+      .w_i         (w_q[r]),
+      .acc_o       (acc[r])
     );
   end
 

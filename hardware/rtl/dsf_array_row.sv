@@ -5,7 +5,7 @@
 //
 //   t-2  load_i: take the pixel from the feed bus (or earlier)
 //   t-1  position_i: pick the element
-//   t    valid_i, first_i, w_i at the PEs
+//   t    valid_i, first_i, w_i at the PEs; depthwise_i: each lane takes its element from broadcast_i instead
 
 `default_nettype none
 
@@ -25,6 +25,8 @@ module dsf_array_row
   input  wire logic [VecLen-1:0][XBits-1:0]  feed_i,
   input  wire logic                          load_i,
   input  wire logic [PosBits-1:0]            position_i,
+  input  wire logic                          depthwise_i,
+  input  wire logic [Lanes-1:0][XBits-1:0]   broadcast_i,
   input  wire logic                          valid_i,
   input  wire logic                          first_i,
   input  wire logic [Lanes-1:0][WBits-1:0]   w_i,
@@ -49,7 +51,7 @@ module dsf_array_row
       .rst_ni,
       .valid_i,
       .first_i,
-      .x_i     (x_q),
+      .x_i     (depthwise_i ? broadcast_i[c] : x_q),
       .w_i     (w_i[c]),
       .acc_o   (acc_o[c])
     );

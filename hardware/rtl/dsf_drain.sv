@@ -143,7 +143,7 @@ module dsf_drain
   end
 
   dsf_drain_seq #(
-    .Rows(Rows), .Groups(Groups), .GCols(GCols), .XBits(XBits), .CaptureTiles(CaptureTiles)
+    .Rows(Rows), .Groups(Groups), .GCols(GCols), .XBits(XBits), .VecLen(VecLen), .CaptureTiles(CaptureTiles)
   ) u_seq (
     .clk_i,
     .rst_ni,

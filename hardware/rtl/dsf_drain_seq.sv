@@ -3,8 +3,8 @@
 // The order in which a MATRIX instruction's results leave the array, as a stream of pieces. A piece is the channels of
 // one channel group at one output position.
 //
-//   for each weight pass (wide: Groups channel groups, tall: one)
-//     for each tile of P positions (P = Rows wide, Groups * Rows tall)
+//   for each weight pass (wide: Groups channel groups, depthwise: as many as one read feeds, tall: one)
+//     for each tile of P positions (P = Rows wide, Groups * Rows tall; depthwise: a row's last tile may have fewer)
 //       for each position p of the tile
 //         wide: for each channel group g of the pass: capture group g,         row p
 //         tall:                                       capture group p / Rows,  row p % Rows
@@ -24,6 +24,7 @@ module dsf_drain_seq
   parameter int unsigned Groups       = 3,
   parameter int unsigned GCols        = 8,
   parameter int unsigned XBits        = 8,
+  parameter int unsigned VecLen       = 32,
   parameter int unsigned CaptureTiles = 4,
   localparam int unsigned RowW  = index_bits(Rows),
   localparam int unsigned GroupW = index_bits(Groups),
@@ -51,6 +52,7 @@ module dsf_drain_seq
   output      logic                     piece_last_o
 );
 
+  localparam int unsigned DepthwiseGroups = depthwise_groups(Groups, GCols, VecLen);
   // From one channel group to the next, in elements.
   localparam int unsigned GroupStep    = GCols;
   localparam int unsigned RawGroupStep = GCols * (32 / XBits);
@@ -61,7 +63,7 @@ module dsf_drain_seq
 
   logic [1:0][AddrBits-1:0] position_addr;
   logic                     position_last, position_next;
-  logic                     column_last_unused, row_last_unused;
+  logic                     column_last, row_last_unused;
 
   dsf_pixel_walker #(.Streams(2)) u_walker (
     .clk_i,
@@ -76,7 +78,7 @@ module dsf_drain_seq
     .image_step_i ({config_i.residual_image_step, config_i.dst_image_step}),
     .next_i       (position_next),
     .addr_o       (position_addr),
-    .column_last_o(column_last_unused),
+    .column_last_o(column_last),
     .row_last_o   (row_last_unused),
     .last_o       (position_last)
   );
@@ -98,11 +100,12 @@ module dsf_drain_seq
   logic [ParamAddrBits-1:0] next_param;
 
   assign row_end      = row_q == RowW'(Rows - 1);
-  assign group_end    = group_q == GroupW'(Groups - 1);
+  assign group_end    = group_q == (config_i.depthwise ? GroupW'(DepthwiseGroups - 1) : GroupW'(Groups - 1));
   assign last_group   = groups_left_q == CountBits'(1);
   assign position_end = config_i.tall || group_end || last_group;
   assign tile_first   = row_q == '0 && group_q == '0;
-  assign tile_end     = position_end && (position_last || (row_end && (group_end || !config_i.tall)));
+  assign tile_end     = position_end && (position_last || (row_end && (group_end || !config_i.tall)) ||
+                                         (config_i.depthwise && column_last));
   assign pass_end     = position_end && position_last;
   assign next_offset  = offset_q + (config_i.raw ? AddrBits'(RawGroupStep) : AddrBits'(GroupStep));
   assign next_param   = param_q + 1'b1;
@@ -201,7 +204,7 @@ module dsf_drain_seq
 
   // Fields that only other units read.
   logic unused;
-  assign unused = ^{config_i, column_last_unused, row_last_unused};
+  assign unused = ^{config_i, row_last_unused};
 
   `DSF_ASSERT(start_when_idle, !start_i || (!running_q && !piece_valid_o))
   `DSF_ASSERT_STREAM(piece, piece_valid_o, piece_ready_i, {piece_dst_o, piece_residual_o, piece_param_o, piece_lanes_o,

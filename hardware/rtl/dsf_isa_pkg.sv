@@ -251,7 +251,6 @@ package dsf_isa_pkg;
   function automatic logic is_legal_matrix(matrix_t i);
     return i.reserved == 18'd0 &&
            i.dst_channel_step == 16'd1 &&
-           i.depthwise == 1'd0 &&
            i.to_stream == 1'd0 &&
            i.negative_multiplier == 16'd0 &&
            i.spare == '0;

@@ -11,11 +11,11 @@
 // The fields have been checked before (dsf_dispatch): counts of at least 1, chunks of at most VecLen elements, banks that
 // exist.
 //
-// Cycles: an instruction takes the sum over its slots of max(steps, pixels), if the drain keeps up. Nothing is lost between
-// tiles and passes, and at most 2 cycles between instructions, but
+// Cycles: an instruction takes the sum over its slots of max(steps, pixels), depthwise of steps + pixels - 1, if the drain
+// keeps up. Nothing is lost between tiles and passes, and at most 2 cycles between instructions, but
 //
 //   - tall to wide: up to (Groups - 1) * Rows cycles
-//   - a first tile that takes fewer cycles than the last tile of the instruction before has pixels: it takes as many
+//   - a first tile that takes fewer cycles than the last tile of the instruction before has pixels: it takes about as many
 //   - instructions shorter than about 4 cycles, which cannot be accepted that fast
 //
 // A tile holds its buffer from its first step until, after its last one, 14 cycles and one for each piece that the drain
@@ -105,14 +105,16 @@ module dsf_matrix
   logic    walk_start, walk_done, slot_valid, slot_ready, seq_busy, issue_busy, table_active;
   matrix_t walk_instr;
   slot_t   slot, pixel_slot;
-  logic    table_ready, tile_start, slot_start, pixel_valid, pixel_release;
+  logic    table_ready, tile_start, slot_start, pixel_valid, pixel_next, pixel_release;
   pixel_t  pixel;
   logic    load, step_valid;
   step_t   step;
 
   dsf_matrix_seq #(
     .Rows   (Rows),
-    .Groups (Groups)
+    .Groups (Groups),
+    .Lanes  (GCols),
+    .VecLen (VecLen)
   ) u_seq (
     .clk_i,
     .rst_ni,
@@ -133,7 +135,9 @@ module dsf_matrix
 
   dsf_pixel_table #(
     .Rows   (Rows),
-    .Groups (Groups)
+    .Groups (Groups),
+    .Lanes  (GCols),
+    .VecLen (VecLen)
   ) u_table (
     .clk_i,
     .rst_ni,
@@ -144,6 +148,7 @@ module dsf_matrix
     .tile_start_i (tile_start),
     .slot_start_i (slot_start),
     .read_i       (pixel_valid),
+    .next_i       (pixel_next),
     .release_i    (pixel_release),
     .ready_o      (table_ready),
     .pixel_o      (pixel)
@@ -164,6 +169,7 @@ module dsf_matrix
     .tile_start_o    (tile_start),
     .slot_start_o    (slot_start),
     .pixel_valid_o   (pixel_valid),
+    .pixel_next_o    (pixel_next),
     .pixel_release_o (pixel_release),
     .pixel_slot_o    (pixel_slot),
     .load_o          (load),
@@ -261,6 +267,7 @@ module dsf_matrix
     .first_i      (array_step.first),
     .load_i       (load_q[StepDelay-1]),
     .tall_i       (array_step.tall),
+    .depthwise_i  (array_step.depthwise),
     .position_i   (array_step.position[PosBits-1:0]),
     .w_i          (weights),
     .row_select_i (row_select),

@@ -8,9 +8,11 @@
 //   - its first position in the pixel table
 //   - the last step to reach the last group, when the array's shape changes from tall to wide
 //
+// Depthwise, a slot of L taps and P pixels issues P + L - 1 reads, one a cycle, and its steps with the first L of them.
+//
 // The last steps of two tiles come at least P' cycles apart, P' the pixels of the earlier tile: the capture takes one row
-// per cycle. A tile's last slot has its steps later for that, and takes longer if it must; that happens only where a tile
-// is shorter than the tile of the instruction before has pixels.
+// per cycle. A tile's last slot has its steps (depthwise: and its reads) later for that, and takes longer if it must; that
+// happens only where a tile is shorter than the tile of the instruction before has pixels.
 
 `default_nettype none
 `include "dsf_assert.svh"
@@ -38,6 +40,7 @@ module dsf_matrix_issue
   output      logic  tile_start_o,
   output      logic  slot_start_o,
   output      logic  pixel_valid_o,
+  output      logic  pixel_next_o,
   output      logic  pixel_release_o,
   output      slot_t pixel_slot_o,
 
@@ -57,17 +60,20 @@ module dsf_matrix_issue
   slot_t                     slot_q;
   logic                      stepping_q, feeding_q, load_q;
   logic [StepBits-1:0]       steps_left_q;
-  logic [PixelBits-1:0]      pixels_left_q;
+  logic [PixelBits-1:0]      reads_left_q;
+  logic [AddrBits-1:0]       x_offset_q;
   logic [StepBits-1:0]       position_q;
   logic [WeightAddrBits-1:0] weight_address_q, weight_address_next;
   logic [CreditBits-1:0]     credits_q;
   logic [PixelBits-1:0]      capturing_q;
   logic [PixelBits-1:0]      capturing, steps, late, late_q;
-  logic                      step, last_step, slot_end, start, tile_start, shape_ok;
+  logic                      step, last_step, feed, last_feed, slot_end, start, tile_start, shape_ok;
 
   assign step      = stepping_q && late_q == '0;
   assign last_step = step && slot_q.last && steps_left_q == '0;
-  assign slot_end  = (!stepping_q || (step && steps_left_q == '0)) && (!feeding_q || pixels_left_q == '0);
+  assign feed      = feeding_q && (!slot_q.depthwise || late_q == '0);
+  assign last_feed = feed && reads_left_q == '0;
+  assign slot_end  = (!stepping_q || (step && steps_left_q == '0)) && (!feeding_q || last_feed);
 
   // Shape.
 
@@ -108,7 +114,7 @@ module dsf_matrix_issue
     end else begin
       load_q      <= start;
       stepping_q  <= start || (stepping_q && !(step && steps_left_q == '0));
-      feeding_q   <= start || (feeding_q && pixels_left_q != '0);
+      feeding_q   <= start || (feeding_q && !last_feed);
       credits_q   <= credits_q - CreditBits'(tile_start) + CreditBits'(tile_free_i);
       if (last_step) capturing_q <= slot_q.pixels_left;
       else if (capturing_q != '0) capturing_q <= capturing_q - 1'b1;
@@ -123,16 +129,25 @@ module dsf_matrix_issue
   always_ff @(posedge clk_i) begin
     late_q           <= start ? late : late_q - PixelBits'(late_q != '0);
     steps_left_q     <= start ? slot_i.steps_left : steps_left_q - StepBits'(step);
-    pixels_left_q    <= start ? slot_i.pixels_left : pixels_left_q - 1'b1;
+    reads_left_q     <= start ? slot_i.pixels_left + (slot_i.depthwise ? PixelBits'(slot_i.steps_left) : '0)
+                              : reads_left_q - PixelBits'(feed);
+    if (start) x_offset_q <= slot_i.x_offset;
+    else if (feed) x_offset_q <= x_offset_q + slot_q.x_step;
     position_q       <= start ? '0 : position_q + StepBits'(step);
     weight_address_q <= tile_start ? slot_i.weight_address : weight_address_next;
   end
 
   assign tile_start_o    = tile_start;
   assign slot_start_o    = start && !slot_i.first;
-  assign pixel_valid_o   = feeding_q;
-  assign pixel_release_o = feeding_q && slot_q.last;
-  assign pixel_slot_o    = slot_q;
+  // Depthwise, all reads of a tile start from the one position that the table has of it.
+  assign pixel_valid_o   = feed;
+  assign pixel_next_o    = slot_q.depthwise ? slot_q.last && last_feed : feed;
+  assign pixel_release_o = slot_q.last && pixel_next_o;
+
+  always_comb begin
+    pixel_slot_o          = slot_q;
+    pixel_slot_o.x_offset = x_offset_q;
+  end
 
   assign load_o       = load_q;
   assign step_valid_o = step;
@@ -140,6 +155,7 @@ module dsf_matrix_issue
     first:          slot_q.first && position_q == '0,
     last:           last_step,
     tall:           slot_q.tall,
+    depthwise:      slot_q.depthwise,
     position:       position_q,
     weight_address: weight_address_q,
     weight_bank:    slot_q.weight_bank

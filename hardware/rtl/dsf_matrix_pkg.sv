@@ -13,6 +13,10 @@
 //     StepDelay+3  element and weight at the PEs of row 0
 //
 // Linear row i (tall: i counts through the groups) does the same i cycles later with pixel i.
+//
+// Depthwise, a slot is one phase of a kernel row: n taps for P pixels. It reads P + n - 1 positions, a step of x_step apart,
+// one a cycle, and each is broadcast to all rows: OperandDelay cycles after control it is at the PEs of the row that
+// applies tap j to it, which is position - j. So the n steps enter in the slot's first n cycles.
 
 // No single module uses all of them.
 /* verilator lint_off UNUSEDPARAM */
@@ -45,10 +49,12 @@ package dsf_matrix_pkg;
     logic                       first;           // first slot of its tile
     logic                       last;            // last slot of its tile
     logic                       tall;
+    logic                       depthwise;
     logic [StepBits-1:0]        steps_left;      // steps - 1
     logic [PixelBits-1:0]       pixels_left;     // pixels - 1
     logic [AddrBits-1:0]        row_offset;      // of the kernel row: address
     logic signed [AddrBits-1:0] x_offset;        // of the chunk in the kernel row: address and x
+    logic [AddrBits-1:0]        x_step;          // of it from one read to the next; 0 unless depthwise
     logic signed [AddrBits-1:0] y_offset;
     logic [17:0]                row_elements;
     logic [11:0]                height;
@@ -62,6 +68,7 @@ package dsf_matrix_pkg;
     logic                      first;     // the accumulator restarts
     logic                      last;      // the accumulator is complete
     logic                      tall;      // level: the array's shape, also between steps
+    logic                      depthwise;
     logic [StepBits-1:0]       position;  // which element of the pixel
     logic [WeightAddrBits-1:0] weight_address;
     logic [BankBits-1:0]       weight_bank;

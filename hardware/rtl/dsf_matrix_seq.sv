@@ -6,6 +6,9 @@
 //     for tile (wide: R pixels, tall: G*R pixels, the last one of a pass fewer)
 //       for kernel row, run, chunk: one slot
 //
+// Depthwise, a pass is as many channel groups as one read feeds, a tile lies within one row of output positions, and a run
+// is a phase: one slot, of `chunk` taps in the first `chunks` runs of a kernel row, of `last_chunk` taps in the others.
+//
 // Two instructions are held: the walked one, whose output positions the pixel table goes through, and the unrolled one,
 // behind it. An instruction is accepted into the walked place, copied to the unrolled one when its predecessor has given
 // its last slot, and leaves the walked place when its walk is over too: positions and slots of the next instruction are
@@ -21,7 +24,9 @@ module dsf_matrix_seq
   import dsf_matrix_pkg::*;
 #(
   parameter int unsigned Rows   = 8,
-  parameter int unsigned Groups = 3
+  parameter int unsigned Groups = 3,
+  parameter int unsigned Lanes  = 8,
+  parameter int unsigned VecLen = 32
 ) (
   input  wire logic    clk_i,
   input  wire logic    rst_ni,
@@ -80,35 +85,48 @@ module dsf_matrix_seq
 
   // The unrolled instruction, and what is left of each of its loops after the current iteration.
 
+  localparam int unsigned DepthwiseGroups = depthwise_groups(Groups, Lanes, VecLen);
+
   logic                      valid_q, emit, over;
   // verilator lint_off UNUSEDSIGNAL
   matrix_t                   instr_q;
   // verilator lint_on UNUSEDSIGNAL
   logic                      first_q;
-  logic [17:0]               chunks_left_q;
+  logic [17:0]               chunks_left_q, chunks_first;     // depthwise: including the current run
   logic [7:0]                runs_left_q, rows_left_q;
   logic [23:0]               pixels_left_q, pixels_per_tile;  // including the current tile
+  logic [23:0]               tile_pixels;
+  logic [11:0]               columns_left_q;                  // of a row, including the current tile; depthwise only
   logic [11:0]               groups_left_q, groups_per_pass;  // including the current pass
   logic [AddrBits-1:0]       row_offset_q, run_offset_q, x_offset_q, y_offset_q, next_run_offset;
+  logic [AddrBits-1:0]       channel_offset_q, channel_offset;  // of the pass; depthwise only
   logic [WeightAddrBits-1:0] weight_address_q;
   logic [BankBits-1:0]       weight_bank_q;
-  logic                      last_chunk, last_run, last_row, last_tile, last_pass;
+  logic                      last_chunk, last_run, last_row, last_tile, last_pass, line_end;
   logic                      end_run, end_row, end_tile, end_pass, bank_wraps;
 
   assign pixels_per_tile = instr_q.tall ? 24'(Groups * Rows) : 24'(Rows);
-  assign groups_per_pass = instr_q.tall ? 12'd1 : 12'(Groups);
+  assign groups_per_pass = instr_q.tall      ? 12'd1 :
+                           instr_q.depthwise ? 12'(DepthwiseGroups) : 12'(Groups);
+  assign chunks_first    = instr_q.chunks - 18'(!instr_q.depthwise);
   assign last_chunk      = chunks_left_q == '0;
   assign last_run        = runs_left_q == '0;
   assign last_row        = rows_left_q == '0;
-  assign last_tile       = pixels_left_q <= pixels_per_tile;
+  assign line_end        = 32'(columns_left_q) <= Rows;
+  assign last_tile       = instr_q.depthwise ? line_end && pixels_left_q == 24'(columns_left_q)
+                                             : pixels_left_q <= pixels_per_tile;
+  assign tile_pixels     = instr_q.depthwise ? (line_end ? 24'(columns_left_q) : 24'(Rows))
+                                             : (last_tile ? pixels_left_q : pixels_per_tile);
   assign last_pass       = groups_left_q <= groups_per_pass;
-  assign end_run         = last_chunk;
+  assign end_run         = last_chunk || instr_q.depthwise;
   assign end_row         = end_run && last_run;
   assign end_tile        = end_row && last_row;
   assign end_pass        = end_tile && last_tile;
   assign over            = emit && end_pass && last_pass;
   assign copy            = walked_valid_q && !copied_q && (!valid_q || over);
   assign next_run_offset = run_offset_q + AddrBits'(instr_q.run_step);
+  assign channel_offset  = (instr_q.depthwise && end_pass) ? channel_offset_q + AddrBits'(DepthwiseGroups * Lanes)
+                                                           : channel_offset_q;
   assign bank_wraps      = weight_bank_q == BankBits'(Groups - 1);
 
   always_ff @(posedge clk_i `DSF_OR_RESET) begin
@@ -120,25 +138,29 @@ module dsf_matrix_seq
     if (copy) begin
       instr_q          <= walked_q;
       first_q          <= 1'b1;
-      chunks_left_q    <= walked_q.chunks - 1'b1;
+      chunks_left_q    <= walked_q.chunks - 18'(!walked_q.depthwise);
       runs_left_q      <= walked_q.kernel_runs - 1'b1;
       rows_left_q      <= walked_q.kernel_rows - 1'b1;
       pixels_left_q    <= walked_q.pixels;
+      columns_left_q   <= walked_q.columns;
       groups_left_q    <= walked_q.channel_groups;
       row_offset_q     <= '0;
       run_offset_q     <= '0;
       x_offset_q       <= '0;
       y_offset_q       <= '0;
+      channel_offset_q <= '0;
       weight_address_q <= walked_q.weight_address;
       weight_bank_q    <= walked_q.weight_bank;
     end else if (emit) begin
-      first_q       <= end_tile;
-      chunks_left_q <= end_run ? instr_q.chunks - 1'b1 : chunks_left_q - 1'b1;
+      first_q          <= end_tile;
+      channel_offset_q <= channel_offset;
+      if (instr_q.depthwise ? end_row : end_run) chunks_left_q <= chunks_first;
+      else if (!last_chunk) chunks_left_q <= chunks_left_q - 1'b1;
       x_offset_q    <= x_offset_q + AddrBits'(instr_q.chunk);
       if (end_run) begin
         runs_left_q  <= last_run ? instr_q.kernel_runs - 1'b1 : runs_left_q - 1'b1;
-        run_offset_q <= last_run ? '0 : next_run_offset;
-        x_offset_q   <= last_run ? '0 : next_run_offset;
+        run_offset_q <= last_run ? channel_offset : next_run_offset;
+        x_offset_q   <= last_run ? channel_offset : next_run_offset;
       end
       if (end_row) begin
         rows_left_q  <= last_row ? instr_q.kernel_rows - 1'b1 : rows_left_q - 1'b1;
@@ -146,7 +168,8 @@ module dsf_matrix_seq
         y_offset_q   <= last_row ? '0 : y_offset_q + AddrBits'(instr_q.y_dilation);
       end
       if (end_tile) begin
-        pixels_left_q <= last_tile ? instr_q.pixels : pixels_left_q - pixels_per_tile;
+        pixels_left_q  <= last_tile ? instr_q.pixels : pixels_left_q - tile_pixels;
+        columns_left_q <= line_end ? instr_q.columns : columns_left_q - 12'(Rows);
       end
       if (end_pass) begin
         groups_left_q <= groups_left_q - groups_per_pass;
@@ -174,10 +197,12 @@ module dsf_matrix_seq
         first:          first_q,
         last:           end_tile,
         tall:           instr_q.tall,
+        depthwise:      instr_q.depthwise,
         steps_left:     (last_chunk ? instr_q.last_chunk : instr_q.chunk) - 1'b1,
-        pixels_left:    PixelBits'((last_tile ? pixels_left_q : pixels_per_tile) - 1'b1),
+        pixels_left:    PixelBits'(tile_pixels - 1'b1),
         row_offset:     row_offset_q,
         x_offset:       x_offset_q,
+        x_step:         instr_q.depthwise ? AddrBits'(instr_q.x_step) : '0,
         y_offset:       y_offset_q,
         row_elements:   instr_q.row_elements,
         height:         instr_q.height,

@@ -2,11 +2,13 @@
 //
 // The output positions of the tiles ahead: address, x and y of each one's window. A walker fills a ring, one position per
 // cycle and as far ahead as there is room, over all passes of an instruction and on into the next one. The reader goes
-// over a tile's positions once per slot; those read with release_i leave the ring.
+// over a tile's positions once per slot; those read with release_i leave the ring. Of a depthwise tile only the first
+// position is kept, for all reads of the tile, and such a tile ends with each row of positions.
 //
 //   tile_start_i  the next reads are of the next tile, from the next cycle on
 //   slot_start_i  the next reads start over at the tile's first position
 //   read_i        reads a position; it is at pixel_o TableLatency cycles later
+//   next_i        the next read is of the next position
 //   ready_o       a tile may start: its first position is there, and the others arrive no slower than they are read
 
 `default_nettype none
@@ -19,7 +21,9 @@ module dsf_pixel_table
   import dsf_matrix_pkg::*;
 #(
   parameter int unsigned Rows   = 8,
-  parameter int unsigned Groups = 3
+  parameter int unsigned Groups = 3,
+  parameter int unsigned Lanes  = 8,
+  parameter int unsigned VecLen = 32
 ) (
   input  wire logic    clk_i,
   input  wire logic    rst_ni,
@@ -35,6 +39,7 @@ module dsf_pixel_table
   input  wire logic    tile_start_i,
   input  wire logic    slot_start_i,
   input  wire logic    read_i,
+  input  wire logic    next_i,
   input  wire logic    release_i,
   output      logic    ready_o,
   output      pixel_t  pixel_o
@@ -44,8 +49,12 @@ module dsf_pixel_table
   localparam int unsigned Depth   = max2(16, 1 << $clog2(2 * Groups * Rows));
   localparam int unsigned PtrBits = $clog2(Depth);
   localparam int unsigned Streams = 3;
+  localparam int unsigned RowBits = index_bits(Rows);
 
-  logic               walking_q, push, pass_end, pass_last;
+  localparam int unsigned DepthwiseGroups = depthwise_groups(Groups, Lanes, VecLen);
+
+  logic               walking_q, walk, push, pass_end, pass_last;
+  logic [RowBits-1:0] row_q;
   logic [11:0]        groups_left_q, groups_per_pass;
   logic [PtrBits:0]   count_q;
   logic [PtrBits-1:0] write_q, read_q, base_q, read_next;
@@ -67,18 +76,20 @@ module dsf_pixel_table
     .pixel_step_i  ({AddrBits'(instr_i.x_step), AddrBits'(instr_i.x_step), AddrBits'(0)}),
     .row_step_i    ({instr_i.row_step, AddrBits'(0), AddrBits'(instr_i.y_step)}),
     .image_step_i  ({instr_i.image_step, {2{AddrBits'(0)}}}),
-    .next_i        (push),
+    .next_i        (walk),
     .addr_o        (walked),
     .column_last_o (walker_column_last),
     .row_last_o    (walker_row_last),
     .last_o        (pass_end)
   );
 
-  assign groups_per_pass = instr_i.tall ? 12'd1 : 12'(Groups);
+  assign groups_per_pass = instr_i.tall      ? 12'd1 :
+                           instr_i.depthwise ? 12'(DepthwiseGroups) : 12'(Groups);
   assign pass_last       = groups_left_q <= groups_per_pass;
-  assign push            = walking_q && !count_q[PtrBits];
-  assign walk_done_o     = push && pass_end && pass_last;
-  assign active_o        = push;
+  assign walk            = walking_q && !count_q[PtrBits];
+  assign push            = walk && (!instr_i.depthwise || row_q == '0);
+  assign walk_done_o     = walk && pass_end && pass_last;
+  assign active_o        = walk;
 
   always_ff @(posedge clk_i `DSF_OR_RESET) begin
     if (!rst_ni) begin
@@ -87,15 +98,22 @@ module dsf_pixel_table
     end else if (walk_start_i) begin
       walking_q     <= 1'b1;
       groups_left_q <= instr_i.channel_groups;
-    end else if (push && pass_end) begin
+    end else if (walk && pass_end) begin
       walking_q     <= !pass_last;
       groups_left_q <= groups_left_q - groups_per_pass;
     end
   end
 
+  // The row of the array that a depthwise position falls on.
+  always_ff @(posedge clk_i `DSF_OR_RESET) begin
+    if (!rst_ni) row_q <= '0;
+    else if (walk_start_i) row_q <= '0;
+    else if (walk) row_q <= (walker_column_last || row_q == RowBits'(Rows - 1)) ? '0 : row_q + 1'b1;
+  end
+
   // Ring. A position is written at least one cycle before it is read.
 
-  assign read_next = read_q + PtrBits'(read_i);
+  assign read_next = read_q + PtrBits'(next_i);
   assign ready_o   = count_q > (PtrBits + 1)'(release_i);
 
   always_ff @(posedge clk_i `DSF_OR_RESET) begin
@@ -134,9 +152,9 @@ module dsf_pixel_table
   assign pixel_o = pixel_q;
 
   logic unused;
-  assign unused = ^{walker_column_last, walker_row_last};
+  assign unused = walker_row_last;
 
-  `DSF_ASSERT(release_what_is_there, release_i |-> read_i && count_q != '0)
+  `DSF_ASSERT(release_what_is_there, release_i |-> read_i && next_i && count_q != '0)
   `DSF_ASSERT(one_walk_at_a_time, walk_start_i |-> !walking_q)
 
 endmodule

@@ -74,6 +74,11 @@ package dsf_pkg;
     return (a < b) ? a : b;
   endfunction
 
+  // Channel groups of `lanes` channels that a depthwise convolution computes at once: as many as one read feeds.
+  function automatic int unsigned depthwise_groups(int unsigned groups, int unsigned lanes, int unsigned vec_len);
+    return min2(groups, vec_len / lanes);
+  endfunction
+
 endpackage
 
 /* verilator lint_on UNUSEDPARAM */

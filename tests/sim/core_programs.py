@@ -103,14 +103,15 @@ class Program:
         fill = groups * lanes - w.shape[3]
         parameters = pack_parameters(*(np.pad(v, (0, fill)) for v in (p.bias, p.multiplier, p.shift)))
         places = {"weight_address": self.bank_words, "parameter_address": self.groups}
-        self._stream(parameters, target=1, address=self.groups, words=1, groups=groups)
+        self.stream(parameters, target=1, address=self.groups, words=1, groups=groups)
         data = pack_weight_groups(words, hw.bits_weights, hw.weight_slot_bits)
-        self._stream(data, target=0, address=self.bank_words, words=words.shape[1], groups=groups, **tokens)
+        self.stream(data, target=0, address=self.bank_words, words=words.shape[1], groups=groups, **tokens)
         self.groups += groups
         self.bank_words += -(-groups // hw.column_groups) * words.shape[1]
         return places
 
-    def _stream(self, data: bytes, **fields: int) -> None:
+    def stream(self, data: bytes, **fields: int) -> None:
+        """A LOAD_WEIGHTS of these bytes."""
         self.add("load_weights", base=BaseRegister.WEIGHTS, offset=len(self.weights), bytes=len(data), **fields)
         self.weights += data
 

@@ -64,6 +64,7 @@ def drawn(draw: random.Random, name: str, *, groups: int, lanes: int, vector_len
         if fields["function"] in (VectorFunction.ADD, VectorFunction.MULTIPLY):
             fields["right"] = draw.randint(0, MAX_SHIFT)
     if "chunk" in fields:
+        fields["tall"] &= 1 - fields["depthwise"]
         fields["chunk"] = draw.randint(1, vector_length)
         fields["last_chunk"] = draw.randint(1, fields["chunk"])
         fields["last_group_lanes"] = draw.randint(1, lanes)
@@ -115,6 +116,7 @@ def illegal_fields(*, groups: int, lanes: int, vector_length: int) -> list[Illeg
     add("matrix", "weight_bank", 1, tall=0)
     add("matrix", "chunk", vector_length + 1)
     add("matrix", "last_chunk", 3, chunk=2)
+    add("matrix", "tall", 1, depthwise=1)
     add("matrix", "last_group_lanes", lanes + 1)
     for function in BUILT_FUNCTIONS:
         for field in BY_NAME["vector"].fields:

@@ -2,6 +2,8 @@
 What a MATRIX instruction sums up, straight from the loops of `dsf.isa.table`, and how long the array takes for it.
 
     accumulators(...)[i, p, lane] = sum over ky, kx, j of (F[a] if inside else pad_value) * W[bank][k][lane]
+
+and depthwise, where each lane has its own a, as the table says.
 """
 
 from __future__ import annotations
@@ -38,6 +40,10 @@ class Shape:
     def lanes(self) -> int:
         return self.columns // self.groups
 
+    @property
+    def depthwise_groups(self) -> int:
+        return min(self.groups, self.vector_length // self.lanes)
+
     def pixels(self, tall: int) -> int:
         return self.rows * (self.groups if tall else 1)
 
@@ -58,6 +64,8 @@ class Shape:
 
 def accumulators(shape: Shape, f: Fields, features: Ints, weights: Ints) -> Ints:
     """(channel groups, pixels, lanes), modulo 2**bits_sum. `features` is the whole memory, `weights` is (bank, word, lane)."""
+    if f.get("depthwise"):
+        return depthwise_accumulators(shape, f, features, weights)
     n, oy, ox = np.meshgrid(*(np.arange(f[k]) for k in ("images", "rows", "columns")), indexing="ij")
     n, oy, ox = (v.reshape(-1, 1) for v in (n, oy, ox))
     ky, kx, j = np.meshgrid(*(np.arange(f[k]) for k in ("kernel_rows", "kernel_runs", "run")), indexing="ij")
@@ -73,35 +81,105 @@ def accumulators(shape: Shape, f: Fields, features: Ints, weights: Ints) -> Ints
         bank = (f["weight_bank"] + i) % shape.groups
         first = f["weight_address"] + (f["weight_bank"] + i) // shape.groups * f["weight_words"]
         sums.append(values @ weights[bank, first : first + values.shape[1]])
+    return _wrapped(shape, np.stack(sums))
+
+
+def depthwise_accumulators(shape: Shape, f: Fields, features: Ints, weights: Ints) -> Ints:
+    """The same for a depthwise instruction."""
+    n, oy, ox, lane = np.meshgrid(*(np.arange(k) for k in (f["images"], f["rows"], f["columns"], shape.lanes)), indexing="ij")
+    n, oy, ox, lane = (v.reshape(-1, shape.lanes) for v in (n, oy, ox, lane))
+    sums = np.zeros((f["channel_groups"], *lane.shape), dtype=np.int64)
+    banks = shape.depthwise_groups
+    for i in range(f["channel_groups"]):
+        c, k = i * shape.lanes + lane, f["weight_address"] + i // banks * f["weight_words"]
+        for ky in range(f["kernel_rows"]):
+            for phase in range(f["kernel_runs"]):
+                for tap in range(f["chunk"] if phase < f["chunks"] else f["last_chunk"]):
+                    y = f["y_start"] + oy * f["y_step"] + ky * f["y_dilation"]
+                    along = (ox + tap) * f["x_step"] + phase * f["run_step"] + c
+                    x, a = f["x_start"] + along, f["src"] + n * f["image_step"] + oy * f["row_step"] + along
+                    a = a + ky * f["kernel_row_step"]
+                    inside = (y >= 0) & (y < f["height"]) & (x >= 0) & (x < f["row_elements"])
+                    sums[i] += np.where(inside, features[a % 2**24 % features.size], f["pad_value"]) * weights[i % banks, k]
+                    k += 1
+    return _wrapped(shape, sums)
+
+
+def _wrapped(shape: Shape, sums: Ints) -> Ints:
     half = 1 << (shape.bits_sum - 1)
-    return (np.stack(sums) + half) % (2 * half) - half
+    return (sums + half) % (2 * half) - half
+
+
+def groups_per_pass(shape: Shape, f: Fields) -> int:
+    """Channel groups at once."""
+    if f["tall"]:
+        return 1
+    return shape.depthwise_groups if f.get("depthwise") else shape.groups
+
+
+def tile_positions(shape: Shape, f: Fields) -> list[range]:
+    """The output positions of each tile of a pass; a depthwise tile ends with its row."""
+    per_tile, line = shape.pixels(f["tall"]), f["columns"] if f.get("depthwise") else f["pixels"]
+    return [
+        range(start + first, start + min(first + per_tile, line))
+        for start in range(0, f["pixels"], line)
+        for first in range(0, line, per_tile)
+    ]
 
 
 def pieces(shape: Shape, f: Fields, sums: Ints) -> list[Ints]:
     """The order in which the drain reads: pass, tile, pixel, channel group."""
-    per_pass, per_tile = (1, shape.pixels(1)) if f["tall"] else (shape.groups, shape.pixels(0))
-    groups, pixels, _ = sums.shape
+    per_pass, groups = groups_per_pass(shape, f), len(sums)
     return [
         sums[i, p]
         for first_group in range(0, groups, per_pass)
-        for first_pixel in range(0, pixels, per_tile)
-        for p in range(first_pixel, min(first_pixel + per_tile, pixels))
+        for positions in tile_positions(shape, f)
+        for p in positions
         for i in range(first_group, min(first_group + per_pass, groups))
     ]
 
 
-def tiles(shape: Shape, f: Fields) -> list[list[tuple[int, int]]]:
-    """(steps, pixels) of every slot of every tile, in order."""
-    passes = f["channel_groups"] if f["tall"] else -(-f["channel_groups"] // shape.groups)
-    per_tile = shape.pixels(f["tall"])
-    kernel = ([f["chunk"]] * (f["chunks"] - 1) + [f["last_chunk"]]) * (f["kernel_runs"] * f["kernel_rows"])
-    pixels = [min(per_tile, f["pixels"] - first) for first in range(0, f["pixels"], per_tile)]
-    return [[(steps, count) for steps in kernel] for _ in range(passes) for count in pixels]
+@dataclass(frozen=True)
+class Tile:
+    """What the array does for some pixels: for each slot its steps and its reads, which is how many cycles it takes."""
+
+    pixels: int
+    depthwise: bool
+    slots: tuple[tuple[int, int], ...]
+
+    @property
+    def steps(self) -> int:
+        return sum(steps for steps, _ in self.slots)
+
+    @property
+    def cycles(self) -> int:
+        """A slot takes as many cycles as it has steps, or reads, whichever is more."""
+        return sum(max(slot) for slot in self.slots)
+
+    def cycles_after(self, capturing: int) -> tuple[int, int]:
+        """
+        Cycles of the tile if its last step may only come `capturing` cycles after those before the tile, and the same
+        number for the next tile.
+        """
+        steps, reads = self.slots[-1]
+        late = max(0, capturing - (self.cycles - max(steps, reads)) - steps)
+        last = late + reads if self.depthwise else max(late + steps, reads)
+        return self.cycles - max(steps, reads) + last, self.pixels - (last - late - steps)
 
 
-def tile_cycles(tile: list[tuple[int, int]]) -> int:
-    """A slot takes as many cycles as it has steps, or pixels, whichever is more."""
-    return sum(max(slot) for slot in tile)
+def tiles(shape: Shape, f: Fields) -> list[Tile]:
+    """Every tile of every pass, in order."""
+    passes, depthwise = -(-f["channel_groups"] // groups_per_pass(shape, f)), bool(f.get("depthwise"))
+    if depthwise:
+        row = [f["chunk"]] * f["chunks"] + [f["last_chunk"]] * (f["kernel_runs"] - f["chunks"])
+    else:
+        row = ([f["chunk"]] * (f["chunks"] - 1) + [f["last_chunk"]]) * f["kernel_runs"]
+    kernel = row * f["kernel_rows"]
+    return [
+        Tile(pixels, depthwise, tuple((steps, pixels + steps - 1 if depthwise else pixels) for steps in kernel))
+        for _ in range(passes)
+        for pixels in (len(positions) for positions in tile_positions(shape, f))
+    ]
 
 
 def drain_keeps_up(shape: Shape, f: Fields) -> bool:
@@ -112,8 +190,8 @@ def drain_keeps_up(shape: Shape, f: Fields) -> bool:
     instruction shorter than that may also have to wait for a place in the drain's queue.
     """
     most = LATENCY + shape.pixels(1)
-    cycles = [tile_cycles(tile) for tile in tiles(shape, f)]
-    pieces_of_tile = shape.pixels(f["tall"]) * (1 if f["tall"] else shape.groups)
+    cycles = [tile.cycles for tile in tiles(shape, f)]
+    pieces_of_tile = shape.pixels(f["tall"]) * groups_per_pass(shape, f)
     return sum(cycles) >= most and min(cycles) >= max(pieces_of_tile, most / (shape.capture_tiles - 1))
 
 
@@ -173,4 +251,71 @@ def window(
         "weight_bank": weight_bank,
         "weight_address": weight_address,
         "weight_words": kh * runs * run,
+    }
+
+
+def depthwise_window(
+    shape: Shape,
+    *,
+    size: tuple[int, int],
+    channels: int,
+    kernel: tuple[int, int] = (3, 3),
+    stride: tuple[int, int] = (1, 1),
+    dilation: int = 1,
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0),
+    images: int = 1,
+    base: int = 0,
+    pad_value: int = 0,
+    transposed: bool = False,
+    weight_address: int = 0,
+) -> dict[str, int]:
+    """
+    The fields of a depthwise convolution over an NHWC tensor at `base`, dilated along the height only. Transposed, the array's
+    rows lie along the height (and the kernel rows along the width, and there is no dilation).
+    """
+    (height, width), (kh, kw), (sy, sx), (top, bottom, left, right) = size, kernel, stride, padding
+    rows = (height + top + bottom - (kh - 1) * dilation - 1) // sy + 1
+    columns = (width + left + right - kw) // sx + 1
+    src, image = (base - top * width * channels - left * channels) % 2**24, height * width * channels
+    # Along the array: pitch, positions, what comes before, kernel, stride, outputs; across it: the same.
+    along = (channels, width, left, kw, sx, columns)
+    across = (width * channels, height, top, kh, sy, rows)
+    if transposed:
+        along, across = across, along
+    pitch, positions, before, taps, step, outputs = along
+    other_pitch, other_positions, other_before, kernel_rows, other_step, lines = across
+    phases = min(step, taps)
+    chunk = -(-taps // phases)
+    groups = -(-channels // shape.lanes)
+    return {
+        "src": src,
+        "x_start": -before * pitch,
+        "x_step": step * pitch,
+        "y_start": -other_before,
+        "y_step": other_step,
+        "row_step": other_step * other_pitch,
+        "image_step": image,
+        "row_elements": positions * pitch,
+        "height": other_positions,
+        "pad_value": pad_value,
+        "kernel_rows": kernel_rows,
+        "kernel_row_step": dilation * other_pitch,
+        "y_dilation": dilation,
+        "kernel_runs": phases,
+        "run_step": pitch,
+        "run": taps,
+        "chunk": chunk,
+        "chunks": taps - (chunk - 1) * phases,
+        "last_chunk": max(1, chunk - 1),
+        "columns": outputs,
+        "rows": lines,
+        "images": images,
+        "pixels": images * rows * columns,
+        "channel_groups": groups,
+        "last_group_lanes": channels - (groups - 1) * shape.lanes,
+        "tall": 0,
+        "depthwise": 1,
+        "weight_bank": 0,
+        "weight_address": weight_address,
+        "weight_words": kernel_rows * taps,
     }

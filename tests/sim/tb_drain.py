@@ -26,6 +26,7 @@ ROWS, GROUPS, LANES, BITS = P["Rows"], P["Groups"], P["GCols"], P["XBits"]
 BIAS_BITS, ACC_BITS, LENGTH, TILES = P["BBits"], P["AccBits"], P["VecLen"], P["CaptureTiles"]
 ELEMENTS = P["FeatureWords"] * LENGTH
 RAW_ELEMENTS = 32 // BITS
+DEPTHWISE_GROUPS = min(GROUPS, LENGTH // LANES)
 SEED = int(os.environ["DSF_SEED"])
 
 Fields = Mapping[str, int]
@@ -42,7 +43,10 @@ class Layer:
 
         self.bias, self.multiplier, self.shift = parameters
         groups = pick(1, 2 * GROUPS + 1)
+        depthwise = pick(0, 2) == 0
         columns, rows, images = pick(1, 4), pick(1, 3), pick(1, 2)
+        if depthwise:
+            columns, rows, groups = pick(1, 2 * ROWS + 1), pick(1, 2), pick(1, GROUPS + 1)
         last_lanes = pick(1, LANES)
         element = RAW_ELEMENTS if kind == "raw" else 1
         channels = ((groups - 1) * LANES + last_lanes) * element
@@ -66,7 +70,8 @@ class Layer:
             "dst_image_step": image,
             "channel_groups": groups,
             "last_group_lanes": last_lanes,
-            "tall": pick(0, 1),
+            "tall": 0 if depthwise else pick(0, 1),
+            "depthwise": int(depthwise),
             "raw": int(kind == "raw"),
             "parameter_address": pick(0, P["ParamGroups"] - groups),
             "bias_shift": pick(0, 3),
@@ -114,14 +119,16 @@ class Layer:
         """For each tile, for each cycle in which rows become ready: (capture group, row, accumulators)."""
         f = self.fields
         size = GROUPS * ROWS if f["tall"] else ROWS
-        step = 1 if f["tall"] else GROUPS
+        step = 1 if f["tall"] else DEPTHWISE_GROUPS if f["depthwise"] else GROUPS
+        line = f["columns"] if f["depthwise"] else f["pixels"]
+        starts = [first + start for first in range(0, f["pixels"], line) for start in range(0, line, size)]
         for first_group in range(0, f["channel_groups"], step):
-            for start in range(0, f["pixels"], size):
-                positions = range(start, min(start + size, f["pixels"]))
+            for start in starts:
+                positions = range(start, min(start + size, start // line * line + line))
                 if f["tall"]:
                     yield [[((q - start) // ROWS, (q - start) % ROWS, self.sums[first_group, q])] for q in positions]
                 else:
-                    groups = range(first_group, min(first_group + GROUPS, f["channel_groups"]))
+                    groups = range(first_group, min(first_group + step, f["channel_groups"]))
                     yield [[(g - first_group, q - start, self.sums[g, q]) for g in groups] for q in positions]
 
     def apply(self, memory: Ints) -> None:
@@ -332,6 +339,8 @@ async def one_piece_a_cycle(dut) -> None:
     for number, kind in enumerate(("plain", "residual", "raw") * 4, start=1):
         layer = Layer(bench.draw, kind, bench.parameters)
         layer.fields["tall"] = 0
+        # No gaps in the stream of tiles either: each has as many pieces as the capture takes cycles for it.
+        layer.fields["depthwise"] = 0
         tiles = list(layer.tiles())
         first = bench.cycle
         await bench.push(layer)

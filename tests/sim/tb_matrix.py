@@ -10,7 +10,7 @@ import cocotb
 import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge
-from matrix_reference import Fields, Ints, Shape, accumulators, drain_keeps_up, pieces, tile_cycles, tiles, window
+from matrix_reference import Fields, Ints, Shape, accumulators, depthwise_window, drain_keeps_up, pieces, tiles, window
 
 from dsf.isa.encoding import encode_instruction
 from dsf.numerics import int_range
@@ -66,7 +66,7 @@ class Bench:
         """
         dut, draw = self.dut, self.draw
         expected = [piece for f in program for piece in pieces(SHAPE, f, self.sums(f))]
-        limit = 1000 + 40 * sum(tile_cycles(tile) for f in program for tile in tiles(SHAPE, f))
+        limit = 1000 + 40 * sum(tile.cycles for f in program for tile in tiles(SHAPE, f))
         waiting, start = list(program), self.cycle
         self.pieces.clear()
         self.starts.clear()
@@ -87,7 +87,7 @@ class Bench:
                 self.taken.append(self.cycle - 1)
         dut.instr_valid_i.value = 0
         assert len(self.pieces) == len(expected), f"{len(self.pieces)} pieces, needs {len(expected)}, seed {SEED}"
-        assert self.steps == sum(steps for f in program for tile in tiles(SHAPE, f) for steps, _ in tile)
+        assert self.steps == sum(tile.steps for f in program for tile in tiles(SHAPE, f))
         for i, (got, want) in enumerate(zip(self.pieces, expected, strict=True)):
             assert got == _pack(want, SHAPE.bits_sum), f"piece {i} of {len(expected)} differs, seed {SEED}: {want}"
 
@@ -109,20 +109,25 @@ class Bench:
 def check_cycles(program: list[Fields], starts: list[int], most_idle: int) -> None:
     """
     Within an instruction, tiles start exactly as far apart as they take cycles. Between two instructions at most `most_idle`
-    cycles are lost, or what a change of shape costs. A first tile takes at least as many cycles as the tile before has pixels.
+    cycles are lost, or what a change of shape costs. Last steps are as far apart as the capture of a tile's rows takes.
     """
     rest = iter(starts)
-    end, tall, pixels = None, 0, 0
+    end, tall, capturing = None, 0, 0
     for f in program:
-        cycles = [tile_cycles(tile) for tile in tiles(SHAPE, f)]
-        cycles[0] = max(cycles[0], pixels)
-        got = [next(rest) for _ in cycles]
-        want = [got[0] + sum(cycles[:i]) for i in range(len(cycles))]
+        got, want = [], []
+        for tile in tiles(SHAPE, f):
+            got.append(next(rest))
+            if not want:
+                if end is not None:
+                    allowed = most_idle + ((SHAPE.groups - 1) * SHAPE.rows if tall and not f["tall"] else 0)
+                    assert 0 <= got[0] - end <= allowed, f"{got[0] - end} idle cycles before {f}, seed {SEED}"
+                    capturing -= got[0] - end
+                end = got[0]
+            want.append(end)
+            cycles, capturing = tile.cycles_after(capturing)
+            end += cycles
         assert got == want, f"{f} lost {got[-1] - want[-1]} cycles, seed {SEED}"
-        if end is not None:
-            allowed = most_idle + ((SHAPE.groups - 1) * SHAPE.rows if tall and not f["tall"] else 0)
-            assert 0 <= got[0] - end <= allowed, f"{got[0] - end} idle cycles before {f}, seed {SEED}"
-        end, tall, pixels = got[-1] + cycles[-1], f["tall"], tiles(SHAPE, f)[-1][0][1]
+        tall = f["tall"]
     assert next(rest, None) is None
 
 
@@ -167,6 +172,44 @@ def draw_window(draw: random.Random, *, tall: int | None = None, busy: bool = Fa
         return f
 
 
+def draw_depthwise(draw: random.Random, *, busy: bool = False) -> dict[str, int]:
+    """A random depthwise convolution that fits the memories; with `busy`, the drain does not hold it up."""
+    low, high = int_range(SHAPE.bits_input)
+    elements = SHAPE.feature_words * SHAPE.vector_length
+    while True:
+        kernel = draw.choice([(1, 1), (3, 3), (3, 3), (2, 2), (1, 3), (4, 1), (5, 3), (2, 7)])
+        channels = draw.choice([1, 2, SHAPE.lanes, SHAPE.lanes + 1, SHAPE.columns, 2 * SHAPE.columns + 1])
+        size = (draw.randint(1, 12), draw.randint(1, 12))
+        dilation = draw.choice([1, 1, 2])
+        transposed = dilation == 1 and draw.random() < 0.5
+        padding = tuple(draw.randint(0, k) for k in (kernel[0] * dilation, kernel[1]) for _ in range(2))
+        images = draw.choice([1, 1, 2])
+        tensor = images * size[0] * size[1] * channels
+        extent = ((kernel[0] - 1) * dilation, kernel[1] - 1)
+        if tensor > elements or any(size[i] + sum(padding[2 * i : 2 * i + 2]) <= extent[i] for i in range(2)):
+            continue
+        f = depthwise_window(
+            SHAPE,
+            size=size,
+            channels=channels,
+            kernel=kernel,
+            stride=(draw.randint(1, 4), draw.randint(1, 4)),
+            dilation=dilation,
+            padding=padding,  # type: ignore[arg-type]
+            images=images,
+            base=draw.randint(0, elements - tensor),
+            pad_value=draw.randint(low, high),
+            transposed=transposed,
+        )
+        words = f["weight_words"] * -(-f["channel_groups"] // SHAPE.depthwise_groups)
+        if words > SHAPE.weight_words or f["pixels"] * f["weight_words"] * f["channel_groups"] > 20_000:
+            continue
+        if busy and not drain_keeps_up(SHAPE, f):
+            continue
+        f["weight_address"] = draw.randint(0, SHAPE.weight_words - words)
+        return f
+
+
 async def bench_of(dut) -> Bench:
     dut._log.info("seed %d, %s", SEED, SHAPE)
     bench = Bench(dut)
@@ -197,6 +240,31 @@ async def shapes(dut) -> None:
 
 
 @cocotb.test()
+async def depthwise_shapes(dut) -> None:
+    """Depthwise convolutions of each kind, alone: also exact cycles."""
+    bench = await bench_of(dut)
+    few, many = SHAPE.columns, 2 * SHAPE.columns + SHAPE.lanes - 1
+    for f in (
+        depthwise_window(SHAPE, size=(1, 1), channels=1, kernel=(1, 1)),
+        depthwise_window(SHAPE, size=(3, 2 * SHAPE.rows + 2), channels=few, base=5),
+        depthwise_window(SHAPE, size=(5, SHAPE.rows + 1), channels=few, padding=(1, 1, 1, 1), pad_value=-2),
+        depthwise_window(SHAPE, size=(7, 5), channels=many, padding=(1, 1, 1, 1), base=3, transposed=True),
+        depthwise_window(SHAPE, size=(6, 7), channels=few, stride=(2, 2), padding=(0, 1, 0, 1), pad_value=1, images=2),
+        depthwise_window(SHAPE, size=(7, 9), channels=few, stride=(3, 3), padding=(1, 1, 2, 2)),
+        depthwise_window(SHAPE, size=(7, 9), channels=3, stride=(4, 4), kernel=(3, 3), padding=(1, 1, 2, 2)),
+        depthwise_window(SHAPE, size=(4, 9), channels=2, stride=(1, 2), kernel=(2, 5), weight_address=11),
+        depthwise_window(SHAPE, size=(2, 11), channels=2, stride=(1, 3), kernel=(1, 11), padding=(0, 0, 5, 5)),
+        depthwise_window(SHAPE, size=(9, 4), channels=many, kernel=(3, 2), dilation=2, padding=(2, 2, 0, 1)),
+    ):
+        await bench.run([f])
+        assert bench.starts[0] - bench.taken[0] == 4
+        if drain_keeps_up(SHAPE, f):
+            check_cycles([f], bench.starts, 0)
+        if f["run"] == 3 and f["kernel_rows"] == 3 and f["kernel_runs"] == 1 and SHAPE.rows == 8 and f["columns"] > 8:
+            assert bench.starts[1] - bench.starts[0] == 3 * (8 + 2)
+
+
+@cocotb.test()
 async def wraps_addresses_and_coordinates(dut) -> None:
     """A tensor at address 0 with padding: addresses below 0 wrap, and are not used."""
     bench = await bench_of(dut)
@@ -218,6 +286,24 @@ async def full_rate(dut) -> None:
         program = [draw_window(bench.draw, tall=tall, busy=True) for _ in range(8)]
         await bench.run(program)
         check_cycles(program, bench.starts, 2)
+    program = [draw_depthwise(bench.draw, busy=True) for _ in range(6)]
+    await bench.run(program)
+    check_cycles(program, bench.starts, 2)
+
+
+@cocotb.test()
+async def depthwise_among_others(dut) -> None:
+    """Depthwise before and after both shapes: a change of mode costs no more than one of shape."""
+    bench = await bench_of(dut)
+    program = []
+    for _ in range(3):
+        for tall in (0, 1):
+            program += [draw_window(bench.draw, tall=tall, busy=True), draw_depthwise(bench.draw, busy=True)]
+    await bench.run(program)
+    check_cycles(program, bench.starts, 2)
+    for stall in ({}, {"gap": 0.9}, {"pause": 0.8}, {"gap": 0.5, "pause": 0.2, "refuse": 0.9}):
+        kinds = [draw_depthwise if bench.draw.random() < 0.7 else draw_window for _ in range(6)]
+        await bench.run([draw(bench.draw) for draw in kinds], **stall)
 
 
 @cocotb.test()
@@ -239,16 +325,23 @@ async def small_instructions(dut) -> None:
         for tall in (0, 1)
         for groups in (1, 2)
     ]
+    kinds += [
+        depthwise_window(SHAPE, size=(2, columns), channels=channels, kernel=(1, taps), padding=(0, 0, 0, taps - 1))
+        for columns in (1, SHAPE.rows, SHAPE.rows + 1)
+        for channels in (1, SHAPE.columns)
+        for taps in (1, 2, 5)
+    ]
     await bench.run(kinds)
-    await bench.run([bench.draw.choice(kinds) for _ in range(60)])
+    await bench.run([bench.draw.choice(kinds) for _ in range(80)])
 
 
 @cocotb.test()
 async def waits_for_the_drain(dut) -> None:
     """A drain that stands still stops the array after as many tiles as there are buffers, and nothing is lost."""
     bench = await bench_of(dut)
-    for tall in (0, 1):
-        f = window(SHAPE, size=(8, 8), channels=2, out_groups=2 * SHAPE.groups, tall=tall)
+    programs = [window(SHAPE, size=(8, 8), channels=2, out_groups=2 * SHAPE.groups, tall=tall) for tall in (0, 1)]
+    programs.append(depthwise_window(SHAPE, size=(9, 8), channels=2 * SHAPE.columns, kernel=(2, 1)))
+    for f in programs:
         dut.drain_pause_i.value = 1
         dut.instr_i.value = int.from_bytes(encode_instruction("matrix", **f), "little")
         dut.instr_valid_i.value = 1

@@ -45,6 +45,7 @@ SHAPES = {
     "8x24": Shape(8, 24, 3, vector_length=32),
     "narrow": Shape(3, 8, 4, bits_input=4, bits_weights=2, bits_sum=20, capture_tiles=2),
     "one-row": Shape(1, 6, 2, bits_input=2, bits_weights=8, bits_sum=16, vector_length=16, capture_tiles=8),
+    "depthwise-leaves-a-group": Shape(2, 12, 3, vector_length=8),
     "wide-sums-wrap": Shape(4, 8, 2, bits_sum=16, vector_length=8),
 }
 

@@ -11,7 +11,10 @@ from dsf.cost import (
     MATRIX_FILL,
     TOKEN_LATENCY,
     Cost,
+    DepthwiseWork,
     MatrixWork,
+    Taps,
+    depthwise_cost,
     division_steps,
     instruction_beats,
     matrix_cost,
@@ -90,6 +93,34 @@ def test_matrix_cycles_as_measured(
     cost = matrix_cost(TRIAL, work(TRIAL, kernel, channels, pixels, groups, residual=residual), tall)
     assert abs(cost.busy - busy) <= max(3, busy // 1000)
     assert abs(cost.latency - latency) <= 40
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_depthwise_cycles_are_the_reads_of_all_phases(seed: int):
+    rng = random.Random(seed)
+    groups = rng.choice((1, 2, 3))
+    hw = Hardware(processing_elements=(rng.randint(1, 8), groups * rng.randint(1, 8)), column_groups=groups)
+    taps = Taps(rng.randint(1, 5), rng.randint(1, 7), rng.randint(1, 4))
+    work = DepthwiseWork(taps, rng.randint(1, 30), rng.randint(1, 20), rng.randint(1, 9), residual=rng.random() < 0.3)
+    steps, slots = 0, 0
+    for first, _, start in product(
+        range(0, work.groups, hw.depthwise_groups), range(work.lines), range(0, work.columns, hw.rows)
+    ):
+        pixels = min(hw.rows, work.columns - start)
+        phases = (range(f, taps.taps, taps.stride) for f in range(min(taps.stride, taps.taps)))
+        reads = taps.kernel_rows * sum(pixels + len(phase) - 1 for phase in phases)
+        results = pixels * min(hw.depthwise_groups, work.groups - first)
+        steps, slots = steps + reads, slots + max(reads + results * work.residual, results)
+    cost = depthwise_cost(hw, work)
+    assert steps <= cost.busy <= slots, seed
+    assert cost.latency >= slots + MATRIX_FILL, seed
+    assert taps.chunks * taps.chunk + (taps.phases - taps.chunks) * taps.last_chunk == taps.taps
+    assert taps.words == taps.kernel_rows * taps.taps
+
+
+def test_depthwise_of_the_trial():
+    # 3x3 at stride 1: 30 cycles for 8 x 24 outputs.
+    assert depthwise_cost(TRIAL, DepthwiseWork(Taps(3, 3, 1), 32, 32, 3)).busy == 32 * 4 * 30
 
 
 def test_first_layer_with_short_runs_is_faster_wide():

@@ -66,7 +66,7 @@ def test_defaults_are_legal():
         ("load", {"colour": 1}, "unknown field 'colour', needs one of wait, signal, base"),
         ("load", {"rows": 1 << 16}, "rows is 65536, needs 0 to 65535"),
         ("matrix", {"low": -(1 << 15) - 1}, "low is -32769, needs -32768 to 32767"),
-        ("matrix", {"depthwise": 1}, "depthwise is 1, needs 0, the only value that the engine implements"),
+        ("matrix", {"to_stream": 1}, "to_stream is 1, needs 0, the only value that the engine implements"),
         ("matrix", {"dst_channel_step": 0}, "dst_channel_step is 0, needs 1"),
         ("load", {"base": 5}, "base is 5, needs 0 to 4"),
         ("load_weights", {"target": 3}, "target is 3, needs 0 to 2"),

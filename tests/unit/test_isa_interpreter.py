@@ -26,6 +26,14 @@ MACHINES = {
     "4x2": Hardware(
         processing_elements=(3, 5), bits_input=4, bits_weights=2, axi_width=32, feature_memory=1 << 11, weight_memory=1 << 11
     ),
+    "2x24": Hardware(
+        processing_elements=(2, 24),
+        column_groups=3,
+        axi_width=32,
+        feature_memory=1 << 12,
+        weight_memory=1 << 12,
+        vector_length=16,
+    ),
     "2x4": Hardware(
         processing_elements=(1, 4), column_groups=2, bits_input=2, bits_weights=4, axi_width=32, feature_memory=1 << 10
     ),
@@ -160,6 +168,33 @@ def loop_matrix(m: Machine, f: dict[str, int]) -> None:
                 m.feature[(place + c) % 2**24] = v
 
 
+def loop_depthwise(m: Machine, f: dict[str, int]) -> None:
+    """The table's loops for a depthwise convolution that leaves raw."""
+    hw, before = m.hardware, m.feature.copy()
+    lanes = hw.columns // hw.column_groups
+    at_once = min(hw.column_groups, hw.vector_length // lanes)
+    for i in range(f["channel_groups"]):
+        bank, first = i % at_once, f["weight_address"] + i // at_once * f["weight_words"]
+        for n, oy, ox in product(range(f["images"]), range(f["rows"]), range(f["columns"])):
+            for lane in range(lanes if i < f["channel_groups"] - 1 else f["last_group_lanes"]):
+                acc, k, c = 0, first, i * lanes + lane
+                for ky, phase in product(range(f["kernel_rows"]), range(f["kernel_runs"])):
+                    for j in range(f["chunk"] if phase < f["chunks"] else f["last_chunk"]):
+                        y = f["y_start"] + oy * f["y_step"] + ky * f["y_dilation"]
+                        x = f["x_start"] + (ox + j) * f["x_step"] + phase * f["run_step"] + c
+                        a = f["src"] + n * f["image_step"] + oy * f["row_step"] + (ox + j) * f["x_step"]
+                        a = (a + ky * f["kernel_row_step"] + phase * f["run_step"] + c) % 2**24
+                        inside = 0 <= y < f["height"] and 0 <= x < f["row_elements"]
+                        acc += (int(before[a]) if inside else f["pad_value"]) * int(m.weights[bank, k, lane])
+                        k += 1
+                place = n * f["dst_image_step"] + oy * f["dst_row_step"] + ox * f["dst_pixel_step"] + f["dst"]
+                v = acc + (int(m.bias[f["parameter_address"] + i, lane]) << f["bias_shift"])
+                for e in range(per := 32 // hw.bits_input):
+                    part = v >> e * hw.bits_input & ((1 << hw.bits_input) - 1)
+                    part -= (1 << hw.bits_input) if part >> (hw.bits_input - 1) else 0
+                    m.feature[(place + c * per + e) % 2**24] = part
+
+
 def loop_vector(m: Machine, f: dict[str, int]) -> None:
     before, function = m.feature.copy(), f["function"]
     average = function == VectorFunction.AVERAGE_POOL
@@ -281,6 +316,43 @@ def random_matrix(rng: random.Random, hw: Hardware) -> dict[str, int]:
     return isa.MatrixOp(**f).fields
 
 
+def random_depthwise(rng: random.Random, hw: Hardware) -> dict[str, int]:
+    """Raw; any stride, and the array along the width."""
+    kernel, stride = (rng.randint(1, 3), rng.randint(1, 5)), rng.randint(1, 3)
+    groups, last = rng.randint(1, hw.column_groups + 1), rng.randint(1, hw.group_columns)
+    channels = (groups - 1) * hw.group_columns + last
+    f = window(rng, hw, kernel, channels)
+    phases = min(stride, kernel[1])
+    chunk = -(-kernel[1] // phases)
+    step = channels * hw.raw_elements
+    f |= {
+        "x_step": stride * channels,
+        "kernel_rows": kernel[0],
+        "kernel_row_step": f["row_elements"],
+        "y_dilation": 1,
+        "kernel_runs": phases,
+        "run_step": channels,
+        "run": kernel[1],
+        "chunk": chunk,
+        "chunks": kernel[1] - (chunk - 1) * phases,
+        "last_chunk": max(1, chunk - 1),
+        "pixels": f["images"] * f["rows"] * f["columns"],
+        "dst": f["image_step"] * f["images"] + 50,
+        "dst_pixel_step": step,
+        "dst_row_step": step * f["columns"],
+        "dst_image_step": step * f["columns"] * f["rows"],
+        "channel_groups": groups,
+        "last_group_lanes": last,
+        "depthwise": 1,
+        "raw": 1,
+        "weight_address": rng.randint(0, 3),
+        "weight_words": kernel[0] * kernel[1],
+        "parameter_address": rng.randint(0, 3),
+        "bias_shift": rng.randint(0, 6),
+    }
+    return isa.MatrixOp(**f).fields
+
+
 def random_vector(rng: random.Random, hw: Hardware) -> dict[str, int]:
     """Every function; fields that it does not use are left at their default."""
     function = rng.choice(BUILT_FUNCTIONS)
@@ -356,6 +428,7 @@ CASES = {
     "store": (random_store, loop_store, semantics.store),
     "load_weights": (random_load_weights, loop_load_weights, semantics.load_weights),
     "matrix": (random_matrix, loop_matrix, semantics.matrix),
+    "depthwise": (random_depthwise, loop_depthwise, semantics.matrix),
     "vector": (random_vector, loop_vector, semantics.vector),
 }
 
@@ -367,13 +440,14 @@ def test_against_the_table(name: str, kind: str):
     draw, loop, vectorised = CASES[name]
     for seed in range(40 if name == "vector" else 12):
         fields = draw(random.Random(f"{name} {kind} {seed}"), hardware)
-        assert instruction_problems(name, fields, hardware) == [], f"seed {seed}"
+        assert instruction_problems("matrix" if name == "depthwise" else name, fields, hardware) == [], f"seed {seed}"
         got = filled(hardware, seed)
         want = copy.deepcopy(got)
         vectorised(got, fields)
         loop(want, fields)
         assert_same(got, want)
-        assert name != "matrix" or (got.feature != filled(hardware, seed).feature).any(), f"seed {seed} writes nothing"
+        written = (got.feature != filled(hardware, seed).feature).any()
+        assert written or name not in ("matrix", "depthwise"), f"seed {seed} writes nothing"
 
 
 def test_blocks_of_positions(monkeypatch: pytest.MonkeyPatch):
@@ -454,6 +528,9 @@ MATRIX = {
 }  # fmt: skip
 
 
+DEPTHWISE = {"depthwise": 1, "kernel_runs": 2, "run": 3, "chunk": 2, "weight_words": 3}
+
+
 @pytest.mark.parametrize(
     ("op", "message"),
     [
@@ -471,6 +548,12 @@ MATRIX = {
         (lambda: isa.MatrixOp(**MATRIX | {"last_group_lanes": 3}), "last_group_lanes is 3, needs at most 2"),
         (lambda: isa.MatrixOp(**MATRIX | {"weight_address": 682}), "uses weights up to word 682, needs at most 681"),
         (lambda: isa.MatrixOp(**MATRIX | {"parameter_address": 4000}), "uses parameters up to group 4000"),
+        (lambda: isa.MatrixOp(**MATRIX | {"depthwise": 1, "tall": 1}), "tall is 1, needs 0"),
+        (lambda: isa.MatrixOp(**MATRIX | {"depthwise": 1, "kernel_runs": 2}), "kernel_runs is 2, needs at most 1"),
+        (lambda: isa.MatrixOp(**MATRIX | DEPTHWISE | {"chunk": 3}), "chunk is 3, needs 2"),
+        (lambda: isa.MatrixOp(**MATRIX | DEPTHWISE | {"chunks": 2}), "chunks is 2, needs 1"),
+        (lambda: isa.MatrixOp(**MATRIX | DEPTHWISE | {"last_chunk": 2}), "last_chunk is 2, needs 1"),
+        (lambda: isa.MatrixOp(**MATRIX | DEPTHWISE | {"weight_words": 6}), "weight_words is 6, needs 3"),
         (lambda: isa.MatrixOp(**MATRIX | {"raw": 1, "residual": 1}), "residual is 1, needs 0 where raw is 1"),
         (lambda: isa.MatrixOp(**MATRIX | {"src": 5000}), "reads element 5000 of feature memory, needs at most 4095"),
         (lambda: isa.MatrixOp(**MATRIX | {"low": 200, "high": 200}), "clips to 200 to 200, needs -128 to 127"),

@@ -127,17 +127,41 @@ def matrix(machine: Machine, fields: Fields) -> None:
     _write(machine, positions, values)
 
 
+def _group_weights(machine: Machine, fields: Fields, banks: int) -> Ints:
+    """The weights of all channel groups, which lie in `banks` banks, (weight words, groups * lanes)."""
+    groups, words = fields["channel_groups"], fields["weight_words"]
+    places = (_group_place(fields["weight_bank"], fields["weight_address"], words, i, banks) for i in range(groups))
+    return np.concatenate([machine.weights[bank, start : start + words] for bank, start in places], axis=1)
+
+
 def _accumulate(machine: Machine, fields: Fields, positions: Positions) -> Ints:
     """The sums of all positions and channels, (positions, groups * lanes)."""
-    banks, groups, words = machine.hardware.column_groups, fields["channel_groups"], fields["weight_words"]
-    places = (_group_place(fields["weight_bank"], fields["weight_address"], words, i, banks) for i in range(groups))
-    weights = np.concatenate([machine.weights[bank, start : start + words] for bank, start in places], axis=1)
-    weights = weights.astype(np.float64)
+    if fields["depthwise"]:
+        return _accumulate_depthwise(machine, fields, positions)
+    words = fields["weight_words"]
+    weights = _group_weights(machine, fields, machine.hardware.column_groups).astype(np.float64)
     sums = np.empty((len(positions), weights.shape[1]), dtype=np.int64)
     step = max(1, BLOCK // words)
     for first in range(0, len(positions), step):
         block = slice(first, first + step)
         sums[block] = _windows(machine, fields, positions, block).astype(np.float64) @ weights
+    return sums
+
+
+def _accumulate_depthwise(machine: Machine, fields: Fields, positions: Positions) -> Ints:
+    """The sums of all positions and channels of a depthwise convolution, (positions, groups * lanes)."""
+    channels = (fields["channel_groups"] - 1) * machine.hardware.group_columns + fields["last_group_lanes"]
+    weights = _group_weights(machine, fields, machine.hardware.depthwise_groups)[:, :channels]
+    lanes, sums = np.arange(channels), np.zeros((len(positions), channels), dtype=np.int64)
+    words = iter(weights)
+    for ky, phase in product(range(fields["kernel_rows"]), range(fields["kernel_runs"])):
+        for tap in range(fields["chunk"] if phase < fields["chunks"] else fields["last_chunk"]):
+            along = tap * fields["x_step"] + phase * fields["run_step"]
+            x, y = (positions.x + along)[:, None] + lanes, (positions.y + ky * fields["y_dilation"])[:, None]
+            inside = (x >= 0) & (x < positions.width) & (y >= 0) & (y < positions.height)
+            addresses = (positions.source + ky * fields["kernel_row_step"] + along)[:, None] + lanes
+            values = np.where(inside, machine.gather(np.where(inside, addresses, 0)), fields["pad_value"])
+            sums += values * next(words)
     return sums
 
 

@@ -83,8 +83,8 @@ module dsf_matrix_tb
   logic [CaptureTiles-1:0][AgeBits-1:0]  age_q;
   logic [PixelBits-1:0]                  pixel_q;
   logic [BankBits-1:0]                   group_q;
-  logic [23:0]                           pixels_left_q, pixels;
-  logic [11:0]                           groups_left_q, groups;
+  logic [23:0]                           pixels_left_q, pixels, row_left, full;
+  logic [11:0]                           columns_left_q, groups_left_q, groups, per_pass;
   logic [index_bits(Groups)-1:0]         read_group;
   logic [index_bits(Rows)-1:0]           read_row;
 
@@ -93,9 +93,11 @@ module dsf_matrix_tb
     tile_o        <= rst_ni && u_matrix.tile_start;
   end
 
-  assign pixels    = pixels_left_q < (head.tall ? 24'(Groups * Rows) : 24'(Rows)) ? pixels_left_q
-                   : (head.tall ? 24'(Groups * Rows) : 24'(Rows));
-  assign groups    = head.tall ? 12'd1 : (groups_left_q < 12'(Groups) ? groups_left_q : 12'(Groups));
+  assign full      = head.tall ? 24'(Groups * Rows) : 24'(Rows);
+  assign row_left  = head.depthwise ? 24'(columns_left_q) : pixels_left_q;
+  assign pixels    = row_left < full ? row_left : full;
+  assign per_pass  = head.tall ? 12'd1 : head.depthwise ? 12'(depthwise_groups(Groups, GCols, VecLen)) : 12'(Groups);
+  assign groups    = groups_left_q < per_pass ? groups_left_q : per_pass;
   assign available = announced_q[tile_q] ? AgeBits'(pixel_q) <= age_q[tile_q]
                                          : tile_ready && ready_tile_q == tile_q && pixel_q == '0;
   assign issue     = queued_q != 0 && available && !drain_pause_i;
@@ -137,15 +139,17 @@ module dsf_matrix_tb
         tile_q              <= tile_q + 1'b1;
         announced_q[tile_q] <= 1'b0;
         pixels_left_q       <= pass_end ? head.pixels : pixels_left_q - pixels;
+        columns_left_q      <= row_left == pixels ? head.columns : columns_left_q - 12'(pixels);
       end
       if (pass_end) groups_left_q <= groups_left_q - groups;
       if (drain_valid && !(queued_q == 2'd3 || drain_refuse_i)) queue.push_back(pushed);
       if (instr_end) next = queue.pop_front();
       if (queue.size() != 0 && (instr_end || queued_q == 0)) begin
         next          = queue[0];
-        head          <= next;
-        pixels_left_q <= next.pixels;
-        groups_left_q <= next.channel_groups;
+        head           <= next;
+        pixels_left_q  <= next.pixels;
+        columns_left_q <= next.columns;
+        groups_left_q  <= next.channel_groups;
       end
       queued_q      <= 2'(queue.size());
       piece_valid_o <= issue;

@@ -6,8 +6,8 @@ isa.load {rows = 65536, dst = -1}
 
 // -----
 
-isa.matrix {depthwise = 1}
-// CHECK: 'isa.matrix': depthwise is 1, needs 0, the only value that the engine implements
+isa.matrix {to_stream = 1}
+// CHECK: 'isa.matrix': to_stream is 1, needs 0, the only value that the engine implements
 
 // -----
 
