@@ -83,6 +83,13 @@ def source_of(value: SSAValue) -> SSAValue:
     return value
 
 
+def _returned(function: func.FuncOp) -> list[SSAValue]:
+    """The values behind what a function returns, also behind the softmax of the host."""
+    returned = function.get_return_op()
+    sources = [] if returned is None else [source_of(one) for one in returned.operands]
+    return [source_of(one.owner.input) if isinstance(one.owner, bundle.SoftmaxOp) else one for one in sources]
+
+
 # The network.
 
 
@@ -100,6 +107,16 @@ def one_network(op: Operation, hardware: Hardware) -> Problems:
         yield f"'{name}': {len(inputs)} inputs and {len(outputs)} outputs, needs one of each; cut the network"
     if not any(isinstance(one, bundle.CoreOp | bundle.PoolOp | bundle.ActivationOp | bundle.AddOp) for one in op.walk()):
         yield f"'{functions[0].sym_name.data}': no layer, needs at least one; add a Bundle"
+    elif any(isinstance(one, BlockArgument) for one in _returned(functions[0])):
+        yield f"'{functions[0].sym_name.data}': returns its input, needs the result of a layer; return the last layer's"
+
+
+def result_is_used(op: Operation, hardware: Hardware) -> Problems:
+    """Every layer leads to the result of the network; for a core, `sum_is_quantised` says it."""
+    if not isinstance(op, bundle.PoolOp | bundle.ActivationOp | bundle.AddOp):
+        return
+    if not users_of(op.output, behind_flatten=True):
+        yield f"{name_of(op)}: a result that nothing uses, needs a layer after it or to be the output; remove the layer"
 
 
 def known_layer(op: Operation, hardware: Hardware) -> Problems:
@@ -396,6 +413,7 @@ CONSTRAINTS: tuple[Constraint, ...] = (
     one_network,
     known_layer,
     sum_is_quantised,
+    result_is_used,
     add_follows_core,
     softmax_is_last,
     batch_norm_folded,

@@ -155,7 +155,8 @@ def network_of(function: func.FuncOp, hw: Hardware) -> Network:
     """
     The network of a function of `tile` operations.
 
-    Raises `ModelError` for what has no place on the engine: other operations or widths, several inputs or outputs.
+    Raises `ModelError` for what has no place on the engine: other operations or widths, several inputs or outputs, an output
+    that is the input, results that nothing uses.
     """
     block = function.body.block
     terminator = block.last_op
@@ -166,7 +167,17 @@ def network_of(function: func.FuncOp, hw: Hardware) -> Network:
     for op in block.ops:
         if op is not terminator:
             builder.add(op)
-    if not builder.layers or terminator.arguments[0] is block.args[0]:
+    output = builder.indices[terminator.arguments[0]]
+    # A reshape of the input is the input: no layer would make it, and no store would write it.
+    if output == first:
         raise ModelError("'main': returns its input, needs at least one layer; add one")
+    needed = {output, *(tensor for layer in builder.layers for tensor in layer.reads)}
+    problems = [
+        f"'{layer.name}': a result that nothing uses, needs a layer after it or to be the output; remove the layer"
+        for layer in builder.layers
+        if layer.result not in needed
+    ]
+    if problems:
+        raise ModelError(problems)
     images = shape(block.args[0])[0]
-    return Network(images, tuple(builder.tensors), tuple(builder.layers), first, builder.indices[terminator.arguments[0]])
+    return Network(images, tuple(builder.tensors), tuple(builder.layers), first, output)

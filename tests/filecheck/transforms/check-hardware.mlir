@@ -88,6 +88,7 @@ func.func @main(%x: tensor<4x1x1x32769x!bundle.q<2, 0>>) -> tensor<4x1x1x32769x!
 // CHECK-NEXT: 'wide': a horizontal stride of 65538 elements, needs 0 to 65535, as its instruction field 'x_step'; use a smaller layer
 // CHECK-NEXT: 'wide': a vertical stride of 300 rows, needs 0 to 255, as its instruction field 'y_step'; use a smaller layer
 // CHECK-NEXT: 'wide': the first window at element -131076 of a row, needs -131072 to 131071, as its instruction field 'x_start'; use a smaller layer
+// CHECK-NEXT: 'wide': a result that nothing uses, needs a layer after it or to be the output; remove the layer
 // CHECK-NEXT: 'pool': a horizontal stride of 65538 elements, needs 0 to 65535, as its instruction field 'x_step'; use a smaller layer
 
 // -----
@@ -98,6 +99,19 @@ func.func @main(%x: tensor<1x2x!bundle.q<8, 4>>) -> (tensor<1x2x!bundle.q<8, 4>>
 }
 // CHECK:      'main': 1 inputs and 2 outputs, needs one of each; cut the network
 // CHECK-NEXT: 'main': no layer, needs at least one; add a Bundle
+
+// -----
+
+// The input, only reshaped, has no layer that stores it; the pooling's result leads nowhere.
+
+engine.hardware {}
+func.func @main(%x: tensor<2x2x2x2x!bundle.q<8, 4>>) -> tensor<2x8x!bundle.q<8, 4>> {
+  %p = bundle.pool max %x size [2, 2] : tensor<2x2x2x2x!bundle.q<8, 4>> -> tensor<2x1x1x2x!bundle.q<8, 4>> loc("pool")
+  %f = bundle.flatten %x : tensor<2x2x2x2x!bundle.q<8, 4>> -> tensor<2x8x!bundle.q<8, 4>>
+  func.return %f : tensor<2x8x!bundle.q<8, 4>>
+}
+// CHECK:      'main': returns its input, needs the result of a layer; return the last layer's
+// CHECK-NEXT: 'pool': a result that nothing uses, needs a layer after it or to be the output; remove the layer
 
 // -----
 

@@ -122,3 +122,25 @@ func.func @main(%x: tensor<1x4xi8>, %y: tensor<1x4xi8>) -> tensor<1x4xi8> {
   func.return %x : tensor<1x4xi8>
 }
 // CHECK: 'main': several inputs or outputs, needs one of each; split the network
+
+// -----
+
+// A reshape of the input is the input too: nothing would store it.
+
+engine.hardware {}
+func.func @main(%x: tensor<2x2x2x2xi8>) -> tensor<2x8xi8> {
+  %0 = fxp.pool max %x size [2, 2] clip -128 to 127 : tensor<2x2x2x2xi8> -> tensor<2x1x1x2xi8>
+  %1 = fxp.reshape %x : tensor<2x2x2x2xi8> -> tensor<2x8xi8>
+  func.return %1 : tensor<2x8xi8>
+}
+// CHECK: 'main': returns its input, needs at least one layer; add one
+
+// -----
+
+engine.hardware {}
+func.func @main(%x: tensor<2x2x2x2xi8>) -> tensor<2x1x1x2xi8> {
+  %0 = fxp.pool max %x size [2, 2] clip -128 to 127 : tensor<2x2x2x2xi8> -> tensor<2x1x1x2xi8> loc("unused")
+  %1 = fxp.pool max %x size [2, 2] clip -128 to 127 : tensor<2x2x2x2xi8> -> tensor<2x1x1x2xi8> loc("output")
+  func.return %1 : tensor<2x1x1x2xi8>
+}
+// CHECK: 'unused': a result that nothing uses, needs a layer after it or to be the output; remove the layer
