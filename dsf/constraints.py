@@ -350,14 +350,17 @@ def accumulator(op: Operation, hardware: Hardware) -> Problems:
     if isinstance(source_of(op.input), BlockArgument):
         bits = max(bits, hardware.bits_input)
     bound = numerics.accumulator_bound(weights, bias, max(op.bias_shift, 0), bits)
+    yield from overflow(name_of(op), bound, hardware.bits_sum)
+
+
+def overflow(name: str, bound: numerics.Ints, bits_sum: int) -> Problems:
+    """What to say of the layer `name` if sums up to `bound`, one for each channel, need more than `bits_sum` bits."""
     channel = int(bound.argmax())
     needed = numerics.bits_for(int(bound[channel]))
-    if needed > hardware.bits_sum:
+    if needed > bits_sum:
         change = f"Hardware(bits_sum={needed}) or smaller weights" if needed <= 32 else "fewer or smaller weights"
-        yield (
-            f"{name_of(op)}: sums of up to {bound[channel]} (channel {channel}) in {hardware.bits_sum} bits, "
-            f"needs {needed} bits; use {change}"
-        )
+        has = f"sums of up to {bound[channel]} (channel {channel}) in {bits_sum} bits"
+        yield f"{name}: {has}, needs {needed} bits; use {change}"
 
 
 def quantised(op: bundle.CoreOp) -> tuple[numerics.Ints, numerics.Ints | None]:

@@ -213,6 +213,12 @@ def bits_for(bound: int) -> int:
     return int(bound).bit_length() + 1
 
 
+def bits_of(x: ArrayLike) -> int:
+    """Width of the smallest signed integer that holds every value of `x`."""
+    values = as_ints(x)
+    return int(np.maximum(values, ~values).max()).bit_length() + 1
+
+
 def fold_batch_norm(
     weights: ArrayLike,
     bias: ArrayLike | None,

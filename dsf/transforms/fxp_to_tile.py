@@ -5,6 +5,8 @@
 
 An addition is fused into the later one of the two convolutions that it follows, if nothing else uses that one's result
 (reshapes between them are free). The numbers do not change.
+
+Hand-written fxp has not gone through `check-hardware`, so that no sum overflows and that constants fit is proved here too.
 """
 
 from __future__ import annotations
@@ -18,11 +20,14 @@ from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
+from dsf import numerics
+from dsf.constraints import overflow
 from dsf.dialects import fxp, tile
-from dsf.dialects.constants import integer
+from dsf.dialects.constants import integer, ints_of
 from dsf.dialects.engine import hardware_of
 from dsf.dialects.shapes import element, shape, tensor_type
 from dsf.errors import ModelError
+from dsf.hardware import Hardware
 from dsf.scheduling.cuts import CutOptions, choose_cuts
 from dsf.scheduling.features import choose_images, least_images
 from dsf.scheduling.network import IMAGES, function_of, name_of, network_of
@@ -40,6 +45,7 @@ class _Lowering:
     """The new block, and what each old value became in it."""
 
     block: Block
+    hardware: Hardware
     values: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
     problems: list[str] = field(default_factory=list[str])
     index: int = 0
@@ -95,6 +101,7 @@ class _Lowering:
             self.problem(op, f"{op.groups.value.data} groups of channels", "1", "split the convolution")
             self.values[end.output] = self.reshape_any(end.output, end)
             return
+        self._check_widths(op, end)
         matrix = tile.MatrixOp(
             self.values[op.input],
             window=tile.WindowAttr.from_window(op.window, op.pad_value.value.data),
@@ -108,6 +115,22 @@ class _Lowering:
         )
         self.insert(matrix, op)
         self.values[end.output] = matrix.y
+
+    def _check_widths(self, op: fxp.ConvOp, end: fxp.RequantizeOp | fxp.RawOp) -> None:
+        """Weights and biases fit the hardware; the sums do whatever the input: from DRAM it has all bits of the hardware."""
+        hw, name = self.hardware, f"'{name_of(op, self.index)}'"
+        weights = ints_of(op.weights)
+        for what, value, parameter, most in (
+            ("weights", weights, "bits_weights", hw.bits_weights),
+            ("a bias", end.bias_array, "bits_bias", hw.bits_bias),
+        ):
+            bits = numerics.bits_of(value)
+            if bits > most:
+                needs = f"at most {most} ({parameter})"
+                self.problems.append(f"{name}: {what} of {bits} bits, needs {needs}; use fewer bits or hardware with more")
+        bits = max(_bits_of_values(op.input, hw), numerics.bits_of(op.pad_value.value.data))
+        bound = numerics.accumulator_bound(weights, end.bias_array, end.bias_shift.value.data, bits)
+        self.problems += overflow(name, bound, hw.bits_sum)
 
     def _add(self, op: fxp.AddOp) -> None:
         candidates = [self._fusible(value) for value in (op.a, op.b)]
@@ -190,6 +213,16 @@ class _Lowering:
         self.values[op.output] = pool.y
 
 
+def _bits_of_values(value: SSAValue, hardware: Hardware) -> int:
+    """Bits of the integers that `value` can hold: what a layer clips to, or all of the hardware's for the network's input."""
+    while isinstance(value.owner, fxp.ReshapeOp):
+        value = value.owner.input
+    owner = value.owner
+    if isinstance(owner, fxp.RequantizeOp | fxp.AddOp | fxp.PoolOp):
+        return numerics.bits_of([owner.low.value.data, owner.high.value.data])
+    return max(fxp.width(value), hardware.bits_input)
+
+
 def _reshapes_of(value: SSAValue) -> list[tile.ReshapeOp]:
     """The chain of reshapes that use only `value`, last first; an addition that is fused needs them no more."""
     chain: list[tile.ReshapeOp] = []
@@ -229,7 +262,7 @@ class FxpToTilePass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         hw = hardware_of(op)
         function = function_of(op)
-        self._lower(function)
+        self._lower(function, hw)
         network = network_of(function, hw)
         if self.images == 0:
             images = choose_images(network, hw)
@@ -241,10 +274,10 @@ class FxpToTilePass(ModulePass):
         for layer, cut in zip(network.layers, cuts, strict=True):
             layer.op.cut = cut
 
-    def _lower(self, function: func.FuncOp) -> None:
+    def _lower(self, function: func.FuncOp, hw: Hardware) -> None:
         old = function.body.block
         new = Block(arg_types=[tensor_type(argument) for argument in old.args])
-        lowering = _Lowering(new)
+        lowering = _Lowering(new, hw)
         for before, after in zip(old.args, new.args, strict=True):
             after.name_hint = before.name_hint
             lowering.values[before] = after

@@ -144,3 +144,36 @@ func.func @main(%x: tensor<2x2x2x2xi8>) -> tensor<2x1x1x2xi8> {
   func.return %1 : tensor<2x1x1x2xi8>
 }
 // CHECK: 'unused': a result that nothing uses, needs a layer after it or to be the output; remove the layer
+
+// -----
+
+// The proof of `check-hardware`, for integers written by hand: one more than 2 ** 15 - 1 does not fit, the bias counts; the
+// input has all bits of the hardware, what a layer made those of its clip, not of its type: the second sum, 4 * 127 * 8, fits.
+
+engine.hardware {bits_sum = 16}
+func.func @main(%x: tensor<1x1x1x4xi4>) -> tensor<1x1x1x1xi32> {
+  %0 = fxp.conv %x weights dense<64> : tensor<1x1x4x4xi8> : tensor<1x1x1x4xi4> -> tensor<1x1x1x4xi16> loc("first")
+  %1 = fxp.requantize %0 bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<3> : tensor<4xi8> clip -8 to 7 : tensor<1x1x1x4xi16> -> tensor<1x1x1x4xi8> loc("first")
+  %2 = fxp.conv %1 weights dense<127> : tensor<1x1x4x4xi8> : tensor<1x1x1x4xi8> -> tensor<1x1x1x4xi16> loc("second")
+  %3 = fxp.requantize %2 bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<3> : tensor<4xi8> clip -8 to 7 : tensor<1x1x1x4xi16> -> tensor<1x1x1x4xi8> loc("second")
+  %4 = fxp.conv %3 weights dense<0> : tensor<1x1x4x1xi8> : tensor<1x1x1x4xi8> -> tensor<1x1x1x1xi16> loc("third")
+  %5 = fxp.raw %4 bias dense<-8192> : tensor<1xi32> bias_shift 2 : tensor<1x1x1x1xi16> -> tensor<1x1x1x1xi32> loc("third")
+  func.return %5 : tensor<1x1x1x1xi32>
+}
+// CHECK:      'first': sums of up to 32768 (channel 0) in 16 bits, needs 17 bits; use Hardware(bits_sum=17) or smaller weights
+// CHECK-NEXT: 'third': sums of up to 32768 (channel 0) in 16 bits, needs 17 bits; use Hardware(bits_sum=17) or smaller weights
+
+// -----
+
+// Constants are as wide as their values, not as their type.
+
+engine.hardware {bits_weights = 4, bits_bias = 8}
+func.func @main(%x: tensor<1x1x1x4xi8>) -> tensor<1x1x1x1xi32> {
+  %0 = fxp.conv %x weights dense<7> : tensor<1x1x4x4xi8> : tensor<1x1x1x4xi8> -> tensor<1x1x1x4xi32> loc("fits")
+  %1 = fxp.requantize %0 bias dense<-128> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<3> : tensor<4xi8> clip -8 to 7 : tensor<1x1x1x4xi32> -> tensor<1x1x1x4xi8> loc("fits")
+  %2 = fxp.conv %1 weights dense<8> : tensor<1x1x4x1xi8> : tensor<1x1x1x4xi8> -> tensor<1x1x1x1xi32> loc("wide")
+  %3 = fxp.raw %2 bias dense<-129> : tensor<1xi32> : tensor<1x1x1x1xi32> -> tensor<1x1x1x1xi32> loc("wide")
+  func.return %3 : tensor<1x1x1x1xi32>
+}
+// CHECK:      'wide': weights of 5 bits, needs at most 4 (bits_weights); use fewer bits or hardware with more
+// CHECK-NEXT: 'wide': a bias of 9 bits, needs at most 8 (bits_bias); use fewer bits or hardware with more
