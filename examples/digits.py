@@ -2,8 +2,8 @@
 The demo: a network trained on real images, compiled, and run on the simulated engine, bit for bit the same.
 
 scikit-learn's digits (1,797 scanned 8x8 images) go through a small residual network with 8-bit activations and 4-bit
-weights: convolution and max pool, strided convolution, residual add, average pool, flatten, dense, softmax. Takes a few
-seconds to train; building the simulator takes a minute or two the first time.
+weights: convolution and max pool, strided convolution, residual add, average pool, flatten, dense, softmax. Takes under
+a minute to train; building the simulator takes a minute or two the first time.
 
     python examples/digits.py
 
