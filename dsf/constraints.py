@@ -16,9 +16,11 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import BlockArgument, Operation, SSAValue
 
 from dsf import numerics
-from dsf.dialects import bundle, fxp
+from dsf.dialects import bundle
 from dsf.dialects.bundle_group import LETTERS
 from dsf.dialects.engine import hardware_of
+from dsf.dialects.functions import function_problems
+from dsf.dialects.integers import MAX_BIAS_SHIFT, MAX_POOL_SHIFT
 from dsf.dialects.shapes import as_text, shape
 from dsf.hardware import Hardware
 from dsf.isa.checks import POOL_WINDOW_BITS, window_bits
@@ -101,10 +103,7 @@ def one_network(op: Operation, hardware: Hardware) -> Problems:
     if len(functions) != 1:
         yield f"'module': {len(functions)} functions, needs one, @main; split the module"
         return
-    inputs, outputs = functions[0].function_type.inputs.data, functions[0].function_type.outputs.data
-    if len(inputs) != 1 or len(outputs) != 1:
-        name = functions[0].sym_name.data
-        yield f"'{name}': {len(inputs)} inputs and {len(outputs)} outputs, needs one of each; cut the network"
+    yield from function_problems(functions[0])
     if not any(isinstance(one, bundle.CoreOp | bundle.PoolOp | bundle.ActivationOp | bundle.AddOp) for one in op.walk()):
         yield f"'{functions[0].sym_name.data}': no layer, needs at least one; add a Bundle"
     elif any(isinstance(one, BlockArgument) for one in _returned(functions[0])):
@@ -373,9 +372,9 @@ def quantised(op: bundle.CoreOp) -> tuple[numerics.Ints, numerics.Ints | None]:
 
 def bias_shift(op: Operation, hardware: Hardware) -> Problems:
     """A bias is aligned with the sum by a left shift of at most 31."""
-    if isinstance(op, bundle.CoreOp) and op.bias_shift > fxp.MAX_BIAS_SHIFT:
+    if isinstance(op, bundle.CoreOp) and op.bias_shift > MAX_BIAS_SHIFT:
         yield (
-            f"{name_of(op)}: a bias {op.bias_shift} fraction bits coarser than the sum, needs at most {fxp.MAX_BIAS_SHIFT}; "
+            f"{name_of(op)}: a bias {op.bias_shift} fraction bits coarser than the sum, needs at most {MAX_BIAS_SHIFT}; "
             f"use more bias_frac_bits"
         )
 
@@ -390,7 +389,7 @@ def rescaling(op: Operation, hardware: Hardware) -> Problems:
     else:
         return
     pools = isinstance(op, bundle.PoolOp) or not _is_sum(op.input)
-    most_right = fxp.MAX_POOL_SHIFT if pools else numerics.MAX_SHIFT
+    most_right = MAX_POOL_SHIFT if pools else numerics.MAX_SHIFT
     after = bundle.q_of(op.output).frac.data
     if not -15 <= before - after <= most_right:
         yield (

@@ -12,12 +12,12 @@ import hashlib
 import json
 import math
 import numbers
-import operator
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, SupportsIndex, cast
+from typing import Any, Literal, cast
 
+from dsf.arguments import as_int, as_pair
 from dsf.errors import HardwareError
 
 #: Addresses have 24 bits and wrap; the upper half stands for what lies before the first element.
@@ -94,19 +94,19 @@ class Hardware:
         for one in dataclasses.fields(self):
             value: object = getattr(self, one.name)
             if one.type == "tuple[int, int]":
-                pair = _as_pair(value)
+                pair = as_pair(value)
                 if pair is None:
                     problems.append(f"'{one.name}': {value!r}, needs a pair of integers")
                 else:
                     self._set(one.name, pair)
             if one.type == "int":
-                integer = _as_int(value)
+                integer = as_int(value)
                 if integer is None:
                     problems.append(f"'{one.name}': {value!r}, needs an integer")
                 else:
                     self._set(one.name, integer)
             if one.type == "float":
-                integer = _as_int(value)
+                integer = as_int(value)
                 if isinstance(value, bool) or (integer is None and not isinstance(value, numbers.Real)):
                     problems.append(f"'{one.name}': {value!r}, needs a number")
                 else:
@@ -308,7 +308,7 @@ class Hardware:
         """The parameters, by name, JSON types only."""
         plain: dict[str, Any] = {}
         for one in dataclasses.fields(self):
-            pair = _as_pair(getattr(self, one.name))
+            pair = as_pair(getattr(self, one.name))
             plain[one.name] = getattr(self, one.name) if pair is None else list(pair)
         return plain
 
@@ -348,23 +348,3 @@ class Hardware:
         from dsf.codegen.hardware_config import write_hardware_config
 
         return write_hardware_config(self, Path(directory))
-
-
-def _as_int(value: object) -> int | None:
-    """An integer of any type, NumPy's too, as Python's; `None` for anything else, truth values included."""
-    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
-        return None
-    try:
-        return operator.index(value)
-    except TypeError:
-        return None
-
-
-def _as_pair(value: object) -> tuple[int, int] | None:
-    if not isinstance(value, (tuple, list)):
-        return None
-    items = cast("tuple[object, ...] | list[object]", value)
-    integers = [_as_int(item) for item in items]
-    if len(integers) != 2 or integers[0] is None or integers[1] is None:
-        return None
-    return integers[0], integers[1]

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import cast
 
 from numpy.typing import ArrayLike
 from xdsl.dialects.builtin import I64, DenseIntOrFPElementsAttr, IntegerAttr, IntegerType, TensorType, UnitAttr
@@ -23,14 +22,25 @@ from xdsl.traits import Pure
 
 from dsf.dialects.bundle_types import PoolKind, PoolKindAttr
 from dsf.dialects.constants import DenseAttr, IntsAttr, dense_ints, integer, ints_attr, ints_of, pair, quad
+from dsf.dialects.integers import (
+    MAX_BIAS_SHIFT,
+    MAX_MULTIPLIER,
+    MAX_POOL_SHIFT,
+    RAW_BITS,
+    check_clip,
+    check_constant,
+    check_constants,
+    check_integers,
+    width,
+)
 from dsf.dialects.shapes import (
     as_text,
-    check_channels,
     check_convolution,
     check_lists,
     check_pool,
+    check_rank,
     check_result,
-    element,
+    check_sizes,
     need,
     shape,
 )
@@ -42,49 +52,11 @@ INPUT_FRAC = "dsf.input_frac"
 OUTPUT_FRAC = "dsf.output_frac"
 SOFTMAX = "dsf.softmax"
 
-#: Largest multiplier of the requantisers (16 bits, unsigned) and largest left shift of a bias.
-MAX_MULTIPLIER = (1 << 16) - 1
-MAX_BIAS_SHIFT = 31
-#: Largest left shift of a pooling's numerator and of its denominator.
-MAX_POOL_SHIFT = 15
-#: Bits of a raw sum, and of a bias as the engine holds it.
-RAW_BITS = 32
-
-
-def width(value: SSAValue) -> int:
-    """Bits of a tensor's integers; the operation's verifier has checked that they are integers."""
-    return cast(IntegerType, element(value)).bitwidth
-
-
-def check_integers(op: Operation, *values: SSAValue) -> None:
-    for value in values:
-        has = f"elements of type {element(value)}"
-        need(isinstance(element(value), IntegerType), op, has, "integers", "change the element type")
-
 
 def check_between(op: Operation, low: int, high: int, **properties: IntegerAttr[I64]) -> None:
     for name, attribute in properties.items():
         value = attribute.value.data
         need(low <= value <= high, op, f"{name} {value}", f"{low} to {high}", "rescale the layer")
-
-
-def check_constants(op: Operation, low: int, high: int, **constants: DenseAttr) -> None:
-    """The constants have one value per channel of the result, each in [low, high]."""
-    for name, attribute in constants.items():
-        is_integer = isinstance(attribute.get_element_type(), IntegerType)
-        need(is_integer, op, f"{name} of type {attribute.get_element_type()}", "integers", "change the element type")
-        check_channels(op, name, attribute, shape(op.results[0])[-1])
-        values = ints_of(attribute)
-        has = f"{name} from {values.min()} to {values.max()}"
-        need(values.min() >= low and values.max() <= high, op, has, f"{low} to {high}", "rescale the layer")
-
-
-def check_clip(op: Operation, low: IntegerAttr[I64], high: IntegerAttr[I64]) -> None:
-    """The clip lies in the result's type."""
-    least, most = int_range(width(op.results[0]))
-    ok = least <= low.value.data <= high.value.data <= most
-    has = f"a clip to [{low.value.data}, {high.value.data}]"
-    need(ok, op, has, f"an interval in [{least}, {most}]", "widen the result type or narrow the clip")
 
 
 def _integers(sizes: Sequence[int], bits: int) -> TensorType[IntegerType]:
@@ -155,8 +127,7 @@ class ConvOp(IRDLOperation):
         check_lists(self, strides=self.strides, padding=self.padding, dilation=self.dilation)
         rank = len(self.weights.get_shape())
         need(rank == 4, self, f"weights of rank {rank}", "(KH, KW, CI / groups, CO)", "reshape the weights")
-        is_integer = isinstance(self.weights.get_element_type(), IntegerType)
-        need(is_integer, self, f"weights of type {self.weights.get_element_type()}", "integers", "quantise them")
+        check_constant(self, "weights", self.weights)
         check_convolution(self, self.input, self.weights, self.window, self.groups.value.data)
         check_between(self, *int_range(width(self.input)), pad_value=self.pad_value)
 
@@ -237,12 +208,13 @@ class RequantizeOp(IRDLOperation):
     def verify_(self) -> None:
         check_integers(self, self.input, self.output)
         check_result(self, shape(self.input))
+        check_rank(self, self.input, (2, 4))
         check_constants(self, *int_range(RAW_BITS), bias=self.bias)
         check_constants(self, 0, MAX_MULTIPLIER, multiplier=self.multiplier)
         check_constants(self, 0, MAX_SHIFT, shift=self.shift)
         check_between(self, 0, MAX_BIAS_SHIFT, bias_shift=self.bias_shift)
         check_between(self, 0, MAX_LEAK, leak=self.leak)
-        check_clip(self, self.low, self.high)
+        check_clip(self, self.low.value.data, self.high.value.data)
 
 
 @irdl_op_definition
@@ -280,6 +252,7 @@ class RawOp(IRDLOperation):
     def verify_(self) -> None:
         check_integers(self, self.input, self.output)
         check_result(self, shape(self.input))
+        check_rank(self, self.input, (2, 4))
         need(width(self.output) == RAW_BITS, self, f"a result of i{width(self.output)}", "i32", "correct the result type")
         check_constants(self, *int_range(RAW_BITS), bias=self.bias)
         check_between(self, 0, MAX_BIAS_SHIFT, bias_shift=self.bias_shift)
@@ -353,11 +326,12 @@ class AddOp(IRDLOperation):
         has = f"operands of shapes {as_text(shape(self.a))} and {as_text(shape(self.b))}"
         need(shape(self.a) == shape(self.b), self, has, "equal shapes", "match the two branches")
         check_result(self, shape(self.a))
+        check_rank(self, self.a, (2, 4))
         check_between(self, 0, MAX_MULTIPLIER, multiplier_a=self.multiplier_a, multiplier_b=self.multiplier_b)
-        check_between(self, *int_range(32), offset=self.offset)
+        check_between(self, *int_range(RAW_BITS), offset=self.offset)
         check_between(self, 0, MAX_SHIFT, shift=self.shift)
         check_between(self, 0, MAX_LEAK, leak=self.leak)
-        check_clip(self, self.low, self.high)
+        check_clip(self, self.low.value.data, self.high.value.data)
 
 
 @irdl_op_definition
@@ -442,7 +416,7 @@ class PoolOp(IRDLOperation):
         check_between(self, *int_range(width(self.input)), pad_value=self.pad_value)
         check_between(self, 0, MAX_POOL_SHIFT, left=self.left, right=self.right)
         check_between(self, 0, MAX_LEAK, leak=self.leak)
-        check_clip(self, self.low, self.high)
+        check_clip(self, self.low.value.data, self.high.value.data)
 
 
 @irdl_op_definition
@@ -469,6 +443,7 @@ class ReshapeOp(IRDLOperation, HasCanonicalizationPatternsInterface):
 
     def verify_(self) -> None:
         check_integers(self, self.input, self.output)
+        check_sizes(self, self.input)
         before, after = shape(self.input), shape(self.output)
         same = prod(before) == prod(after) and before[0] == after[0] and width(self.input) == width(self.output)
         has = f"a change from {self.input.type} to {self.output.type}"

@@ -402,6 +402,13 @@ class MatrixOp(InstructionOp):
             result_types=[TokenType()],
         )
 
+    @property
+    def epilogue(self) -> RequantizeAttr | RawAttr:
+        """What becomes of the sums; the verifier has checked that it is one of the two."""
+        epilogue = self.raw if self.requantize is None else self.requantize
+        assert epilogue is not None
+        return epilogue
+
     def verify_(self) -> None:
         for what, value, space in (
             ("input", self.x, Space.FEATURE),

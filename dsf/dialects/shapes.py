@@ -40,7 +40,7 @@ def element(value: SSAValue) -> Attribute:
 
 
 def as_text(sizes: Sequence[int]) -> str:
-    return "x".join(str(size) if size >= 0 else "?" for size in sizes)
+    return "x".join(str(size) if size >= 0 else "?" for size in sizes) or "scalar"
 
 
 def need(ok: bool, op: Operation, has: str, needs: str, change: str) -> None:
@@ -53,7 +53,13 @@ def check_rank(op: Operation, value: SSAValue, ranks: tuple[int, ...], what: str
     names = {2: "(N, K)", 4: "(N, H, W, C)"}
     needed = " or ".join(names[rank] for rank in ranks)
     need(len(shape(value)) in ranks, op, f"{what} of shape {as_text(shape(value))}", needed, "reshape or flatten it first")
-    need(min(shape(value)) >= 1, op, f"{what} of shape {as_text(shape(value))}", "static sizes of at least 1", "fix the shape")
+    check_sizes(op, value, what)
+
+
+def check_sizes(op: Operation, value: SSAValue, what: str = "input") -> None:
+    """A tensor has a batch, and no size is unknown or 0."""
+    has = f"{what} of shape {as_text(shape(value))}"
+    need(min(shape(value), default=0) >= 1, op, has, "static sizes of at least 1", "fix the shape")
 
 
 def check_result(op: Operation, expected: Sequence[int]) -> None:
@@ -99,7 +105,7 @@ def check_convolution(op: Operation, x: SSAValue, weights: DenseAttr, window: Wi
 def check_channels(op: Operation, name: str, values: DenseAttr, channels: int) -> None:
     has = tuple(values.get_shape())
     needs = f"one value for each of {channels} channels"
-    need(has == (channels,), op, f"{name} of shape {as_text(has) or 'scalar'}", needs, "correct the shape")
+    need(has == (channels,), op, f"{name} of shape {as_text(has)}", needs, "correct the shape")
 
 
 def check_pool(op: Operation, x: SSAValue, window: Window) -> None:

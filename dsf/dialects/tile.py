@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from typing import ClassVar, cast
 
-from xdsl.dialects.builtin import ArrayAttr, DenseIntOrFPElementsAttr, IntAttr, IntegerType, TensorType, i32
+from xdsl.dialects.builtin import ArrayAttr, DenseIntOrFPElementsAttr, IntAttr, TensorType, i32
 from xdsl.dialects.utils import EnumAttribute
 from xdsl.ir import Attribute, Dialect, SpacedOpaqueSyntaxAttribute, SSAValue
 from xdsl.irdl import (
@@ -40,10 +40,21 @@ from xdsl.utils.str_enum import StrEnum
 
 from dsf.dialects.bundle_types import PoolKind, PoolKindAttr
 from dsf.dialects.constants import DenseAttr
+from dsf.dialects.integers import (
+    MAX_BIAS_SHIFT,
+    MAX_MULTIPLIER,
+    MAX_POOL_SHIFT,
+    RAW_BITS,
+    check_clip,
+    check_constant,
+    check_constants,
+    check_integers,
+    width,
+)
 from dsf.dialects.records import RecordAttr, Rule, ints
-from dsf.dialects.shapes import as_text, check_channels, check_convolution, check_pool, element, need, shape, tensor_type
+from dsf.dialects.shapes import as_text, check_convolution, check_pool, check_sizes, element, need, shape, tensor_type, where
 from dsf.geometry import Window
-from dsf.numerics import MAX_LEAK, MAX_SHIFT
+from dsf.numerics import MAX_LEAK, MAX_SHIFT, int_range
 
 
 class Mode(StrEnum):
@@ -119,7 +130,7 @@ class RequantizeAttr(RecordAttr):
     low: IntAttr
     high: IntAttr
 
-    RULES: ClassVar = {"bias_shift": Rule(0, 31, default=0), "leak": Rule(0, MAX_LEAK, default=0)}
+    RULES: ClassVar = {"bias_shift": Rule(0, MAX_BIAS_SHIFT, default=0), "leak": Rule(0, MAX_LEAK, default=0)}
 
 
 @irdl_attr_definition
@@ -130,7 +141,7 @@ class RawAttr(RecordAttr):
 
     bias_shift: IntAttr
 
-    RULES: ClassVar = {"bias_shift": Rule(0, 31, default=0)}
+    RULES: ClassVar = {"bias_shift": Rule(0, MAX_BIAS_SHIFT, default=0)}
 
 
 @irdl_attr_definition
@@ -148,9 +159,9 @@ class AddAttr(RecordAttr):
     high: IntAttr
 
     RULES: ClassVar = {
-        "multiplier_a": Rule(0, default=1),
-        "multiplier_b": Rule(0, default=1),
-        "offset": Rule(default=0),
+        "multiplier_a": Rule(0, MAX_MULTIPLIER, default=1),
+        "multiplier_b": Rule(0, MAX_MULTIPLIER, default=1),
+        "offset": Rule(*int_range(RAW_BITS), default=0),
         "shift": Rule(0, MAX_SHIFT, default=0),
         "leak": Rule(0, MAX_LEAK, default=0),
     }
@@ -171,8 +182,8 @@ class ScaleAttr(RecordAttr):
 
     RULES: ClassVar = {
         "count_padding": Rule(0, 1, default=0),
-        "left": Rule(0, default=0),
-        "right": Rule(0, default=0),
+        "left": Rule(0, MAX_POOL_SHIFT, default=0),
+        "right": Rule(0, MAX_POOL_SHIFT, default=0),
         "leak": Rule(0, MAX_LEAK, default=0),
     }
 
@@ -209,10 +220,10 @@ def _check_cut(op: IRDLOperation, cut: CutAttr, y: SSAValue) -> None:
     need(whole, op, has, f"1 image, or all {rows} rows", "cut images or rows")
 
 
-def _check_integers(op: IRDLOperation, *values: SSAValue) -> None:
-    for value in values:
-        is_integer = isinstance(element(value), IntegerType)
-        need(is_integer, op, f"a tensor of {element(value)}", "elements that are integers", "correct the type")
+def _check_pad(op: IRDLOperation, window: WindowAttr, x: SSAValue) -> None:
+    low, high = int_range(width(x))
+    value = window.pad_value.data
+    need(low <= value <= high, op, f"pad_value {value}", f"{low} to {high}, what the input holds", "correct the window")
 
 
 @irdl_op_definition
@@ -296,33 +307,39 @@ class MatrixOp(IRDLOperation):
     def verify_(self) -> None:
         one = (self.requantize is None) != (self.raw is None)
         need(one, self, "both or none of requantize and raw", "one of them", "remove one, or add one")
-        _check_integers(self, self.x, self.y)
+        check_integers(self, self.x, self.y)
         kernel, of_weights = self.window.window.kernel, tuple(self.weights.get_shape()[:2])
         has, needs = f"a window of {as_text(kernel)}", f"{as_text(of_weights)}, the kernel of the weights"
         need(kernel == of_weights, self, has, needs, "correct the window")
+        check_constant(self, "weights", self.weights)
         check_convolution(self, self.x, self.weights, self.window.window, groups=1)
+        _check_pad(self, self.window, self.x)
         _check_cut(self, self.cut, self.y)
         self._verify_parameters()
         self._verify_residual()
 
     def _verify_parameters(self) -> None:
-        for name, values in (("bias", self.bias), ("multiplier", self.multiplier), ("shift", self.shift)):
-            if values is not None:
-                check_channels(self, name, values, shape(self.y)[-1])
+        check_constants(self, *int_range(RAW_BITS), bias=self.bias)
         if self.raw is not None:
-            alone = self.multiplier is None and self.add is None
+            alone = self.multiplier is None and self.shift is None and self.add is None
             need(alone, self, "raw sums with a multiplier or an addition", "neither", "requantize instead")
             need(element(self.y) == i32, self, f"raw sums as {element(self.y)}", "i32", "correct the result type")
-        else:
-            need(self.multiplier is not None, self, "requantize without multiplier", "multiplier and shift", "add them")
+            return
+        for name, values, most in (("multiplier", self.multiplier, MAX_MULTIPLIER), ("shift", self.shift, MAX_SHIFT)):
+            if values is None:
+                raise VerifyException(f"{where(self)}: requantize without {name}, needs multiplier and shift; add them")
+            check_constants(self, 0, most, **{name: values})
 
     def _verify_residual(self) -> None:
         pair = (self.residual is None) == (self.add is None)
         need(pair, self, "an added tensor without its numbers", "'add %residual <...>'", "add the numbers")
         if self.residual is not None:
-            _check_integers(self, self.residual)
+            check_integers(self, self.residual)
             has, needs = shape(self.residual), shape(self.y)
             need(has == needs, self, f"adds a tensor of shape {as_text(has)}", as_text(needs), "add equal shapes")
+        last = self.requantize if self.add is None else self.add
+        if last is not None:
+            check_clip(self, last.low.data, last.high.data)
 
 
 @irdl_op_definition
@@ -361,8 +378,10 @@ class PoolOp(IRDLOperation):
         )
 
     def verify_(self) -> None:
-        _check_integers(self, self.x, self.y)
+        check_integers(self, self.x, self.y)
         check_pool(self, self.x, self.window.window)
+        _check_pad(self, self.window, self.x)
+        check_clip(self, self.scale.low.data, self.scale.high.data)
         _check_cut(self, self.cut, self.y)
         whole = self.cut.groups.data == 1 and self.cut.mode.data is Mode.WIDE
         need(whole, self, "cut into channel groups, or tall", "a cut of images and rows", "remove groups and mode")
@@ -393,11 +412,13 @@ class ReshapeOp(IRDLOperation):
         super().__init__(operands=[x], result_types=[result_type])
 
     def verify_(self) -> None:
+        check_integers(self, self.x, self.y)
+        check_sizes(self, self.x)
         before, after = tensor_type(self.x), tensor_type(self.y)
         has = f"{before} -> {after}"
         same = before.element_type == after.element_type and before.element_count() == after.element_count()
         need(same, self, has, "as many elements of the same type", "correct the result type")
-        need(shape(self.x)[0] == shape(self.y)[0], self, has, "as many images, the first size", "correct the result type")
+        need(shape(self.x)[:1] == shape(self.y)[:1], self, has, "as many images, the first size", "correct the result type")
 
 
 Tile = Dialect(

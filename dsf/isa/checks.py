@@ -41,6 +41,16 @@ def _equal(fields: Fields, **expected: int) -> list[str]:
     return [f"{name} is {fields[name]}, needs {value}" for name, value in expected.items() if fields[name] != value]
 
 
+def _in_elements(fields: Fields, hardware: Hardware, *names: str) -> list[str]:
+    """Fields that stand for elements of feature memory."""
+    low, high = int_range(hardware.bits_input)
+    return [
+        f"{name} is {fields[name]}, needs {low} to {high}, what feature memory holds"
+        for name in names
+        if not low <= fields[name] <= high
+    ]
+
+
 def _rows_in_feature_memory(fields: Fields, hardware: Hardware, side: str) -> list[str]:
     if problems := _at_least_one(fields, "rows", "row_elements"):
         return problems
@@ -102,7 +112,8 @@ def _matrix(fields: Fields, hardware: Hardware) -> list[str]:
         problems.append(f"uses parameters up to group {end - 1}, needs at most {hardware.parameter_groups - 1}")
     if fields["raw"] and fields["residual"]:
         problems.append("residual is 1, needs 0 where raw is 1")
-    return problems
+    clips = () if fields["raw"] else ("low", "high", "residual_low", "residual_high")
+    return problems + _in_elements(fields, hardware, "pad_value", *clips)
 
 
 def _chunks(fields: Fields, hardware: Hardware) -> list[str]:
@@ -140,10 +151,7 @@ def _vector(fields: Fields, hardware: Hardware) -> list[str]:
     bits = window_bits(fields["kernel_rows"], fields["kernel_columns"])
     if bits > POOL_WINDOW_BITS:
         problems.append(f"kernel_rows and kernel_columns have {bits} bits together, needs at most {POOL_WINDOW_BITS}")
-    low, high = int_range(hardware.bits_input)
-    if not low <= fields["pad_value"] <= high:
-        problems.append(f"pad_value is {fields['pad_value']}, needs {low} to {high}, what feature memory holds")
-    return problems
+    return problems + _in_elements(fields, hardware, "pad_value", "low", "high")
 
 
 _CHECKS: Mapping[str, Callable[[Fields, Hardware], list[str]]] = {

@@ -134,6 +134,10 @@ class Instruction:
     def all_fields(self) -> tuple[Field, ...]:
         return HEADER + self.fields
 
+    def field(self, name: str) -> Field:
+        """The field of this name."""
+        return next(field for field in self.all_fields if field.name == name)
+
     @property
     def words(self) -> int:
         """Length in units of `WORD_BITS`."""

@@ -18,7 +18,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import ArrayLike
 from xdsl.dialects.builtin import IntegerType, ModuleOp, TensorType
-from xdsl.dialects.func import FuncOp
+from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.interpreter import Interpreter, PythonValues
 from xdsl.interpreters.func import FuncFunctions
 from xdsl.ir import Attribute, Operation
@@ -26,6 +26,8 @@ from xdsl.ir import Attribute, Operation
 from dsf.dialects.bundle import BundleOp
 from dsf.dialects.bundle_types import QType
 from dsf.dialects.engine import ProgramOp, hardware_of
+from dsf.dialects.functions import function_problems
+from dsf.dialects.integers import CONSTANT_BITS
 from dsf.errors import ModelError
 from dsf.numerics import Ints, as_ints, int_range
 from dsf.runtime.machine import Machine
@@ -81,13 +83,17 @@ def run_integers(module: ModuleOp, x: ArrayLike, capture: Capture | None = None)
 
 
 def _run_program(module: ModuleOp, x: ArrayLike, seed: int | None) -> Ints:
-    programs = [op for op in module.ops if isinstance(op, ProgramOp)]
-    if len(programs) != 1:
-        raise ModelError(f"'builtin.module': {len(programs)} programs, needs one")
-    program = programs[0]
+    program = _program_of(module)
     machine = Machine.for_program(hardware_of(module), program, [x])
     run_on(machine, program, seed=seed)
     return machine.read_tensor(program.outputs.data[0])
+
+
+def _program_of(module: ModuleOp) -> ProgramOp:
+    programs = [op for op in module.ops if isinstance(op, ProgramOp)]
+    if len(programs) != 1:
+        raise ModelError(f"'builtin.module': {len(programs)} programs, needs one; keep one at its top")
+    return programs[0]
 
 
 def run_on(machine: Machine, program: ProgramOp, *, seed: int | None = None) -> list[int]:
@@ -146,6 +152,7 @@ def _is_integers(value: object) -> bool:
 
 def _run_function(module: ModuleOp, x: ArrayLike, listener: _Capturing) -> Ints:
     function = main_of(module)
+    _check_operations(function)
     values = _checked_input(function, x)
     interpreter = Interpreter(module, listeners=(listener,))
     interpreter.register_implementations(FuncFunctions())
@@ -155,13 +162,21 @@ def _run_function(module: ModuleOp, x: ArrayLike, listener: _Capturing) -> Ints:
     return result
 
 
+def _check_operations(function: FuncOp) -> None:
+    known = (FuncOp, ReturnOp)
+    foreign = {op.name for op in function.walk() if op.dialect_name() not in LEVELS and not isinstance(op, known)}
+    if foreign:
+        names = ", ".join(map(repr, sorted(foreign)))
+        raise ModelError(f"'main': holds {names}, needs operations of the levels {', '.join(LEVELS)} only; express it by them")
+
+
 def main_of(module: ModuleOp) -> FuncOp:
-    """The function `@main` of a module. Raises `ModelError` if it is missing or has not one input and one output."""
+    """The function `@main` of a module. Raises `ModelError` if it is missing or describes no network."""
     for op in module.ops:
         if isinstance(op, FuncOp) and op.sym_name.data == "main":
-            inputs, outputs = len(op.function_type.inputs), len(op.function_type.outputs)
-            if (inputs, outputs) != (1, 1):
-                raise ModelError(f"'func.func @main': {inputs} inputs and {outputs} outputs, needs one of each")
+            problems = function_problems(op)
+            if problems:
+                raise ModelError(problems)
             return op
     raise ModelError("'builtin.module': no function @main, needs one to be executed")
 
@@ -179,21 +194,18 @@ def _checked_input(function: FuncOp, x: ArrayLike) -> Ints:
 
 def input_of(function: FuncOp) -> tuple[tuple[int, ...], int]:
     """Shape and bits of a function's argument."""
-    kind = function.function_type.inputs.data[0]
-    if not isinstance(kind, TensorType):
-        raise ModelError(f"'func.func @{function.sym_name.data}': argument of type {kind}, needs a tensor")
-    element = cast("TensorType[Attribute]", kind).element_type
-    if isinstance(element, IntegerType):
-        return kind.get_shape(), cast("IntegerType", element).width.data
+    kind = cast("TensorType[Attribute]", function.function_type.inputs.data[0])
+    element = kind.element_type
+    if isinstance(element, IntegerType) and 2 <= element.bitwidth <= CONSTANT_BITS:
+        return kind.get_shape(), cast("IntegerType", element).bitwidth
     if isinstance(element, QType):
         return kind.get_shape(), element.bits.data
-    raise ModelError(f"'func.func @{function.sym_name.data}': argument's elements of type {element}, needs integers")
+    raise ModelError(f"'{function.sym_name.data}': argument's elements of type {element}, needs integers; correct it")
 
 
 def input_shape(module: ModuleOp) -> tuple[tuple[int, ...], int]:
     """Shape and bits of the input of a module of any level."""
     if level_of(module) in ("sched", "isa"):
-        program = next(op for op in module.ops if isinstance(op, ProgramOp))
-        tensor = program.inputs.data[0]
+        tensor = _program_of(module).inputs.data[0]
         return tensor.dimensions, tensor.bits.data
     return input_of(main_of(module))

@@ -14,15 +14,19 @@ from dataclasses import dataclass
 from math import prod
 from typing import Literal
 
+from dsf.arguments import as_int
 from dsf.cost import Cost, matrix_cost, move_cost, pool_cost
 from dsf.dialects import tile
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
+from dsf.isa.table import MATRIX
 from dsf.scheduling.network import Layer, Network
 from dsf.scheduling.pieces import Span, pieces
 
 #: Cycles of weights that are worth a load of their own.
 LEAST_WEIGHT_LOAD = 128
+#: What the option `mode` may be.
+_MODES = ("auto", *tile.Mode)
 #: Most strips of a layer.
 MAX_STRIPS = 16
 #: Cycles that an instruction costs beside its steps, on average: a wait for its input, or for its place in a queue.
@@ -30,12 +34,29 @@ PIECE_OVERHEAD = 16
 
 
 @dataclass(frozen=True)
-class CutOptions:
-    """What the user decides: 0 and "auto" leave it to the compiler."""
+class TilingOptions:
+    """
+    What the user decides: `images` of a chunk of the batch, `rows` of a strip (all operations), channel `groups` of a load of
+    weights, `mode` of the array; 0 and "auto" leave it to the compiler. Raises `ModelError`.
+    """
 
+    images: int = 0
     rows: int = 0
     groups: int = 0
     mode: Literal["auto", "wide", "tall"] = "auto"
+
+    def __post_init__(self) -> None:
+        fields = {"images": "images", "rows": "rows", "groups": "channel_groups"}
+        sizes = {name: (getattr(self, name), MATRIX.field(field).high) for name, field in fields.items()}
+        problems = [
+            f"'{name}': {value!r}, needs an integer from 0 (the compiler chooses) to {most}; change the option"
+            for name, (value, most) in sizes.items()
+            if (integer := as_int(value)) is None or not 0 <= integer <= most
+        ]
+        if self.mode not in _MODES:
+            problems.append(f"'mode': {self.mode!r}, needs one of {', '.join(_MODES)}; change the option")
+        if problems:
+            raise ModelError(problems)
 
 
 @dataclass(frozen=True)
@@ -62,7 +83,7 @@ def resident(network: Network, hw: Hardware) -> Resident:
     return Resident(words <= hw.weight_words, sum(layer.groups(hw) for layer in layers) <= hw.parameter_groups)
 
 
-def choose_cuts(network: Network, hw: Hardware, images: int, options: CutOptions) -> list[tile.CutAttr]:
+def choose_cuts(network: Network, hw: Hardware, images: int, options: TilingOptions) -> list[tile.CutAttr]:
     """
     A cut for each layer, for chunks of `images`.
 
@@ -95,7 +116,7 @@ class _Strip:
     rows: int
 
 
-def _cut(network: Network, layer: Layer, hw: Hardware, images: int, fits: Resident, options: CutOptions) -> tile.CutAttr:
+def _cut(network: Network, layer: Layer, hw: Hardware, images: int, fits: Resident, options: TilingOptions) -> tile.CutAttr:
     groups = _groups(layer, hw, fits) if options.groups == 0 else min(options.groups, layer.groups(hw))
     # Of equal ones the first: few strips, and the wide array, which drains sooner.
     candidates = [(strip, mode) for strip in _strips(network, layer, images, options) for mode in _modes(layer, hw, options)]
@@ -105,7 +126,7 @@ def _cut(network: Network, layer: Layer, hw: Hardware, images: int, fits: Reside
     return tile.CutAttr.of(images=strip.images, rows=strip.rows, groups=groups, mode=mode)
 
 
-def _modes(layer: Layer, hw: Hardware, options: CutOptions) -> tuple[tile.Mode, ...]:
+def _modes(layer: Layer, hw: Hardware, options: TilingOptions) -> tuple[tile.Mode, ...]:
     if not isinstance(layer.op, tile.MatrixOp):
         return (tile.Mode.WIDE,)
     if options.mode != "auto":
@@ -128,7 +149,7 @@ def _groups(layer: Layer, hw: Hardware, fits: Resident) -> int:
     return min(total, hw.parameter_groups, -(-passes // -(-passes // most)) * hw.column_groups)
 
 
-def _strips(network: Network, layer: Layer, images: int, options: CutOptions) -> list[_Strip]:
+def _strips(network: Network, layer: Layer, images: int, options: TilingOptions) -> list[_Strip]:
     """Strips to choose from: only what exchanges data with DRAM gains by more than one."""
     height = layer.output_image[0]
     if options.rows != 0:

@@ -16,11 +16,12 @@ from dataclasses import dataclass
 
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
+from dsf.isa.table import MATRIX
 from dsf.scheduling.allocator import Request, allocate, check_allocation, live_at
 from dsf.scheduling.network import Network
 
-#: `images` is a field of 12 bits.
-MAX_IMAGES = 4095
+#: Images of a chunk: what the instructions can count.
+MAX_IMAGES = MATRIX.field("images").high
 
 
 @dataclass(frozen=True)
@@ -137,13 +138,16 @@ def _check_bytes(network: Network, hw: Hardware, images: int) -> None:
         )
 
 
-def choose_images(network: Network, hw: Hardware) -> int:
+def choose_images(network: Network, hw: Hardware, wanted: int = 0) -> int:
     """
-    The largest chunk that fits; a smaller one where that lets the next input be loaded meanwhile. Chunks are made equal.
+    Images of a chunk: `wanted`, made a number whose tensors end at bytes, or for 0 the largest chunk that fits; a smaller one
+    where that lets the next input be loaded meanwhile. Chunks are made equal.
 
     Raises `ModelError` if the smallest possible chunk does not fit.
     """
     least = least_images(network, hw)
+    if wanted > 0:
+        return min(network.images, -(-wanted // least) * least, MAX_IMAGES // least * least)
     if network.images <= MAX_IMAGES and _try(network, hw, network.images, _tight) is not None:
         return network.images
     most = _largest(network, hw, least, _tight)

@@ -15,7 +15,8 @@ from xdsl.ir import Operation, SSAValue
 
 from dsf.cost import MatrixWork, Runs, runs_of
 from dsf.dialects import tile
-from dsf.dialects.fxp import RAW_BITS, width
+from dsf.dialects.functions import function_problems
+from dsf.dialects.integers import RAW_BITS, width
 from dsf.dialects.shapes import shape
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
@@ -104,10 +105,13 @@ class Network:
 
 
 def function_of(module: ModuleOp) -> func.FuncOp:
-    """The function that a module describes. Raises `ModelError` if there is not exactly one."""
+    """The function that a module describes. Raises `ModelError` if there is not exactly one, or not a straight line."""
     functions = [op for op in module.ops if isinstance(op, func.FuncOp)]
     if len(functions) != 1:
         raise ModelError(f"'module': {len(functions)} functions, needs exactly one; keep the network's")
+    problems = function_problems(functions[0])
+    if problems:
+        raise ModelError(problems)
     return functions[0]
 
 
@@ -155,13 +159,12 @@ def network_of(function: func.FuncOp, hw: Hardware) -> Network:
     """
     The network of a function of `tile` operations.
 
-    Raises `ModelError` for what has no place on the engine: other operations or widths, several inputs or outputs, an output
-    that is the input, results that nothing uses.
+    Raises `ModelError` for what has no place on the engine: other operations or widths, an output that is the input, results
+    that nothing uses.
     """
     block = function.body.block
-    terminator = block.last_op
-    if len(block.args) != 1 or not isinstance(terminator, func.ReturnOp) or len(terminator.arguments) != 1:
-        raise ModelError("'main': several inputs or outputs, needs one of each; split the network")
+    terminator = function.get_return_op()
+    assert terminator is not None
     builder = _Builder(hw)
     first = builder.add_tensor(block.args[0], "input")
     for op in block.ops:

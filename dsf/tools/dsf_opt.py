@@ -120,6 +120,8 @@ class DsfOptMain(xDSLOptMain):
             raise UsageError(f"'{spec.name}': unknown pass, needs a known one; did you mean one of: {known}?")
         try:
             one = factory().from_spec(spec)
+        except DsfError as error:
+            raise UsageError("\n".join(f"'{spec.name}': {problem}" for problem in error.problems)) from error
         except (ValueError, TypeError) as error:
             raise UsageError(f"'{spec.name}': {error}") from error
         from dsf.transforms.dsf_pipeline import DsfPipelinePass

@@ -24,6 +24,7 @@ from dsf.constraints import is_last, name_of, quantised, source_of
 from dsf.dialects import bundle, fxp
 from dsf.dialects.constants import dense_ints, integer
 from dsf.dialects.engine import hardware_of
+from dsf.dialects.functions import function_problems
 from dsf.dialects.shapes import shape
 from dsf.errors import ModelError
 from dsf.geometry import Window
@@ -247,7 +248,11 @@ class BundleToFxpPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         hardware = hardware_of(op)
-        for function in [one for one in op.ops if isinstance(one, func.FuncOp)]:
+        functions = [one for one in op.ops if isinstance(one, func.FuncOp)]
+        problems = [problem for function in functions for problem in function_problems(function)]
+        if problems:
+            raise ModelError(problems)
+        for function in functions:
             lowered = lower_function(function, hardware)
             Rewriter.insert_op(lowered, InsertPoint.before(function))
             Rewriter.erase_op(function)

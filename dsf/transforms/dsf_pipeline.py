@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass, PassPipeline
 
+from dsf.scheduling.cuts import TilingOptions
 from dsf.transforms import get_all_passes
 
 BEFORE_TILING = ("fold-batch-norm", "group-into-bundles", "check-hardware", "bundle-to-fxp")
@@ -16,20 +16,14 @@ AFTER_TILING = ("tile-to-sched", "sched-to-isa")
 
 
 @dataclass(frozen=True)
-class DsfPipelinePass(ModulePass):
+class DsfPipelinePass(TilingOptions, ModulePass):
     """
-    `bundle` to `isa`. The options are those of `fxp-to-tile`, the pass that makes choices: images of a batch chunk, output
-    rows of a strip, channel groups of a weight load (0: the compiler chooses) and the shape of the array.
+    `bundle` to `isa`. The options are those of `fxp-to-tile`, the pass that makes choices.
 
     The level below `bundle` computes the same integers after each of its passes.
     """
 
     name = "dsf-pipeline"
-
-    images: int = 0
-    rows: int = 0
-    groups: int = 0
-    mode: Literal["auto", "wide", "tall"] = "auto"
 
     def passes(self) -> tuple[ModulePass, ...]:
         """The passes, in order."""

@@ -12,7 +12,6 @@ Hand-written fxp has not gone through `check-hardware`, so that no sum overflows
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 from xdsl.context import Context
 from xdsl.dialects import func
@@ -20,17 +19,15 @@ from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
-from dsf import numerics
-from dsf.constraints import overflow
 from dsf.dialects import fxp, tile
-from dsf.dialects.constants import integer, ints_of
+from dsf.dialects.constants import integer
 from dsf.dialects.engine import hardware_of
 from dsf.dialects.shapes import element, shape, tensor_type
 from dsf.errors import ModelError
-from dsf.hardware import Hardware
-from dsf.scheduling.cuts import CutOptions, choose_cuts
-from dsf.scheduling.features import choose_images, least_images
+from dsf.scheduling.cuts import TilingOptions, choose_cuts
+from dsf.scheduling.features import choose_images
 from dsf.scheduling.network import IMAGES, function_of, name_of, network_of
+from dsf.scheduling.ranges import check_ranges
 from dsf.transforms.locations import set_location
 
 
@@ -45,7 +42,6 @@ class _Lowering:
     """The new block, and what each old value became in it."""
 
     block: Block
-    hardware: Hardware
     values: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
     problems: list[str] = field(default_factory=list[str])
     index: int = 0
@@ -59,7 +55,9 @@ class _Lowering:
             case fxp.ConvOp():
                 self._conv(op)
             case fxp.RequantizeOp() | fxp.RawOp():
-                pass  # lowered with its convolution
+                # With a convolution it is lowered already.
+                if not isinstance(op.input.owner, fxp.ConvOp):
+                    self.problem(op, "requantises what is no sum", "the sums of an fxp.conv", "put a convolution before it")
             case fxp.AddOp():
                 self._add(op)
             case fxp.PoolOp():
@@ -101,7 +99,6 @@ class _Lowering:
             self.problem(op, f"{op.groups.value.data} groups of channels", "1", "split the convolution")
             self.values[end.output] = self.reshape_any(end.output, end)
             return
-        self._check_widths(op, end)
         matrix = tile.MatrixOp(
             self.values[op.input],
             window=tile.WindowAttr.from_window(op.window, op.pad_value.value.data),
@@ -115,22 +112,6 @@ class _Lowering:
         )
         self.insert(matrix, op)
         self.values[end.output] = matrix.y
-
-    def _check_widths(self, op: fxp.ConvOp, end: fxp.RequantizeOp | fxp.RawOp) -> None:
-        """Weights and biases fit the hardware; the sums do whatever the input: from DRAM it has all bits of the hardware."""
-        hw, name = self.hardware, f"'{name_of(op, self.index)}'"
-        weights = ints_of(op.weights)
-        for what, value, parameter, most in (
-            ("weights", weights, "bits_weights", hw.bits_weights),
-            ("a bias", end.bias_array, "bits_bias", hw.bits_bias),
-        ):
-            bits = numerics.bits_of(value)
-            if bits > most:
-                needs = f"at most {most} ({parameter})"
-                self.problems.append(f"{name}: {what} of {bits} bits, needs {needs}; use fewer bits or hardware with more")
-        bits = max(_bits_of_values(op.input, hw), numerics.bits_of(op.pad_value.value.data))
-        bound = numerics.accumulator_bound(weights, end.bias_array, end.bias_shift.value.data, bits)
-        self.problems += overflow(name, bound, hw.bits_sum)
 
     def _add(self, op: fxp.AddOp) -> None:
         candidates = [self._fusible(value) for value in (op.a, op.b)]
@@ -213,16 +194,6 @@ class _Lowering:
         self.values[op.output] = pool.y
 
 
-def _bits_of_values(value: SSAValue, hardware: Hardware) -> int:
-    """Bits of the integers that `value` can hold: what a layer clips to, or all of the hardware's for the network's input."""
-    while isinstance(value.owner, fxp.ReshapeOp):
-        value = value.owner.input
-    owner = value.owner
-    if isinstance(owner, fxp.RequantizeOp | fxp.AddOp | fxp.PoolOp):
-        return numerics.bits_of([owner.low.value.data, owner.high.value.data])
-    return max(fxp.width(value), hardware.bits_input)
-
-
 def _reshapes_of(value: SSAValue) -> list[tile.ReshapeOp]:
     """The chain of reshapes that use only `value`, last first; an addition that is fused needs them no more."""
     chain: list[tile.ReshapeOp] = []
@@ -244,40 +215,26 @@ def _epilogue(op: fxp.RequantizeOp | fxp.RawOp) -> tile.RequantizeAttr | tile.Ra
 
 
 @dataclass(frozen=True)
-class FxpToTilePass(ModulePass):
-    """
-    Fuse epilogues into convolutions and cut everything into pieces; the numbers stay the same.
-
-    Options of 0, or "auto", are chosen by the cost model: `images` of a chunk of the batch, `rows` of a strip (all
-    operations), channel `groups` of a load of weights, `mode` of the array.
-    """
+class FxpToTilePass(TilingOptions, ModulePass):
+    """Fuse epilogues into convolutions and cut everything into pieces; the numbers stay the same."""
 
     name = "fxp-to-tile"
-
-    images: int = 0
-    rows: int = 0
-    groups: int = 0
-    mode: Literal["auto", "wide", "tall"] = "auto"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         hw = hardware_of(op)
         function = function_of(op)
-        self._lower(function, hw)
+        self._lower(function)
         network = network_of(function, hw)
-        if self.images == 0:
-            images = choose_images(network, hw)
-        else:
-            least = least_images(network, hw)
-            images = min(network.images, -(-self.images // least) * least)
+        check_ranges(network, hw)
+        images = choose_images(network, hw, self.images)
         function.attributes[IMAGES] = integer(images)
-        cuts = choose_cuts(network, hw, images, CutOptions(self.rows, self.groups, self.mode))
-        for layer, cut in zip(network.layers, cuts, strict=True):
+        for layer, cut in zip(network.layers, choose_cuts(network, hw, images, self), strict=True):
             layer.op.cut = cut
 
-    def _lower(self, function: func.FuncOp, hw: Hardware) -> None:
+    def _lower(self, function: func.FuncOp) -> None:
         old = function.body.block
         new = Block(arg_types=[tensor_type(argument) for argument in old.args])
-        lowering = _Lowering(new, hw)
+        lowering = _Lowering(new)
         for before, after in zip(old.args, new.args, strict=True):
             after.name_hint = before.name_hint
             lowering.values[before] = after

@@ -22,10 +22,12 @@ from dsf.dialects.engine import hardware_of
 from dsf.dialects.sched import Space, buffer_of
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
+from dsf.isa.checks import instruction_problems
+from dsf.isa.encoding import field_problem, operand_fields
 from dsf.isa.table import BaseRegister, VectorFunction
 from dsf.layout import packed_bytes
 from dsf.scheduling.tokens import token_masks
-from dsf.transforms.locations import set_location
+from dsf.transforms.locations import location_name, set_location
 
 Fields = dict[str, int]
 
@@ -128,10 +130,9 @@ def _output(op: sched.MatrixOp | sched.PoolOp, lanes: int, per_element: int) -> 
 
 
 def _epilogue(op: sched.MatrixOp) -> Fields:
-    if op.raw is not None:
-        return {"raw": 1, "bias_shift": op.raw.bias_shift.data}
-    assert op.requantize is not None
-    how = op.requantize
+    how = op.epilogue
+    if isinstance(how, tile.RawAttr):
+        return {"raw": 1, "bias_shift": how.bias_shift.data}
     return {
         "bias_shift": how.bias_shift.data,
         "leak": how.leak.data,
@@ -221,17 +222,32 @@ def lower(op: sched.InstructionOp, hw: Hardware, wait: int, signal: int) -> isa.
             raise ModelError(f"'{op.name}': has no instruction, needs one of the sched dialect; remove it")
 
 
+def illegal_fields(op: isa.InstructionOp, hw: Hardware) -> list[tuple[tuple[str, str], str]]:
+    """
+    Why the engine would refuse an instruction: sizes that its fields can't hold, or that this hardware does not have. Each
+    problem comes with what it is about: the layer and the first field that it names.
+    """
+    name, layer = op.instruction.name, location_name(op) or op.name
+    found = [field_problem(field, op[field.name]) for field in operand_fields(name)]
+    problems = [problem for problem in found if problem is not None] or instruction_problems(name, op.fields, hw)
+    return [((layer, problem.split()[0]), f"'{layer}': in its {name} instruction {problem}") for problem in problems]
+
+
 def lower_program(program: sched.ProgramOp, hw: Hardware) -> isa.ProgramOp:
     """The same program at the `isa` level."""
     instructions = program.instructions
     numbers: dict[Operation, int] = {op: index for index, op in enumerate(instructions)}
     waits = [[numbers[producer] for producer in op.producers] for op in instructions]
     masks = token_masks([op.QUEUE for op in instructions], waits, hw.queue_depth)
-    ops: list[Operation] = []
+    ops: list[isa.InstructionOp] = []
     for op, mask in zip(instructions, masks, strict=True):
         lowered = lower(op, hw, mask.wait, mask.signal)
         set_location(lowered, op)
         ops.append(lowered)
+    problems = [problem for op in ops for problem in illegal_fields(op, hw)]
+    if problems:
+        # A layer has the same problem in each of its pieces: one of them, and each field, is named once.
+        raise ModelError([f"{text}; change the layer" for text in dict(reversed(problems)).values()][::-1])
     ops.append(isa.EndOp())
     lowered_program = isa.ProgramOp(
         program.inputs,

@@ -19,7 +19,8 @@ from xdsl.passes import ModulePass
 from dsf.dialects import sched
 from dsf.dialects.constants import integer
 from dsf.dialects.engine import TensorAttr, hardware_of
-from dsf.dialects.fxp import INPUT_FRAC, OUTPUT_FRAC, RAW_BITS, SOFTMAX, width
+from dsf.dialects.fxp import INPUT_FRAC, OUTPUT_FRAC, SOFTMAX
+from dsf.dialects.integers import RAW_BITS, width
 from dsf.dialects.shapes import shape
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
@@ -27,10 +28,11 @@ from dsf.isa.table import BaseRegister
 from dsf.scheduling.cuts import matrix_layers, weight_problems
 from dsf.scheduling.emit import Emitter
 from dsf.scheduling.estimate import estimate_program
-from dsf.scheduling.features import plan_features
+from dsf.scheduling.features import MAX_IMAGES, plan_features
 from dsf.scheduling.hazards import Memory
 from dsf.scheduling.network import IMAGES, Network, function_of, network_of
 from dsf.scheduling.order import order_network
+from dsf.scheduling.ranges import check_ranges
 from dsf.scheduling.weights import WeightStream, pack_network
 
 #: Attributes of a program: estimated cycles of a run, and a `#sched.estimate` for each bundle.
@@ -74,9 +76,10 @@ def _check_loads(network: Network, hw: Hardware, stream: WeightStream) -> None:
 def schedule(function: func.FuncOp, hw: Hardware) -> sched.ProgramOp:
     """The program of a function of `tile` operations. Raises `ModelError`, listing all that does not fit."""
     network = network_of(function, hw)
+    check_ranges(network, hw)
     images = min(_attribute(function, IMAGES, network.images), network.images)
-    if images < 1:
-        raise ModelError(f"'{IMAGES}': {images}, needs at least 1; correct the attribute of the function")
+    if not 1 <= images <= MAX_IMAGES:
+        raise ModelError(f"'{IMAGES}': {images}, needs 1 to {MAX_IMAGES}; correct the attribute of the function")
     stream = pack_network(network, hw)
     _check_loads(network, hw, stream)
     plan = plan_features(network, hw, images)

@@ -556,7 +556,9 @@ DEPTHWISE = {"depthwise": 1, "kernel_runs": 2, "run": 3, "chunk": 2, "weight_wor
         (lambda: isa.MatrixOp(**MATRIX | DEPTHWISE | {"weight_words": 6}), "weight_words is 6, needs 3"),
         (lambda: isa.MatrixOp(**MATRIX | {"raw": 1, "residual": 1}), "residual is 1, needs 0 where raw is 1"),
         (lambda: isa.MatrixOp(**MATRIX | {"src": 5000}), "reads element 5000 of feature memory, needs at most 4095"),
-        (lambda: isa.MatrixOp(**MATRIX | {"low": 200, "high": 200}), "clips to 200 to 200, needs -128 to 127"),
+        (lambda: isa.MatrixOp(**MATRIX | {"low": 200, "high": 200}), "low is 200, needs -128 to 127"),
+        (lambda: isa.MatrixOp(**MATRIX | {"residual": 1, "residual_high": 128}), "residual_high is 128, needs -128 to 127"),
+        (lambda: isa.MatrixOp(**MATRIX | {"pad_value": -129}), "pad_value is -129, needs -128 to 127"),
         (lambda: isa.VectorOp(function=VectorFunction.SOFTMAX), "function is 6, needs one that is built"),
         (lambda: isa.VectorOp(dst_channel_step=0), "dst_channel_step is 0, needs at least 1"),
         (lambda: isa.VectorOp(src_b=3), "src_b is 3, needs 0, since max_pool does not use it"),
@@ -564,6 +566,7 @@ DEPTHWISE = {"depthwise": 1, "kernel_runs": 2, "run": 3, "chunk": 2, "weight_wor
         (lambda: isa.VectorOp(function=VectorFunction.TABLE, table_address=2), "table_address is 2, needs at most 1"),
         (lambda: isa.VectorOp(kernel_rows=256, kernel_columns=128), "have 17 bits together, needs at most 16"),
         (lambda: isa.VectorOp(pad_value=128), "pad_value is 128, needs -128 to 127"),
+        (lambda: isa.VectorOp(high=128), "high is 128, needs -128 to 127"),
         (lambda: isa.LoadWeightsOp(target=2, groups=1, words=1, bytes=8), "bytes is 8, needs 256"),
         (lambda: isa.LoadWeightsOp(target=2, groups=1, words=2, bytes=256), "words is 2, needs 1"),
         (lambda: isa.LoadWeightsOp(target=2, groups=2, words=1, bytes=512, address=1), "fills up to table 2, needs at most 1"),
@@ -584,6 +587,25 @@ def test_accumulator_is_checked():
     fields = isa.MatrixOp(**MATRIX | {"run": 16, "chunk": 16, "last_chunk": 16, "row_elements": 16, "weight_words": 16}).fields
     with pytest.raises(EngineError, match="sums up to 262144, needs -32768 to 32767"):
         semantics.matrix(machine, fields)
+
+
+@pytest.mark.parametrize("raw", [0, 1])
+def test_accumulator_is_checked_with_its_bias(raw: int):
+    """The engine adds the bias in the accumulator: both fit alone, their sum does not."""
+    hardware = Hardware(processing_elements=(2, 6), bits_sum=16, axi_width=32)
+    machine = Machine(hardware)
+    machine.feature[:], machine.weights[:], machine.bias[:] = 127, 127, 16638
+    fields = isa.MatrixOp(**MATRIX | {"raw": raw, "dst": 100}).fields
+    semantics.matrix(machine, fields)
+    machine.bias[:] = -48897
+    semantics.matrix(machine, fields)
+    machine.bias[:] = 16638
+    with pytest.raises(EngineError, match="sums up to 49405, needs -32768 to 32767"):
+        semantics.matrix(machine, fields | {"bias_shift": 1})
+    machine.bias[0, 1] = 16639
+    with pytest.raises(EngineError, match="sums up to 32768, needs -32768 to 32767"):
+        semantics.matrix(machine, fields | {"last_group_lanes": 2})
+    semantics.matrix(machine, fields)
 
 
 def test_second_operand_is_not_read_without_a_multiplier():

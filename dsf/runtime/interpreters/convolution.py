@@ -13,8 +13,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
+from dsf.errors import EngineError
 from dsf.geometry import Window, span
-from dsf.numerics import Floats, Ints, as_ints
+from dsf.numerics import Floats, Ints, as_ints, int_range, raw
 
 #: Every integer of at most this magnitude is a float64.
 EXACT = 1 << 53
@@ -81,6 +82,18 @@ def _convolve_few(x: NDArray[Number], w: NDArray[Number], window: Window, groups
             rows = w[row, :, :, outs].reshape(-1, per_group)
             result[..., outs] += (columns @ rows).reshape(batch, out_height, out_width, per_group)
     return result
+
+
+def check_sums(sums: Ints, bias: Ints, *, bias_shift: int, bits: int, where: str = "") -> None:
+    """
+    Sums, without and with their bias, fit `bits` bits: an accumulator does not wrap, the compiler has proved that it need not.
+    Raises `EngineError`, which begins with `where`.
+    """
+    low, high = int_range(bits)
+    for values in (sums, raw(sums, bias, bias_shift=bias_shift)):
+        if values.size and (values.min() < low or values.max() > high):
+            worst = values.min() if -values.min() > values.max() else values.max()
+            raise EngineError(f"{where}sums up to {worst}, needs {low} to {high}; use more bits_sum")
 
 
 def windows(x: NDArray[Number], window: Window, pad_value: int) -> NDArray[Number]:

@@ -8,25 +8,31 @@ from __future__ import annotations
 
 import numpy as np
 from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, impl, register_impls
-from xdsl.ir import Operation
+from xdsl.ir import Operation, SSAValue
 from xdsl.utils.exceptions import InterpretationError
 
 from dsf import numerics
 from dsf.dialects import fxp
 from dsf.dialects.bundle_types import PoolKind
 from dsf.dialects.constants import ints_of
+from dsf.dialects.integers import width
 from dsf.dialects.shapes import shape, where
 from dsf.numerics import Ints
 from dsf.runtime.interpreters.convolution import convolve, window_maxima, window_sums
 
 
-def in_type(x: Ints, op: Operation) -> Ints:
-    """`x`, whose values must fit the integers of the result of `op`."""
-    low, high = numerics.int_range(fxp.width(op.results[0]))
+def in_type(x: Ints, op: Operation, value: SSAValue) -> Ints:
+    """`x`, which must fit the integers of `value`, an operand or the result of `op`."""
+    low, high = numerics.int_range(width(value))
     if x.size and (x.min() < low or x.max() > high):
         bits = numerics.bits_for(int(np.abs(x).max()))
         raise InterpretationError(f"{where(op)}: values from {x.min()} to {x.max()}, needs i{bits}; widen the sum (bits_sum)")
     return x
+
+
+def biased(sums: Ints, op: fxp.RequantizeOp | fxp.RawOp) -> Ints:
+    """Sums with their bias, which still fit the integers of the sum."""
+    return in_type(numerics.raw(sums, op.bias_array, bias_shift=op.bias_shift.value.data), op, op.input)
 
 
 @register_impls
@@ -36,10 +42,11 @@ class FxpFunctions(InterpreterFunctions):
     @impl(fxp.ConvOp)
     def run_conv(self, interpreter: Interpreter, op: fxp.ConvOp, args: PythonValues) -> PythonValues:
         sums = convolve(args[0], ints_of(op.weights), op.window, groups=op.groups.value.data, pad_value=op.pad_value.value.data)
-        return (in_type(sums, op),)
+        return (in_type(sums, op, op.output),)
 
     @impl(fxp.RequantizeOp)
     def run_requantize(self, interpreter: Interpreter, op: fxp.RequantizeOp, args: PythonValues) -> PythonValues:
+        biased(args[0], op)
         return (
             numerics.requantize(
                 args[0],
@@ -55,7 +62,7 @@ class FxpFunctions(InterpreterFunctions):
 
     @impl(fxp.RawOp)
     def run_raw(self, interpreter: Interpreter, op: fxp.RawOp, args: PythonValues) -> PythonValues:
-        return (in_type(numerics.raw(args[0], op.bias_array, bias_shift=op.bias_shift.value.data), op),)
+        return (biased(args[0], op),)
 
     @impl(fxp.AddOp)
     def run_add(self, interpreter: Interpreter, op: fxp.AddOp, args: PythonValues) -> PythonValues:

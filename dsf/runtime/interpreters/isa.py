@@ -21,6 +21,7 @@ from dsf.isa.table import POOLS, VectorFunction, WeightTarget
 from dsf.layout import pack_elements as pack
 from dsf.layout import packed_bytes, unpack_elements, unpack_parameters, unpack_tables, unpack_weight_groups
 from dsf.numerics import Ints, int_range
+from dsf.runtime.interpreters.convolution import check_sums
 from dsf.runtime.machine import Machine
 
 Fields = Mapping[str, int]
@@ -105,10 +106,7 @@ def matrix(machine: Machine, fields: Fields) -> None:
     parameters = slice(fields["parameter_address"], fields["parameter_address"] + groups)
     bias = machine.bias[parameters].reshape(-1)[:channels]
     accumulators = _accumulate(machine, fields, positions)[:, :channels]
-    low, high = int_range(hardware.bits_sum)
-    if accumulators.min() < low or accumulators.max() > high:
-        worst = accumulators.min() if -accumulators.min() > accumulators.max() else accumulators.max()
-        raise EngineError(f"sums up to {worst}, needs {low} to {high}; use more bits_sum")
+    check_sums(accumulators, bias, bias_shift=fields["bias_shift"], bits=hardware.bits_sum)
     if fields["raw"]:
         _write_raw(machine, positions, numerics.raw(accumulators, bias, bias_shift=fields["bias_shift"]))
         return

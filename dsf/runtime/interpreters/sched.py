@@ -111,9 +111,7 @@ class SchedFunctions(InterpreterFunctions):
         if op.residual is not None:
             added = _addresses(buffer_of(op.residual), piece, piece.rows, op.piece.output_image)
             residual = machine.gather(added[..., first : first + count])
-        how = op.requantize if op.raw is None else op.raw
-        assert how is not None
-        y = epilogue(sums, how, (bias, multiplier, shift), op.add, residual)
+        y = epilogue(op, sums, (bias, multiplier, shift), residual, machine.hardware.bits_sum)
         per_element = 1 if op.raw is None else machine.hardware.raw_elements
         if op.raw is not None:
             y = self._raw_elements(y)

@@ -17,14 +17,15 @@ from xdsl.ir import Operation
 from xdsl.utils.exceptions import InterpretationError
 
 from dsf import numerics
-from dsf.dialects import tile
+from dsf.dialects import sched, tile
 from dsf.dialects.bundle_types import PoolKind
 from dsf.dialects.constants import ints_of
 from dsf.dialects.engine import hardware_of
 from dsf.dialects.shapes import shape, where
 from dsf.geometry import Window
+from dsf.hardware import Hardware
 from dsf.numerics import Ints
-from dsf.runtime.interpreters.convolution import convolve, window_maxima, window_sums
+from dsf.runtime.interpreters.convolution import check_sums, convolve, window_maxima, window_sums
 from dsf.scheduling.network import IMAGES
 from dsf.scheduling.pieces import Piece, Span, channel_groups, pieces, strip_window
 
@@ -49,10 +50,10 @@ def _strip(op: tile.MatrixOp | tile.PoolOp, x: Ints, piece: Piece) -> tuple[Ints
     return x[piece.images.first : piece.images.stop, rows.first : rows.stop], window
 
 
-def _group_columns(op: Operation) -> int:
+def _hardware(op: Operation) -> Hardware:
     module = op.get_toplevel_object()
     assert isinstance(module, ModuleOp)
-    return hardware_of(module).group_columns
+    return hardware_of(module)
 
 
 def _complete(op: Operation, y: Ints) -> PythonValues:
@@ -62,14 +63,15 @@ def _complete(op: Operation, y: Ints) -> PythonValues:
 
 
 def epilogue(
-    sums: Ints,
-    how: tile.RequantizeAttr | tile.RawAttr,
-    parameters: tuple[Ints, Ints, Ints],
-    add: tile.AddAttr | None,
-    residual: Ints | None,
+    op: tile.MatrixOp | sched.MatrixOp, sums: Ints, parameters: tuple[Ints, Ints, Ints], residual: Ints | None, bits_sum: int
 ) -> Ints:
-    """From sums to results; `parameters` are bias, multiplier and shift of the channels."""
+    """
+    From sums to results; `parameters` are bias, multiplier and shift of the channels. Raises `EngineError` for sums that do
+    not fit `bits_sum`.
+    """
+    how, add = op.epilogue, op.add
     bias, multiplier, shift = parameters
+    check_sums(sums, bias, bias_shift=how.bias_shift.data, bits=bits_sum, where=f"{where(op)}: ")
     if isinstance(how, tile.RawAttr):
         return numerics.raw(sums, bias, bias_shift=how.bias_shift.data)
     y = numerics.requantize(
@@ -124,7 +126,8 @@ class TileFunctions(InterpreterFunctions):
         weights, bias = ints_of(op.weights), ints_of(op.bias)
         multiplier = bias if op.multiplier is None else ints_of(op.multiplier)
         shift = bias if op.shift is None else ints_of(op.shift)
-        lanes = _group_columns(op)
+        hw = _hardware(op)
+        lanes = hw.group_columns
         y = np.full(shape(op.y), UNWRITTEN, dtype=np.int64)
         for piece in _pieces_of(op, channel_groups(y.shape[3], lanes)):
             strip, window = _strip(op, x, piece)
@@ -137,7 +140,7 @@ class TileFunctions(InterpreterFunctions):
             )
             sums = convolve(strip, weights[..., channels], window, pad_value=op.window.pad_value.data)
             parameters = bias[channels], multiplier[channels], shift[channels]
-            y[part] = epilogue(sums, op.epilogue, parameters, op.add, None if residual is None else residual[part])
+            y[part] = epilogue(op, sums, parameters, None if residual is None else residual[part], hw.bits_sum)
         return _complete(op, y)
 
     @impl(tile.PoolOp)

@@ -14,6 +14,11 @@
 // RUN: not dsf-opt -p 'fxp-to-tile{mode="long"}' %s 2>&1 | filecheck %s --check-prefix=VALUE
 // VALUE: dsf-opt: 'fxp-to-tile':
 
+// RUN: not dsf-opt -p 'fxp-to-tile{images=-1 groups=4096}' %s 2>&1 | filecheck %s --check-prefix=NEGATIVE
+// RUN: not dsf-opt -p 'dsf-pipeline{images=-1 groups=4096}' %s 2>&1 | filecheck %s --check-prefix=NEGATIVE
+// NEGATIVE:      'images': -1, needs an integer from 0 (the compiler chooses) to 4095; change the option
+// NEGATIVE-NEXT: 'groups': 4096, needs an integer from 0 (the compiler chooses) to 4095; change the option
+
 // RUN: not dsf-opt -p 'fxp-to-tile{rows=' %s 2>&1 | filecheck %s --check-prefix=SYNTAX
 // SYNTAX: dsf-opt: Error parsing pass pipeline specification:
 

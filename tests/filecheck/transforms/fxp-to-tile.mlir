@@ -121,7 +121,7 @@ engine.hardware {}
 func.func @main(%x: tensor<1x4xi8>, %y: tensor<1x4xi8>) -> tensor<1x4xi8> {
   func.return %x : tensor<1x4xi8>
 }
-// CHECK: 'main': several inputs or outputs, needs one of each; split the network
+// CHECK: 'main': 2 inputs and 1 outputs, needs one of each; cut the network
 
 // -----
 
@@ -177,3 +177,49 @@ func.func @main(%x: tensor<1x1x1x4xi8>) -> tensor<1x1x1x1xi32> {
 }
 // CHECK:      'wide': weights of 5 bits, needs at most 4 (bits_weights); use fewer bits or hardware with more
 // CHECK-NEXT: 'wide': a bias of 9 bits, needs at most 8 (bits_bias); use fewer bits or hardware with more
+
+// -----
+
+engine.hardware {}
+func.func @main(%x: tensor<1x4x4x2xi8>) -> tensor<1x4x4x2xi8> {
+  %0 = fxp.requantize %x bias dense<0> : tensor<2xi32> multiplier dense<1> : tensor<2xi32> shift dense<0> : tensor<2xi8> clip -128 to 127 : tensor<1x4x4x2xi8> -> tensor<1x4x4x2xi8> loc("alone")
+  func.return %0 : tensor<1x4x4x2xi8>
+}
+// CHECK: 'alone': requantises what is no sum, needs the sums of an fxp.conv; put a convolution before it
+
+// -----
+
+// What is added is an element of feature memory too, although nobody else sees it.
+
+engine.hardware {}
+func.func @main(%x: tensor<1x1x1x4xi8>) -> tensor<1x1x1x4xi8> {
+  %0 = fxp.conv %x weights dense<1> : tensor<1x1x4x4xi8> : tensor<1x1x1x4xi8> -> tensor<1x1x1x4xi32> loc("wide")
+  %1 = fxp.requantize %0 bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<0> : tensor<4xi8> clip -300 to 300 : tensor<1x1x1x4xi32> -> tensor<1x1x1x4xi16> loc("wide")
+  %2 = fxp.add %1, %x clip -128 to 127 : tensor<1x1x1x4xi16>, tensor<1x1x1x4xi8> -> tensor<1x1x1x4xi8> loc("wide")
+  func.return %2 : tensor<1x1x1x4xi8>
+}
+// CHECK: 'wide': a clip to [-300, 300], needs an interval in [-128, 127] (bits_input); narrow it or use hardware with more bits
+
+// -----
+
+engine.hardware {}
+func.func private @main(tensor<1x4xi8>) -> tensor<1x4xi8>
+// CHECK: 'main': 0 blocks, needs one, the network's operations in order; define it without branches
+
+// -----
+
+engine.hardware {}
+func.func @main(%x: i8) -> tensor<?x4xi8> {
+  %0 = "test.op"(%x) : (i8) -> tensor<?x4xi8>
+  func.return %0 : tensor<?x4xi8>
+}
+// CHECK:      'main': argument of type i8, needs a tensor; correct the type
+// CHECK-NEXT: 'main': result of shape ?x4, needs static sizes of at least 1; fix the shape
+
+// -----
+
+engine.hardware {}
+func.func @main(%x: tensor<1x4xi8>) -> tensor<1x4xi8> {
+  "test.termop"() : () -> ()
+}
+// CHECK: 'main': no func.return at its end, needs one; return the last layer's result

@@ -1,5 +1,5 @@
-// RUN: dsf-opt %s -p sched-to-isa --split-input-file | filecheck %s
-// RUN: dsf-opt %s -p sched-to-isa --print-debuginfo --split-input-file | filecheck %s --check-prefix=LOCATION
+// RUN: dsf-opt %s -p sched-to-isa --split-input-file --verify-diagnostics | filecheck %s
+// RUN: dsf-opt %s -p sched-to-isa --print-debuginfo --split-input-file --verify-diagnostics | filecheck %s --check-prefix=LOCATION
 
 // Of the tokens those remain that say something new: what an instruction's queue waited for before, or what an awaited one
 // waited for, need not be waited for again. The first window begins in padding, one row and one pixel before the tensor:
@@ -59,3 +59,24 @@ sched.program inputs [#engine.tensor<shape = [2, 16], bits = 4, frac = 0, base =
   %1 = sched.load_weights %stream[64] bytes 24 to %w groups 2 words 3
   %2 = sched.load_weights %stream[0] bytes 64 to %p groups 1 words 1
 }
+
+// -----
+
+// What the fields of an instruction can't hold, or this engine can't do: each layer and field once, whatever its pieces.
+
+engine.hardware {}
+sched.program inputs [#engine.tensor<shape = [1, 301, 300, 1], bits = 8, frac = 0, base = input, offset = 0>] outputs [#engine.tensor<shape = [1, 1, 1, 1], bits = 8, frac = 0, base = output, offset = 0>] arena 0 bundles [] weights dense<0> : tensor<1xi8> {
+  %input = sched.buffer input "input" at 0 size 90300
+  %x = sched.buffer feature "x" at 0 size 90300
+  %y = sched.buffer feature "y" at 90304 size 2
+  %z = sched.buffer feature "z" at 90306 size 600
+  %0 = sched.load %input[0] to %x[0] elements 90300
+  %1 = sched.pool max %x to %y <input = [300, 300, 1], output = [1, 1, 1], images = [0, 1], rows = [0, 1]> window <kernel = [300, 300]> scale <low = -128, high = 127> after(%0) loc("window")
+  %2 = sched.pool max %x to %z <input = [301, 300, 1], output = [2, 300, 1], images = [0, 1], rows = [0, 1]> window <kernel = [1, 1], strides = [300, 1]> scale <low = -128, high = 127> after(%0) loc("stride")
+  %3 = sched.pool max %x to %z <input = [301, 300, 1], output = [2, 300, 1], images = [0, 1], rows = [1, 1]> window <kernel = [1, 1], strides = [300, 1]> scale <low = -128, high = 127> after(%0) loc("stride")
+  %4 = sched.pool max %x to %y <input = [1, 1, 1], output = [1, 1, 1], images = [0, 1], rows = [0, 1]> window <kernel = [1, 1]> scale <low = -128, high = 128> after(%0) loc("clip")
+}
+// CHECK:      'window': in its vector instruction kernel_rows and kernel_columns have 18 bits together, needs at most 16; change the layer
+// CHECK-NEXT: 'stride': in its vector instruction y_step is 300, needs 0 to 255; change the layer
+// CHECK-NEXT: 'clip': in its vector instruction high is 128, needs -128 to 127, what feature memory holds; change the layer
+// CHECK-NOT:  in its

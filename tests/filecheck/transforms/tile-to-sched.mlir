@@ -74,7 +74,7 @@ func.func @main(%x: tensor<4x1x1x1xi8>) -> tensor<4x1x1x1xi8> attributes {tile.i
   %0 = tile.pool max %x window <kernel = [1, 1]> scale <low = -8, high = 7> cut <images = 1, rows = 1> : tensor<4x1x1x1xi8> -> tensor<4x1x1x1xi8>
   func.return %0 : tensor<4x1x1x1xi8>
 }
-// CHECK: 'tile.images': 0, needs at least 1; correct the attribute of the function
+// CHECK: 'tile.images': 0, needs 1 to 4095; correct the attribute of the function
 
 // -----
 
@@ -98,3 +98,26 @@ func.func @main(%x: tensor<1x1xi8>) -> tensor<1x1xi8> {
 
 engine.hardware {}
 // CHECK: 'module': 0 functions, needs exactly one; keep the network's
+
+// -----
+
+// Hand-written pieces: the proof of `fxp-to-tile`. Of the sums, 128 * 4 * 64 = 2 ** 15 is one too many.
+
+engine.hardware {bits_sum = 16, bits_weights = 8, bits_bias = 8}
+func.func @main(%x: tensor<1x1x1x4xi8>) -> tensor<1x1x1x1xi32> {
+  %0 = tile.matrix %x window <kernel = [1, 1]> requantize <low = 0, high = 1> cut <images = 1, rows = 1, groups = 1> weights dense<64> : tensor<1x1x4x4xi8> bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<0> : tensor<4xi8> : tensor<1x1x1x4xi8> -> tensor<1x1x1x4xi8> loc("sums")
+  %1 = tile.matrix %0 window <kernel = [1, 1]> raw <> cut <images = 1, rows = 1, groups = 1> weights dense<128> : tensor<1x1x4x1xi16> bias dense<128> : tensor<1xi32> : tensor<1x1x1x4xi8> -> tensor<1x1x1x1xi32> loc("constants")
+  func.return %1 : tensor<1x1x1x1xi32>
+}
+// CHECK:      'sums': sums of up to 32768 (channel 0) in 16 bits, needs 17 bits; use Hardware(bits_sum=17) or smaller weights
+// CHECK-NEXT: 'constants': weights of 9 bits, needs at most 8 (bits_weights); use fewer bits or hardware with more
+// CHECK-NEXT: 'constants': a bias of 9 bits, needs at most 8 (bits_bias); use fewer bits or hardware with more
+
+// -----
+
+engine.hardware {bits_input = 4}
+func.func @main(%x: tensor<1x1x1x4xi4>) -> tensor<1x1x1x4xi4> {
+  %0 = tile.matrix %x add %x <low = 0, high = 1> window <kernel = [1, 1]> requantize <low = 0, high = 8> cut <images = 1, rows = 1, groups = 1> weights dense<1> : tensor<1x1x4x4xi8> bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<0> : tensor<4xi8> : tensor<1x1x1x4xi4>, tensor<1x1x1x4xi4> -> tensor<1x1x1x4xi4> loc("clip")
+  func.return %0 : tensor<1x1x1x4xi4>
+}
+// CHECK: 'clip': a clip to [0, 8], needs an interval in [-8, 7] (bits_input); narrow it or use hardware with more bits

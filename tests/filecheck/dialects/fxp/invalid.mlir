@@ -2,13 +2,13 @@
 
 %x = "test.op"() : () -> tensor<1x4x4x2xf32>
 %y = fxp.conv %x weights dense<1> : tensor<3x3x2x4xi4> : tensor<1x4x4x2xf32> -> tensor<1x2x2x4xi24>
-// CHECK: 'fxp.conv': elements of type f32, needs integers; change the element type
+// CHECK: 'fxp.conv': elements of type f32, needs integers, i2 to i32; change the element type
 
 // -----
 
 %x = "test.op"() : () -> tensor<1x4x4x2xi8>
 %y = fxp.conv %x weights dense<1.0> : tensor<3x3x2x4xf64> : tensor<1x4x4x2xi8> -> tensor<1x2x2x4xi24>
-// CHECK: 'fxp.conv': weights of type f64, needs integers; quantise them
+// CHECK: 'fxp.conv': weights of type f64, needs integers, i2 to i64; change the element type
 
 // -----
 
@@ -62,7 +62,7 @@
 
 %x = "test.op"() : () -> tensor<1x2x2x4xf32>
 %y = fxp.requantize %x bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<3> : tensor<4xi8> clip -128 to 127 : tensor<1x2x2x4xf32> -> tensor<1x2x2x4xi8>
-// CHECK: 'fxp.requantize': elements of type f32, needs integers; change the element type
+// CHECK: 'fxp.requantize': elements of type f32, needs integers, i2 to i32; change the element type
 
 // -----
 
@@ -80,7 +80,7 @@
 
 %x = "test.op"() : () -> tensor<1x2x2x4xi24>
 %y = fxp.requantize %x bias dense<0.0> : tensor<4xf64> multiplier dense<1> : tensor<4xi32> shift dense<3> : tensor<4xi8> clip -128 to 127 : tensor<1x2x2x4xi24> -> tensor<1x2x2x4xi8>
-// CHECK: 'fxp.requantize': bias of type f64, needs integers; change the element type
+// CHECK: 'fxp.requantize': bias of type f64, needs integers, i2 to i64; change the element type
 
 // -----
 
@@ -249,3 +249,33 @@
 %x = "test.op"() : () -> tensor<1x6xi8>
 %y = fxp.reshape %x : tensor<1x6xi8> -> tensor<1x7xi8>
 // CHECK: 'fxp.reshape': a change from tensor<1x6xi8> to tensor<1x7xi8>, needs the same elements of the same images; correct the result type
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2xi8>
+%y = fxp.conv %x weights dense<200> : tensor<1x1x2x4xui8> : tensor<1x4x4x2xi8> -> tensor<1x4x4x4xi24>
+// CHECK: 'fxp.conv': weights of type ui8, needs integers, i2 to i64; change the element type
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2xi128>
+%y = fxp.pool max %x size [1, 1] clip 0 to 1 : tensor<1x4x4x2xi128> -> tensor<1x4x4x2xi8>
+// CHECK: 'fxp.pool': elements of type i128, needs integers, i2 to i32; change the element type
+
+// -----
+
+%x = "test.op"() : () -> tensor<i8>
+%y = fxp.reshape %x : tensor<i8> -> tensor<i8>
+// CHECK: 'fxp.reshape': input of shape scalar, needs static sizes of at least 1; fix the shape
+
+// -----
+
+%x = "test.op"() : () -> tensor<i8>
+%y = fxp.add %x, %x clip 0 to 1 : tensor<i8>, tensor<i8> -> tensor<i8>
+// CHECK: 'fxp.add': input of shape scalar, needs (N, K) or (N, H, W, C); reshape or flatten it first
+
+// -----
+
+%x = "test.op"() : () -> tensor<4xi24>
+%y = fxp.raw %x bias dense<0> : tensor<4xi32> : tensor<4xi24> -> tensor<4xi32>
+// CHECK: 'fxp.raw': input of shape 4, needs (N, K) or (N, H, W, C); reshape or flatten it first

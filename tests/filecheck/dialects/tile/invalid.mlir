@@ -62,7 +62,7 @@
 
 %x = "test.op"() : () -> tensor<1x4x4x3xf64>
 %y = tile.pool max %x window <kernel = [2, 2]> scale <low = 0, high = 1> cut <images = 1, rows = 1> : tensor<1x4x4x3xf64> -> tensor<1x3x3x3xf64>
-// CHECK: 'tile.pool': a tensor of f64, needs elements that are integers; correct the type
+// CHECK: 'tile.pool': elements of type f64, needs integers, i2 to i32; change the element type
 
 // -----
 
@@ -129,3 +129,61 @@
 %x = "test.op"() : () -> tensor<2x3xi8>
 %y = tile.reshape %x : tensor<2x3xi8> -> tensor<3x2xi8>
 // CHECK: 'tile.reshape': tensor<2x3xi8> -> tensor<3x2xi8>, needs as many images, the first size; correct the result type
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x1x1x1xi8>
+%y = tile.matrix %x window <kernel = [1, 1], pad_value = 128> requantize <low = 0, high = 1> cut <images = 1, rows = 1> weights dense<1> : tensor<1x1x1x2xi8> bias dense<0> : tensor<2xi32> multiplier dense<1> : tensor<2xi32> shift dense<0> : tensor<2xi8> : tensor<1x1x1x1xi8> -> tensor<1x1x1x2xi8>
+// CHECK: 'tile.matrix': pad_value 128, needs -128 to 127, what the input holds; correct the window
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x1x1x1xi8>
+%y = tile.matrix %x window <kernel = [1, 1]> requantize <low = -129, high = 1> cut <images = 1, rows = 1> weights dense<1> : tensor<1x1x1x2xi8> bias dense<0> : tensor<2xi32> multiplier dense<1> : tensor<2xi32> shift dense<0> : tensor<2xi8> : tensor<1x1x1x1xi8> -> tensor<1x1x1x2xi8>
+// CHECK: 'tile.matrix': a clip to [-129, 1], needs an interval in [-128, 127]; widen the result type or narrow the clip
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x1x1x1xi8>
+%y = tile.matrix %x window <kernel = [1, 1]> requantize <low = 0, high = 1> cut <images = 1, rows = 1> weights dense<1.0> : tensor<1x1x1x2xf32> bias dense<0> : tensor<2xi32> multiplier dense<1> : tensor<2xi32> shift dense<0> : tensor<2xi8> : tensor<1x1x1x1xi8> -> tensor<1x1x1x2xi8>
+// CHECK: 'tile.matrix': weights of type f32, needs integers, i2 to i64; change the element type
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x1x1x1xi8>
+%y = tile.matrix %x window <kernel = [1, 1]> requantize <low = 0, high = 1> cut <images = 1, rows = 1> weights dense<1> : tensor<1x1x1x2xi8> bias dense<0> : tensor<2xi32> multiplier dense<65536> : tensor<2xi32> shift dense<0> : tensor<2xi8> : tensor<1x1x1x1xi8> -> tensor<1x1x1x2xi8>
+// CHECK: 'tile.matrix': multiplier from 65536 to 65536, needs 0 to 65535; rescale the layer
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x1x1x1xi8>
+%y = tile.matrix %x window <kernel = [1, 1]> requantize <low = 0, high = 1> cut <images = 1, rows = 1> weights dense<1> : tensor<1x1x1x2xi8> bias dense<0> : tensor<2xi32> multiplier dense<1> : tensor<2xi32> shift dense<48> : tensor<2xi8> : tensor<1x1x1x1xi8> -> tensor<1x1x1x2xi8>
+// CHECK: 'tile.matrix': shift from 48 to 48, needs 0 to 47; rescale the layer
+
+// -----
+
+"test.op"() {a = #tile.add<multiplier_b = 65536, low = 0, high = 1>} : () -> ()
+// CHECK: '#tile.add': multiplier_b 65536, needs 0 to 65535; correct it
+
+// -----
+
+"test.op"() {a = #tile.scale<right = 16, low = 0, high = 1>} : () -> ()
+// CHECK: '#tile.scale': right 16, needs 0 to 15; correct it
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi8>
+%y = tile.pool avg %x window <kernel = [2, 2], pad_value = -129> scale <low = 0, high = 1> cut <images = 1, rows = 1> : tensor<1x4x4x3xi8> -> tensor<1x3x3x3xi8>
+// CHECK: 'tile.pool': pad_value -129, needs -128 to 127, what the input holds; correct the window
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi8>
+%y = tile.pool max %x window <kernel = [2, 2]> scale <low = 1, high = 0> cut <images = 1, rows = 1> : tensor<1x4x4x3xi8> -> tensor<1x3x3x3xi8>
+// CHECK: 'tile.pool': a clip to [1, 0], needs an interval in [-128, 127]; widen the result type or narrow the clip
+
+// -----
+
+%x = "test.op"() : () -> tensor<i8>
+%y = tile.reshape %x : tensor<i8> -> tensor<1xi8>
+// CHECK: 'tile.reshape': input of shape scalar, needs static sizes of at least 1; fix the shape

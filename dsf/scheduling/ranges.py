@@ -1,0 +1,71 @@
+"""
+The proof that the numbers of a network fit the hardware, whatever its input.
+
+    max|x| * sum|w| + |bias|  fits  bits_sum        weights, biases and clips fit the widths of the hardware
+
+`x` is within the clip of the layer that makes it; what comes from DRAM nothing clips, so it has all bits of the hardware.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dsf import numerics
+from dsf.constraints import overflow
+from dsf.dialects import tile
+from dsf.dialects.constants import ints_of
+from dsf.dialects.integers import width
+from dsf.errors import ModelError
+from dsf.hardware import Hardware
+from dsf.scheduling.network import Layer, Network
+
+
+def check_ranges(network: Network, hw: Hardware) -> None:
+    """Raises `ModelError` with every number that may leave its width."""
+    values = {layer.result: _bits_of_result(layer) for layer in network.layers}
+    problems: list[str] = []
+    for layer in network.layers:
+        problems += _clips(layer, hw)
+        if isinstance(layer.op, tile.MatrixOp):
+            bits = values.get(layer.source, max(width(layer.op.x), hw.bits_input))
+            problems += list(_constants(layer, layer.op, hw)) or _sums(layer, layer.op, bits, hw)
+    if problems:
+        raise ModelError(problems)
+
+
+def _bits_of_result(layer: Layer) -> int:
+    """Bits of the integers that a layer's result can hold: those of its last clip, or of raw sums."""
+    clips = _clips_of(layer)
+    return numerics.bits_of(clips[-1]) if clips else width(layer.op.y)
+
+
+def _clips_of(layer: Layer) -> list[tuple[int, int]]:
+    """The intervals that a layer clips to, in order."""
+    op = layer.op
+    numbers = (op.requantize, op.add) if isinstance(op, tile.MatrixOp) else (op.scale,)
+    return [(one.low.data, one.high.data) for one in numbers if one is not None]
+
+
+def _clips(layer: Layer, hw: Hardware) -> Iterator[str]:
+    low, high = numerics.int_range(hw.bits_input)
+    for clip in _clips_of(layer):
+        if not low <= clip[0] <= clip[1] <= high:
+            needs = f"an interval in [{low}, {high}] (bits_input)"
+            yield f"'{layer.name}': a clip to {list(clip)}, needs {needs}; narrow it or use hardware with more bits"
+
+
+def _constants(layer: Layer, op: tile.MatrixOp, hw: Hardware) -> Iterator[str]:
+    for what, values, parameter, most in (
+        ("weights", op.weights, "bits_weights", hw.bits_weights),
+        ("a bias", op.bias, "bits_bias", hw.bits_bias),
+    ):
+        bits = numerics.bits_of(ints_of(values))
+        if bits > most:
+            needs = f"at most {most} ({parameter})"
+            yield f"'{layer.name}': {what} of {bits} bits, needs {needs}; use fewer bits or hardware with more"
+
+
+def _sums(layer: Layer, op: tile.MatrixOp, bits: int, hw: Hardware) -> Iterator[str]:
+    bits = max(bits, numerics.bits_of(op.window.pad_value.data))
+    bound = numerics.accumulator_bound(ints_of(op.weights), ints_of(op.bias), op.epilogue.bias_shift.data, bits)
+    yield from overflow(f"'{layer.name}'", bound, hw.bits_sum)
