@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 JOBS   ?= 2
 
-.PHONY: help setup demo test lint generate bench-random clean
+.PHONY: help setup demo test lint generate formal bench-random clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -33,6 +33,9 @@ lint: setup ## Check formatting, types and generated files
 
 generate: setup ## Rewrite the files generated from the instruction table
 	$(BIN)/python -m dsf.codegen.generate
+
+formal: setup ## Prove the small stream blocks by SymbiYosys, and find faults in them
+	$(BIN)/python -m pytest tests/formal
 
 bench-random: setup ## Compare random networks on random hardware between interpreter and RTL
 	$(BIN)/python -m benchmarks.random_networks
