@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dsf.hardware import VECTOR_TABLES
 from dsf.isa.encoding import encode_instruction
-from dsf.isa.table import BUILT_FUNCTIONS, BY_NAME, HEADER, VectorFunction
+from dsf.isa.table import BUILT_FUNCTIONS, BY_NAME, Field, VectorFunction
 from dsf.numerics import MAX_SHIFT
 
 #: The smallest legal value of what must not be zero.
@@ -92,38 +92,71 @@ class Illegal:
     data: bytes
 
 
+def beyond(limit: int, bits: int) -> list[int]:
+    """Values of an unsigned field above `limit`: all of a narrow field; of a wide one the ends, and one for each bit."""
+    if bits <= 6:
+        return list(range(limit + 1, 1 << bits))
+    return sorted({limit + 1, (1 << bits) - 1, *(1 << bit for bit in range(bits) if 1 << bit > limit)})
+
+
+def illegal_values(field: Field) -> list[int]:
+    """Values that the field's own limits forbid, as `beyond`; where one value is legal, also those with one bit wrong."""
+    if field.only is not None:
+        return sorted({*(field.only ^ 1 << bit for bit in range(field.bits)), *beyond(field.only, field.bits)})
+    return beyond(field.most, field.bits) if field.most is not None else []
+
+
 def illegal_fields(*, groups: int, lanes: int, vector_length: int) -> list[Illegal]:
-    """One instruction for each rule of `dsf_instr_check`."""
+    """Instructions that break one rule of `dsf_instr_check` each: every rule of the table, and those between fields."""
     found: list[Illegal] = []
 
-    def add(name: str, field: str, value: int, **others: int) -> None:
-        found.append(Illegal(f"{name}.{field} = {value}", patched(legal(name, **others), name, field, value)))
+    def add(name: str, field: str, *values: int, **others: int) -> None:
+        data = legal(name, **others)
+        found.extend(Illegal(f"{name}.{field} = {value}, {others}", patched(data, name, field, value)) for value in values)
 
     for name, instruction in BY_NAME.items():
         for field in LEAST[name]:
             add(name, field, 0)
         for field in instruction.all_fields:
-            if field.only is not None:
-                add(name, field.name, field.only + 1)
-            if field.most is not None:
-                add(name, field.name, field.most + 1)
+            if field.name != "opcode":
+                add(name, field.name, *illegal_values(field))
         used = sum(field.bits for field in instruction.all_fields)
-        for bit in (used, instruction.bytes * 8 - 1):
+        for bit in range(used, instruction.bytes * 8):
             data = int.from_bytes(legal(name), "little") | 1 << bit
             found.append(Illegal(f"{name} bit {bit}", data.to_bytes(instruction.bytes, "little")))
-    add("load_weights", "bank", groups)
-    add("matrix", "weight_bank", groups, tall=1)
-    add("matrix", "weight_bank", 1, tall=0)
-    add("matrix", "chunk", vector_length + 1)
-    add("matrix", "last_chunk", 3, chunk=2)
+    add("load_weights", "bank", *beyond(groups - 1, 4))
+    add("matrix", "weight_bank", *beyond(groups - 1, 4), tall=1)
+    add("matrix", "weight_bank", *beyond(0, 4), tall=0)
+    add("matrix", "chunk", *beyond(vector_length, 10))
+    add("matrix", "last_chunk", *beyond(2, 10), chunk=2)
     add("matrix", "tall", 1, depthwise=1)
-    add("matrix", "last_group_lanes", lanes + 1)
+    add("matrix", "last_group_lanes", *beyond(lanes, 8))
     for function in BUILT_FUNCTIONS:
         for field in BY_NAME["vector"].fields:
             if function not in (field.functions or BUILT_FUNCTIONS):
-                add("vector", field.name, field.default + 1, function=function)
-    add("vector", "right", MAX_SHIFT + 1, function=VectorFunction.ADD)
-    add("vector", "right", MAX_SHIFT + 1, function=VectorFunction.MULTIPLY)
-    add("vector", "table_address", VECTOR_TABLES, function=VectorFunction.TABLE)
-    assert all(field in {one.name for one in HEADER} for field in ("wait", "signal"))
+                add("vector", field.name, *(field.default ^ 1 << bit for bit in range(field.bits)), function=function)
+    add("vector", "right", *beyond(MAX_SHIFT, 6), function=VectorFunction.ADD)
+    add("vector", "right", *beyond(MAX_SHIFT, 6), function=VectorFunction.MULTIPLY)
+    add("vector", "table_address", *beyond(VECTOR_TABLES - 1, 20), function=VectorFunction.TABLE)
     return found
+
+
+def legal_limits(*, groups: int, lanes: int, vector_length: int) -> list[bytes]:
+    """Instructions that are just legal: each field of the table at its ends, next to the values of `illegal_fields`."""
+    most = {
+        "bank": groups - 1,
+        "weight_bank": 0,
+        "chunk": vector_length,
+        "last_chunk": 1,
+        "last_group_lanes": lanes,
+        "table_address": VECTOR_TABLES - 1,
+    }
+    found: list[bytes] = []
+    for name, least in LEAST.items():
+        for field in BY_NAME[name].fields:
+            function = {"function": field.functions[0]} if field.functions is not None else {}
+            for value in (max(field.low, least.get(field.name, field.low)), most.get(field.name, field.high)):
+                found += [legal(name, **function, **{field.name: value})] if field.only is None else []
+    found += [legal("matrix", weight_bank=groups - 1, tall=1), legal("matrix", chunk=vector_length, last_chunk=vector_length)]
+    shifting = (VectorFunction.ADD, VectorFunction.MULTIPLY)
+    return found + [legal("vector", function=function, right=MAX_SHIFT) for function in shifting]

@@ -7,7 +7,7 @@ import os
 import random
 
 import cocotb
-from instructions import drawn, illegal_fields, legal
+from instructions import drawn, illegal_fields, legal, legal_limits
 from streams import Cycles, Source
 
 from dsf.isa.encoding import decode_instruction
@@ -19,6 +19,7 @@ BEAT = PARAMETERS["AxiWidth"] // 8
 SIZES = {"groups": PARAMETERS["Groups"], "lanes": PARAMETERS["GroupCols"], "vector_length": PARAMETERS["VecLen"]}
 NAMES = [name for name in BY_NAME if name != "end"]
 END = legal("end")
+ILLEGAL_OPCODES = sorted(set(range(16)) - {one.opcode for one in BY_NAME.values()})
 
 
 class Bench(Cycles):
@@ -122,7 +123,7 @@ async def tokens_left(dut) -> None:
 
 @cocotb.test()
 async def illegal_opcodes(dut) -> None:
-    for opcode in (0, 7, 15):
+    for opcode in ILLEGAL_OPCODES:
         async with Bench(dut) as bench:
             bench.send(legal("vector") + bytes([opcode]) + bytes(31) + END)
             assert await bench.error() == (ErrorCode.ILLEGAL_OPCODE, 1)
@@ -138,6 +139,17 @@ async def illegal_fields_one_by_one(dut) -> None:
             bench.send(legal("load") + one.data + END)
             assert await bench.error() == (ErrorCode.ILLEGAL_FIELD, 1), one.why
             assert len(bench.received) == 1, one.why
+
+
+@cocotb.test()
+async def legal_limits_are_legal(dut) -> None:
+    """Nothing is refused that is only just legal."""
+    for program in legal_limits(**SIZES):
+        async with Bench(dut) as bench:
+            bench.send(program + END)
+            await bench.until(lambda: dut.done_o.value == 1 or dut.error_o.value == 1, 100)
+            assert dut.error_o.value == 0, decode_instruction(program)
+            check_received(bench.received, [program])
 
 
 @cocotb.test()
