@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
 
-from dsf.isa.registers import ADDRESS_BITS, ID_VALUE, NUM_BASES, REGISTERS, VERSION_VALUE, Bits, Counter, Port, Register
+from dsf.isa.registers import ADDRESS_BITS, ARRAY, ID_VALUE, NUM_BASES, REGISTERS, VERSION_VALUE, Bits, Counter, Port, Register
 from dsf.isa.table import BaseRegister, ErrorCode
 
+#: Registers whose value is a property of the hardware.
+_OF_HARDWARE = {"HASH": "`Hardware.hash`", "BEAT_BYTES": "`Hardware.beat_bytes`"}
 _SOURCE = "Generated from dsf/isa/registers.py by `python -m dsf.codegen.generate`; do not edit."
 
 
@@ -49,10 +52,15 @@ def registers_package() -> str:
             ]
     lines += ["", "  // Positions in counter_i."]
     lines += [f"  localparam int unsigned Count{_camel(counter.name)} = {counter.value};" for counter in Counter]
-    lines += ["", "  typedef enum logic [3:0] {"]
-    lines += [f"    Port{_camel(port.name)} = 4'd{port.value}{',' if port is not list(Port)[-1] else ''}" for port in Port]
-    lines += ["  } port_e;", "", "endpackage", "/* verilator lint_on UNUSEDPARAM */", ""]
+    lines += ["", *_sv_enum("port_e", "Port", Port)]
+    lines += ["", "  // What the array does in a cycle: the position of its counter.", *_sv_enum("array_e", "Array", ARRAY)]
+    lines += ["", "endpackage", "/* verilator lint_on UNUSEDPARAM */", ""]
     return "\n".join(lines)
+
+
+def _sv_enum(name: str, prefix: str, members: Iterable[IntEnum]) -> list[str]:
+    rows = ",\n".join(f"    {prefix}{_camel(member.name)} = 4'd{member.value}" for member in members)
+    return ["  typedef enum logic [3:0] {", rows, f"  }} {name};"]
 
 
 def _c_enum(name: str, prefix: str, members: type[IntEnum]) -> list[str]:
@@ -104,9 +112,23 @@ def registers_header() -> str:
     lines += _c_enum("dsf_error_code", "DSF_ERR_", ErrorCode)
     lines += ["/* ERROR.port */"]
     lines += _c_enum("dsf_port", "DSF_PORT_", Port)
+    lines += ["/* Counters: positions from DSF_REG_COUNT_MATRIX_STEPS on */"]
+    lines += _c_enum("dsf_counter", "DSF_COUNT_", Counter)
     lines += ["/* Base registers */"]
     lines += _c_enum("dsf_base", "DSF_BASE_", BaseRegister)
     return "\n".join([*lines, "#endif", ""])
+
+
+def _array_section() -> list[str]:
+    names = [f"COUNT_{counter.name}" for counter in ARRAY]
+    return [
+        "## Where the cycles of the array go",
+        "",
+        "In each cycle of a run exactly one of these counts, so that together they are CYCLES:",
+        f"{', '.join(names)}.",
+        "Of several tokens that are missing, the first in this order counts.",
+        "See [board.md](board.md) for how to read them.",
+    ]
 
 
 def registers_page() -> str:
@@ -128,8 +150,9 @@ def registers_page() -> str:
         "|---|---|---|---|---|",
     ]
     for register in REGISTERS:
-        reset = "`Hardware.hash`" if register.name == "HASH" else f"0x{register.reset:X}"
+        reset = _OF_HARDWARE.get(register.name, f"0x{register.reset:X}")
         lines.append(f"| 0x{register.offset:03X} | {register.name} | {register.access.value} | {reset} | {register.doc} |")
+    lines += ["", *_array_section()]
     lines += ["", "## Fields", "", "| register | bits | field | meaning |", "|---|---|---|---|"]
     for register in REGISTERS:
         for bits in register.fields:

@@ -25,7 +25,7 @@ NUM_BASES = 8
 #: "DSF1", read as a big-endian number.
 ID_VALUE = 0x44534631
 #: 16 bits major (programs and firmware have to match it), 16 bits minor.
-VERSION_VALUE = 0x0001_0000
+VERSION_VALUE = 0x0001_0001
 
 
 class Access(Enum):
@@ -59,15 +59,50 @@ class Counter(IntEnum):
     FEATURE_BEATS = 2
     WEIGHT_BEATS = 3
     OUTPUT_BEATS = 4
+    STALL_PIXELS = 5
+    STALL_DRAIN = 6
+    STALL_MATRIX = 7
+    STALL_VECTOR = 8
+    STALL_OUTPUT = 9
+    STALL_LOAD = 10
+    STALL_WEIGHTS = 11
+    IDLE = 12
 
 
 COUNTER_DOC = {
-    Counter.MATRIX_STEPS: "Steps of the array.",
+    Counter.MATRIX_STEPS: "Steps of the array: cycles in which it is busy.",
     Counter.INSTRUCTION_BEATS: "Beats of instructions read.",
     Counter.FEATURE_BEATS: "Beats of features read.",
     Counter.WEIGHT_BEATS: "Beats of weights and parameters read.",
     Counter.OUTPUT_BEATS: "Beats written.",
+    Counter.STALL_PIXELS: "The array waits for pixels of an instruction that has started: positions, reads of feature memory.",
+    Counter.STALL_DRAIN: "The array waits for results to leave it: no free tile in capture memory, or rows on their way there.",
+    Counter.STALL_MATRIX: "The array waits for a token of MATRIX: results of its own that are not in feature memory yet.",
+    Counter.STALL_VECTOR: "The array waits for a token of VECTOR.",
+    Counter.STALL_OUTPUT: "The array waits for a token of STORE, which has to free feature memory.",
+    Counter.STALL_LOAD: "The array waits for a token of LOAD.",
+    Counter.STALL_WEIGHTS: "The array waits for a token of WEIGHT.",
+    Counter.IDLE: "No MATRIX instruction is there.",
 }
+
+#: What the array does: in each cycle of a run one of these counts, so that together they are its cycles. Of several
+#: tokens that are missing, the first in this order counts: memory is blamed only where nothing else is missing.
+ARRAY = (
+    Counter.MATRIX_STEPS,
+    Counter.STALL_PIXELS,
+    Counter.STALL_DRAIN,
+    Counter.STALL_MATRIX,
+    Counter.STALL_VECTOR,
+    Counter.STALL_OUTPUT,
+    Counter.STALL_LOAD,
+    Counter.STALL_WEIGHTS,
+    Counter.IDLE,
+)
+
+
+def array_name(counter: Counter) -> str:
+    """What reports call a counter of `ARRAY`."""
+    return "busy" if counter is Counter.MATRIX_STEPS else counter.name.removeprefix("STALL_").lower()
 
 
 @dataclass(frozen=True)
@@ -163,6 +198,7 @@ REGISTERS = (
     Register("IRQ_STATUS", 0x024, Access.CLEAR, "Events since they were cleared; the line is any that is enabled.", _EVENTS),
     Register("PROGRAM_HASH", 0x028, Access.BUSY_LOCKED, "Hardware hash of the program; start is refused if it is not HASH."),
     Register("PROGRAM_BYTES", 0x02C, Access.BUSY_LOCKED, "Length of the program at base register 0."),
+    Register("BEAT_BYTES", 0x030, Access.READ, "Bytes of a beat of the AXI ports."),
     *_bases(),
     Register("CYCLES_LO", 0x080, Access.READ, "Clock cycles from start to done or error, bits 31 to 0. Read when idle."),
     Register("CYCLES_HI", 0x084, Access.READ, "Clock cycles from start to done or error, bits 63 to 32."),

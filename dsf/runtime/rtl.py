@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,11 +20,14 @@ from dsf.codegen.hardware_config import core_defines, hardware_svh
 from dsf.errors import BinaryError, DsfError, EngineError, MismatchError, ToolError
 from dsf.hardware import Hardware
 from dsf.isa.encoding import Decoded, decode_instruction
-from dsf.isa.registers import Port
+from dsf.isa.registers import ARRAY, Counter, Port
 from dsf.isa.table import BaseRegister, Queue
 from dsf.resources import firmware_directory, hardware_directory, rtl_sources
 from dsf.runtime.expected import Expected
 from dsf.runtime.verilator import Design, build, cache_root, compile_c
+
+#: Cycles by what the array did in them; the counters are those of `dsf.isa.registers.ARRAY`.
+ArrayCycles = Mapping[Counter, int]
 
 RESPONSES = {2: "SLVERR", 3: "DECERR"}
 
@@ -63,7 +66,8 @@ class Failure:
 class InstructionTrace:
     """
     One instruction of one run: its number in the program, and the cycles in which its unit took it and reported completion.
-    `first_step` and `last_step` are cycles of array steps, for MATRIX. What did not happen is None.
+    `first_step` and `last_step` are cycles of array steps, for MATRIX. What did not happen is None. `array` says what the
+    array did from the last step of the MATRIX instruction before, or from the start of the run, to its own last step.
     """
 
     index: int
@@ -73,6 +77,16 @@ class InstructionTrace:
     finish: int | None
     first_step: int | None = None
     last_step: int | None = None
+    array: ArrayCycles = field(default_factory=dict[Counter, int])
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What the engine counted in a run that ended well, as firmware reads it: cycles, those of the array, bytes by port."""
+
+    cycles: int
+    array: ArrayCycles
+    port_bytes: Mapping[Port, int]
 
 
 @dataclass(frozen=True)
@@ -80,7 +94,8 @@ class RunTrace:
     """
     One run of the program. `first_input` and `last_output` are the cycles of the first beat read from where the base register
     INPUT points and of the last one written to OUTPUT, `done` that in which the firmware knew; None if there was none.
-    `accesses` are the firmware's reads and writes of registers from start to end, `engine_cycles` what the engine counted.
+    `accesses` are the firmware's reads and writes of registers from start to end, `counted` what the engine counted, `beats`
+    what memory saw on each port; those are of runs that ended well. `tail` is what the array did after its last step.
     """
 
     first_input: int | None
@@ -89,7 +104,9 @@ class RunTrace:
     instructions: tuple[InstructionTrace, ...]
     failure: Failure | None = None
     accesses: int = 0
-    engine_cycles: int = 0
+    counted: Counted | None = None
+    beats: Mapping[Port, int] = field(default_factory=dict[Port, int])
+    tail: ArrayCycles = field(default_factory=dict[Counter, int])
 
     @property
     def cycles(self) -> int:
@@ -344,8 +361,27 @@ def _by_run(cycles: Mapping[int, int]) -> str:
 def _run_trace(run: Mapping[str, Any], decoded: Sequence[Decoded]) -> RunTrace:
     first_input, last_output, done = (None if run[name] < 0 else run[name] for name in ("first_input", "last_output", "done"))
     instructions = tuple(_instruction_traces(run, decoded))
-    failure = None if run["result"] == "OK" else _failure(run)
-    return RunTrace(first_input, last_output, done, instructions, failure, run["accesses"], run["engine_cycles"])
+    if run["result"] != "OK":
+        return RunTrace(first_input, last_output, done, instructions, _failure(run), run["accesses"])
+    counted = Counted(run["engine_cycles"], dict(zip(ARRAY, run["engine_array"], strict=True)), _by_port(run["engine_bytes"]))
+    return RunTrace(
+        first_input,
+        last_output,
+        done,
+        instructions,
+        accesses=run["accesses"],
+        counted=counted,
+        beats=_by_port(run["beats"]),
+        tail=_array_cycles(run["array"][-1]),
+    )
+
+
+def _by_port(values: Sequence[int]) -> dict[Port, int]:
+    return dict(zip((port for port in Port if port is not Port.NONE), values, strict=True))
+
+
+def _array_cycles(counts: Sequence[int]) -> dict[Counter, int]:
+    return {counter: counts[counter] for counter in ARRAY}
 
 
 def _failure(run: Mapping[str, Any]) -> Failure:
@@ -356,10 +392,12 @@ def _failure(run: Mapping[str, Any]) -> Failure:
 def _instruction_traces(run: Mapping[str, Any], decoded: Sequence[Decoded]) -> Iterable[InstructionTrace]:
     """Events of a queue belong to its instructions in program order."""
     starts, finishes, steps = (tuple(map(iter, run["starts"])), tuple(map(iter, run["finishes"])), iter(run["steps"]))
+    array = map(_array_cycles, run["array"])
     for index, one in enumerate(decoded):
         queue = one.instruction.queue
         if queue is None:
             continue
         first_step, last_step = next(steps, (None, None)) if queue is Queue.MATRIX else (None, None)
         start, finish = next(starts[queue], None), next(finishes[queue], None)
-        yield InstructionTrace(index, one.name, queue, start, finish, first_step, last_step)
+        cycles = next(array) if queue is Queue.MATRIX else {}
+        yield InstructionTrace(index, one.name, queue, start, finish, first_step, last_step, cycles)

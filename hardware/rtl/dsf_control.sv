@@ -48,7 +48,10 @@ module dsf_control
   output      logic [15:0]                   error_index_o,
   output      logic [NumQueues+2:0]          error_detail_o,      // see dsf_watchdog
   output      logic [NumQueues-1:0]          start_o,
-  output      logic [NumQueues-1:0]          finish_o
+  output      logic [NumQueues-1:0]          finish_o,
+  // The next MATRIX instruction: whether there is one, and the queues whose tokens it lacks.
+  output      logic                          matrix_queued_o,
+  output      logic [NumQueues-1:0]          matrix_missing_o
 );
 
   logic                                error_d, error_q;
@@ -92,7 +95,7 @@ module dsf_control
   );
 
   // Queues.
-  logic [NumQueues-1:0]                   can_issue, issue, complete, waiting, running, overflow;
+  logic [NumQueues-1:0]                   can_issue, issue, complete, queued, waiting, running, overflow;
   logic [NumQueues-1:0][NumQueues-1:0]    wait_mask, signal_mask, missing;
   logic [NumQueues-1:0][15:0]             oldest_index;
   logic [NumQueues-1:0][InstrMaxBits-1:0] instr;
@@ -125,6 +128,7 @@ module dsf_control
       .instr_o       (head),
       .instr_index_o (unit_index_o[q]),
       .done_i        (unit_done_i[q]),
+      .head_o        (queued[q]),
       .waiting_o     (waiting[q]),
       .running_o     (running[q]),
       .oldest_index_o(oldest_index[q]),
@@ -227,13 +231,19 @@ module dsf_control
     end
   end
 
-  assign busy_o         = dispatch_busy && !error_q;
-  assign error_o        = error_q;
-  assign error_code_o   = code_q;
-  assign error_index_o  = index_q;
-  assign error_detail_o = detail_q;
-  assign start_o        = issue;
-  assign finish_o       = complete;
+  assign busy_o           = dispatch_busy && !error_q;
+  assign error_o          = error_q;
+  assign error_code_o     = code_q;
+  assign error_index_o    = index_q;
+  assign error_detail_o   = detail_q;
+  assign start_o          = issue;
+  assign finish_o         = complete;
+  assign matrix_queued_o  = queued[QueueMatrix];
+  assign matrix_missing_o = missing[QueueMatrix];
+
+  // Only that of MATRIX is of use.
+  logic unused_queued;
+  assign unused_queued = ^queued;
 
 endmodule
 

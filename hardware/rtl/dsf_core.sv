@@ -13,7 +13,7 @@
 //
 //   st_done_i  the DMA: memory has all bytes of the oldest store command
 //   done_o   a program has ended; until the first beat of the next      start_o, finish_o   per queue, one cycle each
-//   busy_o   a program runs                                             matrix_step_o       the array took a step
+//   busy_o   a program runs                                             array_o             what the array does (dsf_stall)
 //   error_o  stopped until reset, for the reason in error_code_o, at instruction error_index_o; detail: dsf_watchdog
 
 `default_nettype none
@@ -22,6 +22,7 @@ module dsf_core
   import dsf_pkg::*;
   import dsf_isa_pkg::*;
   import dsf_dma_pkg::*;
+  import dsf_regs_pkg::array_e;
 #(
   parameter int unsigned Rows           = 8,
   parameter int unsigned Cols           = 24,
@@ -78,7 +79,7 @@ module dsf_core
   output      logic [7:0]          error_detail_o,
   output      logic [4:0]          start_o,
   output      logic [4:0]          finish_o,
-  output      logic                matrix_step_o
+  output      array_e              array_o
 );
 
   localparam int unsigned GroupCols  = Cols / Groups;
@@ -109,6 +110,8 @@ module dsf_core
   matrix_t                     matrix_instr;
   vector_t                     vector_instr;
   store_t                      store_instr;
+  logic                        matrix_step, pixel_wait, drain_wait, slots_left, matrix_queued;
+  logic [NumQueues-1:0]        matrix_missing;
 
   dsf_control #(
     .AxiWidth(AxiWidth), .Groups(Groups), .GroupCols(GroupCols), .VecLen(VecLen), .QueueDepth(QueueDepth),
@@ -140,7 +143,9 @@ module dsf_core
     .error_index_o,
     .error_detail_o,
     .start_o,
-    .finish_o
+    .finish_o,
+    .matrix_queued_o     (matrix_queued),
+    .matrix_missing_o    (matrix_missing)
   );
 
   assign unit_error_code[QueueLoad]    = ErrAddress;
@@ -291,9 +296,24 @@ module dsf_core
     .cap_rd_row_i  (cap_rd_row),
     .cap_rd_tile_i (cap_rd_tile),
     .cap_rd_data_o (cap_rd_data),
-    .step_o        (matrix_step_o),
+    .step_o        (matrix_step),
+    .pixel_wait_o  (pixel_wait),
+    .drain_wait_o  (drain_wait),
+    .slots_left_o  (slots_left),
     .active_o      (matrix_active),
     .busy_o        (unused_busy[0])
+  );
+
+  dsf_stall u_stall (
+    .clk_i,
+    .rst_ni,
+    .step_i      (matrix_step),
+    .pixel_wait_i(pixel_wait),
+    .drain_wait_i(drain_wait),
+    .started_i   (slots_left || start_o[QueueMatrix]),
+    .queued_i    (matrix_queued),
+    .missing_i   (matrix_missing),
+    .array_o
   );
 
   dsf_drain #(

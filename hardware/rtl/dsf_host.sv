@@ -9,6 +9,7 @@ module dsf_host
   import dsf_regs_pkg::*;
 #(
   parameter int unsigned AddrWidth  = 64,
+  parameter int unsigned BeatBytes  = 16,
   parameter logic [31:0] ConfigHash = 32'h0
 ) (
   input  wire logic                             clk_i,
@@ -52,10 +53,11 @@ module dsf_host
   input  wire logic [3:0]                       address_error_i,
 
   input  wire logic [NumCounters-1:0]           event_i,
+  output      logic                             run_o,           // events count
   output      logic                             irq_o
 );
 
-  logic                         start, abort, running;
+  logic                         start, abort;
   logic                         run_busy, run_done, run_error, done_event, error_event;
   logic [31:0]                  error_word, error_index, error_detail, program_hash;
   logic [63:0]                  cycles;
@@ -63,6 +65,7 @@ module dsf_host
   logic [NumBases-1:0][63:0]    base_words;
 
   dsf_regs #(
+    .BeatBytes (BeatBytes),
     .ConfigHash(ConfigHash)
   ) u_regs (
     .clk_i,
@@ -119,7 +122,7 @@ module dsf_host
     .bus_response_i,
     .address_error_i,
     .fetch_o,
-    .run_o          (running),
+    .run_o,
     .halt_o,
     .engine_rst_no,
     .busy_o         (run_busy),
@@ -138,7 +141,7 @@ module dsf_host
     .clk_i,
     .rst_ni,
     .clear_i  (fetch_o),
-    .run_i    (running),
+    .run_i    (run_o),
     .event_i,
     .cycles_o (cycles),
     .counter_o(counter)

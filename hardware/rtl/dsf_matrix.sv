@@ -78,6 +78,9 @@ module dsf_matrix
   output      logic [GCols-1:0][AccBits-1:0] cap_rd_data_o,
 
   output      logic                          step_o,
+  output      logic                          pixel_wait_o,  // see dsf_matrix_issue
+  output      logic                          drain_wait_o,
+  output      logic                          slots_left_o,  // of the instructions accepted so far
   output      logic                          active_o,
   output      logic                          busy_o
 );
@@ -175,7 +178,9 @@ module dsf_matrix
     .load_o          (load),
     .step_valid_o    (step_valid),
     .step_o          (step),
-    .busy_o          (issue_busy)
+    .busy_o          (issue_busy),
+    .pixel_wait_o,
+    .drain_wait_o
   );
 
   // Pixels.
@@ -295,9 +300,10 @@ module dsf_matrix
     .rd_data_o    (cap_rd_data_o)
   );
 
-  assign step_o   = step_valid;
-  assign active_o = issue_busy || table_active;
-  assign busy_o   = seq_busy || issue_busy || (step_valid_q != '0);
+  assign step_o       = step_valid;
+  assign slots_left_o = seq_busy;
+  assign active_o     = issue_busy || table_active;
+  assign busy_o       = seq_busy || issue_busy || (step_valid_q != '0);
 
 endmodule
 

@@ -49,7 +49,11 @@ module dsf_matrix_issue
   output      logic  step_valid_o,
   output      step_t step_o,
 
-  output      logic  busy_o
+  output      logic  busy_o,
+
+  // No step in this cycle, because of pixels, or because of what has to leave the array; both 0 without a slot to wait for.
+  output      logic  pixel_wait_o,
+  output      logic  drain_wait_o
 );
 
   localparam int unsigned CreditBits = $clog2(CaptureTiles + 1);
@@ -162,6 +166,23 @@ module dsf_matrix_issue
   };
 
   assign busy_o = stepping_q || feeding_q;
+
+  // Why there is no step: a slot refills the rows, or is late; without one, what kept the next one from starting.
+
+  logic kept_q, kept_by_drain_q;
+
+  always_ff @(posedge clk_i `DSF_OR_RESET) begin
+    if (!rst_ni) begin
+      kept_q          <= 1'b0;
+      kept_by_drain_q <= 1'b0;
+    end else begin
+      kept_q          <= slot_valid_i && !start;
+      kept_by_drain_q <= credits_q == '0 || !shape_ok;
+    end
+  end
+
+  assign drain_wait_o = busy_o ? stepping_q && !step : kept_q && kept_by_drain_q;
+  assign pixel_wait_o = busy_o ? !stepping_q         : kept_q && !kept_by_drain_q;
 
   `DSF_ASSERT(no_tile_freed_twice, !(tile_free_i && credits_q == CreditBits'(CaptureTiles)))
 

@@ -40,7 +40,8 @@ module dsf_queue
   output      logic [15:0]             instr_index_o,
   input  wire logic                    done_i,
 
-  // For errors.
+  // For errors and counters.
+  output      logic                    head_o,         // an instruction has not started
   output      logic                    waiting_o,
   output      logic                    running_o,      // something is in flight
   output      logic [15:0]             oldest_index_o, // number of the oldest in flight
@@ -78,6 +79,7 @@ module dsf_queue
   assign wait_o        = head_valid ? header.wait_mask : '0;
   assign instr_valid_o = head_valid && can_issue_i && flight_room && !stop_i;
   assign issue_o       = instr_valid_o && instr_ready_i;
+  assign head_o        = head_valid;
   assign waiting_o     = head_valid && !can_issue_i;
   assign complete_o    = done_i;
   assign signal_o      = oldest.signal_mask;

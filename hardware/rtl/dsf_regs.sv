@@ -10,6 +10,7 @@
 module dsf_regs
   import dsf_regs_pkg::*;
 #(
+  parameter int unsigned BeatBytes  = 16,
   parameter logic [31:0] ConfigHash = 32'h0
 ) (
   input  wire logic                         clk_i,
@@ -181,6 +182,7 @@ module dsf_regs
       RegIrqStatus:    rdata_d = {30'b0, irq_status_q};
       RegProgramHash:  rdata_d = program_hash_q;
       RegProgramBytes: rdata_d = program_bytes_q;
+      RegBeatBytes:    rdata_d = BeatBytes;
       RegCyclesLo:     rdata_d = cycles_i[31:0];
       RegCyclesHi:     rdata_d = cycles_i[63:32];
       default:         rdata_d = '0;

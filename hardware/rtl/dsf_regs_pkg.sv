@@ -8,10 +8,10 @@ package dsf_regs_pkg;
 
   localparam int unsigned RegAddrBits = 12;
   localparam int unsigned NumBases    = 8;
-  localparam int unsigned NumCounters = 5;
+  localparam int unsigned NumCounters = 13;
 
   localparam logic [31:0] IdValue      = 32'h44534631;
-  localparam logic [31:0] VersionValue = 32'h00010000;
+  localparam logic [31:0] VersionValue = 32'h00010001;
 
   localparam logic [RegAddrBits-1:0] RegId = 12'h000;
   localparam logic [RegAddrBits-1:0] RegVersion = 12'h004;
@@ -25,6 +25,7 @@ package dsf_regs_pkg;
   localparam logic [RegAddrBits-1:0] RegIrqStatus = 12'h024;
   localparam logic [RegAddrBits-1:0] RegProgramHash = 12'h028;
   localparam logic [RegAddrBits-1:0] RegProgramBytes = 12'h02C;
+  localparam logic [RegAddrBits-1:0] RegBeatBytes = 12'h030;
   localparam logic [RegAddrBits-1:0] RegBase0Lo = 12'h040;
   localparam logic [RegAddrBits-1:0] RegBase0Hi = 12'h044;
   localparam logic [RegAddrBits-1:0] RegBase1Lo = 12'h048;
@@ -48,6 +49,14 @@ package dsf_regs_pkg;
   localparam logic [RegAddrBits-1:0] RegCountFeatureBeats = 12'h090;
   localparam logic [RegAddrBits-1:0] RegCountWeightBeats = 12'h094;
   localparam logic [RegAddrBits-1:0] RegCountOutputBeats = 12'h098;
+  localparam logic [RegAddrBits-1:0] RegCountStallPixels = 12'h09C;
+  localparam logic [RegAddrBits-1:0] RegCountStallDrain = 12'h0A0;
+  localparam logic [RegAddrBits-1:0] RegCountStallMatrix = 12'h0A4;
+  localparam logic [RegAddrBits-1:0] RegCountStallVector = 12'h0A8;
+  localparam logic [RegAddrBits-1:0] RegCountStallOutput = 12'h0AC;
+  localparam logic [RegAddrBits-1:0] RegCountStallLoad = 12'h0B0;
+  localparam logic [RegAddrBits-1:0] RegCountStallWeights = 12'h0B4;
+  localparam logic [RegAddrBits-1:0] RegCountIdle = 12'h0B8;
 
   localparam int unsigned VersionMinorLow  = 0;
   localparam int unsigned VersionMinorBits = 16;
@@ -103,6 +112,14 @@ package dsf_regs_pkg;
   localparam int unsigned CountFeatureBeats = 2;
   localparam int unsigned CountWeightBeats = 3;
   localparam int unsigned CountOutputBeats = 4;
+  localparam int unsigned CountStallPixels = 5;
+  localparam int unsigned CountStallDrain = 6;
+  localparam int unsigned CountStallMatrix = 7;
+  localparam int unsigned CountStallVector = 8;
+  localparam int unsigned CountStallOutput = 9;
+  localparam int unsigned CountStallLoad = 10;
+  localparam int unsigned CountStallWeights = 11;
+  localparam int unsigned CountIdle = 12;
 
   typedef enum logic [3:0] {
     PortNone = 4'd0,
@@ -111,6 +128,19 @@ package dsf_regs_pkg;
     PortWeights = 4'd3,
     PortOutput = 4'd4
   } port_e;
+
+  // What the array does in a cycle: the position of its counter.
+  typedef enum logic [3:0] {
+    ArrayMatrixSteps = 4'd0,
+    ArrayStallPixels = 4'd5,
+    ArrayStallDrain = 4'd6,
+    ArrayStallMatrix = 4'd7,
+    ArrayStallVector = 4'd8,
+    ArrayStallOutput = 4'd9,
+    ArrayStallLoad = 4'd10,
+    ArrayStallWeights = 4'd11,
+    ArrayIdle = 4'd12
+  } array_e;
 
 endpackage
 /* verilator lint_on UNUSEDPARAM */

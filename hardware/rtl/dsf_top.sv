@@ -117,10 +117,11 @@ module dsf_top
 
   output      logic                    irq_o,
 
-  // For simulation: the trace of dsf_core.
+  // For simulation: the trace of dsf_core, and whether counters count.
   output      logic [4:0]              start_o,
   output      logic [4:0]              finish_o,
-  output      logic                    matrix_step_o
+  output      array_e                  array_o,
+  output      logic                    run_o
 );
 
   // Constant signals of every burst: whole beats, INCR, normal memory (modifiable, bufferable), unprivileged data.
@@ -152,6 +153,7 @@ module dsf_top
 
   dsf_host #(
     .AddrWidth (AxiAddrWidth),
+    .BeatBytes (AxiWidth / 8),
     .ConfigHash(ConfigHash)
   ) u_host (
     .clk_i,
@@ -188,14 +190,18 @@ module dsf_top
     .bus_response_i (bus_response),
     .address_error_i(address_error),
     .event_i        (events),
+    .run_o,
     .irq_o
   );
 
-  assign events[CountMatrixSteps]      = matrix_step_o;
-  assign events[CountInstructionBeats] = feat_beats[0];
-  assign events[CountFeatureBeats]     = feat_beats[1];
-  assign events[CountWeightBeats]      = m_axi_wt_rvalid && m_axi_wt_rready;
-  assign events[CountOutputBeats]      = m_axi_out_wvalid && m_axi_out_wready;
+  always_comb begin
+    events                        = '0;
+    events[CountInstructionBeats] = feat_beats[0];
+    events[CountFeatureBeats]     = feat_beats[1];
+    events[CountWeightBeats]      = m_axi_wt_rvalid && m_axi_wt_rready;
+    events[CountOutputBeats]      = m_axi_out_wvalid && m_axi_out_wready;
+    events[array_o]               = 1'b1;
+  end
 
   // The core and its streams.
   logic                inst_tvalid, inst_tready, inst_tlast;
@@ -244,7 +250,7 @@ module dsf_top
     .error_detail_o     (core_detail),
     .start_o,
     .finish_o,
-    .matrix_step_o
+    .array_o
   );
 
   // The bus.

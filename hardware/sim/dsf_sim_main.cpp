@@ -129,6 +129,11 @@ class Board {
   uint64_t cycle() const { return cycle_; }
   bool interrupt() const { return top_->irq_o; }
   uint64_t accesses() const { return accesses_; }
+  // Of data, on a port, in this run.
+  uint64_t beats(Port port) const {
+    const PortBase &owner = port == kOutputPort ? static_cast<const PortBase &>(output_) : port == kWeightPort ? weights_ : features_;
+    return owner.beats(port);
+  }
 
   // Of engine and bus together.
   void reset() {
@@ -249,7 +254,8 @@ class Board {
     lite_.ar = top_->s_axil_arvalid && top_->s_axil_arready;
     lite_.r = top_->s_axil_rvalid && top_->s_axil_rready;
     lite_.rdata = top_->s_axil_rdata;
-    if (top_->step_o) trace_.step(cycle_);
+    if (top_->run_o) trace_.array(top_->array_o);
+    if (top_->array_o == DSF_COUNT_MATRIX_STEPS) trace_.step(cycle_);
     if (top_->start_o) trace_.starts(cycle_, top_->start_o);
     if (top_->finish_o) trace_.finishes(cycle_, top_->finish_o, peek_);
   }
@@ -310,7 +316,7 @@ class Processor {
     const uint64_t runs = options_.number("runs");
     for (run_ = 0; run_ < runs; ++run_) {
       const dsf_result result = run();
-      board_.trace().end_run(board_.cycle(), result, engine_, result == DSF_OK);
+      board_.trace().end_run(result, engine_);
       if (board_.trace().mismatch()) break;
       if (result == DSF_OK) {
         const Bytes &output = board_.memory()[kOutput].data;
@@ -375,10 +381,20 @@ class Processor {
       return dsf_abort(&engine_);
     }
     result = dsf_wait(&engine_);
-    board_.trace().set_accesses(board_.accesses() - accesses);
     if (result == DSF_TIMEOUT) (void)dsf_abort(&engine_);
-    if (result == DSF_OK) board_.trace().set_engine_cycles(dsf_cycles(&engine_));
+    if (result == DSF_OK) note_run(accesses);
     return result;
+  }
+
+  // A good run that has just ended; `accesses` is how many there were when it began.
+  void note_run(uint64_t accesses) {
+    Trace &trace = board_.trace();
+    struct dsf_counters counters;
+    trace.set_done(board_.cycle());
+    trace.set_accesses(board_.accesses() - accesses);
+    for (int port = 0; port < kPorts; ++port) trace.set_beats(static_cast<Port>(port), board_.beats(static_cast<Port>(port)));
+    dsf_counters(&engine_, &counters);
+    trace.set_counters(counters);
   }
 
   uint64_t at(const std::map<uint64_t, uint64_t> &cycles) const {

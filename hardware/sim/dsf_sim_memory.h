@@ -142,9 +142,15 @@ class PortBase {
   void begin_run(const Faults &faults) {
     faults_ = faults;
     counts_.clear();
+    std::fill(std::begin(beats_), std::end(beats_), 0);
   }
 
+  // Beats of data that have moved in this run.
+  uint64_t beats(Port port) const { return beats_[port]; }
+
  protected:
+  void count_beat(Port port) { ++beats_[port]; }
+
   bool pause() { return random_.chance(timing_.stall); }
 
   Response forced(Port port) {
@@ -168,6 +174,7 @@ class PortBase {
  private:
   Faults faults_;
   std::map<Port, uint64_t> counts_;
+  uint64_t beats_[kPorts] = {};
 };
 
 class ReadPort : public PortBase {
@@ -203,6 +210,7 @@ class ReadPort : public PortBase {
       bursts_.push_back({owner, pins_.arid, pins_.araddr, beats, 0, forced(owner), timing_.due(cycle, random_)});
     }
     taken_ = pins_.rvalid && pins_.rready;
+    if (taken_) count_beat(offered_port_);
     port = offered_port_;
     address = offered_address_;
     return taken_;
@@ -282,6 +290,7 @@ class WritePort : public PortBase {
       Beat beat{{}, pins_.wstrb, pins_.wlast != 0};
       for (unsigned i = 0; i < 8; ++i) beat.words[i] = pins_.wdata[i];
       beats_.push_back(beat);
+      count_beat(kOutputPort);
     }
     taken_ = pins_.bvalid && pins_.bready;
     if (bursts_.empty() || beats_.empty()) return false;

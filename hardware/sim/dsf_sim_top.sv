@@ -65,7 +65,8 @@ module dsf_sim_top (
   output      logic         irq_o,
   output      logic [4:0]   start_o,
   output      logic [4:0]   finish_o,
-  output      logic         step_o,
+  output      logic [3:0]   array_o,
+  output      logic         run_o,
 
   output      logic [31:0]  beat_bytes_o,
   output      logic [31:0]  vec_len_o,
@@ -79,6 +80,7 @@ module dsf_sim_top (
 
   logic [AxiWidth-1:0]   wdata;
   logic [AxiWidth/8-1:0] wstrb;
+  dsf_regs_pkg::array_e  array;
 
   // What is the same in every burst (tests/sim checks it), and answers that are always OKAY.
   logic [1:0] unused_bresp, unused_rresp;
@@ -161,9 +163,11 @@ module dsf_sim_top (
     .irq_o,
     .start_o,
     .finish_o,
-    .matrix_step_o     (step_o)
+    .array_o           (array),
+    .run_o
   );
 
+  assign array_o      = array;
   assign out_wdata    = 256'(wdata);
   assign out_wstrb    = 32'(wstrb);
   assign beat_bytes_o = AxiWidth / 8;

@@ -2,10 +2,14 @@
 //
 // What happened in a simulation, and whether feature memory holds what it should. Cycles of a run count from its first
 // instruction beat.
+//
+// What the array does, cycle by cycle, belongs to the MATRIX instruction whose steps come next: an instruction has the cycles
+// from the last step of the one before it, or from start, to its own last step. What is left belongs to nobody.
 
 #ifndef DSF_SIM_TRACE_H
 #define DSF_SIM_TRACE_H
 
+#include <array>
 #include <cstdint>
 #include <fstream>
 #include <iterator>
@@ -18,6 +22,7 @@
 #include <vector>
 
 #include "dsf.h"
+#include "dsf_sim_memory.h"
 
 namespace sim {
 
@@ -96,20 +101,23 @@ class Trace {
     origin_ = cycle;
     step_instruction_ = 0;
     step_count_ = 0;
+    runs_.back().array.resize(steps_.size() + 1);
   }
 
   // From here on, feature memory ought to hold what is expected of the run.
   void begin_checks() { checking_ = true; }
 
-  void end_run(uint64_t cycle, dsf_result result, const struct dsf &engine, bool done) {
+  void end_run(dsf_result result, const struct dsf &engine) {
     Run &run = runs_.back();
     run.result = result;
     if (result > DSF_OK && result < DSF_NO_ENGINE) run.error = engine.error;
-    if (done) run.done = relative(cycle);
   }
 
+  // What a good run took.
+  void set_done(uint64_t cycle) { runs_.back().done = relative(cycle); }
   void set_accesses(uint64_t count) { runs_.back().accesses = count; }
-  void set_engine_cycles(uint64_t cycles) { runs_.back().engine_cycles = cycles; }
+  void set_beats(Port port, uint64_t count) { runs_.back().beats[port] = count; }
+  void set_counters(const struct dsf_counters &counters) { runs_.back().counters = counters; }
 
   void instruction_beat(uint64_t cycle) {
     if (begin_ == kNever) begin_ = static_cast<int64_t>(cycle);
@@ -118,6 +126,9 @@ class Trace {
     if (runs_.back().first_input == kNever) runs_.back().first_input = relative(cycle);
   }
   void output_beat(uint64_t cycle) { runs_.back().last_output = relative(cycle); }
+
+  // A cycle of a run, of which `counter` is what the engine counts.
+  void array(unsigned counter) { ++runs_.back().array[step_instruction_].at(counter); }
 
   void step(uint64_t cycle) {
     if (runs_.empty() || step_instruction_ >= steps_.size()) return;
@@ -165,7 +176,10 @@ class Trace {
     dsf_result result = DSF_OK;
     struct dsf_error error {};
     int64_t first_input = kNever, last_output = kNever, done = kNever;
-    uint64_t accesses = 0, engine_cycles = 0;
+    uint64_t accesses = 0;
+    uint64_t beats[kPorts] = {};
+    struct dsf_counters counters {};
+    std::vector<std::array<uint32_t, DSF_NUM_COUNTERS>> array;
     Queues starts, finishes;
     std::vector<std::pair<int64_t, int64_t>> steps;
   };
@@ -210,6 +224,26 @@ class Trace {
     }
   }
 
+  template <typename Numbers>
+  static void write_list(std::ostream &out, const Numbers &numbers) {
+    const char *before = "[";
+    for (const auto number : numbers) {
+      out << before << number;
+      before = ",";
+    }
+    out << ']';
+  }
+
+  // Cycles, what the array did in the order of its counters, bytes by port.
+  static void write_counters(std::ostream &out, const struct dsf_counters &c) {
+    out << ",\"engine_cycles\":" << c.cycles;
+    const uint32_t array[] = {c.busy,         c.stall_pixels, c.stall_drain,   c.stall_matrix, c.stall_vector,
+                              c.stall_output, c.stall_load,   c.stall_weights, c.idle};
+    write_list(out << ",\"engine_array\":", array);
+    const uint64_t bytes[] = {c.instruction_bytes, c.feature_bytes, c.weight_bytes, c.output_bytes};
+    write_list(out << ",\"engine_bytes\":", bytes);
+  }
+
   static void write_queues(std::ostream &out, const char *name, const Queues &queues) {
     out << ",\"" << name << "\":[";
     for (int q = 0; q < kQueues; ++q) {
@@ -225,7 +259,12 @@ class Trace {
         << ",\"port\":" << static_cast<int>(run.error.port) << ",\"response\":" << unsigned{run.error.response}
         << ",\"queue\":" << unsigned{run.error.queue} << ",\"tokens\":" << unsigned{run.error.tokens}
         << ",\"first_input\":" << run.first_input << ",\"last_output\":" << run.last_output << ",\"done\":" << run.done
-        << ",\"accesses\":" << run.accesses << ",\"engine_cycles\":" << run.engine_cycles;
+        << ",\"accesses\":" << run.accesses;
+    write_counters(out, run.counters);
+    write_list(out << ",\"beats\":", run.beats);
+    out << ",\"array\":[";
+    for (size_t k = 0; k < run.array.size(); ++k) write_list(out << (k ? "," : ""), run.array[k]);
+    out << ']';
     write_queues(out, "starts", run.starts);
     write_queues(out, "finishes", run.finishes);
     out << ",\"steps\":[";

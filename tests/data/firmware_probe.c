@@ -221,6 +221,37 @@ static void life(bool interrupts)
     EXPECT(dsf_cycles(&dsf) == 0x600000005 && dsf_count(&dsf, DSF_REG_COUNT_MATRIX_STEPS) == 8);
 }
 
+/* The names and values of struct dsf_counters, on an engine whose counters hold their offsets, but for the highest bit. */
+static void print_counters(void)
+{
+    struct dsf_platform platform = platform_of(false);
+    struct dsf_counters counters;
+
+    reset();
+    EXPECT(dsf_init(&dsf, &platform) == DSF_OK);
+    for (uint32_t i = 0; i < DSF_NUM_COUNTERS; i++)
+        AT(DSF_REG_COUNT_MATRIX_STEPS + 4 * i) = 0x80000000u + DSF_REG_COUNT_MATRIX_STEPS + 4 * i;
+    AT(DSF_REG_BEAT_BYTES) = 32;
+    AT(DSF_REG_CYCLES_LO) = 5;
+    AT(DSF_REG_CYCLES_HI) = 6;
+    dsf_counters(&dsf, &counters);
+#define PRINT(name) printf("%s %llu\n", #name, (unsigned long long)counters.name)
+    PRINT(cycles);
+    PRINT(busy);
+    PRINT(stall_pixels);
+    PRINT(stall_drain);
+    PRINT(stall_matrix);
+    PRINT(stall_vector);
+    PRINT(stall_output);
+    PRINT(stall_load);
+    PRINT(stall_weights);
+    PRINT(idle);
+    PRINT(instruction_bytes);
+    PRINT(feature_bytes);
+    PRINT(weight_bytes);
+    PRINT(output_bytes);
+}
+
 /* Loads a network of this size, whose runs take as long. */
 static void prepare(struct dsf_platform *platform, bool interrupts, uint32_t size)
 {
@@ -254,6 +285,8 @@ int main(int argc, char **argv)
         life(false);
         life(true);
         puts("ok");
+    } else if (strcmp(what, "counters") == 0) {
+        print_counters();
     } else if (strcmp(what, "accesses") == 0 && argc == 4) {
         for (long i = strtol(argv[3], NULL, 10); i > 0; i--) {
             /* Polling looks as often as a run takes: once at the least. */

@@ -8,7 +8,7 @@ Ports are driven at the falling edge and looked at before the rising one, so tha
 from __future__ import annotations
 
 import random
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -134,6 +134,9 @@ class ReadPort(Port):
         self.address, self.data = Channel(timing, self.draw), Channel(timing, self.draw)
         self.waiting: deque[Burst] = deque()
         self.current: Burst | None = None
+        #: By ID: beats that have moved, and cycles by which answers are later than `timing` says.
+        self.beats_of: Counter[int] = Counter()
+        self.delays: dict[int, int] = {}
 
     @property
     def quiet(self) -> bool:
@@ -166,9 +169,11 @@ class ReadPort(Port):
         if asked is not None:
             identity, address, length, size, burst = asked
             self.check_address(address, length, size, burst)
-            self.waiting.append(Burst(identity, address, length + 1, self.now + self.timing.latency()))
+            due = self.now + self.timing.latency() + self.delays.get(identity, 0)
+            self.waiting.append(Burst(identity, address, length + 1, due))
         if self.current is not None and self.get("rready"):
             self.beats += 1
+            self.beats_of[self.current.id] += 1
             self.current.done += 1
             if self.current.done == self.current.beats:
                 self.waiting.remove(self.current)

@@ -13,7 +13,7 @@ from cocotbext.axi import AxiLiteBus, AxiLiteMaster
 from dsf.isa.registers import BY_NAME, NUM_BASES, REGISTERS, Access, Counter, Register
 
 SEED = int(os.environ["DSF_SEED"])
-HASH = int(os.environ["DSF_HASH"])
+OF_HARDWARE = {"HASH": int(os.environ["DSF_HASH"]), "BEAT_BYTES": int(os.environ["DSF_BEAT_BYTES"])}
 INPUTS = ("busy_i", "done_i", "error_i", "error_word_i", "error_index_i", "error_detail_i", "cycles_i", "counter_i")
 
 
@@ -81,8 +81,7 @@ async def reset_values(dut) -> None:
     host = Host(dut, 0.0)
     await host.reset()
     for register in REGISTERS:
-        expected = HASH if register.name == "HASH" else register.reset
-        assert await host.read(register.name) == expected, register.name
+        assert await host.read(register.name) == OF_HARDWARE.get(register.name, register.reset), register.name
 
 
 @cocotb.test(timeout_time=2, timeout_unit="ms")

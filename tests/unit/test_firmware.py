@@ -17,6 +17,7 @@ import pytest
 
 from dsf.codegen.files import write_files
 from dsf.compiler import compile_module, parse_module
+from dsf.isa.registers import BY_NAME, Counter
 from dsf.isa.table import ErrorCode
 from dsf.resources import firmware_directory
 
@@ -78,6 +79,48 @@ def test_example_links(target: str, network: Path, tmp_path: Path):
     subprocess.run(command, check=True)
 
 
+CONSOLE = """
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <sys/mman.h>
+#define PUT(character) (void)putchar(character)
+#define main example_main
+#include "example/main.c"
+#undef main
+
+int main(void)
+{
+    volatile uint32_t *registers = mmap((void *)REGISTERS, 4096, PROT_READ | PROT_WRITE,
+                                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
+    registers[DSF_REG_ID / 4] = DSF_ID_VALUE;
+    registers[DSF_REG_VERSION / 4] = DSF_VERSION_VALUE;
+    registers[DSF_REG_BEAT_BYTES / 4] = 16;
+    registers[DSF_REG_CYCLES_HI / 4] = 1;
+    for (uint32_t i = 0; i < DSF_NUM_COUNTERS; i++)
+        registers[DSF_REG_COUNT_MATRIX_STEPS / 4 + i] = 100 + i;
+    registers[DSF_REG_COUNT_IDLE / 4] = 0;
+    if (dsf_init(&engine, &platform) != DSF_OK)
+        return 1;
+    print_counters(&engine);
+    return 0;
+}
+"""
+
+
+def test_example_prints_counters(network: Path, tmp_path: Path):
+    source = tmp_path / "console.c"
+    source.write_text(CONSOLE)
+    flags = ["-DDSF_MMIO", f"-I{network}", source, FIRMWARE / "dsf.c", "-o", tmp_path / "console"]
+    subprocess.run([*compiler("host"), *flags], check=True)
+    printed = subprocess.run([tmp_path / "console"], check=True, capture_output=True, text=True).stdout.splitlines()
+    stalls = "pixels 105, drain 106, matrix 107, vector 108, output 109, load 110, weights 111"
+    assert printed == [
+        f"cycles 4294967296: busy 100, {stalls}, idle 0",
+        "bytes: instructions 1616, features 1632, weights 1648, output 1664",
+    ]
+
+
 def test_header_is_cpp(tmp_path: Path):
     if shutil.which("g++") is None:
         pytest.skip("g++ is not installed")
@@ -123,6 +166,16 @@ def test_softmax(probe: Path, frac: int):
 def test_life_of_an_engine(probe: Path):
     """Every result that needs no program, in both ways of waiting; the probe checks and says where it failed."""
     assert ask(probe, "life") == ["ok"]
+
+
+def test_counters(probe: Path):
+    """Each counter of the table has its place in the struct; beats are bytes there."""
+    found = {name: int(value) for name, value in (line.split() for line in ask(probe, "counters"))}
+    names = {Counter.MATRIX_STEPS: "busy"}
+    names |= {one: one.name.lower().replace("beats", "bytes") for one in Counter if one not in names}
+    values = {one: (1 << 31) + BY_NAME[f"COUNT_{one.name}"].offset for one in Counter}
+    expected = {names[one]: value * (32 if "BEATS" in one.name else 1) for one, value in values.items()}
+    assert found == {"cycles": 6 << 32 | 5, **expected}
 
 
 @pytest.mark.parametrize("interrupts", [0, 1])

@@ -264,6 +264,29 @@ uint32_t dsf_count(const struct dsf *dsf, uint32_t reg)
     return read_register(dsf, reg);
 }
 
+static uint64_t count_bytes(const struct dsf *dsf, uint32_t reg)
+{
+    return (uint64_t)read_register(dsf, reg) * read_register(dsf, DSF_REG_BEAT_BYTES);
+}
+
+void dsf_counters(const struct dsf *dsf, struct dsf_counters *counters)
+{
+    counters->cycles = dsf_cycles(dsf);
+    counters->busy = dsf_count(dsf, DSF_REG_COUNT_MATRIX_STEPS);
+    counters->stall_pixels = dsf_count(dsf, DSF_REG_COUNT_STALL_PIXELS);
+    counters->stall_drain = dsf_count(dsf, DSF_REG_COUNT_STALL_DRAIN);
+    counters->stall_matrix = dsf_count(dsf, DSF_REG_COUNT_STALL_MATRIX);
+    counters->stall_vector = dsf_count(dsf, DSF_REG_COUNT_STALL_VECTOR);
+    counters->stall_output = dsf_count(dsf, DSF_REG_COUNT_STALL_OUTPUT);
+    counters->stall_load = dsf_count(dsf, DSF_REG_COUNT_STALL_LOAD);
+    counters->stall_weights = dsf_count(dsf, DSF_REG_COUNT_STALL_WEIGHTS);
+    counters->idle = dsf_count(dsf, DSF_REG_COUNT_IDLE);
+    counters->instruction_bytes = count_bytes(dsf, DSF_REG_COUNT_INSTRUCTION_BEATS);
+    counters->feature_bytes = count_bytes(dsf, DSF_REG_COUNT_FEATURE_BEATS);
+    counters->weight_bytes = count_bytes(dsf, DSF_REG_COUNT_WEIGHT_BEATS);
+    counters->output_bytes = count_bytes(dsf, DSF_REG_COUNT_OUTPUT_BEATS);
+}
+
 const char *dsf_error_name(enum dsf_result result)
 {
     switch (result) {

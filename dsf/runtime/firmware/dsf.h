@@ -146,6 +146,30 @@ uint64_t dsf_cycles(const struct dsf *dsf);
 /* An event counter of the last run: DSF_REG_COUNT_*. */
 uint32_t dsf_count(const struct dsf *dsf, uint32_t reg);
 
+/*
+ * Where the cycles of a run went: those of the array are `busy`, a `stall_*` or `idle`, one of them each (modulo 2^32). What
+ * they mean is in docs/registers.md, what to do about them in docs/board.md. Bytes are those of whole beats.
+ */
+struct dsf_counters {
+    uint64_t cycles;
+    uint32_t busy;
+    uint32_t stall_pixels;
+    uint32_t stall_drain;
+    uint32_t stall_matrix;
+    uint32_t stall_vector;
+    uint32_t stall_output;
+    uint32_t stall_load;
+    uint32_t stall_weights;
+    uint32_t idle;
+    uint64_t instruction_bytes;
+    uint64_t feature_bytes;
+    uint64_t weight_bytes;
+    uint64_t output_bytes;
+};
+
+/* All counters of the last run, good or not. Not while it goes on. */
+void dsf_counters(const struct dsf *dsf, struct dsf_counters *counters);
+
 /* "HASH_MISMATCH" and so on; "UNKNOWN" for what is none. */
 const char *dsf_error_name(enum dsf_result result);
 

@@ -192,6 +192,9 @@ module dsf_matrix_tb
     .cap_rd_tile_i  (tile_q),
     .cap_rd_data_o  (piece_o),
     .step_o,
+    .pixel_wait_o   (),
+    .drain_wait_o   (),
+    .slots_left_o   (),
     .active_o       (),
     .busy_o
   );

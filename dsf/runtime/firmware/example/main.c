@@ -18,11 +18,20 @@
 #define MEMORY 0x10000000u
 #endif
 
+/* Where a character of the console goes; here the data register of a UART. Without one nothing is printed. */
+#ifdef CONSOLE
+#define PUT(character) (*(volatile uint8_t *)(uintptr_t)(CONSOLE) = (uint8_t)(character))
+#endif
+#ifndef PUT
+#define PUT(character) ((void)(character))
+#endif
+
 /* The output: raw 32-bit sums, one for each class, of each image of the batch. */
 #define CLASSES (DSF_OUTPUT_BYTES / sizeof(int32_t) / DSF_BATCH)
 
 void engine_interrupt(void); /* goes into the interrupt controller's table */
 int classify(const uint8_t *batch);
+void print_counters(const struct dsf *dsf);
 
 static const struct dsf_platform platform = {
     .registers = (volatile uint32_t *)(uintptr_t)REGISTERS,
@@ -57,6 +66,45 @@ int classify(const uint8_t *batch)
     return best;
 }
 
+static void print(const char *name, uint64_t value, const char *unit)
+{
+    char digits[20];
+    int count = 0;
+
+    for (; *name != '\0'; name++)
+        PUT(*name);
+    do {
+        digits[count++] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+    while (count > 0)
+        PUT(digits[--count]);
+    for (; *unit != '\0'; unit++)
+        PUT(*unit);
+}
+
+/* Where the cycles of the last run went, and its bytes by port. docs/board.md says what to make of it. */
+void print_counters(const struct dsf *dsf)
+{
+    struct dsf_counters counters;
+
+    dsf_counters(dsf, &counters);
+    print("cycles ", counters.cycles, "");
+    print(": busy ", counters.busy, "");
+    print(", pixels ", counters.stall_pixels, "");
+    print(", drain ", counters.stall_drain, "");
+    print(", matrix ", counters.stall_matrix, "");
+    print(", vector ", counters.stall_vector, "");
+    print(", output ", counters.stall_output, "");
+    print(", load ", counters.stall_load, "");
+    print(", weights ", counters.stall_weights, "");
+    print(", idle ", counters.idle, "\n");
+    print("bytes: instructions ", counters.instruction_bytes, "");
+    print(", features ", counters.feature_bytes, "");
+    print(", weights ", counters.weight_bytes, "");
+    print(", output ", counters.output_bytes, "\n");
+}
+
 int main(void)
 {
     static uint8_t batch[DSF_INPUT_BYTES];
@@ -72,5 +120,6 @@ int main(void)
 
         if (class < 0)
             return -class;
+        print_counters(&engine);
     }
 }
