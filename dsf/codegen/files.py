@@ -13,7 +13,6 @@ The files that a compile writes into `build/<name>/`; the same input always give
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 from numpy.typing import ArrayLike
@@ -21,7 +20,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from dsf.codegen.firmware_header import firmware_header
 from dsf.codegen.program import Program
-from dsf.codegen.report import make_report
+from dsf.codegen.report import NOT_MEASURED, Measured, make_report
 from dsf.dialects.engine import TensorAttr
 from dsf.layout import pack_elements
 from dsf.numerics import as_ints
@@ -33,17 +32,16 @@ def write_files(
     *,
     x: ArrayLike | None = None,
     expected: ArrayLike | None = None,
-    measured: Mapping[str, int] | None = None,
-    measured_cycles: int | None = None,
+    measured: Measured = NOT_MEASURED,
 ) -> list[Path]:
     """
     Writes the files of a module at the `isa` level into `directory`, which is made if need be; returns their paths.
 
     `x` and `expected` are the integers of the self-test; without them `input.bin` and `expected.bin` are not written.
-    `measured` are the simulated cycles of each bundle, `measured_cycles` those of a run.
+    `measured` is what a run of the simulated engine took, for the report.
     """
     program = Program.from_module(module)
-    report = make_report(program, directory.resolve().name, measured=measured, measured_cycles=measured_cycles)
+    report = make_report(program, directory.resolve().name, measured)
     contents = {
         "program.bin": program.to_bytes(),
         "weights.bin": program.weights,

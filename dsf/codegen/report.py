@@ -4,11 +4,17 @@
 Cycles are the compiler's estimate, from a bundle's first to its last step, summed over the chunks of the batch; beside them
 stand the measured ones where the engine was simulated. Multiplications include those with padding. Utilisation is
 `macs / (cycles * R * C)`, of the measured cycles where there are any. A DRAM word is a beat of the bus.
+
+Where the engine was simulated, `array` says what the array did, in cycles: it was busy, or waited for the reason that names
+the cycles (`dsf.isa.registers.ARRAY`). A bundle has the cycles from the last step of the one before, or from the start of the
+run, to its own last step; those of the whole run are the engine's counters, and the difference is what comes after.
+`port_bytes` are the bytes of whole beats that each port of the bus moves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from rich import box
@@ -23,17 +29,32 @@ from dsf.layout import packed_bytes
 Report = dict[str, Any]
 Interval = tuple[int, int]
 
+#: The ports of the bus.
+PORTS: tuple[str, ...] = ("instructions", "features", "weights", "output")
 
-def make_report(
-    program: Program, name: str, *, measured: Mapping[str, int] | None = None, measured_cycles: int | None = None
-) -> Report:
+
+@dataclass(frozen=True)
+class Measured:
     """
-    The report of a program, JSON types only. `measured` are the simulated cycles of each bundle by name, `measured_cycles`
-    those of a whole run.
+    A run of the simulated engine: its cycles, those of each bundle by name, and what the array did, by the names of
+    `dsf.isa.registers.array_name`, in each bundle and in the whole run.
     """
+
+    cycles: int | None = None
+    bundles: Mapping[str, int] = field(default_factory=dict[str, int])
+    bundle_array: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
+    array: Mapping[str, int] | None = None
+
+
+#: Where nothing was simulated.
+NOT_MEASURED = Measured()
+
+
+def make_report(program: Program, name: str, measured: Measured = NOT_MEASURED) -> Report:
+    """The report of a program, JSON types only, with what was measured."""
     hardware = program.hardware
-    bundles = [_bundle(program, info, (measured or {}).get(info.name)) for info in program.bundles]
-    cycles = measured_cycles if measured_cycles is not None else program.cycles
+    bundles = [_bundle(program, info, measured) for info in program.bundles]
+    cycles = measured.cycles if measured.cycles is not None else program.cycles
     macs = sum(_macs(step, hardware) for step in program.steps)
     images = program.inputs[0].dimensions[0]
     return {
@@ -49,16 +70,19 @@ def make_report(
         "images": images,
         "macs": macs,
         "cycles": program.cycles,
-        "measured_cycles": measured_cycles,
+        "measured_cycles": measured.cycles,
         "utilization": _utilization(macs, cycles, hardware),
         "images_per_second": round(images * hardware.frequency * 1e6 / cycles, 3) if cycles else None,
         "dram_words": sum(_dram_words(step, hardware) for step in program.steps),
+        "port_bytes": _port_bytes(program.steps, hardware),
+        "array": None if measured.array is None else dict(measured.array),
         "bundles": bundles,
     }
 
 
-def _bundle(program: Program, info: BundleInfo, measured: int | None) -> Report:
+def _bundle(program: Program, info: BundleInfo, measurement: Measured) -> Report:
     hardware = program.hardware
+    measured, array = measurement.bundles.get(info.name), measurement.bundle_array.get(info.name)
     steps = [step for step in program.steps if step.bundle == info.name]
     macs = sum(_macs(step, hardware) for step in steps)
     estimate = None if info.estimate is None else info.estimate.cycles.data
@@ -73,6 +97,8 @@ def _bundle(program: Program, info: BundleInfo, measured: int | None) -> Report:
         "measured_cycles": measured,
         "utilization": _utilization(macs, measured if measured is not None else estimate, hardware),
         "dram_words": sum(_dram_words(step, hardware) for step in steps),
+        "port_bytes": _port_bytes(steps, hardware),
+        "array": None if array is None else dict(array),
         "feature_memory_bytes": packed_bytes(features, hardware.bits_input),
         "weight_memory_bytes": _covered(map(_weight_interval(hardware), steps)) * _row_bytes(hardware),
     }
@@ -107,6 +133,18 @@ def _dram_words(step: Step, hardware: Hardware) -> int:
             return -(-one["bytes"] // hardware.beat_bytes)
         case _:
             return 0
+
+
+def _port_bytes(steps: Iterable[Step], hardware: Hardware) -> dict[str, int]:
+    """Bytes that each port moves, if buffers begin at whole beats."""
+    moved = dict.fromkeys(PORTS, 0)
+    ports = {LOAD.name: "features", LOAD_WEIGHTS.name: "weights", STORE.name: "output"}
+    for step in steps:
+        moved["instructions"] += step.instruction.instruction.bytes
+        port = ports.get(step.instruction.name)
+        if port is not None:
+            moved[port] += _dram_words(step, hardware) * hardware.beat_bytes
+    return moved
 
 
 def _covered(intervals: Iterable[Interval]) -> int:
@@ -211,11 +249,37 @@ def _numbers(one: Report, mode: str | None) -> list[str]:
     ]
 
 
+def array_table(report: Report) -> Table:
+    """What the array did in each bundle of a measured report; only reasons that occur."""
+    rows = [(one["name"], one["array"]) for one in report["bundles"] if one["array"] is not None]
+    after = {name: cycles - sum(array[name] for _, array in rows) for name, cycles in report["array"].items()}
+    names = [name for name, cycles in report["array"].items() if cycles > 0]
+    table = Table(title="Cycles of the array: busy, or waiting for", box=box.SIMPLE_HEAD)
+    table.add_column("bundle", overflow="fold")
+    for name in ("all", *names):
+        table.add_column(name, justify="right", overflow="fold")
+
+    def add(bundle: str, array: Mapping[str, int]) -> None:
+        table.add_row(bundle, f"{sum(array.values()):,}", *(f"{array[name]:,}" for name in names))
+
+    for bundle, array in rows:
+        add(bundle, array)
+    add("after the last step", after)
+    table.add_section()
+    add("total", report["array"])
+    moved = ", ".join(f"{name} {count:,}" for name, count in report["port_bytes"].items())
+    table.caption = f"bytes by port: {moved}"
+    return table
+
+
 def _count(value: int | None) -> str:
     return "-" if value is None else f"{value:,}"
 
 
 def print_report(report: Report, console: Console | None = None) -> None:
-    """Prints the table."""
+    """Prints the table, and where the engine was simulated a second one with the cycles of the array."""
     terminal = Console()
-    (console or (terminal if terminal.is_terminal else Console(width=_WIDTH))).print(report_table(report))
+    console = console or (terminal if terminal.is_terminal else Console(width=_WIDTH))
+    console.print(report_table(report))
+    if report["array"] is not None:
+        console.print(array_table(report))

@@ -27,10 +27,11 @@ from xdsl.dialects.builtin import ModuleOp
 
 from dsf.codegen.files import tensor_bytes, write_files
 from dsf.codegen.program import Program
-from dsf.codegen.report import make_report, print_report
+from dsf.codegen.report import NOT_MEASURED, Measured, make_report, print_report
 from dsf.compiler import compile_module, context, run_pass
 from dsf.dialects.engine import TensorAttr
 from dsf.errors import MismatchError, ModelError
+from dsf.isa.registers import ARRAY, array_name
 from dsf.isa.table import Queue
 from dsf.nn.fit import as_tensor, batches
 from dsf.nn.to_ir import to_ir
@@ -119,21 +120,21 @@ def export_inference(
             got = unpack_tensor(program.outputs[0], data, "the interpreter's output")
             _compare(got, result, last, "the instructions", "the integer pass")
 
-    cycles, measured, rtl_results = None, None, None
+    measured, rtl_results = NOT_MEASURED, None
     if rtl:
         with steps("RTL, built (the first time takes a minute or two)"):
             build_core(model.hw)
         with steps("RTL, undisturbed"):
             simulation = _simulate(program, inputs[:1], expected=interpreted)
             _check_runs(program, simulation, results[:1], last)
-        cycles, measured = simulation.cycles, measured_cycles(program, simulation)
+        measured = measure(program, simulation)
         with steps(f"RTL, {len(inputs)} run{'s' * (len(inputs) > 1)} with random handshakes") as say:
             on_run = _counting(say, len(inputs))
             stalled = _simulate(program, inputs, stall=stalls, seed=seed, expected=interpreted, on_run=on_run)
             rtl_results = np.concatenate(_check_runs(program, stalled, results, last))
 
-    paths = write_files(compiled, folder, x=inputs[0], expected=results[0], measured=measured, measured_cycles=cycles)
-    report = make_report(program, folder.resolve().name, measured=measured, measured_cycles=cycles)
+    paths = write_files(compiled, folder, x=inputs[0], expected=results[0], measured=measured)
+    report = make_report(program, folder.resolve().name, measured)
     print_report(report, steps.console)
     integers, node = np.concatenate(results), model.nodes[-1]
     outputs = dequantize(integers, node.frac_bits)
@@ -142,10 +143,24 @@ def export_inference(
         frac_bits=node.frac_bits,
         probabilities=as_tensor(outputs, torch.float64).softmax(-1).numpy() if node.softmax else None,
         rtl_integers=rtl_results,
-        cycles=cycles,
+        cycles=measured.cycles,
         report=report,
         paths=tuple(paths),
     )
+
+
+def measure(program: Program, simulation: Simulation) -> Measured:
+    """What the simulation's first run took, which ended well."""
+    counted = simulation.runs[0].counted
+    assert counted is not None
+    bundles: dict[str, dict[str, int]] = {}
+    for one in simulation.instructions:
+        if one.queue is Queue.MATRIX:
+            cycles = bundles.setdefault(program.steps[one.index].bundle or "", dict.fromkeys(map(array_name, ARRAY), 0))
+            for counter, count in one.array.items():
+                cycles[array_name(counter)] += count
+    array = {array_name(counter): count for counter, count in counted.array.items()}
+    return Measured(simulation.cycles, measured_cycles(program, simulation), bundles, array)
 
 
 def measured_cycles(program: Program, simulation: Simulation) -> dict[str, int]:

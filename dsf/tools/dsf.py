@@ -85,7 +85,8 @@ example:
 
 _REPORT = """\
 Shows DIR/report.json as a table: per bundle the multiplications, the shape of the array, cycles
-estimated and measured, utilisation, words of DRAM traffic, and on-chip memory.
+estimated and measured, utilisation, words of DRAM traffic, and on-chip memory. Where the engine was
+simulated, a second table says what the array waited for, see docs/board.md.
 """
 
 _REPORT_EXAMPLES = """\

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -19,17 +20,18 @@ from networks import input_of, random_network
 from benchmarks.seven_bundles import DEEPSOCFLOW_CYCLES, make_hardware, make_model
 from dsf.codegen.files import tensor_bytes
 from dsf.codegen.program import Program
+from dsf.codegen.report import make_report
 from dsf.compiler import compile_module
 from dsf.errors import EngineError, MismatchError
 from dsf.hardware import Hardware
 from dsf.isa.encoding import encode_instruction
-from dsf.isa.registers import Port
+from dsf.isa.registers import ARRAY, Counter, Port
 from dsf.isa.table import BaseRegister
 from dsf.nn.to_ir import to_ir
 from dsf.numerics import Ints, quantize
 from dsf.runtime import rtl
 from dsf.runtime.expected import Expected, interpret
-from dsf.runtime.rtl import Failure, Fault, Simulation, simulate
+from dsf.runtime.rtl import Failure, Fault, RunTrace, Simulation, simulate
 
 ENGINES = {"eight_bits": EIGHT_BITS, "four_bits": FOUR_BITS, "two_bits": TWO_BITS}
 engines = pytest.mark.parametrize("hw", ENGINES.values(), ids=ENGINES.keys())
@@ -72,6 +74,40 @@ def test_random_networks(hw: Hardware, seed: int) -> None:
         assert result.outputs == expected.outputs
         if options.get("interrupts", True) and "stall" not in options:
             assert {one.accesses for one in result.runs} == {8}
+        for one in result.runs:
+            check_counters(program, one)
+            if "stall" not in options:
+                # Buffers begin at whole beats.
+                moved = make_report(program, "network")["port_bytes"]
+                assert one.counted is not None and list(one.counted.port_bytes.values()) == list(moved.values())
+
+
+def check_counters(program: Program, run: RunTrace) -> None:
+    """What the firmware reads is what memory has seen and the program does, and is shared out among instructions."""
+    assert run.counted is not None
+    array = run.counted.array
+    assert run.counted.port_bytes == {port: beats * program.hardware.beat_bytes for port, beats in run.beats.items()}
+    assert sum(array.values()) == run.counted.cycles
+    matrix = [one for one in run.instructions if one.name == "matrix"]
+    steps = [matrix_steps(program, one.index) for one in matrix]
+    assert [one.array[Counter.MATRIX_STEPS] for one in matrix] == steps
+    shares = [*(one.array for one in matrix), run.tail]
+    assert {counter: sum(share[counter] for share in shares) for counter in ARRAY} == array
+    ends = [one.last_step for one in matrix]
+    for one, (before, end) in zip(matrix[1:], pairwise(ends), strict=True):
+        assert before is not None and end is not None
+        assert sum(one.array.values()) == end - before
+
+
+def matrix_steps(program: Program, index: int) -> int:
+    """Steps of a MATRIX instruction: one for each tap of each tile of each pass."""
+    one, hw = program.steps[index].instruction, program.hardware
+    at_once, in_flight = (1, hw.pixels_tall) if one["tall"] else (hw.column_groups, hw.rows)
+    steps = 0
+    for _ in range(0, one["channel_groups"], at_once):
+        for _ in range(0, one["pixels"], in_flight):
+            steps += one["kernel_rows"] * one["kernel_runs"] * ((one["chunks"] - 1) * one["chunk"] + one["last_chunk"])
+    return steps
 
 
 @engines

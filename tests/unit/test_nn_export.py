@@ -150,6 +150,10 @@ def test_rtl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     for one in found.report["bundles"]:
         assert 0 < one["measured_cycles"] <= found.cycles
         assert one["utilization"] == pytest.approx(one["macs"] / one["measured_cycles"] / 192, abs=1e-4)
+        assert 0 < one["array"]["busy"] <= one["measured_cycles"]
+    array = found.report["array"]
+    assert sum(one["array"]["busy"] for one in found.report["bundles"]) == array["busy"]
+    assert found.cycles < sum(array.values()) < found.cycles + 200
 
     damage(monkeypatch, "RTL")
     with pytest.raises(MismatchError, match=r"'bundle_2': element \(0, 0\) is .* in the RTL, needs .* as in the instructions"):

@@ -4,14 +4,16 @@ import json
 import shutil
 import subprocess
 import zlib
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from dsf.codegen.files import tensor_bytes, write_files
 from dsf.codegen.program import HEADER_BYTES, HEADER_WORDS, Program, read_header, read_program
-from dsf.codegen.report import make_report
+from dsf.codegen.report import Measured, make_report, print_report
 from dsf.compiler import compile_module, parse_module, random_input
 from dsf.errors import BinaryError
 from dsf.hardware import Hardware
@@ -109,12 +111,12 @@ def test_wrong_description(program: Program):
 
 def test_files(module, program: Program, tmp_path: Path):
     x = random_input(module)
-    paths = write_files(module, tmp_path / "net", x=x, expected=run(module, x), measured={"bundle_0": 1000})
+    paths = write_files(module, tmp_path / "net", x=x, expected=run(module, x), measured=Measured(bundles={"bundle_0": 1000}))
     names = {path.name for path in paths}
     assert names == {"program.bin", "weights.bin", "config_firmware.h", "report.json", "input.bin", "expected.bin"}
     assert read_program(tmp_path / "net" / "program.bin") == program
     first = [path.read_bytes() for path in paths]
-    write_files(module, tmp_path / "net", x=x, expected=run(module, x), measured={"bundle_0": 1000})
+    write_files(module, tmp_path / "net", x=x, expected=run(module, x), measured=Measured(bundles={"bundle_0": 1000}))
     assert [path.read_bytes() for path in paths] == first
     report = json.loads((tmp_path / "net" / "report.json").read_text())
     assert Hardware.from_dict(report["hardware"]) == program.hardware
@@ -122,7 +124,7 @@ def test_files(module, program: Program, tmp_path: Path):
 
 
 def test_report(program: Program):
-    report = make_report(program, "net", measured={"bundle_1": 10}, measured_cycles=4000)
+    report = make_report(program, "net", Measured(4000, {"bundle_1": 10}))
     conv, dense = report["bundles"]
     # 2 images x 4 x 6 positions x 4 channels x (3 x 1 x 2) weights; 2 images x 3 outputs x 24 inputs.
     assert (conv["macs"], dense["macs"]) == (2 * 4 * 6 * 4 * 6, 2 * 3 * 24)
@@ -133,6 +135,35 @@ def test_report(program: Program):
     # Input and the convolution's output, and 2 x 2 x 3 x 4 after the pool.
     assert 64 + 192 <= conv["feature_memory_bytes"] <= 64 + 192 + 48 + 16
     assert report["dram_words"] == sum(one["dram_words"] for one in report["bundles"])
+
+
+def test_report_of_the_array(program: Program):
+    """Bundles, what comes after them, and the run; reasons that never occur have no column. Bytes are those of whole beats."""
+    bundles = {"bundle_0": {"busy": 1800, "weights": 300, "vector": 0}, "bundle_1": {"busy": 7, "weights": 11, "vector": 0}}
+    total = {"busy": 1807, "weights": 400, "vector": 0}
+    report = make_report(program, "net", Measured(2500, bundle_array=bundles, array=total))
+    assert report["array"] == total and [one["array"] for one in report["bundles"]] == list(bundles.values())
+    text = Console(width=120, file=StringIO())
+    print_report(report, text)
+    assert isinstance(text.file, StringIO)
+    lines = [line.split() for line in text.file.getvalue().split("Cycles of the array")[1].splitlines()]
+    assert ["bundle", "all", "busy", "weights"] in lines
+    assert ["bundle_0", "2,100", "1,800", "300"] in lines and ["bundle_1", "18", "7", "11"] in lines
+    assert ["after", "the", "last", "step", "89", "0", "89"] in lines and ["total", "2,207", "1,807", "400"] in lines
+    moved = report["port_bytes"]
+    assert moved["instructions"] == len(program.stream)
+    beat = program.hardware.beat_bytes
+    assert moved["features"] + moved["weights"] + moved["output"] == beat * report["dram_words"]
+    assert moved["features"] == -(-program.input_bytes // beat) * beat
+    assert moved["output"] == -(-program.output_bytes // beat) * beat
+
+
+def test_report_that_is_not_measured_has_no_cycles_of_the_array(program: Program):
+    report = make_report(program, "net")
+    text = Console(width=120, file=StringIO())
+    print_report(report, text)
+    assert isinstance(text.file, StringIO)
+    assert "Cycles of the array" not in text.file.getvalue() and report["bundles"][0]["array"] is None
 
 
 PROBE = r"""
