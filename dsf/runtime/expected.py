@@ -19,6 +19,7 @@ from dsf.codegen.program import Program
 from dsf.dialects.isa import InstructionOp, ProgramOp
 from dsf.isa.table import BaseRegister
 from dsf.numerics import Ints, as_ints
+from dsf.runtime.execute import run_on
 from dsf.runtime.interpreters.isa import IsaFunctions
 from dsf.runtime.machine import ADDRESS_MASK, Machine
 from dsf.runtime.queues import run_queues
@@ -57,9 +58,9 @@ class _Recording(Machine):
 
 def interpret(program: Program, inputs: Sequence[ArrayLike], on_run: Callable[[int], None] = lambda _: None) -> Expected:
     """
-    Runs a program in the interpreter on each of `inputs`, integers of the shape of the program's one input. `on_run(i)` is
-    called before run i. Raises `ModelError` for an input of another shape or range, and `EngineError` for what would stop the
-    engine.
+    Runs a program in the interpreter on each of `inputs`, integers of the shape of the program's one input: its load program
+    once, then one run after the other on the same machine. `on_run(i)` is called before run i. Raises `ModelError` for an input
+    of another shape or range, and `EngineError` for what would stop the engine.
     """
     op = program.program_op()
     module = ModuleOp([op])
@@ -68,9 +69,12 @@ def interpret(program: Program, inputs: Sequence[ArrayLike], on_run: Callable[[i
     ranges: tuple[tuple[Range, ...], ...] = ((),) * len(instructions)
     elements: list[bytes] = []
     outputs: list[bytes] = []
+    machine = _Recording(Machine.for_program(program.hardware, op))
+    if op.load_program is not None:
+        run_on(machine, op.load_program)
     for run, x in enumerate(inputs):
         on_run(run)
-        machine = _Recording(Machine.for_program(program.hardware, op, [x]))
+        machine.begin_run(op, [x])
         written = _run(module, op, machine)
         # Addresses are the program's: the same for every input.
         found = [_ranges(*written.get(one, _NOTHING)) for one in instructions]

@@ -48,22 +48,25 @@ class Machine:
         self.dram: dict[BaseRegister, Bytes] = {base: np.zeros(0, dtype=np.uint8) for base in BaseRegister}
 
     @staticmethod
-    def for_program(hardware: Hardware, program: ProgramOp, inputs: Sequence[ArrayLike]) -> Machine:
+    def for_program(hardware: Hardware, program: ProgramOp) -> Machine:
+        """A machine as the host leaves it before the load program: weights and a zeroed arena in DRAM."""
+        machine = Machine(hardware)
+        machine.dram[BaseRegister.WEIGHTS] = np.frombuffer(program.weight_bytes, dtype=np.uint8).copy()
+        machine.dram[BaseRegister.ARENA] = np.zeros(program.arena_bytes.value.data, dtype=np.uint8)
+        return machine
+
+    def begin_run(self, program: ProgramOp, inputs: Sequence[ArrayLike]) -> None:
         """
-        A machine as the host leaves it before the start: weights, inputs, and zeroed outputs and arena in DRAM.
+        Puts inputs and zeroed outputs into DRAM, as the host does before each run. What is on chip stays.
 
         `inputs` are arrays of integers, of the shapes of the program's inputs. Raises `ModelError` otherwise.
         """
-        machine = Machine(hardware)
-        machine.dram[BaseRegister.WEIGHTS] = np.frombuffer(program.weight_bytes, dtype=np.uint8).copy()
-        machine.dram[BaseRegister.INPUT] = _zeros(program.inputs.data)
-        machine.dram[BaseRegister.OUTPUT] = _zeros(program.outputs.data)
-        machine.dram[BaseRegister.ARENA] = np.zeros(program.arena_bytes.value.data, dtype=np.uint8)
+        self.dram[BaseRegister.INPUT] = _zeros(program.inputs.data)
+        self.dram[BaseRegister.OUTPUT] = _zeros(program.outputs.data)
         if len(inputs) != len(program.inputs):
             raise ModelError(f"'inputs': {len(inputs)} arrays, needs {len(program.inputs)}")
         for tensor, x in zip(program.inputs, inputs, strict=True):
-            machine.write_tensor(tensor, x)
-        return machine
+            self.write_tensor(tensor, x)
 
     # Tensors in DRAM.
 

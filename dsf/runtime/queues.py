@@ -16,7 +16,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from dsf.dialects.isa import InstructionOp
+from dsf.dialects.isa import InstructionOp, LoadProgramOp
 from dsf.errors import BinaryError, DsfError, EngineError
 from dsf.hardware import Hardware
 from dsf.isa.checks import instruction_problems
@@ -33,7 +33,8 @@ Indexed = tuple[int, InstructionOp]
 def name_of(index: int, op: InstructionOp) -> str:
     """How messages name an instruction: number, name, bundle."""
     bundle = location_name(op)
-    return f"'instruction {index}' ({op.name}{'' if bundle is None else f' of {bundle}'})"
+    place = " of the load program" if isinstance(op.parent_op(), LoadProgramOp) else ""
+    return f"'instruction {index}{place}' ({op.name}{'' if bundle is None else f' of {bundle}'})"
 
 
 @dataclass

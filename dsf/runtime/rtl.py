@@ -16,7 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from numpy.typing import ArrayLike
+
+from dsf.codegen.files import tensor_bytes
 from dsf.codegen.hardware_config import core_defines, hardware_svh
+from dsf.codegen.program import Program
 from dsf.errors import BinaryError, DsfError, EngineError, MismatchError, ToolError
 from dsf.hardware import Hardware
 from dsf.isa.encoding import Decoded, decode_instruction
@@ -51,7 +55,8 @@ class Failure:
     """
     How the firmware says that a run ended, if not well. `name` is that of `enum dsf_result` in dsf.h: an `ErrorCode` of the
     engine, or what the firmware finds itself (TIMEOUT, LOST, ...). The rest is the engine's: number of the instruction, port
-    and response of the bus, queue that waits and the queues whose tokens it lacks.
+    and response of the bus, queue that waits and the queues whose tokens it lacks. `loading` says that it was dsf_load that
+    failed, the instruction is one of the load program then.
     """
 
     name: str
@@ -60,6 +65,7 @@ class Failure:
     response: str | None = None
     queue: int = 0
     tokens: int = 0
+    loading: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,7 @@ class RunTrace:
     INPUT points and of the last one written to OUTPUT, `done` that in which the firmware knew; None if there was none.
     `accesses` are the firmware's reads and writes of registers from start to end, `counted` what the engine counted, `beats`
     what memory saw on each port; those are of runs that ended well. `tail` is what the array did after its last step.
+    `load_cycles` is what the engine counted of the load program if that ran before this run.
     """
 
     first_input: int | None
@@ -107,6 +114,7 @@ class RunTrace:
     counted: Counted | None = None
     beats: Mapping[Port, int] = field(default_factory=dict[Port, int])
     tail: ArrayCycles = field(default_factory=dict[Counter, int])
+    load_cycles: int | None = None
 
     @property
     def cycles(self) -> int:
@@ -261,15 +269,33 @@ def simulate(
         total_cycles=trace["cycles"],
     )
     if check:
-        names = [one.name for one in decoded]
-        problems = [describe(one, names) for one in simulation.failures if one is not None]
+        names = [[one.name for one in program] for program in (decoded, _decode(load_program))]
+        problems = [describe(one, names[one.loading]) for one in simulation.failures if one is not None]
         if problems:
             raise EngineError(problems[0])
     return simulation
 
 
+def simulate_program(program: Program, inputs: Sequence[ArrayLike], **options: Any) -> Simulation:
+    """
+    Runs a compiled network on each of `inputs`, integers of the shape of its one input. `options` are those of `simulate`, and
+    so is what it raises.
+    """
+    return simulate(
+        program.hardware,
+        program.stream,
+        program.weights,
+        [tensor_bytes(program.inputs[0], x) for x in inputs],
+        program.output_bytes,
+        program.arena_bytes,
+        load_program=program.load_stream,
+        runs=len(inputs),
+        **options,
+    )
+
+
 def describe(failure: Failure, names: Sequence[str]) -> str:
-    """A sentence on why a run failed; `names` are those of the program's instructions."""
+    """A sentence on why a run failed; `names` are those of the instructions of the program that did."""
     match failure.name:
         case "TIMEOUT":
             return "'simulation': a run took too many cycles, needs a larger max_cycles"
@@ -286,7 +312,8 @@ def describe(failure: Failure, names: Sequence[str]) -> str:
 
 def _instruction(failure: Failure, names: Sequence[str]) -> str:
     name = names[failure.instruction] if failure.instruction < len(names) else "illegal"
-    return f"'instruction {failure.instruction}' ({name})"
+    place = " of the load program" if failure.loading else ""
+    return f"'instruction {failure.instruction}{place}' ({name})"
 
 
 def _describe_wait(failure: Failure) -> str:
@@ -361,8 +388,9 @@ def _by_run(cycles: Mapping[int, int]) -> str:
 def _run_trace(run: Mapping[str, Any], decoded: Sequence[Decoded]) -> RunTrace:
     first_input, last_output, done = (None if run[name] < 0 else run[name] for name in ("first_input", "last_output", "done"))
     instructions = tuple(_instruction_traces(run, decoded))
+    load_cycles = None if run["load_cycles"] < 0 else run["load_cycles"]
     if run["result"] != "OK":
-        return RunTrace(first_input, last_output, done, instructions, _failure(run), run["accesses"])
+        return RunTrace(first_input, last_output, done, instructions, _failure(run), run["accesses"], load_cycles=load_cycles)
     counted = Counted(run["engine_cycles"], dict(zip(ARRAY, run["engine_array"], strict=True)), _by_port(run["engine_bytes"]))
     return RunTrace(
         first_input,
@@ -373,6 +401,7 @@ def _run_trace(run: Mapping[str, Any], decoded: Sequence[Decoded]) -> RunTrace:
         counted=counted,
         beats=_by_port(run["beats"]),
         tail=_array_cycles(run["array"][-1]),
+        load_cycles=load_cycles,
     )
 
 
@@ -386,7 +415,8 @@ def _array_cycles(counts: Sequence[int]) -> dict[Counter, int]:
 
 def _failure(run: Mapping[str, Any]) -> Failure:
     response = RESPONSES.get(run["response"])
-    return Failure(run["result"], run["instruction"], Port(run["port"]), response, run["queue"], run["tokens"])
+    where = run["instruction"], Port(run["port"]), response, run["queue"], run["tokens"]
+    return Failure(run["result"], *where, loading=bool(run["loading"]))
 
 
 def _instruction_traces(run: Mapping[str, Any], decoded: Sequence[Decoded]) -> Iterable[InstructionTrace]:

@@ -1,5 +1,8 @@
 """
 From the order of a network's work to the operations of a `sched.program`, each waiting for what its memory accesses demand.
+
+Resident weights are loaded by a program of their own, all of them before the first run, so runs neither load them nor wait for
+them.
 """
 
 from __future__ import annotations
@@ -37,21 +40,44 @@ INSTRUCTIONS: dict[type[Operation], str] = {
 
 @dataclass(frozen=True)
 class Emitted:
-    """The operations of a program, buffers included, and its instructions as tasks for the timeline."""
+    """
+    The operations of a program, buffers and load program included, and the instructions as tasks for the timeline: those of
+    a run, and those of the load program.
+    """
 
     ops: list[Operation]
     tasks: list[Task]
+    load_tasks: list[Task]
+
+
+class _Line:
+    """Instructions that the engine reads one after the other."""
+
+    def __init__(self, hw: Hardware):
+        self.hw = hw
+        self.instructions: list[sched.InstructionOp] = []
+        self.tasks: list[Task] = []
+        self._hazards = Hazards()
+
+    def add(self, op: sched.InstructionOp, cost: Cost) -> None:
+        """Appends an instruction, with the tokens of all that it must wait for."""
+        producers = self._hazards.add(step_of(op, self.hw))
+        op.wait_for([self.instructions[producer].token for producer in producers])
+        self.instructions.append(op)
+        name = INSTRUCTIONS[type(op)]
+        task = Task(op.QUEUE, producers, cost, dispatch_cycles(self.hw, name), instruction_beats(self.hw, name))
+        self.tasks.append(task)
 
 
 class Emitter:
     """Builds the operations of one program."""
 
-    def __init__(self, network: Network, hw: Hardware, plan: FeaturePlan, stream: WeightStream, order: Order):
-        self.network, self.hw, self.plan, self.order = network, hw, plan, order
+    def __init__(
+        self, network: Network, hw: Hardware, plan: FeaturePlan, stream: WeightStream, order: Order, *, resident: bool
+    ):
+        self.network, self.hw, self.plan, self.order, self.resident = network, hw, plan, order, resident
         self.ops: list[Operation] = []
-        self.tasks: list[Task] = []
-        self._instructions: list[sched.InstructionOp] = []
-        self._hazards = Hazards()
+        self._run, self._load = _Line(hw), _Line(hw)
         self._placers = {Memory.WEIGHT: Placer(hw.weight_words), Memory.PARAMETER: Placer(hw.parameter_groups)}
         self._placed: list[tuple[sched.BufferOp, Span]] = []
         self._inputs_emitted = 0
@@ -90,15 +116,13 @@ class Emitter:
         return self._features[tensor, chunk % 2].buffer
 
     def _add(self, op: sched.InstructionOp, cost: Cost, layer: Layer) -> None:
-        """Appends an instruction, with the tokens of all that it must wait for."""
-        producers = self._hazards.add(step_of(op, self.hw))
-        op.wait_for([self._instructions[producer].token for producer in producers])
+        """Appends an instruction to the run, or to the load program."""
         set_location(op, layer.op if location_name(layer.op) is not None else layer.name)
+        if self.resident and isinstance(op, sched.LoadWeightsOp):
+            self._load.add(op, cost)
+            return
+        self._run.add(op, cost)
         self.ops.append(op)
-        self._instructions.append(op)
-        name = INSTRUCTIONS[type(op)]
-        task = Task(op.QUEUE, producers, cost, dispatch_cycles(self.hw, name), instruction_beats(self.hw, name))
-        self.tasks.append(task)
 
     # Loads.
 
@@ -128,6 +152,13 @@ class Emitter:
         self._add(op, cost, layer)
         self._placed.append((buffer, placed))
         return True
+
+    def _emit_load_program(self) -> None:
+        """Loads all weights, before the first run. That they fit was checked."""
+        for load in self.order.weights:
+            self._load_weights(load)
+        if self._load.instructions:
+            self.ops.append(sched.LoadProgramOp(self._load.instructions))
 
     def _load_input(self, load: InputLoad) -> None:
         per_image = self.network.tensors[self.network.input].elements
@@ -234,6 +265,8 @@ class Emitter:
 
     def emit(self) -> Emitted:
         """All operations, in program order."""
+        if self.resident:
+            self._emit_load_program()
         weights_needed = inputs_needed = 0
         for step, work in enumerate(self.order.spine):
             weights_needed = max(weights_needed, 1 + max(work.loads or (-1,)))
@@ -242,4 +275,4 @@ class Emitter:
             self._compute(work)
             self._release(step, work)
             self._store(work.chunk, work.output, self.network.layers[work.layer])
-        return Emitted(self.ops, self.tasks)
+        return Emitted(self.ops, self._run.tasks, self._load.tasks)

@@ -8,6 +8,8 @@ between, each queue in the order of first use. Two rules place them:
   earlier ones only and no order of the queues deadlocks;
 - it stands as early as that allows, but at most `queue_depth` loads of a queue stand before they are needed: the dispatcher
   would have to wait for room, and what is needed now stands behind.
+
+With resident weights (`dsf.scheduling.emit`) their loads are a program of their own, in the same order.
 """
 
 from __future__ import annotations
@@ -19,10 +21,9 @@ from dsf.dialects import tile
 from dsf.hardware import Hardware
 from dsf.scheduling.accesses import piece_range
 from dsf.scheduling.features import FeaturePlan
-from dsf.scheduling.hazards import Memory
 from dsf.scheduling.network import Layer, Network
 from dsf.scheduling.pieces import Piece, Span, input_rows, pieces
-from dsf.scheduling.weights import Stretch, WeightStream
+from dsf.scheduling.weights import WEIGHT_MEMORIES, Stretch, WeightStream
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,7 @@ class _Planner:
     def __init__(self, network: Network, hw: Hardware, plan: FeaturePlan, stream: WeightStream):
         self.network, self.hw, self.plan, self.stream = network, hw, plan, stream
         #: Memories that hold all that the network needs: each stretch is loaded once, and stays.
-        capacity = {Memory.WEIGHT: hw.weight_words, Memory.PARAMETER: hw.parameter_groups}
-        self.resident = {memory for memory, size in capacity.items() if stream.needs(memory) <= size}
+        self.resident = {memory for memory in WEIGHT_MEMORIES if stream.fits(memory, hw)}
         self.spine: list[Work] = []
         self.stretches: list[Stretch] = []
         self.last_use: list[int] = []

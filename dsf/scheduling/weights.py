@@ -25,6 +25,14 @@ from dsf.scheduling.pieces import Span
 #: Alignment of a load in the stream, in bytes.
 ALIGNMENT = 64
 
+#: The memories that the weight stream fills.
+WEIGHT_MEMORIES = (Memory.WEIGHT, Memory.PARAMETER)
+
+
+def capacity_of(memory: Memory, hw: Hardware) -> int:
+    """What a memory holds, in the unit of `Stretch.size`."""
+    return hw.weight_words if memory is Memory.WEIGHT else hw.parameter_groups
+
 
 @dataclass(frozen=True)
 class Stretch:
@@ -49,6 +57,10 @@ class WeightStream:
     def needs(self, memory: Memory) -> int:
         """What all stretches of a memory take together."""
         return sum(one.size for pair in self.stretches.values() for one in pair if one.memory is memory)
+
+    def fits(self, memory: Memory, hw: Hardware) -> bool:
+        """Whether all stretches of a memory fit it at once."""
+        return self.needs(memory) <= capacity_of(memory, hw)
 
 
 class _Stream:

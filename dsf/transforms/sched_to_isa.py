@@ -8,6 +8,7 @@ padding, is taken modulo 2**24 like every address of the engine.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xdsl.context import Context
@@ -233,9 +234,8 @@ def illegal_fields(op: isa.InstructionOp, hw: Hardware) -> list[tuple[tuple[str,
     return [((layer, problem.split()[0]), f"'{layer}': in its {name} instruction {problem}") for problem in problems]
 
 
-def lower_program(program: sched.ProgramOp, hw: Hardware) -> isa.ProgramOp:
-    """The same program at the `isa` level."""
-    instructions = program.instructions
+def _lower_all(instructions: Sequence[sched.InstructionOp], hw: Hardware) -> list[isa.InstructionOp]:
+    """Instructions that the engine reads one after the other."""
     numbers: dict[Operation, int] = {op: index for index, op in enumerate(instructions)}
     waits = [[numbers[producer] for producer in op.producers] for op in instructions]
     masks = token_masks([op.QUEUE for op in instructions], waits, hw.queue_depth)
@@ -244,11 +244,24 @@ def lower_program(program: sched.ProgramOp, hw: Hardware) -> isa.ProgramOp:
         lowered = lower(op, hw, mask.wait, mask.signal)
         set_location(lowered, op)
         ops.append(lowered)
+    return ops
+
+
+def _check_fields(ops: Sequence[isa.InstructionOp], hw: Hardware) -> None:
     problems = [problem for op in ops for problem in illegal_fields(op, hw)]
     if problems:
         # A layer has the same problem in each of its pieces: one of them, and each field, is named once.
         raise ModelError([f"{text}; change the layer" for text in dict(reversed(problems)).values()][::-1])
-    ops.append(isa.EndOp())
+
+
+def lower_program(program: sched.ProgramOp, hw: Hardware) -> isa.ProgramOp:
+    """The same program at the `isa` level. Raises `ModelError` with all that no instruction can say."""
+    load = [] if program.load_program is None else _lower_all(program.load_program.instructions, hw)
+    run = _lower_all(program.instructions, hw)
+    _check_fields([*load, *run], hw)
+    ops: list[Operation] = [*run, isa.EndOp()]
+    if program.load_program is not None:
+        ops.insert(0, isa.LoadProgramOp([*load, isa.EndOp()]))
     lowered_program = isa.ProgramOp(
         program.inputs,
         program.outputs,

@@ -367,8 +367,11 @@ class Processor {
     board_.begin_run(faults(), false);
     if (engine_.network == nullptr) {
       const dsf_result result = load();
+      board_.trace().set_loading(result != DSF_OK);
       if (result != DSF_OK) return result;
+      const uint64_t load_cycles = dsf_cycles(&engine_);
       board_.begin_run(faults(), true);
+      if (network_.load_program_bytes != 0) board_.trace().set_load_cycles(load_cycles);
     }
     board_.trace().begin_checks();
     reset_at_ = at(resets_);

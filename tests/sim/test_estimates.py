@@ -21,10 +21,10 @@ from dsf.dialects.engine import HardwareOp
 from dsf.dialects.shapes import shape
 from dsf.geometry import resolve_padding
 from dsf.hardware import Hardware
-from dsf.layout import pack_elements, unpack_elements
-from dsf.nn.export_inference import measured_cycles
+from dsf.layout import unpack_elements
+from dsf.nn.export_inference import measure
 from dsf.runtime.execute import run
-from dsf.runtime.rtl import simulate
+from dsf.runtime.rtl import simulate_program
 
 ACTIVATION = bundle.QType.of(8, 1)
 
@@ -81,22 +81,27 @@ class Network:
 
 
 @pytest.mark.parametrize("batch", [1, 3])
-def test_bundles_take_what_was_estimated(batch: int) -> None:
+@pytest.mark.parametrize(("outputs", "resident"), [(8, True), (10, False)])
+def test_bundles_take_what_was_estimated(batch: int, outputs: int, resident: bool) -> None:
+    """With 8 outputs the weights just fit on chip all at once."""
     network = Network(WIDE, (batch, 16, 16, 3))
     first = network.conv(3, 8)
     network.conv(3, 8)
     network.conv(3, 8, add=first)
     network.conv(3, 16, stride=2, pool=True)
     network.conv(3, 16, flatten=True)
-    network.dense(10)
+    network.dense(outputs)
     program = Program.from_module(compile_module(network.module()))
     x = np.random.default_rng(1).integers(-128, 128, (batch, 16, 16, 3))
     expected = run(program.to_module(), x)
-    simulation = simulate(WIDE, program.stream, program.weights, pack_elements(x, 8), program.output_bytes)
+    simulation = simulate_program(program, [x])
     np.testing.assert_array_equal(unpack_elements(simulation.outputs[0], 32, expected.size).reshape(expected.shape), expected)
-    measured = measured_cycles(program, simulation)
+    measured = measure(program, simulation)
     for info in program.bundles:
         assert info.estimate is not None
         estimate = info.estimate.cycles.data
-        assert abs(estimate - measured[info.name]) <= max(20, 0.02 * measured[info.name]), (info.name, estimate, measured)
+        found = measured.bundles[info.name]
+        assert abs(estimate - found) <= max(20, 0.02 * found), (info.name, estimate, found)
     assert program.cycles == pytest.approx(simulation.cycles, rel=0.03)
+    assert bool(program.load_steps) == resident
+    assert program.load_cycles == (pytest.approx(measured.load_cycles, rel=0.03) if resident else None)

@@ -2,7 +2,8 @@
 `fxp`, `tile`, `sched` and `isa` compute the same integers: random networks on random engines.
 
 Half of the engines have memories so small that the network just fits, so that batches are cut into chunks, layers into
-strips and weights into loads that take turns in memory. Instructions run in random orders that the tokens admit.
+strips and weights into loads that take turns in memory; in the others weights often stay on chip from run to run. Instructions
+run in random orders that the tokens admit, in several runs of a program that was loaded once.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from dsf.dialects.engine import HardwareOp
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.numerics import Ints
-from dsf.runtime.execute import run
+from dsf.runtime.execute import run, run_program
 from dsf.scheduling.network import IMAGES
 from dsf.transforms.bundle_to_fxp import BundleToFxpPass
 from dsf.transforms.check_hardware import CheckHardwarePass
@@ -86,18 +87,23 @@ def tiled_in_small_memories(module: ModuleOp, options: FxpToTilePass, rng: rando
 
 
 def check(seed: int, module: ModuleOp, x: Ints, rng: random.Random, *, small: bool) -> ModuleOp:
-    """Lowers a `bundle` module down to `isa`, and runs every level."""
+    """Lowers a `bundle` module down to `isa`, and runs every level, programs on a second input too."""
     run_pass(CTX, module, CheckHardwarePass())
     run_pass(CTX, module, BundleToFxpPass())
-    expected = run(module, x)
+    inputs = [x, input_of(rng, module)]
+    wanted = [run(module, one) for one in inputs]
+    expected = wanted[0]
     options = random_options(rng)
     module = tiled_in_small_memories(module, options, rng) if small else tiled(module, options)
     np.testing.assert_array_equal(run(module, x), expected, err_msg=f"tile, seed {seed}, {options}")
-    run_pass(CTX, module, TileToSchedPass())
-    np.testing.assert_array_equal(run(module, x), expected, err_msg=f"sched, seed {seed}, {options}")
+    placing = TileToSchedPass(resident_weights=rng.random() < 0.7)
+    run_pass(CTX, module, placing)
+    for got, one in zip(run_program(module, inputs), wanted, strict=True):
+        np.testing.assert_array_equal(got, one, err_msg=f"sched, seed {seed}, {options}, {placing}")
     run_pass(CTX, module, SchedToIsaPass())
-    for order in (None, rng.getrandbits(16)):
-        np.testing.assert_array_equal(run(module, x, seed=order), expected, err_msg=f"isa, seed {seed}, {options}")
+    orders = (None, rng.getrandbits(16), rng.getrandbits(16))
+    for got, one in zip(run_program(module, [*inputs, x], orders), [*wanted, expected], strict=True):
+        np.testing.assert_array_equal(got, one, err_msg=f"isa, seed {seed}, {options}, {placing}")
     return module
 
 
@@ -124,12 +130,13 @@ def test_seeded_networks(first: int, small: bool) -> None:
 
 
 def test_small_memories_cut_networks() -> None:
-    """The tests above are worth something only if small memories lead to chunks, and to weights loaded anew."""
-    chunked = reloaded = 0
+    """The tests above are worth something if small memories lead to chunks and to weights loaded anew, large ones don't."""
+    chunked = reloaded = resident = 0
     for seed in range(40):
         module, _, rng = case(seed)
         run_pass(CTX, module, CheckHardwarePass())
         run_pass(CTX, module, BundleToFxpPass())
+        large = tiled(module, FxpToTilePass())
         module = tiled_in_small_memories(module, FxpToTilePass(), rng)
         function = next(op for op in module.ops if isinstance(op, FuncOp))
         images = function.function_type.inputs.data[0].get_shape()[0]
@@ -138,5 +145,8 @@ def test_small_memories_cut_networks() -> None:
         program = next(op for op in module.ops if isinstance(op, sched.ProgramOp))
         loads = [op.offset.value.data for op in program.instructions if isinstance(op, sched.LoadWeightsOp)]
         reloaded += len(loads) > len(set(loads))
+        run_pass(CTX, large, TileToSchedPass())
+        resident += any(isinstance(op, sched.LoadProgramOp) for op in large.walk())
     assert chunked >= 5
     assert reloaded >= 3
+    assert resident >= 20

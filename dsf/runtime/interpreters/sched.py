@@ -8,6 +8,8 @@ addresses that the engine's instructions will have: the two levels check each ot
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, impl, register_impls
 from xdsl.ir import SSAValue
@@ -53,7 +55,14 @@ class SchedFunctions(InterpreterFunctions):
 
     @impl(sched.ProgramOp)
     def run_program(self, interpreter: Interpreter, op: sched.ProgramOp, args: PythonValues) -> PythonValues:
-        for instruction in op.instructions:
+        return self._run_instructions(interpreter, op.instructions)
+
+    @impl(sched.LoadProgramOp)
+    def run_load_program(self, interpreter: Interpreter, op: sched.LoadProgramOp, args: PythonValues) -> PythonValues:
+        return self._run_instructions(interpreter, op.instructions)
+
+    def _run_instructions(self, interpreter: Interpreter, instructions: Sequence[sched.InstructionOp]) -> PythonValues:
+        for instruction in instructions:
             # Buffers and tokens have no value: what an instruction uses is in its definition.
             interpreter.run_op(instruction, (None,) * len(instruction.operands))
         return ()

@@ -80,3 +80,37 @@ sched.program inputs [#engine.tensor<shape = [1, 301, 300, 1], bits = 8, frac = 
 // CHECK-NEXT: 'stride': in its vector instruction y_step is 300, needs 0 to 255; change the layer
 // CHECK-NEXT: 'clip': in its vector instruction high is 128, needs -128 to 127, what feature memory holds; change the layer
 // CHECK-NOT:  in its
+
+// -----
+
+// The load program has an end of its own, and nothing waits for it.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, feature_memory = 1024, weight_memory = 1024}
+// CHECK:         isa.program {{.*}} attributes {dsf.load_cycles = 40 : i64} {
+// CHECK-NEXT:      isa.load_program {
+// CHECK-NEXT:        isa.load_weights {base = weights, bytes = 32, target = 1, words = 1, groups = 1} cycles 4
+// CHECK-NEXT:        isa.load_weights {base = weights, offset = 64, bytes = 48, words = 12, groups = 1} cycles 0
+// CHECK-NEXT:        isa.end
+// CHECK-NEXT:      }
+// CHECK-NEXT:      isa.load signal(matrix) {base = input
+// CHECK-NEXT:      isa.matrix wait(load) signal(store)
+// CHECK-NEXT:      isa.store wait(matrix)
+// CHECK-NEXT:      isa.end
+// LOCATION:        isa.load_program
+// LOCATION-NEXT:   isa.load_weights {{.*}} loc("a")
+sched.program inputs [#engine.tensor<shape = [1, 12], bits = 8, frac = 4, base = input, offset = 0>] outputs [#engine.tensor<shape = [1, 2], bits = 32, frac = 8, base = output, offset = 0>] arena 0 bundles ["a"] weights dense<0> : tensor<128xi8> attributes {dsf.load_cycles = 40 : i64} {
+  %input = sched.buffer input "input" at 0 size 12
+  %output = sched.buffer output "output" at 0 size 8
+  %stream = sched.buffer weights "weights" at 0 size 128
+  %x = sched.buffer feature "input" at 0 size 12
+  %y = sched.buffer feature "a" at 16 size 8
+  %w = sched.buffer weight "a" at 0 size 12
+  %p = sched.buffer parameter "a" at 0 size 1
+  sched.load_program {
+    %0 = sched.load_weights %stream[0] bytes 32 to %p groups 1 words 1 cycles 4 beats 4 loc("a")
+    %1 = sched.load_weights %stream[64] bytes 48 to %w groups 1 words 12 loc("a")
+  }
+  %2 = sched.load %input[0] to %x[0] elements 12
+  %3 = sched.matrix %x, %w, %p to %y wide <input = [1, 1, 12], output = [1, 1, 2], images = [0, 1], rows = [0, 1]> window <kernel = [1, 1]> raw <> after(%2)
+  %4 = sched.store %y[0] to %output[0] elements 8 after(%3)
+}
