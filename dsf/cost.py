@@ -5,7 +5,7 @@ The matrix unit spends one cycle for each reduction step. A run of a kernel row 
 elements; a chunk refills the row registers of the P pixels in flight, one a cycle, so it lasts max(chunk, P) cycles
 (docs/architecture.md, and the cycle law in the trial of the array). A tile of P pixels lasts as long as the slowest of
 
-    steps    sum over kernel rows, runs and chunks of max(chunk, pixels)
+    steps    sum over kernel rows, runs and chunks of max(chunk, pixels); rows in padding may be skipped (dsf.kernel_rows)
     drain    results that leave the array: one channel group of one pixel a cycle (raw sums: several cycles each)
     reads    reads of feature memory, by the feeder and for the residual, which share a port with the feeder first
 
@@ -17,11 +17,13 @@ and the next LOAD while the last elements of one are written.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from dsf.geometry import Window
 from dsf.hardware import Hardware
 from dsf.isa.table import BY_NAME, WORD_BITS
+from dsf.kernel_rows import Lines
 
 # Measured on the RTL (benchmarks compare every bundle of every network again).
 
@@ -63,10 +65,14 @@ class Runs:
         """Weight words of a channel group: one for each reduction step."""
         return self.kernel_rows * self.runs * self.run
 
-    def steps(self, pixels: int) -> int:
-        """Cycles of a tile's reduction with `pixels` pixels in flight."""
+    def steps(self, pixels: int, kernel_rows: int) -> int:
+        """Cycles of a tile's reduction over so many kernel rows, with `pixels` pixels in flight."""
         of_run = (self.chunks - 1) * max(self.chunk, pixels) + max(self.last_chunk, pixels)
-        return self.kernel_rows * self.runs * of_run
+        return kernel_rows * self.runs * of_run
+
+    def reads(self, pixels: int, kernel_rows: int) -> int:
+        """Reads of feature memory for it."""
+        return pixels * kernel_rows * self.runs * self.chunks
 
 
 def runs_of(hw: Hardware, window: Window, channels: int) -> Runs:
@@ -83,13 +89,23 @@ def runs_of(hw: Hardware, window: Window, channels: int) -> Runs:
 
 @dataclass(frozen=True)
 class MatrixWork:
-    """What a MATRIX instruction computes: `pixels` output positions of `groups` channel groups."""
+    """
+    What a MATRIX instruction computes: `pixels` output positions of `groups` channel groups. Kernel rows that are padding for a
+    whole tile are skipped where `lines` says where the positions lie.
+    """
 
     runs: Runs
     pixels: int
     groups: int
     raw: bool = False
     residual: bool = False
+    lines: Lines | None = None
+
+    def kernel_rows(self, pixels: int) -> list[int]:
+        """How many kernel rows each tile of `pixels` positions has."""
+        if self.lines is not None:
+            return self.lines.tiles(pixels).count.tolist()
+        return [self.runs.kernel_rows] * -(-self.pixels // pixels)
 
 
 @dataclass(frozen=True)
@@ -115,27 +131,30 @@ def matrix_cost(hw: Hardware, work: MatrixWork, tall: bool) -> Cost:
     lanes = hw.pixels_tall if tall else hw.rows
     at_once = 1 if tall else hw.column_groups
     writes = _writes_of_result(hw, work.raw)
-    tiles, passes = -(-work.pixels // lanes), -(-work.groups // at_once)
-    last_pixels, last_groups = work.pixels - (tiles - 1) * lanes, work.groups - (passes - 1) * at_once
-    reads_of_pixel = work.runs.kernel_rows * work.runs.runs * work.runs.chunks
+    passes = -(-work.groups // at_once)
+    *rows, last_rows = work.kernel_rows(lanes)
+    last_pixels, last_groups = work.pixels - len(rows) * lanes, work.groups - (passes - 1) * at_once
+    full = Counter(rows)
 
-    def tile(pixels: int, groups: int) -> int:
+    def tile(pixels: int, kernel_rows: int, groups: int) -> int:
         results = pixels * groups
-        reads = pixels * reads_of_pixel + (results if work.residual else 0)
-        return max(work.runs.steps(pixels), results * writes, reads)
+        reads = work.runs.reads(pixels, kernel_rows) + (results if work.residual else 0)
+        return max(work.runs.steps(pixels, kernel_rows), results * writes, reads)
 
     def one_pass(groups: int) -> int:
-        return (tiles - 1) * tile(lanes, groups) + tile(last_pixels, groups)
+        return sum(n * tile(lanes, rows, groups) for rows, n in full.items()) + tile(last_pixels, last_rows, groups)
 
-    steps = passes * ((tiles - 1) * work.runs.steps(lanes) + work.runs.steps(last_pixels))
+    last_steps = work.runs.steps(last_pixels, last_rows)
+    steps = passes * (sum(n * work.runs.steps(lanes, rows) for rows, n in full.items()) + last_steps)
     slots = (passes - 1) * one_pass(at_once) + one_pass(last_groups)
     # The captured tiles are a buffer: where results are slower than steps, the last of them leave while nothing is computed.
-    late = min(slots - steps, hw.capture_tiles * (tile(lanes, at_once) - work.runs.steps(lanes)))
-    caught_up = max(tile(last_pixels, last_groups), work.runs.steps(last_pixels)) - last_pixels * reads_of_pixel
+    late = min(slots - steps, hw.capture_tiles * (tile(lanes, last_rows, at_once) - work.runs.steps(lanes, last_rows)))
+    caught_up = max(tile(last_pixels, last_rows, last_groups), last_steps) - work.runs.reads(last_pixels, last_rows)
     skew = 0 if tall else last_pixels
     drain = MATRIX_DRAIN + skew + last_pixels * last_groups * writes + max(0, late - caught_up)
+    search = work.lines.search(lanes) if work.lines is not None and work.lines.skips(lanes) else 0
     # What is late also holds up the first tiles of the next instruction.
-    return Cost(slots - late, MATRIX_FILL, drain, gap=late)
+    return Cost(slots - late, MATRIX_FILL + search, drain, gap=late)
 
 
 @dataclass(frozen=True)
@@ -171,14 +190,17 @@ class Taps:
         """Weight words of a channel group."""
         return self.kernel_rows * self.taps
 
-    def steps(self, pixels: int) -> int:
-        """Cycles of a tile of `pixels` pixels: the reads of all phases."""
-        return self.kernel_rows * (self.phases * (pixels - 1) + self.taps)
+    def steps(self, pixels: int, kernel_rows: int) -> int:
+        """Cycles of a tile of `pixels` pixels over so many kernel rows: the reads of all phases."""
+        return kernel_rows * (self.phases * (pixels - 1) + self.taps)
 
 
 @dataclass(frozen=True)
 class DepthwiseWork:
-    """What a depthwise MATRIX instruction computes: `lines` lines of `columns` positions of `groups` channel groups."""
+    """
+    What a depthwise MATRIX instruction computes: `lines` lines of `columns` positions of `groups` channel groups. Kernel rows
+    that are padding for a whole line are skipped where `padded` says where the lines lie.
+    """
 
     taps: Taps
     columns: int
@@ -186,6 +208,11 @@ class DepthwiseWork:
     groups: int
     raw: bool = False
     residual: bool = False
+    padded: Lines | None = None
+
+    def kernel_rows(self) -> list[int]:
+        """How many kernel rows the tiles of each line have."""
+        return [self.taps.kernel_rows] * self.lines if self.padded is None else self.padded.lines().count.tolist()
 
 
 def depthwise_cost(hw: Hardware, work: DepthwiseWork) -> Cost:
@@ -196,20 +223,25 @@ def depthwise_cost(hw: Hardware, work: DepthwiseWork) -> Cost:
     passes = -(-work.groups // hw.depthwise_groups)
     last_groups = work.groups - (passes - 1) * hw.depthwise_groups
 
-    def tile(pixels: int, groups: int) -> int:
-        steps, results = work.taps.steps(pixels), pixels * groups
+    tiles = [hw.rows] * full + [rest] * (rest > 0)
+    of_lines = work.kernel_rows()
+    lines = Counter(of_lines)
+
+    def tile(pixels: int, kernel_rows: int, groups: int) -> int:
+        steps, results = work.taps.steps(pixels, kernel_rows), pixels * groups
         return max(steps + (results if work.residual else 0), results * writes)
 
     def one_pass(groups: int) -> int:
-        return work.lines * (full * tile(hw.rows, groups) + (tile(rest, groups) if rest > 0 else 0))
+        return sum(n * tile(pixels, rows, groups) for rows, n in lines.items() for pixels in tiles)
 
-    steps = passes * work.lines * (full * work.taps.steps(hw.rows) + (work.taps.steps(rest) if rest > 0 else 0))
+    steps = passes * sum(n * work.taps.steps(pixels, rows) for rows, n in lines.items() for pixels in tiles)
     slots = (passes - 1) * one_pass(hw.depthwise_groups) + one_pass(last_groups)
-    pixels = min(work.columns, hw.rows)
-    late = min(slots - steps, hw.capture_tiles * (tile(pixels, hw.depthwise_groups) - work.taps.steps(pixels)))
+    last = tiles[0], of_lines[-1]
+    late = min(slots - steps, hw.capture_tiles * (tile(*last, hw.depthwise_groups) - work.taps.steps(*last)))
     # A tile's last step comes with the first of its last slot's reads.
     drain = DEPTHWISE_DRAIN - (last_pixels - 1) + max(last_pixels * last_groups * writes, late)
-    return Cost(slots - late, MATRIX_FILL, drain, gap=late)
+    search = work.padded.search(tiles[0]) if work.padded is not None and min(of_lines) < work.taps.kernel_rows else 0
+    return Cost(slots - late, MATRIX_FILL + search, drain, gap=late)
 
 
 def _writes_of_result(hw: Hardware, raw: bool) -> int:

@@ -258,6 +258,12 @@ MATRIX = Instruction(
         Field("kernel_rows", 8, "Kernel rows, at least 1."),
         Field("kernel_row_step", 24, "From one kernel row to the next: address."),
         Field("y_dilation", 8, "From one kernel row to the next, in rows: y."),
+        Field("skip_rows", 1, "1: kernel rows that are padding for all of a tile are skipped; only where `pad_value` is 0."),
+        Field(
+            "kernel_row_words",
+            20,
+            "Weight words of a kernel row where rows may be skipped: `kernel_runs * run`; depthwise: `run`; otherwise 0.",
+        ),
         Field(
             "kernel_runs",
             8,
@@ -339,6 +345,12 @@ MATRIX = Instruction(
                         b = residual_src + n*residual_image_step + oy*residual_row_step + ox*residual_pixel_step
                         v = residual_add(v, F[b + c])
                     F[dst + n*dst_image_step + oy*dst_row_step + ox*dst_pixel_step + c] = v
+
+    Rows that are skipped cost no cycles. A tile is P consecutive positions, at a time as above, or what is left of them (wide:
+    P = R, tall: G*R). Of its positions' y for ky = 0 let top be the least and bottom the greatest. Its kernel rows are then
+
+        first = min({ky : bottom + ky*y_dilation >= 0} | {kernel_rows - 1})
+        last = max({ky : top + ky*y_dilation < height} | {first})
 
     Depthwise, channel c of the output comes from channel c of the input. The taps of a kernel row fall into `kernel_runs`
     phases, tap t into phase `t % kernel_runs`, and one read serves all columns in flight: what a tap of a phase takes at

@@ -26,6 +26,7 @@ from dsf.hardware import Hardware
 from dsf.isa.encoding import Decoded, decode_instruction
 from dsf.isa.registers import ARRAY, Counter, Port
 from dsf.isa.table import BaseRegister, Queue
+from dsf.kernel_rows import Lines
 from dsf.resources import firmware_directory, hardware_directory, rtl_sources
 from dsf.runtime.expected import Expected
 from dsf.runtime.verilator import Design, build, cache_root, compile_c
@@ -365,11 +366,22 @@ def _decode(program: bytes) -> list[Decoded]:
 
 
 def _steps(hw: Hardware, matrix: Decoded) -> int:
-    """The array steps of a MATRIX instruction: passes over the channels, times tiles of pixels, times words of a pass."""
+    """The array steps of a MATRIX instruction: passes over the channels, times kernel rows of tiles, times their words."""
+    groups = 1 if matrix["tall"] else hw.depthwise_groups if matrix["depthwise"] else hw.column_groups
+    row_words = matrix["run"] * (1 if matrix["depthwise"] else matrix["kernel_runs"])
+    return -(-matrix["channel_groups"] // groups) * _kernel_rows(hw, matrix) * row_words
+
+
+def _kernel_rows(hw: Hardware, matrix: Decoded) -> int:
+    """The kernel rows of all tiles of a pass."""
     pixels = hw.pixels_tall if matrix["tall"] else hw.rows
-    groups = 1 if matrix["tall"] else hw.column_groups
-    words = matrix["kernel_rows"] * matrix["kernel_runs"] * matrix["run"]
-    return -(-matrix["channel_groups"] // groups) * -(-matrix["pixels"] // pixels) * words
+    of_line = -(-matrix["columns"] // pixels)
+    if not matrix["skip_rows"]:
+        tiles = matrix["images"] * matrix["rows"] * of_line if matrix["depthwise"] else -(-matrix["pixels"] // pixels)
+        return tiles * matrix["kernel_rows"]
+    names = ("columns", "rows", "images", "kernel_rows", "y_start", "y_step", "y_dilation", "height")
+    lines = Lines(*(matrix[name] for name in names))
+    return int(lines.lines().count.sum()) * of_line if matrix["depthwise"] else int(lines.tiles(pixels).count.sum())
 
 
 def _checks(decoded: Sequence[Decoded], expected: Expected) -> str:

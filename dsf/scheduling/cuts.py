@@ -21,7 +21,7 @@ from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.isa.table import MATRIX
 from dsf.scheduling.network import Layer, Network
-from dsf.scheduling.pieces import Span, pieces
+from dsf.scheduling.pieces import Piece, Span, pieces
 
 #: Cycles of weights that are worth a load of their own.
 LEAST_WEIGHT_LOAD = 128
@@ -171,7 +171,7 @@ def _cycles(network: Network, layer: Layer, hw: Hardware, images: int, strip: _S
     busy = waits = 0
     for piece in pieces(Span(0, images), height, layer.groups(hw), (strip.images, strip.rows, groups)):
         pixels = piece.images.count * piece.rows.count * width
-        cost = _compute_cost(layer, hw, pixels, piece.groups.count, channels, mode)
+        cost = _compute_cost(layer, hw, piece, pixels, channels, mode)
         busy += cost.busy + PIECE_OVERHEAD
         waits = cost.fill + cost.drain
     part = min(1.0, strip.images * strip.rows / (images * height))
@@ -180,7 +180,7 @@ def _cycles(network: Network, layer: Layer, hw: Hardware, images: int, strip: _S
     return max(round(part * (loads + stores)) + busy, loads, stores) + waits
 
 
-def _compute_cost(layer: Layer, hw: Hardware, pixels: int, groups: int, channels: int, mode: tile.Mode) -> Cost:
+def _compute_cost(layer: Layer, hw: Hardware, piece: Piece, pixels: int, channels: int, mode: tile.Mode) -> Cost:
     if isinstance(layer.op, tile.MatrixOp):
-        return matrix_cost(hw, layer.work(hw, pixels, groups), mode is tile.Mode.TALL)
+        return matrix_cost(hw, layer.work(hw, piece), mode is tile.Mode.TALL)
     return pool_cost(hw, pixels, channels, prod(layer.op.window.window.kernel), 0)

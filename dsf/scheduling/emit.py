@@ -213,13 +213,13 @@ class Emitter:
             )
             self._add(op, cost, layer)
             return
-        self._compute_matrix(work, layer, layer.op, piece, pixels)
+        self._compute_matrix(work, layer, layer.op, piece)
 
-    def _compute_matrix(self, work: Work, layer: Layer, op: tile.MatrixOp, piece: sched.PieceAttr, pixels: int) -> None:
+    def _compute_matrix(self, work: Work, layer: Layer, op: tile.MatrixOp, piece: sched.PieceAttr) -> None:
         assert work.loads is not None
         parameters, weights = (self._placed[number][0].buffer for number in work.loads)
         mode = op.cut.mode.data
-        cost = matrix_cost(self.hw, layer.work(self.hw, pixels, work.piece.groups.count), mode is tile.Mode.TALL)
+        cost = matrix_cost(self.hw, layer.work(self.hw, work.piece), mode is tile.Mode.TALL)
         matrix = sched.MatrixOp(
             self._feature(layer.source, work.chunk),
             weights,

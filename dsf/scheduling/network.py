@@ -20,8 +20,9 @@ from dsf.dialects.integers import RAW_BITS, width
 from dsf.dialects.shapes import shape
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
+from dsf.kernel_rows import lines_of
 from dsf.scheduling.allocator import Request
-from dsf.scheduling.pieces import Span, channel_groups
+from dsf.scheduling.pieces import Piece, Span, channel_groups
 from dsf.transforms.locations import location_name
 
 #: The function's attribute that says how many images are a chunk of the batch.
@@ -69,11 +70,16 @@ class Layer:
     def runs(self, hw: Hardware) -> Runs:
         return runs_of(hw, self.op.window.window, self.input_image[2])
 
-    def work(self, hw: Hardware, pixels: int, groups: int) -> MatrixWork:
-        """What the matrix unit does for `pixels` positions of `groups` channel groups."""
-        op = self.op
+    def work(self, hw: Hardware, piece: Piece) -> MatrixWork:
+        """What the matrix unit does for a piece of the result."""
+        op, columns = self.op, self.output_image[1]
         raw = isinstance(op, tile.MatrixOp) and op.raw is not None
-        return MatrixWork(self.runs(hw), pixels, groups, raw, self.residual is not None)
+        images, rows = piece.images.count, piece.rows
+        zeros = op.window.pad_value.data == 0
+        lines = lines_of(op.window.window, self.input_image[0], rows.first, rows.count, columns, images) if zeros else None
+        return MatrixWork(
+            self.runs(hw), images * rows.count * columns, piece.groups.count, raw, self.residual is not None, lines
+        )
 
 
 @dataclass(frozen=True)

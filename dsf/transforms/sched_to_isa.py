@@ -26,6 +26,7 @@ from dsf.hardware import Hardware
 from dsf.isa.checks import instruction_problems
 from dsf.isa.encoding import field_problem, operand_fields
 from dsf.isa.table import BaseRegister, VectorFunction
+from dsf.kernel_rows import lines_of
 from dsf.layout import packed_bytes
 from dsf.scheduling.tokens import token_masks
 from dsf.transforms.locations import location_name, set_location
@@ -157,6 +158,18 @@ def _residual(op: sched.MatrixOp, add: tile.AddAttr, added: sched.BufferOp, lane
     }
 
 
+def _skipped_rows(op: sched.MatrixOp, hw: Hardware, row_words: int) -> Fields:
+    """Kernel rows in padding are skipped where that is exact, and some can be."""
+    if op.window.pad_value.data != 0:
+        return {}
+    window, piece = op.window.window, op.piece.piece
+    height, columns = op.piece.input_image[0], op.piece.output_image[1]
+    lines = lines_of(window, height, piece.rows.first, piece.rows.count, columns, piece.images.count)
+    if lines.skips(hw.pixels_tall if op.mode.data is tile.Mode.TALL else hw.rows):
+        return {"skip_rows": 1, "kernel_row_words": row_words}
+    return {}
+
+
 def matrix_fields(op: sched.MatrixOp, hw: Hardware) -> Fields:
     piece, lanes = op.piece.piece, hw.group_columns
     channels_in, channels_out = op.piece.input_image[2], op.piece.output_image[2]
@@ -166,6 +179,7 @@ def matrix_fields(op: sched.MatrixOp, hw: Hardware) -> Fields:
     return {
         **_window(op),
         "y_dilation": op.window.window.dilation[0],
+        **_skipped_rows(op, hw, runs.words // runs.kernel_rows),
         "kernel_runs": runs.runs,
         "run_step": runs.run_step,
         "run": runs.run,

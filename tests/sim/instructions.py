@@ -65,6 +65,7 @@ def drawn(draw: random.Random, name: str, *, groups: int, lanes: int, vector_len
             fields["right"] = draw.randint(0, MAX_SHIFT)
     if "chunk" in fields:
         fields["tall"] &= 1 - fields["depthwise"]
+        fields["pad_value"] *= 1 - fields["skip_rows"]
         fields["chunk"] = draw.randint(1, vector_length)
         fields["last_chunk"] = draw.randint(1, fields["chunk"])
         fields["last_group_lanes"] = draw.randint(1, lanes)
@@ -131,6 +132,7 @@ def illegal_fields(*, groups: int, lanes: int, vector_length: int) -> list[Illeg
     add("matrix", "last_chunk", *beyond(2, 10), chunk=2)
     add("matrix", "tall", 1, depthwise=1)
     add("matrix", "last_group_lanes", *beyond(lanes, 8))
+    add("matrix", "pad_value", *(1 << bit for bit in range(16)), skip_rows=1)
     for function in BUILT_FUNCTIONS:
         for field in BY_NAME["vector"].fields:
             if function not in (field.functions or BUILT_FUNCTIONS):

@@ -10,7 +10,18 @@ import cocotb
 import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge
-from matrix_reference import Fields, Ints, Shape, accumulators, depthwise_window, drain_keeps_up, pieces, tiles, window
+from matrix_reference import (
+    Fields,
+    Ints,
+    Shape,
+    accumulators,
+    depthwise_window,
+    drain_keeps_up,
+    pieces,
+    skipping,
+    tiles,
+    window,
+)
 
 from dsf.isa.encoding import encode_instruction
 from dsf.numerics import int_range
@@ -161,6 +172,8 @@ def draw_window(draw: random.Random, *, tall: int | None = None, busy: bool = Fa
             out_groups=draw.randint(1, 2 * SHAPE.groups + 1),
             tall=draw.randint(0, 1) if tall is None else tall,
         )
+        if draw.random() < 0.5:
+            f = skipping(f)
         if f["tall"]:
             f["weight_bank"] = draw.randrange(SHAPE.groups)
         words = f["weight_words"] * -(-(f["weight_bank"] + f["channel_groups"]) // SHAPE.groups)
@@ -201,6 +214,8 @@ def draw_depthwise(draw: random.Random, *, busy: bool = False) -> dict[str, int]
             pad_value=draw.randint(low, high),
             transposed=transposed,
         )
+        if draw.random() < 0.5:
+            f = skipping(f)
         words = f["weight_words"] * -(-f["channel_groups"] // SHAPE.depthwise_groups)
         if words > SHAPE.weight_words or f["pixels"] * f["weight_words"] * f["channel_groups"] > 20_000:
             continue
@@ -237,6 +252,38 @@ async def shapes(dut) -> None:
             assert bench.starts[0] - bench.taken[0] == 4
             if drain_keeps_up(SHAPE, f):
                 check_cycles([f], bench.starts, 0)
+
+
+@cocotb.test()
+async def skips_padding(dut) -> None:
+    """Kernel rows in padding are skipped: above, below, all but one, dilated, over several images; also exact cycles."""
+    bench = await bench_of(dut)
+    columns = SHAPE.columns
+    programs = [
+        window(SHAPE, size=(6, 5), channels=channels, kernel=(3, 3), padding=(1, 1, 1, 1), base=3, tall=tall, **how)
+        for tall in (0, 1)
+        for channels, how in ((3, {}), (SHAPE.vector_length, {"out_groups": SHAPE.groups + 1}), (2, {"images": 3}))
+    ]
+    for tall in (0, 1):
+        programs += [
+            window(SHAPE, size=(9, 9), channels=3, kernel=(11, 11), stride=(2, 1), padding=(4, 5, 5, 5), tall=tall),
+            window(SHAPE, size=(1, 3), channels=4, kernel=(7, 3), padding=(3, 3, 1, 1), images=4, tall=tall),
+            window(SHAPE, size=(4, 4), channels=2, kernel=(5, 3), dilation=(3, 2), padding=(9, 9, 2, 2), tall=tall),
+            window(SHAPE, size=(2, 9), channels=2, kernel=(3, 1), dilation=(4, 1), padding=(6, 12, 0, 0), tall=tall),
+            window(SHAPE, size=(3, 1), channels=9, kernel=(2, 1), stride=(3, 1), padding=(12, 9, 0, 0), tall=tall),
+            window(SHAPE, size=(12, 1), channels=2, kernel=(9, 1), padding=(8, 8, 0, 0), tall=tall, weight_address=20),
+        ]
+    for kernel, stride in (((3, 3), (1, 1)), ((5, 3), (1, 2)), ((5, 3), (3, 1))):
+        for transposed in (False, True):
+            how = {"stride": stride, "padding": (2, 3, 1, 4), "transposed": transposed, "images": 2}
+            programs.append(depthwise_window(SHAPE, size=(4, 2 * SHAPE.rows), channels=columns, kernel=kernel, **how))
+    for f in map(skipping, programs):
+        await bench.run([f])
+        first = tiles(SHAPE, f)[0]
+        assert bench.starts[0] - bench.taken[0] == 4 + first.search, f
+        if drain_keeps_up(SHAPE, f):
+            check_cycles([f], bench.starts, 0)
+    await bench.run([*map(skipping, programs)])
 
 
 @cocotb.test()

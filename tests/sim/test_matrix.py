@@ -25,6 +25,7 @@ RTL = [
         "dsf_delay",
         "dsf_pixel_walker",
         "dsf_pixel_table",
+        "dsf_row_skip",
         "dsf_feeder",
         "dsf_weight_mem",
         "dsf_pe",

@@ -102,14 +102,21 @@ def check_counters(program: Program, run: RunTrace) -> None:
 
 
 def matrix_steps(program: Program, index: int) -> int:
-    """Steps of a MATRIX instruction: one for each tap of each tile of each pass."""
+    """Steps of a MATRIX instruction: one for each tap of each tile of each pass, but for kernel rows that it may skip."""
     one, hw = program.steps[index].instruction, program.hardware
     at_once, in_flight = (1, hw.pixels_tall) if one["tall"] else (hw.column_groups, hw.rows)
+    words = one["kernel_runs"] * ((one["chunks"] - 1) * one["chunk"] + one["last_chunk"])
+    lines = [y for _ in range(one["images"]) for y in range(one["rows"]) for _ in range(one["columns"])]
     steps = 0
-    for _ in range(0, one["channel_groups"], at_once):
-        for _ in range(0, one["pixels"], in_flight):
-            steps += one["kernel_rows"] * one["kernel_runs"] * ((one["chunks"] - 1) * one["chunk"] + one["last_chunk"])
-    return steps
+    for first in range(0, one["pixels"], in_flight):
+        ys = [one["y_start"] + y * one["y_step"] for y in lines[first : first + in_flight]]
+        rows = range(one["kernel_rows"])
+        if one["skip_rows"]:
+            # From the first one that is not above the image for all to the last that is not below it, at least one.
+            top = min([k for k in rows if max(ys) + k * one["y_dilation"] >= 0] or [rows[-1]])
+            rows = range(top, max([k + 1 for k in rows if min(ys) + k * one["y_dilation"] < one["height"]] + [top + 1]))
+        steps += len(rows) * words
+    return steps * -(-one["channel_groups"] // at_once)
 
 
 @engines

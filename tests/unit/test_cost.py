@@ -26,6 +26,7 @@ from dsf.cost import (
 from dsf.geometry import Window
 from dsf.hardware import Hardware
 from dsf.isa.table import Queue
+from dsf.kernel_rows import Lines, lines_of
 from dsf.scheduling.estimate import Interval, bundle_cycles
 from dsf.scheduling.timeline import Task, simulate
 
@@ -66,6 +67,29 @@ def test_matrix_cycles_are_the_sum_of_slots(seed: int):
     assert expected - hw.capture_tiles * late <= cost.busy <= expected, seed
     if cost.busy < expected:
         assert cost.latency >= expected, seed
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_kernel_rows_in_padding_cost_nothing(seed: int):
+    rng = random.Random(seed)
+    kernel, channels, tall = (rng.randint(2, 7), rng.randint(1, 5)), rng.randint(8, 40), rng.random() < 0.5
+    height, columns, images = rng.randint(1, 12), rng.randint(1, 12), rng.randint(1, 3)
+    window = Window(kernel, padding=(rng.randint(0, kernel[0] - 1), rng.randint(0, kernel[0] - 1), 0, 0))
+    rows = window.output_shape(height + kernel[0], columns + kernel[1])[0] - kernel[0]
+    if rows < 1:
+        return
+    lines = lines_of(window, height, 0, rows, columns, images)
+    runs, lanes = runs_of(TRIAL, window, channels), TRIAL.pixels_tall if tall else TRIAL.rows
+    done = MatrixWork(runs, images * rows * columns, 1, lines=lines)
+    expected = 0
+    for first in range(0, done.pixels, lanes):
+        positions = range(first, min(first + lanes, done.pixels))
+        ys = [p // columns % rows - window.padding[0] for p in positions]
+        needed = [k for k in range(kernel[0]) if any(0 <= y + k < height for y in ys)]
+        expected += runs.steps(len(positions), needed[-1] - needed[0] + 1)
+    cost, all_rows = (matrix_cost(TRIAL, one, tall) for one in (done, MatrixWork(runs, done.pixels, 1)))
+    assert cost.busy == expected <= all_rows.busy, seed
+    assert (cost.busy < all_rows.busy) == lines.skips(lanes) == (cost.fill > MATRIX_FILL)
 
 
 @pytest.mark.parametrize(
@@ -121,6 +145,12 @@ def test_depthwise_cycles_are_the_reads_of_all_phases(seed: int):
 def test_depthwise_of_the_trial():
     # 3x3 at stride 1: 30 cycles for 8 x 24 outputs.
     assert depthwise_cost(TRIAL, DepthwiseWork(Taps(3, 3, 1), 32, 32, 3)).busy == 32 * 4 * 30
+
+
+def test_depthwise_kernel_rows_in_padding_cost_nothing():
+    # 3x3 over 5 lines of 8 positions, one row of padding above and one below: 13 of 15 kernel rows.
+    work = DepthwiseWork(Taps(3, 3, 1), 8, 5, 3, padded=Lines(8, 5, 1, 3, -1, 1, 1, 5))
+    assert depthwise_cost(TRIAL, work).busy == 13 * 10
 
 
 def test_first_layer_with_short_runs_is_faster_wide():

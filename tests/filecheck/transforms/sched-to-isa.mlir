@@ -3,7 +3,8 @@
 
 // Of the tokens those remain that say something new: what an instruction's queue waited for before, or what an awaited one
 // waited for, need not be waited for again. The first window begins in padding, one row and one pixel before the tensor:
-// x_start = -3, y_start = -1, src = 0 - 12 - 3 modulo 2**24. The second strip begins at row 2, so y_start = 1.
+// x_start = -3, y_start = -1, src = 0 - 12 - 3 modulo 2**24. The second strip begins at row 2, so y_start = 1; on the wide array
+// a tile is a line of it, and for the last line the third kernel row, of 9 weight words, is padding.
 
 engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, feature_memory = 1024, weight_memory = 1024}
 // CHECK:       isa.program inputs [#engine.tensor<shape = [1, 4, 4, 3], {{.*}} softmax weights dense<0> : tensor<280xi8> attributes {dsf.cycles = 99 : i64} {
@@ -11,7 +12,7 @@ engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length 
 // CHECK-NEXT:    isa.load_weights {base = weights, bytes = 64, target = 1, words = 1, groups = 2} cycles 0
 // CHECK-NEXT:    isa.load_weights signal(matrix) {base = weights, offset = 64, bytes = 216, words = 27, groups = 2} cycles 0
 // CHECK-NEXT:    isa.matrix wait(load, weight) {src = 16777201, x_start = -3, x_step = 3, y_start = -1, y_step = 1, row_step = 12, image_step = 48, row_elements = 12, height = 4, kernel_rows = 3, kernel_row_step = 12, y_dilation = 1, kernel_runs = 1, run = 9, chunk = 9, chunks = 1, last_chunk = 9, columns = 4, rows = 2, images = 1, dst = 48, dst_pixel_step = 5, dst_row_step = 20, dst_image_step = 80, pixels = 8, channel_groups = 2, last_group_lanes = 1, tall = 1, weight_words = 27, high = 127} cycles 54
-// CHECK-NEXT:    isa.matrix signal(vector) {src = 9, {{.*}}y_start = 1, {{.*}}dst = 88, {{.*}}pixels = 8, {{.*}}weight_words = 27, bias_shift = 2, leak = 3, low = -128, high = 127} cycles 54
+// CHECK-NEXT:    isa.matrix signal(vector) {src = 9, {{.*}}y_start = 1, {{.*}}y_dilation = 1, skip_rows = 1, kernel_row_words = 9, {{.*}}dst = 88, {{.*}}pixels = 8, {{.*}}weight_words = 27, bias_shift = 2, leak = 3, low = -128, high = 127} cycles 54
 // CHECK-NEXT:    isa.vector wait(matrix) signal(matrix) {function = average_pool, src = 48, x_step = 10, y_step = 2, row_step = 40, image_step = 80, row_elements = 20, height = 4, kernel_rows = 2, kernel_row_step = 20, kernel_columns = 2, kernel_column_step = 5, columns = 2, rows = 2, images = 1, dst = 128, dst_pixel_step = 5, dst_row_step = 10, dst_image_step = 20, channels = 5, count_padding = 1, left = 1, low = -128, high = 127} cycles 0
 // The residual's steps are those of the result; a raw sum takes four elements.
 // CHECK-NEXT:    isa.matrix wait(vector) signal(matrix) {src = 128, {{.*}}dst = 160, {{.*}}residual = 1, residual_src = 128, residual_pixel_step = 5, residual_row_step = 10, residual_image_step = 20, residual_multiplier_a = 1, residual_multiplier_b = 2, residual_shift = 1, residual_high = 127} cycles 0
