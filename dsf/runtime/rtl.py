@@ -29,7 +29,7 @@ from dsf.isa.table import BaseRegister, Queue
 from dsf.kernel_rows import Lines
 from dsf.resources import firmware_directory, hardware_directory, rtl_sources
 from dsf.runtime.expected import Expected
-from dsf.runtime.verilator import Design, build, cache_root, compile_c
+from dsf.runtime.verilator import Design, build, cache_root, compile_c, coverage_file
 
 #: Cycles by what the array did in them; the counters are those of `dsf.isa.registers.ARRAY`.
 ArrayCycles = Mapping[Counter, int]
@@ -258,6 +258,8 @@ def simulate(
         options |= {"aborts": _by_run(aborts or {}), "resets": _by_run(resets or {})}
         if wave is not None:
             options["wave"] = wave.resolve()
+        if (coverage := coverage_file()) is not None:
+            options["coverage"] = coverage
         _execute([str(executable), *(f"{k}={v}" for k, v in options.items())], on_run)
         trace = json.loads((directory / "trace").read_text())
         output = (directory / "output").read_bytes()
