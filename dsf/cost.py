@@ -17,7 +17,6 @@ and the next LOAD while the last elements of one are written.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
 from dsf.geometry import Window
@@ -132,29 +131,64 @@ def matrix_cost(hw: Hardware, work: MatrixWork, tall: bool) -> Cost:
     at_once = 1 if tall else hw.column_groups
     writes = _writes_of_result(hw, work.raw)
     passes = -(-work.groups // at_once)
-    *rows, last_rows = work.kernel_rows(lanes)
-    last_pixels, last_groups = work.pixels - len(rows) * lanes, work.groups - (passes - 1) * at_once
-    full = Counter(rows)
+    rows = work.kernel_rows(lanes)
+    last_pixels, last_groups = work.pixels - (len(rows) - 1) * lanes, work.groups - (passes - 1) * at_once
+    pixels = [lanes] * (len(rows) - 1) + [last_pixels]
+    steps = [work.runs.steps(*tile) for tile in zip(pixels, rows, strict=True)]
+    reads = [work.runs.reads(*tile) for tile in zip(pixels, rows, strict=True)]
 
-    def tile(pixels: int, kernel_rows: int, groups: int) -> int:
-        results = pixels * groups
-        reads = work.runs.reads(pixels, kernel_rows) + (results if work.residual else 0)
-        return max(work.runs.steps(pixels, kernel_rows), results * writes, reads)
+    def results(groups: int) -> list[int]:
+        each = [one * groups for one in pixels]
+        return _results(each, [one * writes for one in each], steps, reads if work.residual else None)
 
-    def one_pass(groups: int) -> int:
-        return sum(n * tile(lanes, rows, groups) for rows, n in full.items()) + tile(last_pixels, last_rows, groups)
-
-    last_steps = work.runs.steps(last_pixels, last_rows)
-    steps = passes * (sum(n * work.runs.steps(lanes, rows) for rows, n in full.items()) + last_steps)
-    slots = (passes - 1) * one_pass(at_once) + one_pass(last_groups)
-    # The captured tiles are a buffer: where results are slower than steps, the last of them leave while nothing is computed.
-    late = min(slots - steps, hw.capture_tiles * (tile(lanes, last_rows, at_once) - work.runs.steps(lanes, last_rows)))
-    caught_up = max(tile(last_pixels, last_rows, last_groups), last_steps) - work.runs.reads(last_pixels, last_rows)
+    waits, late = _waits(hw, steps, results(at_once), results(last_groups), passes)
+    caught_up = max(steps[-1], results(last_groups)[-1]) - reads[-1]
     skew = 0 if tall else last_pixels
     drain = MATRIX_DRAIN + skew + last_pixels * last_groups * writes + max(0, late - caught_up)
     search = work.lines.search(lanes) if work.lines is not None and work.lines.skips(lanes) else 0
     # What is late also holds up the first tiles of the next instruction.
-    return Cost(slots - late, MATRIX_FILL + search, drain, gap=late)
+    return Cost(passes * sum(steps) + waits, MATRIX_FILL + search, drain, gap=late)
+
+
+def _results(results: list[int], writes: list[int], steps: list[int], reads: list[int] | None) -> list[int]:
+    """
+    Cycles that the results of each tile of a pass take: its writes. With a residual, `reads` are those of the feeder, which has
+    the port first; then results hardly catch up in a tile with few of them.
+    """
+    if reads is None:
+        return writes
+    return [max(*of_tile, read + result) for *of_tile, read, result in zip(writes, steps, reads, results, strict=True)]
+
+
+def _waits(hw: Hardware, steps: list[int], results: list[int], last_results: list[int], passes: int) -> tuple[int, int]:
+    """
+    Cycles in which the array waits for results to leave, and by how many cycles they are late in the end. Of each tile of a
+    pass, `steps` are the array's cycles and `results` those that its results take (`last_results`: in the last pass).
+
+    The captured tiles are a buffer: where results are slower than steps, the last of them leave while nothing is computed.
+    """
+    late = waits = 0
+    # All but the last pass; each is like the one before as soon as they begin with the same delay.
+    for done in range(passes - 1):
+        before, (more, late) = late, _pass_waits(hw, steps, results, late)
+        waits += more
+        if late == before:
+            waits += (passes - 2 - done) * more
+            break
+    last = [*last_results[:-1], max(steps[-1], last_results[-1])]
+    more, late = _pass_waits(hw, steps, last, late)
+    return waits + more, late
+
+
+def _pass_waits(hw: Hardware, steps: list[int], results: list[int], late: int) -> tuple[int, int]:
+    """The same for one pass, where the results before it are `late`."""
+    waits = 0
+    for of_steps, of_results in zip(steps, results, strict=True):
+        most = max(late, hw.capture_tiles * (of_results - of_steps))
+        late = max(0, late + of_results - of_steps)
+        waits += max(0, late - most)
+        late = min(late, most)
+    return waits, late
 
 
 @dataclass(frozen=True)
@@ -219,29 +253,24 @@ def depthwise_cost(hw: Hardware, work: DepthwiseWork) -> Cost:
     """Cycles of a depthwise MATRIX instruction: tiles of up to R pixels of one line, as many channels as one read feeds."""
     writes = _writes_of_result(hw, work.raw)
     full, rest = divmod(work.columns, hw.rows)
-    last_pixels = rest if rest > 0 else hw.rows
+    pixels = [hw.rows] * full + [rest] * (rest > 0)
     passes = -(-work.groups // hw.depthwise_groups)
     last_groups = work.groups - (passes - 1) * hw.depthwise_groups
+    rows = work.kernel_rows()
+    steps = [work.taps.steps(one, of_line) for of_line in rows for one in pixels]
 
-    tiles = [hw.rows] * full + [rest] * (rest > 0)
-    of_lines = work.kernel_rows()
-    lines = Counter(of_lines)
+    def results(groups: int) -> list[int]:
+        each = [one * groups for one in pixels * len(rows)]
+        return _results(each, [one * writes for one in each], steps, steps if work.residual else None)
 
-    def tile(pixels: int, kernel_rows: int, groups: int) -> int:
-        steps, results = work.taps.steps(pixels, kernel_rows), pixels * groups
-        return max(steps + (results if work.residual else 0), results * writes)
-
-    def one_pass(groups: int) -> int:
-        return sum(n * tile(pixels, rows, groups) for rows, n in lines.items() for pixels in tiles)
-
-    steps = passes * sum(n * work.taps.steps(pixels, rows) for rows, n in lines.items() for pixels in tiles)
-    slots = (passes - 1) * one_pass(hw.depthwise_groups) + one_pass(last_groups)
-    last = tiles[0], of_lines[-1]
-    late = min(slots - steps, hw.capture_tiles * (tile(*last, hw.depthwise_groups) - work.taps.steps(*last)))
-    # A tile's last step comes with the first of its last slot's reads.
-    drain = DEPTHWISE_DRAIN - (last_pixels - 1) + max(last_pixels * last_groups * writes, late)
-    search = work.padded.search(tiles[0]) if work.padded is not None and min(of_lines) < work.taps.kernel_rows else 0
-    return Cost(slots - late, MATRIX_FILL + search, drain, gap=late)
+    waits, late = _waits(hw, steps, results(hw.depthwise_groups), results(last_groups), passes)
+    # A tile's last step comes with the first of its last slot's reads, so that of a small tile follows soon.
+    before, last = pixels[-2:] if len(pixels) > 1 else pixels * 2
+    alone = passes * len(steps) == 1
+    behind = 0 if alone or work.residual else max(0, before * last_groups * writes - (steps[-1] + before - last))
+    drain = DEPTHWISE_DRAIN - (last - 1) + max(last * last_groups * writes + behind, late)
+    search = work.padded.search(pixels[0]) if work.padded is not None and min(rows) < work.taps.kernel_rows else 0
+    return Cost(passes * sum(steps) + waits, MATRIX_FILL + search, drain, gap=late)
 
 
 def _writes_of_result(hw: Hardware, raw: bool) -> int:
