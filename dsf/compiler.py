@@ -23,7 +23,7 @@ from dsf.dialects import get_all_dialects
 from dsf.dialects.isa import program_of
 from dsf.dominance import check_dominance
 from dsf.errors import BinaryError, DsfError, MismatchError, ModelError
-from dsf.numerics import Ints, as_ints, int_range
+from dsf.numerics import Ints, as_ints, random_elements
 from dsf.parsing import PositionParser
 from dsf.runtime.execute import PROGRAM_LEVELS, Capture, input_shape, level_of, run_integers, run_program
 from dsf.sidecar import module_text, resolve
@@ -200,8 +200,7 @@ def compare(got: Ints, expected: Ints, where: str) -> None:
 def random_input(module: ModuleOp, seed: int = 0) -> Ints:
     """Integers over the whole range of the input of a module of any level."""
     shape, bits = input_shape(module)
-    low, high = int_range(bits)
-    return np.random.default_rng(seed).integers(low, high + 1, shape)
+    return random_elements(np.random.default_rng(seed), shape, bits)
 
 
 def load_integers(path: Path) -> Ints:

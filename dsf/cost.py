@@ -28,10 +28,11 @@ from dsf.kernel_rows import Lines
 
 #: From a MATRIX instruction's start to its first step, where the one before it does not hide that.
 MATRIX_FILL = 4
-#: From the last step of a MATRIX instruction to its completion, beside the results of the last tile: array and epilogue.
-MATRIX_DRAIN = 18
+#: From the last step of a MATRIX instruction to its completion, beside the results of the last tile and the latency of a PE:
+#: array and epilogue.
+MATRIX_DRAIN = 15
 #: The same for a depthwise one, from the very last step.
-DEPTHWISE_DRAIN = 25
+DEPTHWISE_DRAIN = 22
 #: Cycles of LOAD, LOAD_WEIGHTS and STORE beside their beats, and from the last beat of one to the first of the next.
 MOVE_OVERHEAD = 6
 MOVE_GAP = 2
@@ -144,7 +145,7 @@ def matrix_cost(hw: Hardware, work: MatrixWork, tall: bool) -> Cost:
     waits, late = _waits(hw, steps, results(at_once), results(last_groups), passes)
     caught_up = max(steps[-1], results(last_groups)[-1]) - reads[-1]
     skew = 0 if tall else last_pixels
-    drain = MATRIX_DRAIN + skew + last_pixels * last_groups * writes + max(0, late - caught_up)
+    drain = MATRIX_DRAIN + hw.pe_latency + skew + last_pixels * last_groups * writes + max(0, late - caught_up)
     search = work.lines.search(lanes) if work.lines is not None and work.lines.skips(lanes) else 0
     # What is late also holds up the first tiles of the next instruction.
     return Cost(passes * sum(steps) + waits, MATRIX_FILL + search, drain, gap=late)
@@ -268,7 +269,7 @@ def depthwise_cost(hw: Hardware, work: DepthwiseWork) -> Cost:
     before, last = pixels[-2:] if len(pixels) > 1 else pixels * 2
     alone = passes * len(steps) == 1
     behind = 0 if alone or work.residual else max(0, before * last_groups * writes - (steps[-1] + before - last))
-    drain = DEPTHWISE_DRAIN - (last - 1) + max(last * last_groups * writes + behind, late)
+    drain = DEPTHWISE_DRAIN + hw.pe_latency - (last - 1) + max(last * last_groups * writes + behind, late)
     search = work.padded.search(pixels[0]) if work.padded is not None and min(rows) < work.taps.kernel_rows else 0
     return Cost(passes * sum(steps) + waits, MATRIX_FILL + search, drain, gap=late)
 
@@ -296,7 +297,7 @@ def division_steps(hw: Hardware, left: int, right: int, leak: int, *, sums: bool
     """
     if not sums and left == right and leak == 0:
         return 0
-    return max(1, hw.bits_input + 1 - (right - left))
+    return max(1, hw.operand_bits + 1 - (right - left))
 
 
 def move_cost(hw: Hardware, elements: int) -> Cost:

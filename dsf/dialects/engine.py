@@ -7,7 +7,7 @@ What all levels of the compiler say about the engine: its parameters, and how a 
 
 names the parameters of `dsf.hardware.Hardware`; those that are left out take their defaults.
 
-`#engine.tensor` describes a tensor in DRAM. A tensor of `bits` = 2, 4, 8 lies there as `dsf.layout.pack_elements` says
+`#engine.tensor` describes a tensor in DRAM. A tensor of `bits` = 1, 2, 4, 8 lies there as `dsf.layout.pack_elements` says
 (row-major, NHWC for images); `bits` = 32 is raw sums, little-endian:
 
     #engine.tensor<shape = [8, 10], bits = 32, frac = 8, base = output, offset = 0>
@@ -61,7 +61,7 @@ from dsf.hardware import Hardware
 from dsf.isa.table import BaseRegister
 from dsf.layout import packed_bytes
 
-TENSOR_BITS = (2, 4, 8, 16, 32)
+TENSOR_BITS = (1, 2, 4, 8, 16, 32)
 
 #: Discardable attributes of a program, for reports: estimated cycles of a run, from the first input beat to the last output
 #: beat, and of the load program; a `#sched.estimate` for each bundle.

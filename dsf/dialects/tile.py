@@ -46,9 +46,9 @@ from dsf.dialects.integers import (
     MAX_POOL_SHIFT,
     RAW_BITS,
     check_clip,
-    check_constant,
     check_constants,
     check_integers,
+    check_weights,
     width,
 )
 from dsf.dialects.records import RecordAttr, Rule, ints
@@ -311,7 +311,7 @@ class MatrixOp(IRDLOperation):
         kernel, of_weights = self.window.window.kernel, tuple(self.weights.get_shape()[:2])
         has, needs = f"a window of {as_text(kernel)}", f"{as_text(of_weights)}, the kernel of the weights"
         need(kernel == of_weights, self, has, needs, "correct the window")
-        check_constant(self, "weights", self.weights)
+        check_weights(self, self.weights)
         check_convolution(self, self.x, self.weights, self.window.window, groups=1)
         _check_pad(self, self.window, self.x)
         _check_cut(self, self.cut, self.y)

@@ -15,6 +15,9 @@ writes are visible) it adds one to the counter (its own queue -> c) for each bit
 
 Addresses of feature memory count elements of `bits_input` bits and wrap at 2**24. A step is what is added to an address
 or a coordinate from one position to the next; an `x` coordinate counts elements within an image row, a `y` coordinate rows.
+
+An element of one bit b stands for 2b - 1. What an instruction computes is then written as its sign, +1 for 0 (`to_element` of
+`dsf.numerics`), also where another step follows, as after `requantize` with a residual.
 """
 
 from __future__ import annotations
@@ -241,11 +244,11 @@ LOAD_WEIGHTS = Instruction(
             for lane in range(C // G):
                 P[address + i][lane] = next(stream)                # {shift[53:48], multiplier[47:32], bias[31:0]}
         for i in range(groups):                                    # target 2
-            for value in range(-(2 ** (bits_input - 1)), 2 ** (bits_input - 1)):
+            for value in range(-(2 ** (bits - 1)), 2 ** (bits - 1)):   # bits = max(2, bits_input)
                 T[address + i][value] = next(stream)
 
     In the stream a weight word takes a slot of the next power of two of bits (at least 8), lane 0 lowest. The entries of a
-    table are packed, `bits_input` bits each, and a table takes at least 64 bits.
+    table are packed, `bits` bits each, and a table takes at least 64 bits.
     """,
 )
 

@@ -29,7 +29,7 @@ from dsf.dialects.engine import LoadProgramOp, ProgramOp, hardware_of
 from dsf.dialects.functions import function_problems
 from dsf.dialects.integers import CONSTANT_BITS
 from dsf.errors import ModelError
-from dsf.numerics import Ints, as_ints, int_range
+from dsf.numerics import Ints, as_ints, fits, values_text
 from dsf.runtime.machine import Machine
 from dsf.runtime.queues import run_queues
 from dsf.transforms.locations import location_name
@@ -202,9 +202,9 @@ def _checked_input(function: FuncOp, x: ArrayLike) -> Ints:
     shape, bits = input_of(function)
     if values.shape != shape:
         raise ModelError(f"'input': shape {values.shape}, needs {shape}, the shape of @main's argument")
-    low, high = int_range(bits)
-    if values.size and (values.min() < low or values.max() > high):
-        raise ModelError(f"'input': values {values.min()} to {values.max()}, needs {low} to {high}; quantise to {bits} bits")
+    if not fits(values, bits):
+        found = f"{values.min()} to {values.max()}"
+        raise ModelError(f"'input': values {found}, needs {values_text(bits)}; quantise to {bits} bits")
     return values
 
 
@@ -212,7 +212,7 @@ def input_of(function: FuncOp) -> tuple[tuple[int, ...], int]:
     """Shape and bits of a function's argument."""
     kind = cast("TensorType[Attribute]", function.function_type.inputs.data[0])
     element = kind.element_type
-    if isinstance(element, IntegerType) and 2 <= element.bitwidth <= CONSTANT_BITS:
+    if isinstance(element, IntegerType) and 1 <= element.bitwidth <= CONSTANT_BITS:
         return kind.get_shape(), cast("IntegerType", element).bitwidth
     if isinstance(element, QType):
         return kind.get_shape(), element.bits.data

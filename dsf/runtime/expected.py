@@ -18,6 +18,7 @@ from xdsl.interpreter import Interpreter
 from dsf.codegen.program import Program
 from dsf.dialects.isa import InstructionOp, ProgramOp
 from dsf.isa.table import BaseRegister
+from dsf.layout import element_codes
 from dsf.numerics import Ints, as_ints
 from dsf.runtime.execute import run_on
 from dsf.runtime.interpreters.isa import IsaFunctions
@@ -32,7 +33,7 @@ Range = tuple[int, int]
 class Expected:
     """
     The effect of a program for some inputs: for each instruction a `label` for messages and the `ranges` of feature memory that
-    it writes; for each input the `elements` of all ranges, one a byte, two's complement cut to the element's bits, and the
+    it writes; for each input the bits of the `elements` of all ranges, one a byte, and the
     bytes that base register OUTPUT points at.
     """
 
@@ -79,8 +80,8 @@ def interpret(program: Program, inputs: Sequence[ArrayLike], on_run: Callable[[i
         # Addresses are the program's: the same for every input.
         found = [_ranges(*written.get(one, _NOTHING)) for one in instructions]
         ranges = tuple(stretches for stretches, _ in found)
-        mask = (1 << program.hardware.bits_input) - 1
-        elements.append(b"".join((values & mask).astype(np.uint8).tobytes() for _, values in found))
+        bits = program.hardware.bits_input
+        elements.append(b"".join(element_codes(values, bits).astype(np.uint8).tobytes() for _, values in found))
         outputs.append(machine.dram[BaseRegister.OUTPUT].tobytes())
     return Expected(labels, ranges, tuple(elements), tuple(outputs))
 

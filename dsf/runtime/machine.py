@@ -23,7 +23,7 @@ from dsf.errors import BinaryError, EngineError, ModelError
 from dsf.hardware import VECTOR_TABLES, Hardware
 from dsf.isa.table import BaseRegister
 from dsf.layout import Bytes, pack_elements, unpack_elements
-from dsf.numerics import Ints, as_ints, int_range
+from dsf.numerics import Ints, as_ints, fits, int_range, to_element, values_text
 
 ADDRESS_MASK = (1 << 24) - 1
 
@@ -31,14 +31,15 @@ ADDRESS_MASK = (1 << 24) - 1
 class Machine:
     """
     The memories of one engine. `feature` (elements), `weights` (banks, words, lanes), `bias`, `multiplier` and `shift`
-    (groups, lanes), and `tables` (tables, 2**bits_input) are int64 arrays; `dram` has an array of bytes for each base
+    (groups, lanes), and `tables` (tables, 2**operand_bits) are int64 arrays; `dram` has an array of bytes for each base
     register.
     """
 
     def __init__(self, hardware: Hardware):
         low, high = int_range(hardware.bits_input)
         self.hardware = hardware
-        self.feature: Ints = low + np.arange(hardware.feature_elements, dtype=np.int64) * 7 % (high - low + 1)
+        pattern = low + np.arange(hardware.feature_elements, dtype=np.int64) * 7 % (high - low + 1)
+        self.feature: Ints = to_element(pattern, hardware.bits_input)
         self.weights: Ints = np.zeros((hardware.column_groups, hardware.weight_words, hardware.group_columns), dtype=np.int64)
         parameters = (hardware.parameter_groups, hardware.group_columns)
         self.bias: Ints = np.zeros(parameters, dtype=np.int64)
@@ -76,10 +77,10 @@ class Machine:
         if values.shape != tensor.dimensions:
             needed = tensor.dimensions
             raise ModelError(f"'input': shape {values.shape}, needs {needed}; give the batch that the program is compiled for")
-        low, high = int_range(tensor.bits.data)
-        if values.size and (values.min() < low or values.max() > high):
+        bits = tensor.bits.data
+        if not fits(values, bits):
             found = f"{values.min()} to {values.max()}"
-            raise ModelError(f"'input': values {found}, needs {low} to {high}; quantise to {tensor.bits.data} bits")
+            raise ModelError(f"'input': values {found}, needs {values_text(bits)}; quantise to {bits} bits")
         start = tensor.offset.data
         data = np.frombuffer(pack_elements(values, tensor.bits.data), dtype=np.uint8)
         self.dram[tensor.register][start : start + data.size] = data

@@ -27,6 +27,7 @@ from dsf.isa.encoding import Decoded, decode_instruction
 from dsf.isa.registers import ARRAY, Counter, Port
 from dsf.isa.table import BaseRegister, Queue
 from dsf.kernel_rows import Lines
+from dsf.layout import elements_of_codes
 from dsf.resources import firmware_directory, hardware_directory, rtl_sources
 from dsf.runtime.expected import Expected
 from dsf.runtime.verilator import Design, build, cache_root, compile_c, coverage_file
@@ -328,8 +329,7 @@ def _describe_wait(failure: Failure) -> str:
 
 
 def _describe_mismatch(hw: Hardware, expected: Expected, run: int, index: int, address: int, got: int, wanted: int) -> str:
-    sign = 1 << (hw.bits_input - 1)
-    got, wanted = ((value ^ sign) - sign for value in (got, wanted))
+    got, wanted = elements_of_codes([got, wanted], hw.bits_input).tolist()
     element = address - expected.ranges[index][0][0]
     return (
         f"{expected.labels[index]}: element {element}, {address} of feature memory, is {got} in the RTL, needs {wanted} as in "

@@ -134,11 +134,12 @@ class _Builder:
         self.indices: dict[SSAValue, int] = {}
 
     def add_tensor(self, value: SSAValue, name: str) -> int:
-        bits = width(value)
-        if bits > self.hw.bits_input and bits != RAW_BITS:
+        bits, most = width(value), self.hw.bits_input
+        if bits != RAW_BITS and (bits > most or (bits == 1) != (most == 1)):
+            needs = "1" if most == 1 else f"2 to {most}"
             raise ModelError(
-                f"'{name}': elements of {bits} bits, needs at most {self.hw.bits_input}, or {RAW_BITS} for raw sums; "
-                "raise bits_input or narrow the layer's result"
+                f"'{name}': elements of {bits} bits, needs {needs}, or {RAW_BITS} for raw sums; "
+                "change bits_input or the layer's result"
             )
         per_element = self.hw.raw_elements if bits == RAW_BITS else 1
         self.tensors.append(Tensor(name, prod(shape(value)[1:]) * per_element))

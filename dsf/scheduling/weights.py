@@ -16,7 +16,7 @@ from dsf.dialects import tile
 from dsf.dialects.constants import DenseAttr, ints_of
 from dsf.hardware import Hardware
 from dsf.layout import pack_parameters, pack_weight_groups
-from dsf.numerics import Ints
+from dsf.numerics import Ints, to_element
 from dsf.scheduling.cuts import weight_depth
 from dsf.scheduling.hazards import Memory
 from dsf.scheduling.network import Layer, Network
@@ -100,7 +100,7 @@ def _pack_layer(
         some = pack_parameters(*(values[channels] for values in parameters))
         first = Stretch(Memory.PARAMETER, index, block, stream.append(some), len(some), 1, block.count)
         part = flat[:, channels]
-        whole = np.zeros((words, block.count * lanes), dtype=np.int64)
+        whole = to_element(np.zeros((words, block.count * lanes), dtype=np.int64), hw.bits_weights)
         whole[:, : part.shape[1]] = part
         by_group = whole.reshape(words, block.count, lanes).transpose(1, 0, 2)
         packed = pack_weight_groups(by_group, hw.bits_weights, hw.weight_slot_bits)

@@ -24,7 +24,8 @@
 // A tile holds its buffer from its first step until, after its last one, 14 cycles and one for each piece that the drain
 // reads have passed: the drain keeps up if (CaptureTiles - 1) * cycles of a tile >= 14 + pieces of a tile. An instruction
 // that finds the array idle issues its first step 4 cycles after it is accepted (with skip_rows 5, and those of the first
-// search), and its first row is captured StepDelay + OperandDelay + PeLatency + 2 = 14 cycles after the last step.
+// search), and its first row is captured StepDelay + OperandDelay + pe_latency(Pe) + 2 cycles after the last step: 14 for
+// PeInteger, 13 for PeBinary.
 
 `default_nettype none
 `include "dsf_reset.svh"
@@ -34,6 +35,7 @@ module dsf_matrix
   import dsf_isa_pkg::*;
   import dsf_matrix_pkg::*;
 #(
+  parameter  int unsigned Pe           = PeInteger,
   parameter  int unsigned Rows         = 8,
   parameter  int unsigned Cols         = 24,
   parameter  int unsigned Groups       = 3,
@@ -211,7 +213,9 @@ module dsf_matrix
 
   // Pixels.
 
-  logic [VecLen-1:0][XBits-1:0] feed;
+  localparam int unsigned OperandBits = operand_bits(XBits);
+
+  logic [VecLen-1:0][OperandBits-1:0] feed;
 
   dsf_feeder #(
     .XBits  (XBits),
@@ -283,10 +287,11 @@ module dsf_matrix
   );
 
   dsf_array #(
+    .Pe      (Pe),
     .Rows    (Rows),
     .Groups  (Groups),
     .Lanes   (GCols),
-    .XBits   (XBits),
+    .XBits   (OperandBits),
     .WBits   (WBits),
     .AccBits (AccBits),
     .VecLen  (VecLen)
@@ -306,6 +311,7 @@ module dsf_matrix
   );
 
   dsf_capture #(
+    .Pe           (Pe),
     .Rows         (Rows),
     .Groups       (Groups),
     .Lanes        (GCols),

@@ -14,11 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dsf.hardware import PE_KINDS
+
 Ints = NDArray[np.int64]
 Fields = Mapping[str, int]
 
-# From a tile's last step to the start of the tile that finds its buffer free, beside one cycle for each piece.
-LATENCY = 14
+# From a tile's last step to the start of the tile that finds its buffer free, beside the latency of a PE and one cycle for each
+# piece.
+LATENCY = 11
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Shape:
     weight_words: int = 1024
     feature_words: int = 512
     capture_tiles: int = 4
+    pe: str = "integer"
 
     @property
     def lanes(self) -> int:
@@ -49,6 +53,7 @@ class Shape:
 
     def parameters(self) -> dict[str, int | str]:
         return {
+            "Pe": PE_KINDS[self.pe].parameter,
             "Rows": self.rows,
             "Cols": self.columns,
             "Groups": self.groups,
@@ -211,11 +216,11 @@ def drain_keeps_up(shape: Shape, f: Fields) -> bool:
     """
     Whether a drain that reads one piece a cycle lets the array run without a pause, also after other instructions for which
     this holds: every tile has to take as many cycles as it has pieces, and a tile buffer, which a tile holds from its first
-    step until `LATENCY` cycles and its pieces after its last one, has to be free in time for the tile that uses it next. An
-    instruction shorter than that may also have to wait for a place in the drain's queue. Nor does the search for kernel rows
-    hold up the array: it takes two cycles less than a tile at most.
+    step until `LATENCY` cycles, the PE's and its pieces after its last one, has to be free in time for the tile that uses it
+    next. An instruction shorter than that may also have to wait for a place in the drain's queue. Nor does the search for
+    kernel rows hold up the array: it takes two cycles less than a tile at most.
     """
-    most = LATENCY + shape.pixels(1)
+    most = LATENCY + PE_KINDS[shape.pe].latency + shape.pixels(1)
     work = tiles(shape, f)
     cycles = [tile.cycles for tile in work]
     pieces_of_tile = shape.pixels(f["tall"]) * groups_per_pass(shape, f)

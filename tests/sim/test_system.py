@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from core_programs import LOAD, MATRIX, STORE, network
-from engines import EIGHT_BITS, FOUR_BITS, TWO_BITS
+from engines import EIGHT_BITS, FOUR_BITS, ONE_BIT, TWO_BITS
 from networks import input_of, random_network
 
 from benchmarks.seven_bundles import DEEPSOCFLOW_CYCLES, make_hardware, make_model
@@ -34,7 +34,7 @@ from dsf.runtime.expected import Expected, interpret
 from dsf.runtime.rtl import Failure, Fault, RunTrace, Simulation, simulate, simulate_program
 from dsf.transforms.dsf_pipeline import DsfPipelinePass
 
-ENGINES = {"eight_bits": EIGHT_BITS, "four_bits": FOUR_BITS, "two_bits": TWO_BITS}
+ENGINES = {"eight_bits": EIGHT_BITS, "four_bits": FOUR_BITS, "two_bits": TWO_BITS, "one_bit": ONE_BIT}
 engines = pytest.mark.parametrize("hw", ENGINES.values(), ids=ENGINES.keys())
 MAX_CYCLES = 2_000_000
 

@@ -120,7 +120,7 @@ class SchedFunctions(InterpreterFunctions):
         if op.residual is not None:
             added = _addresses(buffer_of(op.residual), piece, piece.rows, op.piece.output_image)
             residual = machine.gather(added[..., first : first + count])
-        y = epilogue(op, sums, (bias, multiplier, shift), residual, machine.hardware.bits_sum)
+        y = epilogue(op, sums, (bias, multiplier, shift), residual, machine.hardware)
         per_element = 1 if op.raw is None else machine.hardware.raw_elements
         if op.raw is not None:
             y = self._raw_elements(y)
@@ -149,7 +149,7 @@ class SchedFunctions(InterpreterFunctions):
         piece = op.piece.piece
         rows, window = strip_window(op.window.window, piece.rows, op.piece.input_image[0])
         x = self.machine.gather(_addresses(buffer_of(op.x), piece, rows, op.piece.input_image))
-        y = pooled(op.kind.data, x, window, op.window.pad_value.data, op.scale)
+        y = pooled(op.kind.data, x, window, op.window.pad_value.data, op.scale, self.machine.hardware.bits_input)
         self.machine.scatter(_addresses(buffer_of(op.y), piece, piece.rows, op.piece.output_image), y)
         return TOKEN
 

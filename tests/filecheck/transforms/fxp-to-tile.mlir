@@ -105,7 +105,7 @@ func.func @main(%x: tensor<1x1x1x4xi8>) -> tensor<1x1x1x4xi16> {
   %0 = fxp.pool max %x size [1, 1] clip -128 to 127 : tensor<1x1x1x4xi8> -> tensor<1x1x1x4xi16> loc("wide")
   func.return %0 : tensor<1x1x1x4xi16>
 }
-// CHECK: 'wide': elements of 16 bits, needs at most 8, or 32 for raw sums; raise bits_input or narrow the layer's result
+// CHECK: 'wide': elements of 16 bits, needs 2 to 8, or 32 for raw sums; change bits_input or the layer's result
 
 // -----
 
@@ -223,3 +223,34 @@ func.func @main(%x: tensor<1x4xi8>) -> tensor<1x4xi8> {
   "test.termop"() : () -> ()
 }
 // CHECK: 'main': no func.return at its end, needs one; return the last layer's result
+
+// -----
+
+// One bit is no narrower integer.
+
+engine.hardware {}
+func.func @main(%x: tensor<1x1x1x4xi1>) -> tensor<1x1x1x4xi8> {
+  %0 = fxp.pool max %x size [1, 1] clip -128 to 127 : tensor<1x1x1x4xi1> -> tensor<1x1x1x4xi8>
+  func.return %0 : tensor<1x1x1x4xi8>
+}
+// CHECK: 'input': elements of 1 bits, needs 2 to 8, or 32 for raw sums; change bits_input or the layer's result
+
+// -----
+
+engine.hardware {}
+func.func @main(%x: tensor<1x1x1x4xi8>) -> tensor<1x1x1x1xi32> {
+  %0 = fxp.conv %x weights dense<true> : tensor<1x1x4x1xi1> : tensor<1x1x1x4xi8> -> tensor<1x1x1x1xi32> loc("binary")
+  %1 = fxp.raw %0 bias dense<0> : tensor<1xi32> : tensor<1x1x1x1xi32> -> tensor<1x1x1x1xi32> loc("binary")
+  func.return %1 : tensor<1x1x1x1xi32>
+}
+// CHECK: 'binary': weights of 1 bit, needs 2 bits or more (bits_weights); quantise them anew
+
+// -----
+
+engine.hardware {bits_input = 1, bits_weights = 1}
+func.func @main(%x: tensor<1x1x1x4xi1>) -> tensor<1x1x1x1xi32> {
+  %0 = fxp.conv %x weights dense<1> : tensor<1x1x4x1xi2> : tensor<1x1x1x4xi1> -> tensor<1x1x1x1xi32> loc("integer")
+  %1 = fxp.raw %0 bias dense<0> : tensor<1xi32> : tensor<1x1x1x1xi32> -> tensor<1x1x1x1xi32> loc("integer")
+  func.return %1 : tensor<1x1x1x1xi32>
+}
+// CHECK: 'integer': weights of more than 1 bit, needs 1 bit (bits_weights); quantise them anew

@@ -62,7 +62,7 @@
 
 %x = "test.op"() : () -> tensor<1x4x4x3xf64>
 %y = tile.pool max %x window <kernel = [2, 2]> scale <low = 0, high = 1> cut <images = 1, rows = 1> : tensor<1x4x4x3xf64> -> tensor<1x3x3x3xf64>
-// CHECK: 'tile.pool': elements of type f64, needs integers, i2 to i32; change the element type
+// CHECK: 'tile.pool': elements of type f64, needs integers, i1 to i32; change the element type
 
 // -----
 
@@ -146,7 +146,7 @@
 
 %x = "test.op"() : () -> tensor<1x1x1x1xi8>
 %y = tile.matrix %x window <kernel = [1, 1]> requantize <low = 0, high = 1> cut <images = 1, rows = 1> weights dense<1.0> : tensor<1x1x1x2xf32> bias dense<0> : tensor<2xi32> multiplier dense<1> : tensor<2xi32> shift dense<0> : tensor<2xi8> : tensor<1x1x1x1xi8> -> tensor<1x1x1x2xi8>
-// CHECK: 'tile.matrix': weights of type f32, needs integers, i2 to i64; change the element type
+// CHECK: 'tile.matrix': weights of type f32, needs integers, i1 to i64; change the element type
 
 // -----
 
