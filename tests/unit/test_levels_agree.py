@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+from itertools import product
 
 import numpy as np
 import pytest
@@ -21,12 +22,13 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
 
 from dsf.compiler import run_pass
-from dsf.dialects import sched
+from dsf.dialects import fxp, sched
+from dsf.dialects.constants import dense_ints
 from dsf.dialects.engine import HardwareOp
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
-from dsf.numerics import Ints
-from dsf.runtime.execute import run, run_program
+from dsf.numerics import MAX_SHIFT, Ints
+from dsf.runtime.execute import level_of, run, run_integers, run_program
 from dsf.scheduling.network import IMAGES
 from dsf.transforms.bundle_to_fxp import BundleToFxpPass
 from dsf.transforms.check_hardware import CheckHardwarePass
@@ -34,6 +36,8 @@ from dsf.transforms.fxp_to_tile import FxpToTilePass
 from dsf.transforms.sched_to_isa import SchedToIsaPass
 from dsf.transforms.tile_to_sched import TileToSchedPass
 
+#: Of inputs and weights: all of integers, and binary.
+WIDTHS = [(1, 1), *product((2, 4, 8), (2, 4, 8))]
 MEMORIES = ("feature_memory", "weight_memory", "parameter_groups")
 CTX = Context()
 
@@ -87,9 +91,10 @@ def tiled_in_small_memories(module: ModuleOp, options: FxpToTilePass, rng: rando
 
 
 def check(seed: int, module: ModuleOp, x: Ints, rng: random.Random, *, small: bool) -> ModuleOp:
-    """Lowers a `bundle` module down to `isa`, and runs every level, programs on a second input too."""
-    run_pass(CTX, module, CheckHardwarePass())
-    run_pass(CTX, module, BundleToFxpPass())
+    """Lowers a module of level `bundle` or `fxp` down to `isa`, and runs every level, programs on a second input too."""
+    if level_of(module) == "bundle":
+        run_pass(CTX, module, CheckHardwarePass())
+        run_pass(CTX, module, BundleToFxpPass())
     inputs = [x, input_of(rng, module)]
     wanted = [run(module, one) for one in inputs]
     expected = wanted[0]
@@ -127,6 +132,35 @@ def test_seeded_networks(first: int, small: bool) -> None:
     for seed in range(first, first + 20):
         module, x, rng = case(seed)
         check(seed, module, x, rng, small=small)
+
+
+@pytest.mark.parametrize("bits_bias", [8, 16, 32])
+@pytest.mark.parametrize(("bits_input", "bits_weights"), WIDTHS)
+def test_every_pair_of_widths(bits_input: int, bits_weights: int, bits_bias: int) -> None:
+    """Also against real numbers. Each pair meets every width of sums. Some networks get scales that differ by channel."""
+    for bits_sum in range(16 + (8, 16, 32).index(bits_bias), 33, 3):
+        seed = bits_sum + 100 * bits_bias + 10_000 * bits_weights + 100_000 * bits_input
+        rng = random.Random(seed)
+        widths = {"bits_input": bits_input, "bits_weights": bits_weights, "bits_sum": bits_sum, "bits_bias": bits_bias}
+        module = random_network(rng, random_hardware(rng, **widths), layers=3)
+        x = input_of(rng, module)
+        expected = run_integers(module, x)
+        run_pass(CTX, module, CheckHardwarePass())
+        run_pass(CTX, module, BundleToFxpPass())
+        np.testing.assert_array_equal(run(module, x), expected, err_msg=f"fxp, seed {seed}")
+        if rng.random() < 0.5:
+            scale_channels(module, rng)
+        check(seed, module, x, rng, small=rng.random() < 0.5)
+
+
+def scale_channels(module: ModuleOp, rng: random.Random) -> None:
+    """Replaces the scale of every requantisation of an `fxp` module by one for each channel, a little smaller."""
+    for op in [op for op in module.walk() if isinstance(op, fxp.RequantizeOp)]:
+        channels = op.shift_array.size
+        multiplier = np.array([rng.randrange(1 << 15, 1 << 16) for _ in range(channels)])
+        shift = np.minimum(op.shift_array + [rng.randint(15, 17) for _ in range(channels)], MAX_SHIFT)
+        op.properties |= {"multiplier": dense_ints(multiplier, 32), "shift": dense_ints(shift, 8)}
+    module.verify()
 
 
 def test_small_memories_cut_networks() -> None:
