@@ -228,6 +228,34 @@ async def memory(dut) -> None:
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
+async def of_several_tokens_the_first_counts(dut) -> None:
+    """MATRIX, then VECTOR, then STORE; WEIGHT is the last: what comes later changes nothing for what comes before."""
+    bench = await started(dut)
+    # As long as all of the program takes to arrive.
+    first = Work(ROWS, ROWS, slots=100).encode(signal=MATRIX)
+    window = {"kernel_columns": 8, "row_elements": 8, "height": 1, "signal": MATRIX}
+    store = legal("store", base=BaseRegister.OUTPUT, signal=MATRIX)
+    weights = legal("load_weights", base=BaseRegister.WEIGHTS, bytes=HW.weight_slot_bits // 8, signal=MATRIX)
+
+    async def run(windows: int, output: int, weight: int) -> dict[Counter, int]:
+        bench.output.timing, bench.weights.timing = Timing(lambda: output), Timing(lambda: weight)
+        last = Work(ROWS, ROWS).encode(wait=MATRIX | VECTOR | STORE | WEIGHT)
+        return await bench.run(legal("vector", columns=windows, **window), store, weights, first, last)
+
+    counts = await run(1, 0, 0)
+    assert counts[Counter.STALL_MATRIX] > 0 and counts[Counter.STALL_VECTOR] == 0
+    # STORE's read comes after those of VECTOR: what is later in the order may change.
+    for one, times in (
+        (Counter.STALL_VECTOR, (100, 0, 0)),
+        (Counter.STALL_OUTPUT, (100, 900, 0)),
+        (Counter.STALL_WEIGHTS, (100, 900, 2100)),
+    ):
+        before, counts = counts, await run(*times)
+        assert next(iter(changes(before, counts))) is one and counts[one] > before[one]
+    assert changes(counts, await run(100, 900, 2200)) == {Counter.STALL_WEIGHTS: 100}
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 async def counters_begin_at_zero(dut) -> None:
     """Each run counts for itself, also after one that was cut off."""
     bench = await started(dut)
