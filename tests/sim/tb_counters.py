@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cocotb
 from axi_memory import Timing
 from core_programs import LOAD, MATRIX, STORE, VECTOR, WEIGHT, network
-from instructions import legal
+from instructions import array_steps, legal
 from tb_top import TIMINGS
 from top_bench import DONE, HW, ORIGIN, SEED, START, Engine
 
@@ -57,17 +57,8 @@ class Work:
 
 
 def steps_of(program: bytes) -> int:
-    """Array steps of a program: one for each tap of each tile of each pass."""
-    steps = 0
-    for one in decode_stream(program):
-        if one.name != "matrix":
-            continue
-        assert not one["depthwise"]
-        at_once, in_flight = (1, GROUPS * ROWS) if one["tall"] else (GROUPS, ROWS)
-        for _ in range(0, one["channel_groups"], at_once):
-            for _ in range(0, one["pixels"], in_flight):
-                steps += one["kernel_rows"] * one["kernel_runs"] * ((one["chunks"] - 1) * one["chunk"] + one["last_chunk"])
-    return steps
+    """Array steps of a program."""
+    return sum(array_steps(one, HW) for one in decode_stream(program) if one.name == "matrix")
 
 
 class Bench(Engine):

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from core_programs import LOAD, MATRIX, STORE, network
 from engines import EIGHT_BITS, FOUR_BITS, ONE_BIT, TWO_BITS
+from instructions import array_steps
 from networks import input_of, random_network
 
 from benchmarks.seven_bundles import DEEPSOCFLOW_CYCLES, make_hardware, make_model
@@ -91,7 +92,7 @@ def check_counters(program: Program, run: RunTrace) -> None:
     assert run.counted.port_bytes == {port: beats * program.hardware.beat_bytes for port, beats in run.beats.items()}
     assert sum(array.values()) == run.counted.cycles
     matrix = [one for one in run.instructions if one.name == "matrix"]
-    steps = [matrix_steps(program, one.index) for one in matrix]
+    steps = [array_steps(program.steps[one.index].instruction, program.hardware) for one in matrix]
     assert [one.array[Counter.MATRIX_STEPS] for one in matrix] == steps
     shares = [*(one.array for one in matrix), run.tail]
     assert {counter: sum(share[counter] for share in shares) for counter in ARRAY} == array
@@ -99,24 +100,6 @@ def check_counters(program: Program, run: RunTrace) -> None:
     for one, (before, end) in zip(matrix[1:], pairwise(ends), strict=True):
         assert before is not None and end is not None
         assert sum(one.array.values()) == end - before
-
-
-def matrix_steps(program: Program, index: int) -> int:
-    """Steps of a MATRIX instruction: one for each tap of each tile of each pass, but for kernel rows that it may skip."""
-    one, hw = program.steps[index].instruction, program.hardware
-    at_once, in_flight = (1, hw.pixels_tall) if one["tall"] else (hw.column_groups, hw.rows)
-    words = one["kernel_runs"] * ((one["chunks"] - 1) * one["chunk"] + one["last_chunk"])
-    lines = [y for _ in range(one["images"]) for y in range(one["rows"]) for _ in range(one["columns"])]
-    steps = 0
-    for first in range(0, one["pixels"], in_flight):
-        ys = [one["y_start"] + y * one["y_step"] for y in lines[first : first + in_flight]]
-        rows = range(one["kernel_rows"])
-        if one["skip_rows"]:
-            # From the first one that is not above the image for all to the last that is not below it, at least one.
-            top = min([k for k in rows if max(ys) + k * one["y_dilation"] >= 0] or [rows[-1]])
-            rows = range(top, max([k + 1 for k in rows if min(ys) + k * one["y_dilation"] < one["height"]] + [top + 1]))
-        steps += len(rows) * words
-    return steps * -(-one["channel_groups"] // at_once)
 
 
 @engines
