@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 JOBS   ?= 2
 
-.PHONY: help setup demo test lint generate formal coverage synth bench-random clean
+.PHONY: help setup demo test lint generate formal coverage synth bench-layers bench-random clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -45,6 +45,9 @@ coverage: setup ## Line coverage of the RTL by its tests: at least 95 %
 synth: setup ## Resources of the core by Yosys, and the clock of a small one on an ECP5
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[synth]'
 	$(BIN)/python -m benchmarks.synth
+
+bench-layers: setup ## Measure single layers on the simulated system, beside estimate and aims
+	$(BIN)/python -m benchmarks.layers
 
 bench-random: setup ## Compare random networks on random hardware between interpreter and RTL
 	$(BIN)/python -m benchmarks.random_networks

@@ -23,9 +23,11 @@ DEEPSOCFLOW_CYCLES = 20_410
 RESULT = Path(__file__).parent / "results" / "seven_bundles.json"
 
 
-def make_hardware(bits: int) -> Hardware:
-    """8 x 24 processing elements for numbers of `bits` bits; everything else is the default, as in the tests."""
-    return Hardware(bits_input=bits, bits_weights=bits, name=f"seven_bundles_{bits}")
+def make_hardware(bits: int, elements: tuple[int, int] = (8, 24)) -> Hardware:
+    """Numbers of `bits` bits, images up to 64 x 64; everything else is the default. The tests and the layers use it as well."""
+    return Hardware(
+        processing_elements=elements, bits_input=bits, bits_weights=bits, max_image_size=(64, 64), name=f"seven_bundles_{bits}"
+    )
 
 
 def make_model(hw: Hardware, seed: int = 0) -> BundleModel:
