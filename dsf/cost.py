@@ -192,6 +192,11 @@ def _pass_waits(hw: Hardware, steps: list[int], results: list[int], late: int) -
     return waits, late
 
 
+def shape_change(hw: Hardware, before_tall: bool, tall: bool) -> int:
+    """Cycles between two MATRIX instructions: a tall tile has to have entered the last group before a wide one starts."""
+    return (hw.column_groups - 1) * hw.rows + 1 if before_tall and not tall else 0
+
+
 @dataclass(frozen=True)
 class Taps:
     """

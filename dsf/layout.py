@@ -18,6 +18,9 @@ from dsf.numerics import Ints, as_ints, fits, to_element
 
 Bytes = NDArray[np.uint8]
 
+#: Bytes of a channel's parameters in the weight stream.
+PARAMETER_BYTES = 8
+
 
 def element_codes(x: ArrayLike, bits: int) -> Ints:
     """The bits of elements, as unsigned integers. A value that is none of `bits` bits is a `ValueError`."""

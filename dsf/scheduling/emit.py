@@ -7,12 +7,22 @@ them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from xdsl.ir import Operation, SSAValue
 
-from dsf.cost import Cost, dispatch_cycles, division_steps, instruction_beats, matrix_cost, move_cost, pool_cost, weights_cost
+from dsf.cost import (
+    Cost,
+    dispatch_cycles,
+    division_steps,
+    instruction_beats,
+    matrix_cost,
+    move_cost,
+    pool_cost,
+    shape_change,
+    weights_cost,
+)
 from dsf.dialects import sched, tile
 from dsf.dialects.bundle_types import PoolKind
 from dsf.dialects.sched_types import ON_CHIP, Space
@@ -82,6 +92,8 @@ class Emitter:
         self._placed: list[tuple[sched.BufferOp, Span]] = []
         self._inputs_emitted = 0
         self._stored = 0
+        #: The number of the last MATRIX instruction, and whether it is tall.
+        self._last_matrix: tuple[int, bool] | None = None
         self._chunks = network.chunks(plan.images)
         self._dram_in = self._buffer(Space.INPUT, "input", 0, self._bytes(network.input))
         self._dram_out = self._buffer(Space.OUTPUT, "output", 0, self._bytes(network.output))
@@ -218,7 +230,7 @@ class Emitter:
     def _compute_matrix(self, work: Work, layer: Layer, op: tile.MatrixOp, piece: sched.PieceAttr) -> None:
         assert work.loads is not None
         parameters, weights = (self._placed[number][0].buffer for number in work.loads)
-        mode = op.cut.mode.data
+        mode = work.mode
         cost = matrix_cost(self.hw, layer.work(self.hw, work.piece), mode is tile.Mode.TALL)
         matrix = sched.MatrixOp(
             self._feature(layer.source, work.chunk),
@@ -233,7 +245,17 @@ class Emitter:
             add=op.add,
             cycles=cost.busy,
         )
+        self._change_shape(mode is tile.Mode.TALL)
         self._add(matrix, cost, layer)
+
+    def _change_shape(self, tall: bool) -> None:
+        """Says in the cost of the MATRIX instruction before this one how long the array takes to change its shape."""
+        before, self._last_matrix = self._last_matrix, (len(self._run.tasks), tall)
+        if before is None:
+            return
+        task = self._run.tasks[before[0]]
+        gap = task.cost.gap + shape_change(self.hw, before[1], tall)
+        self._run.tasks[before[0]] = replace(task, cost=replace(task.cost, gap=gap))
 
     def _store(self, chunk: int, made: int, layer: Layer) -> None:
         """Stores what of a chunk's output is complete, in whole beats until all is."""

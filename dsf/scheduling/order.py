@@ -22,20 +22,21 @@ from dsf.hardware import Hardware
 from dsf.scheduling.accesses import piece_range
 from dsf.scheduling.features import FeaturePlan
 from dsf.scheduling.network import Layer, Network
-from dsf.scheduling.pieces import Piece, Span, input_rows, pieces
+from dsf.scheduling.pieces import Cut, Piece, Span, input_rows
 from dsf.scheduling.weights import WEIGHT_MEMORIES, Stretch, WeightStream
 
 
 @dataclass(frozen=True)
 class Work:
     """
-    One step of the spine: a piece of a layer for a chunk. `loads` are the numbers of its parameters and weights among the
-    weight loads, and `inputs` is how many input loads it needs, counted from the first.
+    One step of the spine: a piece of a layer for a chunk, and the shape of the array for it. `loads` are the numbers of its
+    parameters and weights among the weight loads, and `inputs` is how many input loads it needs, counted from the first.
     """
 
     chunk: int
     layer: int
     piece: Piece
+    mode: tile.Mode
     loads: tuple[int, int] | None
     inputs: int
     #: Elements of the chunk's output that are complete after it, 0 if it makes none.
@@ -68,10 +69,8 @@ class Order:
     inputs: tuple[InputLoad, ...]
 
 
-def _layer_pieces(layer: Layer, images: int, hw: Hardware) -> Iterator[Piece]:
-    cut = layer.op.cut
-    sizes = cut.images.data, cut.rows.data, cut.groups.data
-    return pieces(Span(0, images), layer.output_image[0], layer.groups(hw), sizes)
+def _layer_pieces(layer: Layer, images: int, hw: Hardware) -> Iterator[tuple[Piece, tile.Mode, bool]]:
+    return Cut.of(layer.op.cut).pieces(Span(0, images), layer.output_image[0], layer.groups(hw))
 
 
 class _Planner:
@@ -95,8 +94,9 @@ class _Planner:
             for index, layer in enumerate(self.network.layers):
                 if index == self.plan.release:
                     self.released[chunk] = len(self.spine)
-                for piece in _layer_pieces(layer, images.count, self.hw):
-                    self._add(chunk, images.count, index, layer, piece)
+                for piece, mode, complete in _layer_pieces(layer, images.count, self.hw):
+                    output = self._output_made(layer, piece) if complete else 0
+                    self._add(chunk, images.count, index, layer, piece, mode, output)
             if self.plan.release >= len(self.network.layers):
                 self.released[chunk] = len(self.spine)
         weights = [
@@ -108,14 +108,14 @@ class _Planner:
     def _stays(self, stretch: Stretch) -> bool:
         return stretch.memory in self.resident
 
-    def _add(self, chunk: int, images: int, index: int, layer: Layer, piece: Piece) -> None:
+    def _add(self, chunk: int, images: int, index: int, layer: Layer, piece: Piece, mode: tile.Mode, output: int) -> None:
         step = len(self.spine)
         loads = None
         if isinstance(layer.op, tile.MatrixOp):
             pair = self.stream.stretches[index, piece.groups.first]
             loads = self._number(chunk, pair[0], step), self._number(chunk, pair[1], step)
         self._need_input(chunk, images, self._input_needed(layer, piece))
-        self.spine.append(Work(chunk, index, piece, loads, len(self.inputs), self._output_made(layer, piece)))
+        self.spine.append(Work(chunk, index, piece, mode, loads, len(self.inputs), output))
 
     def _number(self, chunk: int, stretch: Stretch, step: int) -> int:
         """The number of the load that brings `stretch` for this chunk."""
@@ -149,7 +149,8 @@ class _Planner:
         self.loaded = stop
 
     def _output_made(self, layer: Layer, piece: Piece) -> int:
-        if layer.result != self.network.output or piece.groups.stop < layer.groups(self.hw):
+        """Elements of the chunk's output, from its start, that are there after the last piece of a strip."""
+        if layer.result != self.network.output:
             return 0
         height, *_ = layer.output_image
         per_row = self.network.tensors[layer.result].elements // height

@@ -20,7 +20,7 @@ from dsf.numerics import Ints, to_element
 from dsf.scheduling.cuts import weight_depth
 from dsf.scheduling.hazards import Memory
 from dsf.scheduling.network import Layer, Network
-from dsf.scheduling.pieces import Span
+from dsf.scheduling.pieces import Cut, Span
 
 #: Alignment of a load in the stream, in bytes.
 ALIGNMENT = 64
@@ -95,7 +95,7 @@ def _pack_layer(
     lanes, groups, words = hw.group_columns, layer.groups(hw), layer.runs(hw).words
     flat = ints_of(op.weights).reshape(words, -1)
     parameters = [_padded(values, groups * lanes) for values in (op.bias, op.multiplier, op.shift)]
-    for block in Span(0, groups).blocks(op.cut.groups.data):
+    for block, _ in Cut.of(op.cut).loads(groups):
         channels = slice(block.first * lanes, block.stop * lanes)
         some = pack_parameters(*(values[channels] for values in parameters))
         first = Stretch(Memory.PARAMETER, index, block, stream.append(some), len(some), 1, block.count)

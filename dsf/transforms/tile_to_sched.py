@@ -25,6 +25,7 @@ from dsf.dialects.engine import CYCLES, ESTIMATES, LOAD_CYCLES, TensorAttr, hard
 from dsf.dialects.fxp import INPUT_FRAC, OUTPUT_FRAC, SOFTMAX
 from dsf.dialects.integers import RAW_BITS, width
 from dsf.dialects.shapes import shape
+from dsf.dialects.tile import Outer
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.isa.table import BaseRegister
@@ -33,8 +34,9 @@ from dsf.scheduling.emit import Emitter
 from dsf.scheduling.estimate import estimate_load, estimate_program
 from dsf.scheduling.features import MAX_IMAGES, plan_features
 from dsf.scheduling.hazards import Memory
-from dsf.scheduling.network import IMAGES, Network, function_of, network_of
+from dsf.scheduling.network import IMAGES, Layer, Network, function_of, network_of
 from dsf.scheduling.order import order_network
+from dsf.scheduling.pieces import Cut, Span
 from dsf.scheduling.ranges import check_ranges
 from dsf.scheduling.weights import WEIGHT_MEMORIES, WeightStream, capacity_of, pack_network
 
@@ -48,6 +50,13 @@ def _descriptor(function: func.FuncOp, value: SSAValue, hw: Hardware, frac: str,
     """How a tensor lies in DRAM: elements as wide as the engine's, or raw sums."""
     bits = RAW_BITS if width(value) == RAW_BITS else hw.bits_input
     return TensorAttr(shape(value), bits, _attribute(function, frac, 0), base)
+
+
+def _goes_back_to_loads(layer: Layer, hw: Hardware) -> bool:
+    """Whether a layer uses each of several loads of weights for one strip after the other."""
+    cut = Cut.of(layer.op.cut)
+    strips = list(cut.strips(Span(0, shape(layer.op.y)[0]), layer.output_image[0]))
+    return cut.outer is Outer.STRIPS and len(strips) > 1 and len(cut.loads(layer.groups(hw))) > 1
 
 
 def _check_loads(network: Network, hw: Hardware, stream: WeightStream) -> None:
@@ -68,6 +77,14 @@ def _check_loads(network: Network, hw: Hardware, stream: WeightStream) -> None:
                     f"'{name}': a cut of {stretch.groups.count} channel groups takes {stretch.size} {what}, "
                     f"needs at most {most}; cut into fewer groups or raise {parameter}"
                 )
+    for layer in matrix_layers(network):
+        if _goes_back_to_loads(layer, hw):
+            problems += [
+                f"'{layer.name}': several loads for each strip, needs all weights on chip, {stream.needs(memory)} {what} "
+                f"and has {capacity_of(memory, hw)}; cut it with outer = groups or raise {parameter}"
+                for memory, (what, parameter) in names.items()
+                if not stream.fits(memory, hw)
+            ]
     if problems:
         raise ModelError(problems)
 

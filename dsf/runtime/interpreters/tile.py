@@ -27,7 +27,7 @@ from dsf.hardware import Hardware
 from dsf.numerics import Ints
 from dsf.runtime.interpreters.convolution import check_sums, convolve, window_maxima, window_sums
 from dsf.scheduling.network import IMAGES
-from dsf.scheduling.pieces import Piece, Span, channel_groups, pieces, strip_window
+from dsf.scheduling.pieces import Cut, Piece, Span, channel_groups, strip_window
 
 #: What elements hold that no piece has written.
 UNWRITTEN = np.iinfo(np.int64).min
@@ -39,9 +39,8 @@ def _pieces_of(op: tile.MatrixOp | tile.PoolOp, groups: int) -> Iterator[Piece]:
     function = op.parent_op()
     chunk = function.attributes.get(IMAGES) if isinstance(function, FuncOp) else None
     size = chunk.value.data if isinstance(chunk, IntegerAttr) else images
-    cut = op.cut.images.data, op.cut.rows.data, op.cut.groups.data
     for some in Span(0, images).blocks(size):
-        yield from pieces(some, rows, groups, cut)
+        yield from (piece for piece, *_ in Cut.of(op.cut).pieces(some, rows, groups))
 
 
 def _strip(op: tile.MatrixOp | tile.PoolOp, x: Ints, piece: Piece) -> tuple[Ints, Window]:

@@ -70,6 +70,23 @@ func.func @main(%x: tensor<2x4x4x4xi8>) -> tensor<2x4x4x8xi8> attributes {tile.i
 
 // -----
 
+// Strips and loads of several sizes. With the strips outermost each goes through the channel groups, every other one backwards.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 512, weight_memory = 1024, parameter_groups = 8}
+// CHECK:      sched.matrix {{.*}} tall <{{.*}}rows = [0, 1]>
+// CHECK:      sched.matrix {{.*}} wide <{{.*}}rows = [0, 1], groups = [1, 2]>
+// CHECK:      sched.store {{.*}} elements 48
+// CHECK:      sched.matrix {{.*}} wide <{{.*}}rows = [1, 3], groups = [1, 2]>
+// CHECK-NEXT: sched.matrix {{.*}} tall <{{.*}}rows = [1, 3]>
+// CHECK-NEXT: sched.store {{.*}} elements 144
+// CHECK-NEXT: }
+func.func @main(%x: tensor<1x4x4x4xi8>) -> tensor<1x4x4x12xi8> {
+  %0 = tile.matrix %x window <kernel = [1, 1]> requantize <low = 0, high = 127> cut <images = 1, rows = [1, 3], groups = [1, 2], mode = [tall, wide], outer = strips> weights dense<1> : tensor<1x1x4x12xi8> bias dense<0> : tensor<12xi32> multiplier dense<1> : tensor<12xi32> shift dense<0> : tensor<12xi8> : tensor<1x4x4x4xi8> -> tensor<1x4x4x12xi8> loc("dense")
+  func.return %0 : tensor<1x4x4x12xi8>
+}
+
+// -----
+
 // Without weights there is nothing to load.
 
 engine.hardware {}
@@ -80,6 +97,16 @@ func.func @main(%x: tensor<1x4x4x4xi8>) -> tensor<1x4x4x4xi8> {
   %0 = tile.pool max %x window <kernel = [1, 1]> scale <low = -128, high = 127> cut <images = 1, rows = 4> : tensor<1x4x4x4xi8> -> tensor<1x4x4x4xi8>
   func.return %0 : tensor<1x4x4x4xi8>
 }
+
+// -----
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 512, weight_memory = 64, parameter_groups = 2}
+func.func @main(%x: tensor<1x4x4x4xi8>) -> tensor<1x4x4x12xi8> {
+  %0 = tile.matrix %x window <kernel = [1, 1]> requantize <low = 0, high = 127> cut <images = 1, rows = 2, outer = strips> weights dense<1> : tensor<1x1x4x12xi8> bias dense<0> : tensor<12xi32> multiplier dense<1> : tensor<12xi32> shift dense<0> : tensor<12xi8> : tensor<1x4x4x4xi8> -> tensor<1x4x4x12xi8> loc("dense")
+  func.return %0 : tensor<1x4x4x12xi8>
+}
+// CHECK:      'dense': several loads for each strip, needs all weights on chip, 12 words of each weight bank and has 8; cut it with outer = groups or raise weight_memory
+// CHECK-NEXT: 'dense': several loads for each strip, needs all weights on chip, 3 parameter groups and has 2; cut it with outer = groups or raise parameter_groups
 
 // -----
 
