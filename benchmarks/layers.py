@@ -2,9 +2,11 @@
 Single layers and a small network, on the simulated system: `make bench-layers`, or `python -m benchmarks.layers`.
 
 Cycles are those from the first input beat to the last output beat of one inference, 8 bits, 32-bit sums, 128-bit ports, without
-stalls. All weights and parameters are streamed within that window: none are resident from a run before. Ideal cycles are
-multiplications, those with padding included, divided by processing elements. Every run is compared with the interpreter in each
-element that an instruction writes. A layer that the compiler refuses is in the table, with the reason.
+stalls. "Streamed" weights and parameters are all loaded within that window, as DeepSoCFlow does it, and none are there before:
+what its cycles and the aims are compared with. "Resident" ones are loaded once for all runs, where a network's fit on chip, as
+those of each of these layers do. Ideal cycles are multiplications, those with padding included, divided by
+processing elements. Every run is compared with the interpreter in each element that an instruction writes. A layer that the
+compiler refuses is in the table, with the reason.
 
 CPU instructions are those of the C firmware for an inference: written for the processor of this computer, -O2, counted by
 valgrind, waiting excluded. The estimate is the compiler's, which assumes a memory without latency. The result goes to
@@ -22,6 +24,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
+from itertools import product
 from math import prod
 from pathlib import Path
 
@@ -46,10 +49,12 @@ from dsf.resources import firmware_directory
 from dsf.runtime.expected import interpret
 from dsf.runtime.rtl import simulate
 from dsf.runtime.verilator import compile_c
+from dsf.transforms.dsf_pipeline import DsfPipelinePass
 
 RESULT = Path(__file__).parent / "results" / "layers.json"
 HARDWARE = {"8x24": (8, 24), "16x16": (16, 16), "8x8": (8, 8), "7x96": (7, 96)}
 LATENCIES = (0, 64)
+WEIGHTS = ("streamed", "resident")
 
 
 @dataclass(frozen=True)
@@ -153,8 +158,8 @@ BARS: dict[str, tuple[int | None, int]] = {
 @dataclass(frozen=True)
 class Measurement:
     """
-    A row of the table. `hardware` names the latency too where there is one, so that name and hardware are a key. What is
-    unknown is None; `problem` says why the layer did not run.
+    A row of the table. `hardware` also names a latency, and weights that are resident, so that name and hardware are a key.
+    What is unknown is None; `problem` says why the layer did not run.
     """
 
     name: str
@@ -170,9 +175,9 @@ class Measurement:
     problem: str | None = None
 
 
-def compile_case(case: Case, hw: Hardware) -> Program:
-    """The program of a case. Raises `DsfError` if the compiler refuses it."""
-    return Program.from_module(compile_module(case.module(hw)))
+def compile_case(case: Case, hw: Hardware, *, resident: bool = False) -> Program:
+    """The program of a case; with `resident` weights. Raises `DsfError` if the compiler refuses it."""
+    return Program.from_module(compile_module(case.module(hw), pipeline=DsfPipelinePass(resident_weights=resident)))
 
 
 def run_program(program: Program, latency: int) -> int:
@@ -187,6 +192,7 @@ def run_program(program: Program, latency: int) -> int:
         data,
         program.output_bytes,
         program.arena_bytes,
+        load_program=program.load_stream,
         latency=latency,
         expected=expected,
     )
@@ -195,30 +201,36 @@ def run_program(program: Program, latency: int) -> int:
     return result.cycles
 
 
-def measure(name: str, hardware: str, latencies: list[int]) -> Iterator[Measurement]:
+def measure(name: str, hardware: str, latencies: list[int], weights: str) -> Iterator[Measurement]:
     """A case on an engine, for each memory latency."""
     case, elements = CASES[name], HARDWARE[hardware]
     ideal = case.macs / prod(elements)
     problem, program = None, None
     try:
-        program = compile_case(case, make_hardware(case.bits, elements))
+        program = compile_case(case, make_hardware(case.bits, elements), resident=weights == "resident")
     except DsfError as error:
         problem = f"not compiled: {error}"
+    options = f"--layers {name} --hardware {hardware} --weights {weights}"
     for latency in latencies:
         cycles = None if program is None else run_program(program, latency)
         yield Measurement(
             name=name,
-            hardware=hardware if latency == 0 else f"{hardware} latency {latency}",
+            hardware=_label(hardware, latency, weights),
             memory_latency=latency,
             cycles=cycles,
             ideal_cycles=round(ideal),
             utilisation=None if cycles is None else round(ideal / cycles, 4),
             estimate_cycles=None if program is None else program.cycles,
             cpu_instructions=None if program is None else cpu_instructions(case.softmax),
-            weights="streamed",
-            command=f"python -m benchmarks.layers --layers {name} --hardware {hardware} --latency {latency}",
+            weights=weights,
+            command=f"python -m benchmarks.layers {options} --latency {latency}",
             problem=problem,
         )
+
+
+def _label(hardware: str, latency: int, weights: str) -> str:
+    """What the numbers of a table hold for."""
+    return hardware + (f" latency {latency}" if latency else "") + (" resident weights" if weights == "resident" else "")
 
 
 @cache
@@ -282,26 +294,27 @@ def main() -> None:
     parser.add_argument("--layers", nargs="*", choices=CASES, default=list(CASES))
     parser.add_argument("--hardware", nargs="*", choices=HARDWARE, default=list(HARDWARE))
     parser.add_argument("--latency", nargs="*", type=int, default=list(LATENCIES), help="cycles of memory")
+    parser.add_argument("--weights", nargs="*", choices=WEIGHTS, default=list(WEIGHTS), help="where they come from")
     chosen = parser.parse_args()
     console = Console()
     if not console.is_terminal:
         console = Console(width=140)
     rows: list[Measurement] = []
-    for hardware in chosen.hardware:
+    for hardware, weights in product(chosen.hardware, chosen.weights):
         of_engine: list[Measurement] = []
         for name in chosen.layers:
             with console.status(f"{name} on {hardware} (an engine is built once, which takes a minute or two)"):
-                of_engine += measure(name, hardware, chosen.latency)
+                of_engine += measure(name, hardware, chosen.latency, weights)
         for latency in chosen.latency:
             some = [row for row in of_engine if row.memory_latency == latency]
-            title = f"{hardware}, memory latency {latency}"
-            console.print(table_of(some, title, bars=hardware == "8x24" and latency == 0))
+            comparable = hardware == "8x24" and latency == 0 and weights == "streamed"
+            console.print(table_of(some, _label(hardware, latency, weights), bars=comparable))
         rows += of_engine
     for problem in dict.fromkeys((row.name, row.problem) for row in rows if row.problem is not None):
         console.print(f"{problem[0]}: {problem[1]}", highlight=False, soft_wrap=True)
     if any(row.cycles is not None and row.cpu_instructions is None for row in rows):
         console.print("CPU instructions were not counted: valgrind is not installed")
-    if (chosen.layers, chosen.hardware, chosen.latency) == (list(CASES), list(HARDWARE), list(LATENCIES)):
+    if vars(chosen) == {name: parser.get_default(name) for name in vars(chosen)}:
         RESULT.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
         console.print(f"written to {RESULT.relative_to(RESULT.parents[2])}")
 

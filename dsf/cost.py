@@ -112,7 +112,8 @@ class MatrixWork:
 class Cost:
     """
     Cycles from the start of an instruction: it is busy from `fill` to `fill + busy`, and its results are visible at
-    `fill + busy + drain`. The next one of its queue may start at `busy + gap`. `beats` counts beats of DRAM traffic.
+    `fill + busy + drain`. The next one of its queue may start at `busy + gap`. `beats` counts beats of DRAM traffic, `reads`
+    those of feature memory in the busy cycles.
     """
 
     busy: int
@@ -120,6 +121,7 @@ class Cost:
     drain: int = MOVE_OVERHEAD
     gap: int = 0
     beats: int = 0
+    reads: int = 0
 
     @property
     def latency(self) -> int:
@@ -147,8 +149,10 @@ def matrix_cost(hw: Hardware, work: MatrixWork, tall: bool) -> Cost:
     skew = 0 if tall else last_pixels
     drain = MATRIX_DRAIN + hw.pe_latency + skew + last_pixels * last_groups * writes + max(0, late - caught_up)
     search = work.lines.search(lanes) if work.lines is not None and work.lines.skips(lanes) else 0
+    port_reads = passes * sum(reads) + (work.pixels * work.groups if work.residual else 0)
+    busy = passes * sum(steps) + waits
     # What is late also holds up the first tiles of the next instruction.
-    return Cost(passes * sum(steps) + waits, MATRIX_FILL + search, drain, gap=late)
+    return Cost(busy, MATRIX_FILL + search, drain, gap=late, reads=min(port_reads, busy))
 
 
 def _results(results: list[int], writes: list[int], steps: list[int], reads: list[int] | None) -> list[int]:
@@ -276,7 +280,8 @@ def depthwise_cost(hw: Hardware, work: DepthwiseWork) -> Cost:
     behind = 0 if alone or work.residual else max(0, before * last_groups * writes - (steps[-1] + before - last))
     drain = DEPTHWISE_DRAIN + hw.pe_latency - (last - 1) + max(last * last_groups * writes + behind, late)
     search = work.padded.search(pixels[0]) if work.padded is not None and min(rows) < work.taps.kernel_rows else 0
-    return Cost(passes * sum(steps) + waits, MATRIX_FILL + search, drain, gap=late)
+    busy = passes * sum(steps) + waits
+    return Cost(busy, MATRIX_FILL + search, drain, gap=late, reads=busy)
 
 
 def _writes_of_result(hw: Hardware, raw: bool) -> int:
@@ -292,7 +297,7 @@ def pool_cost(hw: Hardware, pixels: int, channels: int, taps: int, division_step
     vectors = pixels * -(-channels // hw.vector_length)
     divide = division_steps + DIVIDE_OVERHEAD if division_steps > 0 else 0
     drain = VECTOR_OVERHEAD + (divide if divide <= taps else 0)
-    return Cost(vectors * max(taps, divide), drain=drain, gap=drain)
+    return Cost(vectors * max(taps, divide), drain=drain, gap=drain, reads=vectors * taps)
 
 
 def division_steps(hw: Hardware, left: int, right: int, leak: int, *, sums: bool) -> int:
@@ -305,10 +310,16 @@ def division_steps(hw: Hardware, left: int, right: int, leak: int, *, sums: bool
     return max(1, hw.operand_bits + 1 - (right - left))
 
 
-def move_cost(hw: Hardware, elements: int) -> Cost:
-    """Cycles of a LOAD or STORE of one row of `elements` elements: one beat a cycle."""
+def load_cost(hw: Hardware, elements: int) -> Cost:
+    """Cycles of a LOAD of one row of `elements` elements: one beat a cycle."""
     beats = -(-elements // hw.beat_elements)
     return Cost(beats, gap=MOVE_GAP, beats=beats)
+
+
+def store_cost(hw: Hardware, elements: int) -> Cost:
+    """Cycles of a STORE of one row of `elements` elements: one beat, and one read of feature memory, a cycle."""
+    beats = -(-elements // hw.beat_elements)
+    return Cost(beats, gap=MOVE_GAP, beats=beats, reads=beats)
 
 
 def weights_cost(hw: Hardware, stream_bytes: int, slots: int) -> Cost:

@@ -3,7 +3,7 @@ How each layer is cut into pieces, and in which shape the array computes them.
 
 - Strips of rows or images: a layer that reads the input or makes the output is cut into strips, so that computing starts with
   the first rows, and results are stored all along. The first one and the last one may be smaller, as nothing hides the load of
-  the one and the store of the other.
+  the one and the store of the other. So is a layer that a pooling follows, which pools a strip while the next is computed.
 - Loop order: strip by strip where the weights of the network fit on chip, as output can then be stored from the first strip on;
   otherwise load by load of weights, so that each is loaded once.
 - Channel groups: loads of weights grow from a small one, with which computing starts. Where weights do not fit a load takes at
@@ -17,11 +17,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from math import prod
+from itertools import pairwise
 from typing import Literal
 
 from dsf.arguments import as_int
-from dsf.cost import Cost, dispatch_cycles, matrix_cost, move_cost, pool_cost, shape_change, weights_cost
+from dsf.cost import Cost, dispatch_cycles, load_cost, matrix_cost, shape_change, store_cost, weights_cost
 from dsf.dialects import tile
 from dsf.dialects.tile import Mode, Outer
 from dsf.errors import ModelError
@@ -103,12 +103,19 @@ def choose_cuts(network: Network, hw: Hardware, images: int, options: TilingOpti
     if problems:
         raise ModelError(problems)
     fits = resident(network, hw)
-    cuts = [_Chooser(network, layer, hw, images, fits, options).choose() for layer in network.layers]
+    cuts = _choose_all(network, hw, images, fits, options)
     if not _fit(network, hw, cuts, fits):
         # Small loads leave banks unused. Without them it may still fit, but there is no need.
-        fits = Resident(False, False)
-        cuts = [_Chooser(network, layer, hw, images, fits, options).choose() for layer in network.layers]
+        cuts = _choose_all(network, hw, images, Resident(False, False), options)
     return [cut.attribute for cut in cuts]
+
+
+def _choose_all(network: Network, hw: Hardware, images: int, fits: Resident, options: TilingOptions) -> list[Cut]:
+    cuts: list[Cut] = []
+    for index in range(len(network.layers)):
+        follows = index > 0 and network.pooling_of(index - 1) is not None
+        cuts.append(_Chooser(network, index, hw, images, fits, options).choose(cuts[-1] if follows else None))
+    return cuts
 
 
 def weight_problems(layer: Layer, hw: Hardware) -> list[str]:
@@ -156,16 +163,18 @@ class _Chooser:
     """Chooses the cut of one layer."""
 
     network: Network
-    layer: Layer
+    index: int
     hw: Hardware
     images: int
     fits: Resident
     options: TilingOptions
     costs: dict[tuple[int, Span, int, Mode], Cost] = field(default_factory=dict[tuple[int, Span, int, Mode], Cost])
 
-    def choose(self) -> Cut:
+    def choose(self, before: Cut | None) -> Cut:
+        """The cut; for a pooling that follows a matrix layer, `before` is that one's."""
         if not isinstance(self.layer.op, tile.MatrixOp):
-            return self._with_ends(self._fastest(Cut(*strips) for strips in self._strips()))
+            follows = None if before is None or self.options.rows != 0 else self._strip_by_strip(before)
+            return follows or self._with_ends(self._fastest(Cut(*strips) for strips in self._strips()))
         best = self._fastest(
             Cut(*strips, groups, modes, outer)
             for groups, modes in dict.fromkeys(self._loads())
@@ -173,6 +182,21 @@ class _Chooser:
             for strips in self._strips()
         )
         return self._with_ends(best)
+
+    def _strip_by_strip(self, before: Cut) -> Cut | None:
+        """A pooling's strips, each what can be pooled after a strip of the layer before; `None` if that has only one."""
+        (height, *_), (rows, *_) = self.layer.input_image, self.layer.output_image
+        if before.images < self.images:
+            return Cut(before.images, (rows,))
+        ends = [self._poolable(strip.stop) for _, strip in before.strips(Span(0, 1), height)]
+        sizes = [stop - start for start, stop in pairwise([0, *ends]) if stop > start]
+        return Cut(1, tuple(sizes)) if len(sizes) > 1 and self.images == 1 else None
+
+    def _poolable(self, rows: int) -> int:
+        """Rows of a pooling that need no more than the first `rows` of its input."""
+        window, (height, *_) = self.layer.op.window.window, self.layer.input_image
+        outputs = range(self.layer.output_image[0])
+        return next((row for row in outputs if input_rows(window, Span(row, 1), height).stop > rows), len(outputs))
 
     def _with_ends(self, cut: Cut) -> Cut:
         """A cut with a first and a last strip of other sizes, where that is better: one of them after the other."""
@@ -196,6 +220,16 @@ class _Chooser:
         return (Outer.GROUPS, Outer.STRIPS) if can_stay and len(groups) > 1 else (Outer.GROUPS,)
 
     @property
+    def layer(self) -> Layer:
+        return self.network.layers[self.index]
+
+    @property
+    def pooling(self) -> _Chooser | None:
+        """The pooling that follows."""
+        index = self.network.pooling_of(self.index)
+        return None if index is None else replace(self, index=index, costs={})
+
+    @property
     def loads_input(self) -> bool:
         return self.network.input in self.layer.reads
 
@@ -205,16 +239,16 @@ class _Chooser:
 
     @property
     def exchanges(self) -> bool:
-        """Whether data come from DRAM or go there."""
-        return self.loads_input or self.makes_output
+        """Whether something can run beside it: transfers from DRAM or to it, or a pooling."""
+        return self.loads_input or self.makes_output or self.network.pooling_of(self.index) is not None
 
     @property
     def is_cold(self) -> bool:
         """Whether nothing hides the load of its first weights."""
-        return next(iter(matrix_layers(self.network)), None) is self.layer
+        return all(not isinstance(layer.op, tile.MatrixOp) for layer in self.network.layers[: self.index])
 
     def _strips(self) -> list[tuple[int, tuple[int, ...]]]:
-        """Images and rows of strips of equal size to choose from: only what exchanges data with DRAM gains by several."""
+        """Images and rows of strips of equal size to choose from: several only where something can run beside."""
         height = self.layer.output_image[0]
         if self.options.rows != 0:
             rows = min(self.options.rows, height)
@@ -266,12 +300,13 @@ class _Chooser:
     def _cycles(self, cut: Cut) -> int:
         """
         Cycles of a chunk, alone: input and weights arrive in the order in which they are needed (but for the first weights,
-        where layers before hide their load), pieces are computed one after the other, and what is complete is stored.
+        where layers before hide their load), pieces are computed one after the other, and what is complete is pooled or
+        stored, in the cycles in which computing does not read feature memory.
         """
         height, *_ = self.layer.output_image
-        weights = loaded = computed = stored = drained = 0
+        weights = loaded = computed = behind = drained = pooled = 0
         seen: set[int] = set()
-        last_mode = Mode.WIDE
+        last_mode, pooling = Mode.WIDE, self.pooling
         for piece, mode, complete in cut.pieces(Span(0, self.images), height, self.layer.groups(self.hw)):
             if piece.groups.first not in seen and isinstance(self.layer.op, tile.MatrixOp):
                 if seen or self.is_cold:
@@ -280,12 +315,30 @@ class _Chooser:
             if self.loads_input:
                 loaded = max(loaded, self._input_cycles(piece))
             cost = self._cost(piece, mode)
+            begin = computed
             computed += shape_change(self.hw, last_mode is Mode.TALL, mode is Mode.TALL)
             computed = max(computed, weights, loaded) + max(cost.busy, dispatch_cycles(self.hw, "matrix")) + PIECE_OVERHEAD
             last_mode, drained = mode, computed + cost.fill + cost.drain
-            if self.makes_output and complete:
-                stored = max(stored, drained) + self._output_cycles(piece)
-        return max(drained, stored)
+            behind = max(0, behind - (computed - begin - cost.reads))
+            if complete and self.makes_output:
+                behind += self._output_cycles(piece)
+            if complete and pooling is not None:
+                done = pooling.rows_after(piece)
+                behind, pooled = behind + pooling.cycles_of_rows(done - pooled), done
+        return drained + behind
+
+    def rows_after(self, made: Piece) -> int:
+        """Rows of a pooling, of all images, that can be pooled after a strip of the layer before it."""
+        height, *_ = self.layer.output_image
+        return (made.images.stop - 1) * height + self._poolable(made.rows.stop)
+
+    def cycles_of_rows(self, rows: int) -> int:
+        """Cycles to pool `rows` rows and store them if they are the output."""
+        if rows == 0:
+            return 0
+        _, width, _ = self.layer.output_image
+        cost = self.layer.pooling(self.hw, rows * width)
+        return cost.busy + cost.gap + (self._store_cycles(rows) if self.makes_output else 0)
 
     def _cost(self, piece: Piece, mode: Mode) -> Cost:
         key = piece.images.count, piece.rows, piece.groups.count, mode
@@ -296,9 +349,7 @@ class _Chooser:
     def _new_cost(self, piece: Piece, mode: Mode) -> Cost:
         if isinstance(self.layer.op, tile.MatrixOp):
             return matrix_cost(self.hw, self.layer.work(self.hw, piece), mode is Mode.TALL)
-        _, width, channels = self.layer.output_image
-        pixels = piece.images.count * piece.rows.count * width
-        return pool_cost(self.hw, pixels, channels, prod(self.layer.op.window.window.kernel), 0)
+        return self.layer.pooling(self.hw, piece.images.count * piece.rows.count * self.layer.output_image[1])
 
     def _load_cycles(self, groups: int) -> int:
         """Cycles of a load of parameters and weights."""
@@ -316,10 +367,12 @@ class _Chooser:
         needed = input_rows(self.layer.op.window.window, piece.rows, height).stop
         elements = self.network.tensors[self.network.input].elements
         rows = (piece.images.stop - 1) * height + min(height, needed)
-        return move_cost(self.hw, -(-elements * rows // height)).latency
+        return load_cost(self.hw, -(-elements * rows // height)).latency
 
     def _output_cycles(self, piece: Piece) -> int:
+        return self._store_cycles(piece.images.count * piece.rows.count)
+
+    def _store_cycles(self, rows: int) -> int:
         elements = self.network.tensors[self.network.output].elements
-        rows = piece.images.count * piece.rows.count
-        cost = move_cost(self.hw, -(-elements * rows // self.layer.output_image[0]))
+        cost = store_cost(self.hw, -(-elements * rows // self.layer.output_image[0]))
         return cost.busy + cost.gap

@@ -8,23 +8,20 @@ them.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import prod
 
 from xdsl.ir import Operation, SSAValue
 
 from dsf.cost import (
     Cost,
     dispatch_cycles,
-    division_steps,
     instruction_beats,
+    load_cost,
     matrix_cost,
-    move_cost,
-    pool_cost,
     shape_change,
+    store_cost,
     weights_cost,
 )
 from dsf.dialects import sched, tile
-from dsf.dialects.bundle_types import PoolKind
 from dsf.dialects.sched_types import ON_CHIP, Space
 from dsf.hardware import Hardware
 from dsf.layout import packed_bytes
@@ -175,7 +172,7 @@ class Emitter:
     def _load_input(self, load: InputLoad) -> None:
         per_image = self.network.tensors[self.network.input].elements
         start = self._chunks[load.chunk].first * per_image + load.part.first
-        cost = move_cost(self.hw, load.part.count)
+        cost = load_cost(self.hw, load.part.count)
         op = sched.LoadOp(
             self._dram_in.buffer,
             self._feature(self.network.input, load.chunk),
@@ -216,10 +213,7 @@ class Emitter:
         )
         pixels = work.piece.images.count * work.piece.rows.count * layer.output_image[1]
         if isinstance(layer.op, tile.PoolOp):
-            taps, scale = prod(layer.op.window.window.kernel), layer.op.scale
-            sums = layer.op.kind.data is PoolKind.AVG and taps > 1
-            steps = division_steps(self.hw, scale.left.data, scale.right.data, scale.leak.data, sums=sums)
-            cost = pool_cost(self.hw, pixels, layer.output_image[2], taps, steps)
+            cost = layer.pooling(self.hw, pixels)
             op = sched.PoolOp(
                 layer.op.kind.data, x, y, piece=piece, window=layer.op.window, scale=layer.op.scale, cycles=cost.busy
             )
@@ -265,7 +259,7 @@ class Emitter:
         if stop <= self._stored:
             return
         start = self._chunks[chunk].first * tensor.elements + self._stored
-        cost = move_cost(self.hw, stop - self._stored)
+        cost = store_cost(self.hw, stop - self._stored)
         op = sched.StoreOp(
             self._feature(self.network.output, chunk),
             self._dram_out.buffer,

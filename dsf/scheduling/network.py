@@ -6,6 +6,7 @@ A reshape is no layer: its result is the tensor that it reshapes.
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 from math import prod
 
@@ -13,8 +14,9 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 
-from dsf.cost import MatrixWork, Runs, runs_of
+from dsf.cost import Cost, MatrixWork, Runs, division_steps, pool_cost, runs_of
 from dsf.dialects import tile
+from dsf.dialects.bundle_types import PoolKind
 from dsf.dialects.functions import function_problems
 from dsf.dialects.integers import RAW_BITS, width
 from dsf.dialects.shapes import shape
@@ -81,6 +83,14 @@ class Layer:
             self.runs(hw), images * rows.count * columns, piece.groups.count, raw, self.residual is not None, lines
         )
 
+    def pooling(self, hw: Hardware, pixels: int) -> Cost:
+        """Cycles of a pooling with `pixels` results."""
+        assert isinstance(self.op, tile.PoolOp)
+        taps, scale = prod(self.op.window.window.kernel), self.op.scale
+        sums = self.op.kind.data is PoolKind.AVG and taps > 1
+        steps = division_steps(hw, scale.left.data, scale.right.data, scale.leak.data, sums=sums)
+        return pool_cost(hw, pixels, self.output_image[2], taps, steps)
+
 
 @dataclass(frozen=True)
 class Network:
@@ -92,12 +102,23 @@ class Network:
     input: int
     output: int
 
-    def requests(self, images: int) -> list[Request]:
-        """For each tensor its size for a chunk of `images`, and the layers between which it lives."""
+    def pooling_of(self, index: int) -> int | None:
+        """The layer, if it is a pooling and comes next, that pools what matrix layer `index` makes."""
+        if index + 1 == len(self.layers) or not isinstance(self.layers[index].op, tile.MatrixOp):
+            return None
+        pool = self.layers[index + 1]
+        pools = isinstance(pool.op, tile.PoolOp) and pool.source == self.layers[index].result
+        return index + 1 if pools else None
+
+    def requests(self, images: int, along: Set[int] = frozenset()) -> list[Request]:
+        """
+        For each tensor its size for a chunk of `images`, and the layers between which it lives; the poolings `along` make
+        theirs while the layer before them computes.
+        """
         born = {self.input: 0}
         dies = {self.input: 0}
         for index, layer in enumerate(self.layers):
-            born.setdefault(layer.result, index)
+            born.setdefault(layer.result, index - 1 if index in along else index)
             for tensor in (*layer.reads, layer.result):
                 dies[tensor] = index
         return [

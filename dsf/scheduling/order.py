@@ -1,8 +1,9 @@
 """
 In what order instructions stand in the program.
 
-The spine is the order of computing: chunk by chunk, layer by layer, piece by piece. Loads of weights and inputs go in
-between, each queue in the order of first use. Two rules place them:
+The spine is the order of computing: chunk by chunk, layer by layer, piece by piece; a pooling that runs along with the layer
+before it has each piece right behind the last one that it needs. Loads of weights and inputs go in between, each queue in the
+order of first use. Two rules place them:
 
 - a load stands before its first use, and after the last use of what lay in its place, so that every instruction waits for
   earlier ones only and no order of the queues deadlocks;
@@ -91,25 +92,42 @@ class _Planner:
         for chunk, images in enumerate(self.network.chunks(self.plan.images)):
             self.loaded = 0
             self.released.append(len(self.spine))
-            for index, layer in enumerate(self.network.layers):
-                if index == self.plan.release:
-                    self.released[chunk] = len(self.spine)
-                for piece, mode, complete in _layer_pieces(layer, images.count, self.hw):
-                    output = self._output_made(layer, piece) if complete else 0
-                    self._add(chunk, images.count, index, layer, piece, mode, output)
-            if self.plan.release >= len(self.network.layers):
-                self.released[chunk] = len(self.spine)
+            self._add_chunk(chunk, images.count)
         weights = [
             WeightLoad(stretch, None if self._stays(stretch) else last)
             for stretch, last in zip(self.stretches, self.last_use, strict=True)
         ]
         return Order(tuple(self.spine), tuple(weights), tuple(self.inputs))
 
+    def _add_chunk(self, chunk: int, images: int) -> None:
+        released = False
+        for index, layer in enumerate(self.network.layers):
+            if index in self.plan.along:
+                continue
+            if index >= self.plan.release and not released:
+                self.released[chunk], released = len(self.spine), True
+            pooling = index + 1 if index + 1 in self.plan.along else None
+            waiting = [] if pooling is None else list(_layer_pieces(self.network.layers[pooling], images, self.hw))
+            for piece, mode, complete in _layer_pieces(layer, images, self.hw):
+                self._add(chunk, images, index, piece, mode, complete)
+                while complete and pooling is not None and waiting and self._is_ready(pooling, waiting[0][0], piece):
+                    self._add(chunk, images, pooling, *waiting.pop(0))
+        if not released:
+            self.released[chunk] = len(self.spine)
+
+    def _is_ready(self, pooling: int, pooled: Piece, made: Piece) -> bool:
+        """Whether all that a piece of a pooling reads is there with `made`, the end of a strip of the layer before it."""
+        layer = self.network.layers[pooling]
+        height, *_ = layer.input_image
+        needed = (pooled.images.stop - 1) * height + input_rows(layer.op.window.window, pooled.rows, height).stop
+        return needed <= (made.images.stop - 1) * height + made.rows.stop
+
     def _stays(self, stretch: Stretch) -> bool:
         return stretch.memory in self.resident
 
-    def _add(self, chunk: int, images: int, index: int, layer: Layer, piece: Piece, mode: tile.Mode, output: int) -> None:
-        step = len(self.spine)
+    def _add(self, chunk: int, images: int, index: int, piece: Piece, mode: tile.Mode, complete: bool) -> None:
+        step, layer = len(self.spine), self.network.layers[index]
+        output = self._output_made(layer, piece) if complete else 0
         loads = None
         if isinstance(layer.op, tile.MatrixOp):
             pair = self.stream.stretches[index, piece.groups.first]

@@ -73,6 +73,7 @@ func.func @main(%x: tensor<2x4x4x4xi8>) -> tensor<2x4x4x8xi8> attributes {tile.i
 // Strips and loads of several sizes. With the strips outermost each goes through the channel groups, every other one backwards.
 
 engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 512, weight_memory = 1024, parameter_groups = 8}
+// CHECK:      sched.program
 // CHECK:      sched.matrix {{.*}} tall <{{.*}}rows = [0, 1]>
 // CHECK:      sched.matrix {{.*}} wide <{{.*}}rows = [0, 1], groups = [1, 2]>
 // CHECK:      sched.store {{.*}} elements 48
