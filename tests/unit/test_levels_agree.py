@@ -153,6 +153,19 @@ def test_every_pair_of_widths(bits_input: int, bits_weights: int, bits_bias: int
         check(seed, module, x, rng, small=rng.random() < 0.5)
 
 
+def test_zero_is_no_binary_input() -> None:
+    """At any level."""
+    rng = random.Random(0)
+    module = random_network(rng, random_hardware(rng, bits_input=1, bits_weights=1))
+    x = np.zeros_like(input_of(rng, module))
+    for step in (CheckHardwarePass(), BundleToFxpPass(), FxpToTilePass(), TileToSchedPass(), SchedToIsaPass()):
+        with pytest.raises(ModelError, match=r"'input': values 0 to 0, needs -1 or 1; quantise to 1 bits"):
+            run(module, x)
+        run_pass(CTX, module, step)
+    with pytest.raises(ModelError, match=r"'input': values 0 to 0, needs -1 or 1; quantise to 1 bits"):
+        run(module, x)
+
+
 def scale_channels(module: ModuleOp, rng: random.Random) -> None:
     """Replaces the scale of every requantisation of an `fxp` module by one for each channel, a little smaller."""
     for op in [op for op in module.walk() if isinstance(op, fxp.RequantizeOp)]:
