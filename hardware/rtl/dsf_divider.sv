@@ -72,6 +72,15 @@ module dsf_divider #(
 
   assign steps_left_o = positive_left_q;
 
+  // Results have XBits, and so have limits; those that say "no limit" may have more.
+  function automatic logic signed [XBits:0] saturate(logic signed [15:0] limit);
+    return (limit[15:XBits] == {(16 - XBits){limit[15]}}) ? limit[XBits:0] : {limit[15], {XBits{!limit[15]}}};
+  endfunction
+
+  logic signed [XBits:0] low, high;
+  assign low  = saturate(low_i);
+  assign high = saturate(high_i);
+
   for (genvar l = 0; l < int'(Lanes); l++) begin : gen_lane
     dsf_divider_lane #(.XBits(XBits), .WindowBits(WindowBits)) u_lane (
       .clk_i,
@@ -81,8 +90,8 @@ module dsf_divider #(
       .step_positive_i(positive_left_q != '0),
       .step_negative_i(negative_left_q != '0),
       .count_i        (count_q),
-      .low_i,
-      .high_i,
+      .low_i          (low),
+      .high_i         (high),
       .result_o       (result_o[l])
     );
   end

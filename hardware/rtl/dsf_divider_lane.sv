@@ -11,6 +11,8 @@
 // takes XBits + 1 - n steps, or none where n is larger: then the result is 0, since the quotient is at most a half, and
 // even. n may differ by sign (leaky ReLU): each sign has its own step enable.
 //
+// Quotients that don't fit QuotientBits are beyond all limits of XBits: a flag is all that is kept of their upper bits.
+//
 // direct_i at load_i: count * 2**n is 1; no steps. The result is combinational, for a register.
 
 `default_nettype none
@@ -31,15 +33,15 @@ module dsf_divider_lane #(
   input  wire logic                      step_negative_i,
   input  wire logic [WindowBits-1:0]     count_i,
 
-  input  wire logic signed [15:0]        low_i,
-  input  wire logic signed [15:0]        high_i,
+  input  wire logic signed [XBits:0]     low_i,
+  input  wire logic signed [XBits:0]     high_i,
   output      logic [XBits-1:0]          result_o
 );
 
-  // Steps for the largest left shift, 2**15, and the half.
-  localparam int unsigned QuotientBits = XBits + 16;
+  // Magnitudes up to 2**XBits - 1, and the half.
+  localparam int unsigned QuotientBits = XBits + 1;
 
-  logic                    negative_q;
+  logic                    negative_q, beyond_q;
   logic [AccBits-1:0]      remainder_q, magnitude;
   logic [QuotientBits-1:0] quotient_q;
   logic [WindowBits:0]     top;
@@ -56,27 +58,30 @@ module dsf_divider_lane #(
     if (load_i) begin
       negative_q  <= acc_i[AccBits-1];
       remainder_q <= direct_i ? '0 : magnitude;
-      quotient_q  <= direct_i ? QuotientBits'({magnitude[XBits-1:0], 1'b0}) : '0;
+      quotient_q  <= direct_i ? {magnitude[XBits-1:0], 1'b0} : '0;
+      beyond_q    <= 1'b0;
     end else if (step) begin
       remainder_q <= {bit_set ? difference[WindowBits-1:0] : top[WindowBits-1:0], remainder_q[XBits-2:0], 1'b0};
       quotient_q  <= {quotient_q[QuotientBits-2:0], bit_set};
+      beyond_q    <= beyond_q || quotient_q[QuotientBits-1];
     end
   end
 
   // -(floor + up) is ~floor + !up: one addition for both signs. At or above the upper limit, and below the lower one, the
   // carry does not matter.
 
-  logic                           up, carry;
-  logic signed [QuotientBits-1:0] floor;
+  logic                  up, carry;
+  logic signed [XBits:0] floor;
 
   assign up    = quotient_q[0] && (quotient_q[1] || remainder_q != '0);
   assign carry = up ^ negative_q;
   assign floor = {1'b0, quotient_q[QuotientBits-1:1]} ^ {QuotientBits{negative_q}};
 
   always_comb begin
-    if (floor >= QuotientBits'(high_i))     result_o = high_i[XBits-1:0];
-    else if (floor < QuotientBits'(low_i))  result_o = low_i[XBits-1:0];
-    else                                    result_o = floor[XBits-1:0] + XBits'(carry);
+    if (beyond_q)              result_o = negative_q ? low_i[XBits-1:0] : high_i[XBits-1:0];
+    else if (floor >= high_i)  result_o = high_i[XBits-1:0];
+    else if (floor < low_i)    result_o = low_i[XBits-1:0];
+    else                       result_o = floor[XBits-1:0] + XBits'(carry);
   end
 
   // What remains is below the divisor, but for its first value.

@@ -32,7 +32,7 @@ module dsf_pe_integer #(
   logic signed [XBits-1:0]       x_q;
   logic signed [WBits-1:0]       w_q;
   logic signed [ProductBits-1:0] product_q;
-  logic signed [AccBits-1:0]     acc_q;
+  logic signed [AccBits-1:0]     previous, acc_q;
 
   always_ff @(posedge clk_i `DSF_OR_RESET) begin
     if (!rst_ni) begin
@@ -50,7 +50,14 @@ module dsf_pe_integer #(
     x_q             <= x_i;
     w_q             <= w_i;
     product_q       <= x_q * w_q;
-    if (product_valid_q) acc_q <= (product_first_q ? '0 : acc_q) + AccBits'(product_q);
+    if (product_valid_q) acc_q <= previous + AccBits'(product_q);
+  end
+
+  // An operand of its own, so that the sum is one of signed numbers: '0 makes an expression unsigned, and a tool that no
+  // longer sees the product's sign extension (Yosys) takes two lookup tables for a bit instead of one.
+  always_comb begin
+    previous = acc_q;
+    if (product_first_q) previous = '0;
   end
 
   assign acc_o = acc_q;

@@ -28,25 +28,27 @@ module dsf_pool_lane #(
 
   localparam logic signed [XBits-1:0] Minimum = {1'b1, {(XBits - 1){1'b0}}};
 
-  logic signed [XBits-1:0]   value, best;
-  logic signed [AccBits-1:0] previous, acc_d;
+  logic signed [XBits-1:0]   value, best, summand;
+  logic signed [AccBits-1:0] previous;
 
-  always_comb begin
-    previous = acc_o;
-    if (first_i) previous = maximum_i ? AccBits'(Minimum) : '0;
-  end
+  assign value = read_i ? data_i : pad_i;
 
   // A maximum stays within XBits.
-  assign value = read_i ? data_i : pad_i;
-  assign best  = ($signed(previous[XBits-1:0]) > value) ? previous[XBits-1:0] : value;
-
   always_comb begin
-    if (!counted_i)     acc_d = previous;
-    else if (maximum_i) acc_d = AccBits'(best);
-    else                acc_d = previous + AccBits'(value);
+    best = acc_o[XBits-1:0];
+    if (first_i)                    best = Minimum;
+    if (counted_i && value > best)  best = value;
   end
 
-  always_ff @(posedge clk_i) if (valid_i) acc_o <= acc_d;
+  // One adder for both: a maximum is added to nothing.
+  always_comb begin
+    summand = maximum_i ? best : value;
+    if (!maximum_i && !counted_i) summand = '0;
+    previous = acc_o;
+    if (first_i || maximum_i) previous = '0;
+  end
+
+  always_ff @(posedge clk_i) if (valid_i) acc_o <= previous + AccBits'(summand);
 
 endmodule
 

@@ -54,20 +54,21 @@ module dsf_round_clip #(
 
   // Cycle 1.
 
-  logic signed [InBits:0]      fine;
-  logic                        fine_sticky;
-  logic signed [InBits-1:0]    floor;
-  logic                        fits;
-  logic signed [SatBits-1:0]   floor_q;
-  logic                        up_q;
+  // The floor and the half, of which no more bits are shifted than are kept: it fits if all above them are the sign.
+  logic [SatBits:0]          fine;
+  logic [InBits:SatBits]     unlike_sign;
+  logic                      fine_sticky, fits, negative;
+  logic signed [SatBits-1:0] floor_q;
+  logic                      up_q;
 
-  assign fine        = coarse_q >>> fine_shift_q;
+  assign negative    = coarse_q[InBits];
+  assign fine        = (SatBits + 1)'(coarse_q >>> fine_shift_q);
   assign fine_sticky = coarse_sticky_q || |(coarse_q[14:0] & ~(15'h7fff << fine_shift_q));
-  assign floor       = fine[InBits:1];
-  assign fits        = floor[InBits-1:SatBits-1] == {(InBits - SatBits + 1){floor[InBits-1]}};
+  assign unlike_sign = coarse_q[InBits:SatBits] ^ {(InBits - SatBits + 1){negative}};
+  assign fits        = (unlike_sign & ((InBits - SatBits + 1)'('1) << fine_shift_q)) == '0;
 
   always_ff @(posedge clk_i) begin
-    floor_q <= fits ? floor[SatBits-1:0] : {floor[InBits-1], {(SatBits - 1){!floor[InBits-1]}}};
+    floor_q <= fits ? fine[SatBits:1] : {negative, {(SatBits - 1){!negative}}};
     up_q    <= fine[0] && (fine_sticky || fine[1]);
   end
 
