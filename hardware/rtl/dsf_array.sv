@@ -25,7 +25,8 @@ module dsf_array
   parameter  int unsigned WBits   = 8,
   parameter  int unsigned AccBits = 32,
   parameter  int unsigned VecLen  = 32,
-  localparam int unsigned PosBits = index_bits(VecLen)
+  localparam int unsigned PosBits = index_bits(VecLen),
+  localparam int unsigned RowBits = index_bits(Rows)
 ) (
   input  wire logic                                      clk_i,
   input  wire logic                                      rst_ni,
@@ -43,8 +44,8 @@ module dsf_array
   // Two cycles after the step has entered. Tall: only group 0's word is used.
   input  wire logic [Groups-1:0][Lanes-1:0][WBits-1:0]   w_i,
 
-  // Results: the selected row of each group.
-  input  wire logic [Groups-1:0][Rows-1:0]               row_select_i,
+  // Results: one row of each group.
+  input  wire logic [Groups-1:0][RowBits-1:0]            row_i,
   output      logic [Groups-1:0][Lanes-1:0][AccBits-1:0] acc_o
 );
 
@@ -123,7 +124,7 @@ module dsf_array
       .load_o       (load[g]),
       .position_o   (position[g]),
       .w_o          (w[g]),
-      .row_select_i (row_select_i[g]),
+      .row_i        (row_i[g]),
       .acc_o        (acc_o[g])
     );
   end

@@ -4,10 +4,9 @@
 // control enters OperandDelay cycles, weights one cycle, before they are at the PEs of row 0. What leaves the last row
 // is offered to the next group (`*_o`), which takes it when the array is tall.
 //
-// The results leave through one one-hot multiplexer of rows; row_select_i has to come from a register.
+// The results leave through one multiplexer of rows; row_i has to come from a register.
 
 `default_nettype none
-`include "dsf_assert.svh"
 `include "dsf_reset.svh"
 
 module dsf_array_group
@@ -20,7 +19,8 @@ module dsf_array_group
   parameter  int unsigned WBits   = 8,
   parameter  int unsigned AccBits = 32,
   parameter  int unsigned VecLen  = 32,
-  localparam int unsigned PosBits = index_bits(VecLen)
+  localparam int unsigned PosBits = index_bits(VecLen),
+  localparam int unsigned RowBits = index_bits(Rows)
 ) (
   input  wire logic                          clk_i,
   input  wire logic                          rst_ni,
@@ -41,7 +41,7 @@ module dsf_array_group
   output      logic [PosBits-1:0]            position_o,
   output      logic [Lanes-1:0][WBits-1:0]   w_o,
 
-  input  wire logic [Rows-1:0]               row_select_i,
+  input  wire logic [RowBits-1:0]            row_i,
   output      logic [Lanes-1:0][AccBits-1:0] acc_o
 );
 
@@ -112,14 +112,7 @@ module dsf_array_group
 
   assign w_o = w_q[Rows-1];
 
-  always_comb begin
-    acc_o = '0;
-    for (int unsigned r = 0; r < Rows; r++) begin
-      acc_o |= acc[r] & {(Lanes * AccBits){row_select_i[r]}};
-    end
-  end
-
-  `DSF_ASSERT(one_row_at_a_time, $onehot0(row_select_i))
+  assign acc_o = acc[row_i];
 
 endmodule
 

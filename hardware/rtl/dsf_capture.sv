@@ -36,7 +36,8 @@ module dsf_capture
   input  wire logic                                      last_i,
   input  wire logic                                      tall_i,
 
-  output      logic [Groups-1:0][Rows-1:0]               row_select_o,
+  // The row that each group's pointer is at, for one cycle.
+  output      logic [Groups-1:0][RowBits-1:0]            row_o,
   input  wire logic [Groups-1:0][Lanes-1:0][AccBits-1:0] acc_i,
 
   output      logic                                      tile_ready_o,
@@ -54,6 +55,7 @@ module dsf_capture
   logic                last, tall;
   logic [TileBits-1:0] next_tile_q;
   logic [1:0]          ready_q;
+  logic                first_row;
 
   always_ff @(posedge clk_i `DSF_OR_RESET) begin
     if (!rst_ni) begin
@@ -63,7 +65,7 @@ module dsf_capture
     end else begin
       last_q      <= {last_q[Delay-2:0], last_i};
       next_tile_q <= next_tile_q + TileBits'(last);
-      ready_q     <= {ready_q[0], row_select_o[0][0]};
+      ready_q     <= {ready_q[0], first_row};
     end
   end
 
@@ -100,6 +102,7 @@ module dsf_capture
       assign start      = last;
       assign start_tall = tall;
       assign start_tile = next_tile_q;
+      assign first_row  = select_q[0];
     end else begin : gen_chain
       logic wide;
       assign wide       = last && !tall;
@@ -130,7 +133,7 @@ module dsf_capture
     end
 
     assign leave[g]        = select_q[Rows-1];
-    assign row_select_o[g] = select_q;
+    assign row_o[g]        = row_q;
 
     dsf_ram #(
       .Depth     (CaptureTiles << RowBits),

@@ -264,7 +264,7 @@ module dsf_matrix
   );
 
   logic [Groups-1:0][GCols-1:0][WBits-1:0]   weights;
-  logic [Groups-1:0][Rows-1:0]               row_select;
+  logic [Groups-1:0][RowBits-1:0]            capture_row;
   logic [Groups-1:0][GCols-1:0][AccBits-1:0] acc;
 
   dsf_weight_mem #(
@@ -306,7 +306,7 @@ module dsf_matrix
     .depthwise_i  (array_step.depthwise),
     .position_i   (array_step.position[PosBits-1:0]),
     .w_i          (weights),
-    .row_select_i (row_select),
+    .row_i        (capture_row),
     .acc_o        (acc)
   );
 
@@ -322,7 +322,7 @@ module dsf_matrix
     .rst_ni,
     .last_i       (array_valid && array_step.last),
     .tall_i       (array_step.tall),
-    .row_select_o (row_select),
+    .row_o        (capture_row),
     .acc_i        (acc),
     .tile_ready_o,
     .rd_en_i      (cap_rd_en_i),
