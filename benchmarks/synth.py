@@ -2,8 +2,7 @@
 What the engine costs: `python -m benchmarks.synth` (`make synth`), an estimate by Yosys; also in `results/synth.json`.
 
 `dsf_core` with everything in it, for Xilinx UltraScale+ (`synth_xilinx -family xcup -flatten`, not placed), in total and by
-module; and a small one for Lattice ECP5, placed and routed by nextpnr, with its clock. `--liberty FILE` maps the core to
-standard cells instead, and prints their number and area.
+module; and a small one for Lattice ECP5, placed and routed by nextpnr, with its clock.
 
 Yosys and nextpnr come from PyPI (the extra `synth`). Yosys does not pack adders or registers into the DSP blocks of
 UltraScale+, as Vivado does: it counts them as lookup tables and flip-flops.
@@ -197,7 +196,9 @@ def ecp5() -> dict[str, Any]:
         report = json.loads((directory / "report.json").read_text())
     (clock,) = report["fmax"].values()
     used = {cell: value["used"] for cell, value in report["utilization"].items() if value["used"] > 0}
-    path = max(report["critical_paths"], key=lambda path: sum(step["delay"] for step in path["path"]))["path"]
+    (path,) = (
+        one["path"] for one in report["critical_paths"] if one["from"].startswith("posedge") and one["from"] == one["to"]
+    )
     return {
         "hardware": "4x8",
         "command": f"{synth}; nextpnr-ecp5 {' '.join(options)}",
@@ -213,17 +214,6 @@ def critical_path(steps: Sequence[Mapping[str, Any]]) -> list[str]:
     return [f"{step['delay']:.2f} ns {step['type']} to {step['to']['cell']}.{step['to']['port']}" for step in steps]
 
 
-def standard_cells(name: str, liberty: Path) -> str:
-    """Yosys' count of cells, and their area, of `ARRAYS[name]` in a user's library. Memories become flip-flops: see dsf_ram."""
-    with tempfile.TemporaryDirectory(prefix="dsf-") as temporary:
-        directory = Path(temporary)
-        read = stage(directory, ARRAYS[name])
-        shutil.copy(liberty, directory / "cells.lib")
-        mapping = ["dfflibmap -liberty cells.lib", "abc -liberty cells.lib", "opt_clean"]
-        run_yosys(directory, [read, "synth -flatten -top dsf_core", *mapping, "tee -q -o stat.txt stat -liberty cells.lib"])
-        return (directory / "stat.txt").read_text()
-
-
 def table(result: Mapping[str, Any]) -> Table:
     """The modules of one result of `xilinx`."""
     view = Table("module", *XILINX, title=f"dsf_core {result['hardware']}, UltraScale+")
@@ -236,13 +226,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.synth", description=__doc__)
     parser.add_argument("--arrays", nargs="*", choices=ARRAYS, default=list(ARRAYS), help="which to synthesise for UltraScale+")
     parser.add_argument("--no-ecp5", action="store_true", help="no place and route")
-    parser.add_argument("--liberty", type=Path, help="map to this standard cell library instead")
     chosen = parser.parse_args()
     console = Console(width=120)
-    if chosen.liberty is not None:
-        for name in chosen.arrays:
-            print(standard_cells(name, chosen.liberty))
-        return
     old = json.loads(RESULT.read_text()) if RESULT.is_file() else {}
     known = {one["hardware"]: one for one in old.get("xcup", [])}
     results = old | {"yosys": run_tool(Path.cwd(), "yosys", "--version").strip(), "deepsocflow_8x24": DEEPSOCFLOW}

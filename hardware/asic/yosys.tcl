@@ -4,7 +4,7 @@
 #
 # CONFIG_HW_TCL is written by Hardware.export(), LIBERTY is your library's file for one corner. Netlist and statistics go to
 # DIRECTORY (build). Memories: replace dsf_ram.sv by a file that instantiates your memory compiler's macros; as it is, they become
-# flip-flops. Without such a Yosys: python -m benchmarks.synth --liberty LIBERTY.
+# flip-flops.
 
 if {[llength $argv] < 2} {
   error "yosys.tcl: [llength $argv] arguments, needs CONFIG_HW_TCL and LIBERTY; see the head of this file"
