@@ -10,7 +10,7 @@ compiler refuses is in the table, with the reason.
 
 CPU instructions are those of the C firmware for an inference: written for the processor of this computer, -O2, counted by
 valgrind, waiting excluded. The estimate is the compiler's, which assumes a memory without latency. The result goes to
-`benchmarks/results/layers.json` if nothing was left out.
+`benchmarks/results/layers.json`, in place of that of the same layers on the same engines.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from functools import cache
 from itertools import product
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -314,9 +315,18 @@ def main() -> None:
         console.print(f"{problem[0]}: {problem[1]}", highlight=False, soft_wrap=True)
     if any(row.cycles is not None and row.cpu_instructions is None for row in rows):
         console.print("CPU instructions were not counted: valgrind is not installed")
-    if vars(chosen) == {name: parser.get_default(name) for name in vars(chosen)}:
-        RESULT.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
-        console.print(f"written to {RESULT.relative_to(RESULT.parents[2])}")
+    write_results(rows)
+    console.print(f"written to {RESULT.relative_to(RESULT.parents[2])}")
+
+
+def write_results(rows: list[Measurement]) -> None:
+    """Puts rows into the file of results, in place of those of the same name and hardware."""
+    old: list[dict[str, Any]] = json.loads(RESULT.read_text()) if RESULT.is_file() else []
+    by_key = {(row["name"], row["hardware"]): row for row in [*old, *map(asdict, rows)]}
+    labels = [_label(*one) for one in product(HARDWARE, LATENCIES, WEIGHTS)]
+    order = {key: index for index, key in enumerate((name, label) for label in labels for name in CASES)}
+    kept = sorted(by_key, key=lambda key: order.get(key, len(order)))
+    RESULT.write_text(json.dumps([by_key[key] for key in kept], indent=2) + "\n")
 
 
 if __name__ == "__main__":
