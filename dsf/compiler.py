@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.passes import ModulePass
@@ -21,11 +22,13 @@ from xdsl.passes import ModulePass
 from dsf.codegen.program import set_shapes
 from dsf.dialects import get_all_dialects
 from dsf.dialects.isa import program_of
+from dsf.disk import writing
 from dsf.dominance import check_dominance
-from dsf.errors import BinaryError, DsfError, MismatchError, ModelError
+from dsf.errors import BinaryError, DsfError, MismatchError, ModelError, OutputError
 from dsf.numerics import Ints, as_ints, int_range
 from dsf.parsing import PositionParser
 from dsf.runtime.execute import Capture, input_shape, level_of, run, run_integers
+from dsf.runtime.machine import input_integers
 from dsf.sidecar import module_text, resolve
 from dsf.transforms.dsf_pipeline import DsfPipelinePass
 from dsf.transforms.locations import location_name
@@ -55,7 +58,7 @@ def parse_module(path: Path) -> ModuleOp:
     Raises `BinaryError` if it can't be read, and `ParseError`, which names line and column.
     """
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "not text"
         raise BinaryError(f"'{path}': {why}, needs a file of textual IR") from error
@@ -78,7 +81,7 @@ def compile_module(
     it). `emit_ir` is a directory that receives the module after each pass.
 
     Raises `ModelError` with all that does not fit the hardware, and `MismatchError` when `verify_each` finds a pass that
-    changes what the network computes.
+    changes what the network computes, and `OutputError` when `emit_ir` can't be written.
     """
     compiled = module.clone()
     compiled.location = module.location
@@ -125,8 +128,9 @@ def check(module: ModuleOp) -> None:
 
 
 def _write_ir(module: ModuleOp, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(module_text(module, path.parent))
+    with writing(path.parent, OutputError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(module_text(module, path.parent), encoding="utf-8")
 
 
 @dataclass
@@ -156,7 +160,7 @@ class LevelComparison:
 
         Raises `ModelError` if the module can't be executed or the input does not fit it.
         """
-        values = random_input(module) if x is None else load_integers(x) if isinstance(x, Path) else as_ints(x)
+        values = random_input(module) if x is None else load_integers(x) if isinstance(x, Path) else input_integers(x)
         return LevelComparison(values, Outputs.of(module, values))
 
     def check(self, module: ModuleOp, pass_name: str) -> None:
@@ -203,8 +207,18 @@ def random_input(module: ModuleOp, seed: int = 0) -> Ints:
 def load_integers(path: Path) -> Ints:
     """The integers of a .npy file. Raises `ModelError` if it can't be read or holds something else."""
     try:
-        return as_ints(np.load(path))
+        loaded = np.load(path)
     except OSError as error:
-        raise ModelError(f"'{path}': {error.strerror or error}, needs a .npy file of integers") from error
+        raise _not_integers(path, error.strerror or "is truncated or no .npy file") from error
+    except Exception as error:  # what numpy's parser of headers, the unpickler and the zip reader raise
+        raise _not_integers(path, "is truncated, holds Python objects, or is no .npy file") from error
+    if not isinstance(loaded, np.ndarray):
+        raise _not_integers(path, "is an archive of arrays (.npz)")
+    try:
+        return as_ints(cast("NDArray[Any]", loaded))
     except ValueError as error:
-        raise ModelError(f"'{path}': {error}, needs a .npy file of integers; quantise the input first") from error
+        raise _not_integers(path, str(error)) from error
+
+
+def _not_integers(path: Path, has: str) -> ModelError:
+    return ModelError(f"'{path}': {has}, needs a .npy file of integers; quantise the input and save it with numpy.save")

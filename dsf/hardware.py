@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import math
 import numbers
 import re
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from dsf.arguments import as_int, as_pair
+from dsf.disk import read_json
 from dsf.errors import HardwareError
 
 #: Addresses have 24 bits and wrap; the upper half stands for what lies before the first element.
@@ -26,6 +26,8 @@ MAX_FEATURE_ELEMENTS = 1 << 23
 MAX_WEIGHT_WORDS = 1 << 20
 #: Lookup tables that the vector unit holds.
 VECTOR_TABLES = 2
+#: In MHz; the firmware has it in Hz, in 32 bits.
+MAX_FREQUENCY = 4000
 #: Channels of a channel group: the field `last_group_lanes` has 8 bits.
 MAX_GROUP_COLUMNS = 255
 
@@ -124,7 +126,7 @@ class Hardware:
 
         rows, columns = self.processing_elements
         need(1 <= rows <= 64 and 1 <= columns <= 256, "processing_elements", "1 to 64 rows and 1 to 256 columns")
-        need(math.isfinite(self.frequency) and self.frequency > 0, "frequency", "a positive number of MHz")
+        need(0.001 <= self.frequency <= MAX_FREQUENCY, "frequency", f"0.001 to {MAX_FREQUENCY} MHz")
         need(self.bits_input in (2, 4, 8), "bits_input", "2, 4 or 8")
         need(self.bits_weights in (2, 4, 8), "bits_weights", "2, 4 or 8")
         need(16 <= self.bits_sum <= 32, "bits_sum", "16 to 32")
@@ -333,12 +335,7 @@ class Hardware:
     def from_json(path: str | Path) -> Hardware:
         """Reads what `export` wrote as `config_hw.json`."""
         path = Path(path)
-        try:
-            data = json.loads(path.read_text())
-        except OSError as error:
-            raise HardwareError([f"'{path}': {error.strerror}, needs the file that Hardware.export() writes"]) from error
-        except ValueError as error:
-            raise HardwareError([f"'{path}' is not JSON ({error}), needs the file that Hardware.export() writes"]) from error
+        data = read_json(path, HardwareError, "the file that Hardware.export() writes")
         if not isinstance(data, dict):
             raise HardwareError([f"'{path}' holds no object, needs one with the parameters by name"])
         return Hardware.from_dict(cast(dict[str, Any], data), str(path))

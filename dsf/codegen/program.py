@@ -17,21 +17,23 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
-from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, DictionaryAttr, IntegerAttr, ModuleOp, i64
+from xdsl.dialects.builtin import DenseArrayBase, DictionaryAttr, IntegerAttr, ModuleOp, i64
 from xdsl.ir import Operation
+from xdsl.utils.exceptions import VerifyException
 
-from dsf.dialects.engine import HardwareOp, TensorAttr, hardware_of
+from dsf.arguments import as_int
+from dsf.dialects.engine import BUNDLE_CYCLES, BUNDLE_SHAPES, CYCLES, HardwareOp, TensorAttr, hardware_of
 from dsf.dialects.isa import OPERATIONS, ProgramOp, program_of
-from dsf.dialects.sched_types import EstimateAttr
-from dsf.dialects.tile import Mode
+from dsf.disk import parse_json
 from dsf.errors import BinaryError, DsfError
 from dsf.hardware import Hardware
-from dsf.isa.encoding import Decoded, decode_stream, encode_stream
-from dsf.isa.table import BaseRegister
+from dsf.isa.encoding import Decoded, decode_stream, default_fields, encode_stream
+from dsf.isa.table import END, BaseRegister
 from dsf.transforms.locations import location_name, set_location
 
 MAGIC = int.from_bytes(b"DSFP", "little")
@@ -59,11 +61,10 @@ HEADER_WORDS: tuple[str, ...] = (
 )
 HEADER_BYTES = 4 * len(HEADER_WORDS)
 
-#: Discardable attributes of `isa.program` for reports: the output's shape of each bundle, by name; the estimated cycles of a
-#: run; a `#sched.estimate` for each bundle.
-SHAPES = "dsf.shapes"
-CYCLES = "dsf.cycles"
-ESTIMATES = "dsf.estimates"
+#: The file beside a program that holds its weights.
+WEIGHTS_NAME = "weights.bin"
+
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True)
@@ -77,11 +78,11 @@ class Step:
 
 @dataclass(frozen=True)
 class BundleInfo:
-    """What reports say of a bundle that its instructions don't: the output's shape and the compiler's estimate, if known."""
+    """What reports say of a bundle that its instructions don't: the output's shape and the estimated cycles, if known."""
 
     name: str
     shape: tuple[int, ...] | None = None
-    estimate: EstimateAttr | None = None
+    cycles: int | None = None
 
 
 @dataclass(frozen=True)
@@ -144,11 +145,11 @@ class Program:
             ops.append(op)
         names = [bundle.name for bundle in self.bundles]
         program = ProgramOp(self.inputs, self.outputs, self.weights, self.arena_bytes, names, ops, softmax=self.softmax)
-        estimates = [bundle.estimate for bundle in self.bundles if bundle.estimate is not None]
+        cycles = [bundle.cycles for bundle in self.bundles if bundle.cycles is not None]
         if self.cycles is not None:
             program.attributes[CYCLES] = IntegerAttr(self.cycles, i64)
-        if estimates:
-            program.attributes[ESTIMATES] = ArrayAttr(estimates)
+        if cycles:
+            program.attributes[BUNDLE_CYCLES] = DenseArrayBase.from_list(i64, cycles)
         set_shapes(program, {bundle.name: bundle.shape for bundle in self.bundles if bundle.shape is not None})
         return program
 
@@ -199,9 +200,10 @@ class Program:
             )
         start, end = HEADER_BYTES, HEADER_BYTES + header["instruction_bytes"]
         instructions = decode_stream(data[start:end])
+        description = parse_json(data[end:], where, BinaryError, "a file that DSF wrote")
         try:
-            return _from_description(json.loads(data[end:]), header, instructions, weights)
-        except (KeyError, TypeError, ValueError) as error:
+            return _from_description(description, header, instructions, weights)
+        except (AttributeError, KeyError, TypeError, ValueError, VerifyException) as error:
             raise BinaryError(f"'{where}': its description lacks or has wrong {error}, needs a file that DSF wrote") from error
         except DsfError as error:
             raise BinaryError([f"'{where}': {problem}" for problem in error.problems]) from error
@@ -216,11 +218,11 @@ def set_shapes(program: ProgramOp, shapes: dict[str, tuple[int, ...]]) -> None:
     """Notes the output's shape of each bundle on a program, for reports."""
     if shapes:
         arrays = {name: DenseArrayBase.from_list(i64, shape) for name, shape in shapes.items()}
-        program.attributes[SHAPES] = DictionaryAttr(arrays)
+        program.attributes[BUNDLE_SHAPES] = DictionaryAttr(arrays)
 
 
 def _shapes_of(program: ProgramOp) -> dict[str, tuple[int, ...]]:
-    shapes = program.attributes.get(SHAPES)
+    shapes = program.attributes.get(BUNDLE_SHAPES)
     if not isinstance(shapes, DictionaryAttr):
         return {}
     arrays = cast("dict[str, DenseArrayBase[Any]]", shapes.data)
@@ -229,10 +231,10 @@ def _shapes_of(program: ProgramOp) -> dict[str, tuple[int, ...]]:
 
 def _bundles_of(program: ProgramOp) -> tuple[BundleInfo, ...]:
     names, shapes = program.bundle_names, _shapes_of(program)
-    attribute = program.attributes.get(ESTIMATES)
-    estimates = cast("ArrayAttr[EstimateAttr]", attribute).data if isinstance(attribute, ArrayAttr) else ()
-    known: tuple[EstimateAttr | None, ...] = estimates if len(estimates) == len(names) else (None,) * len(names)
-    return tuple(BundleInfo(name, shapes.get(name), estimate) for name, estimate in zip(names, known, strict=True))
+    attribute = program.attributes.get(BUNDLE_CYCLES)
+    cycles = cast("DenseArrayBase[Any]", attribute).get_values() if isinstance(attribute, DenseArrayBase) else ()
+    known = tuple(map(int, cycles)) if len(cycles) == len(names) else (None,) * len(names)
+    return tuple(BundleInfo(name, shapes.get(name), number) for name, number in zip(names, known, strict=True))
 
 
 def _cycles_of(program: ProgramOp) -> int | None:
@@ -241,18 +243,12 @@ def _cycles_of(program: ProgramOp) -> int | None:
 
 
 def _bundle_to_list(bundle: BundleInfo) -> list[Any]:
-    one = bundle.estimate
-    numbers = None if one is None else [one.cycles.data, one.macs.data, one.beats.data, one.mode.data.value]
-    return [bundle.name, None if bundle.shape is None else list(bundle.shape), numbers]
+    return [bundle.name, None if bundle.shape is None else list(bundle.shape), bundle.cycles]
 
 
 def _bundle_from_list(values: list[Any]) -> BundleInfo:
-    name, shape, numbers = values
-    if numbers is None:
-        return BundleInfo(name, None if shape is None else tuple(shape))
-    cycles, macs, beats, mode = numbers
-    estimate = EstimateAttr.of(cycles=cycles, macs=macs, beats=beats, mode=Mode(mode))
-    return BundleInfo(name, None if shape is None else tuple(shape), estimate)
+    name, shape, cycles = values
+    return BundleInfo(_text(name), None if shape is None else tuple(map(_number, shape)), _optional(_number, cycles))
 
 
 def _tensor_to_dict(tensor: TensorAttr) -> dict[str, Any]:
@@ -266,8 +262,28 @@ def _tensor_to_dict(tensor: TensorAttr) -> dict[str, Any]:
 
 
 def _tensor_from_dict(values: dict[str, Any]) -> TensorAttr:
-    base = BaseRegister[values["base"].upper()]
-    return TensorAttr(values["shape"], values["bits"], values["frac"], base, values["offset"])
+    frac = as_int(values["frac"])
+    if frac is None:
+        raise TypeError(f"{values['frac']!r}, where an integer belongs")
+    base = BaseRegister[_text(values["base"]).upper()]
+    return TensorAttr(map(_number, values["shape"]), _number(values["bits"]), frac, base, _number(values["offset"]))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r}, where a text belongs")
+    return value
+
+
+def _number(value: object) -> int:
+    number = as_int(value)
+    if number is None or not 0 <= number < 1 << 63:
+        raise TypeError(f"{value!r}, where an integer of at least 0 belongs")
+    return number
+
+
+def _optional(read: Callable[[object], _Read], value: object) -> _Read | None:
+    return None if value is None else read(value)
 
 
 def _from_description(
@@ -280,17 +296,24 @@ def _from_description(
             "compile again with this version"
         )
     steps = zip(instructions, description["steps"], strict=True)
-    return Program(
+    program = Program(
         hardware=hardware,
-        steps=tuple(Step(instruction, bundle, cycles) for instruction, (bundle, cycles) in steps),
+        steps=tuple(
+            Step(instruction, _optional(_text, bundle), _optional(_number, cycles)) for instruction, (bundle, cycles) in steps
+        ),
         weights=weights,
         inputs=tuple(map(_tensor_from_dict, description["inputs"])),
         outputs=tuple(map(_tensor_from_dict, description["outputs"])),
         arena_bytes=header["arena_bytes"],
         softmax=bool(header["flags"] & SOFTMAX_FLAG),
         bundles=tuple(map(_bundle_from_list, description["bundles"])),
-        cycles=description["cycles"],
+        cycles=_optional(_number, description["cycles"]),
     )
+    replace(program, steps=(Step(Decoded(END.name, default_fields(END.name))),)).program_op().verify()
+    for what, size in (("input", program.input_bytes), ("output", program.output_bytes)):
+        if size != header[f"{what}_bytes"]:
+            raise BinaryError(f"{what}s of {size} bytes, needs {header[f'{what}_bytes']} as in the header; compile again")
+    return program
 
 
 def read_header(data: bytes, where: str = "program.bin") -> dict[str, int]:
@@ -316,7 +339,7 @@ def read_header(data: bytes, where: str = "program.bin") -> dict[str, int]:
 
 def read_program(path: Path, weights: Path | None = None) -> Program:
     """Reads `program.bin` and the `weights.bin` beside it. Raises `BinaryError`."""
-    return Program.from_bytes(read_bytes(path), read_bytes(weights or path.with_name("weights.bin")), str(path))
+    return Program.from_bytes(read_bytes(path), read_bytes(weights or path.with_name(WEIGHTS_NAME)), str(path))
 
 
 def read_bytes(path: Path) -> bytes:

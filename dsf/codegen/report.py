@@ -20,6 +20,7 @@ from typing import Any
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from dsf.codegen.program import BundleInfo, Program, Step
 from dsf.hardware import Hardware
@@ -85,7 +86,6 @@ def _bundle(program: Program, info: BundleInfo, measurement: Measured) -> Report
     measured, array = measurement.bundles.get(info.name), measurement.bundle_array.get(info.name)
     steps = [step for step in program.steps if step.bundle == info.name]
     macs = sum(_macs(step, hardware) for step in steps)
-    estimate = None if info.estimate is None else info.estimate.cycles.data
     features = _covered(interval for step in steps for interval in _feature_intervals(step, hardware))
     return {
         "name": info.name,
@@ -93,9 +93,9 @@ def _bundle(program: Program, info: BundleInfo, measurement: Measured) -> Report
         "macs": macs,
         "mode": "+".join(_modes(steps)) or None,
         "instructions": len(steps),
-        "cycles": estimate,
+        "cycles": info.cycles,
         "measured_cycles": measured,
-        "utilization": _utilization(macs, measured if measured is not None else estimate, hardware),
+        "utilization": _utilization(macs, measured if measured is not None else info.cycles, hardware),
         "dram_words": sum(_dram_words(step, hardware) for step in steps),
         "port_bytes": _port_bytes(steps, hardware),
         "array": None if array is None else dict(array),
@@ -223,13 +223,13 @@ def report_table(report: Report) -> Table:
     """The report as a table for the terminal."""
     hardware = report["hardware"]
     rows, columns = hardware["processing_elements"]
-    title = f"{report['name']}: {rows} x {columns} processing elements, {hardware['frequency']} MHz"
+    title = Text(f"{report['name']}: {rows} x {columns} processing elements, {hardware['frequency']} MHz")
     table = Table(title=title, box=box.SIMPLE_HEAD)
     for index, column in enumerate(_COLUMNS):
         table.add_column(column, justify="left" if index in (0, 1, 3) else "right", overflow="fold")
     for one in report["bundles"]:
         shape = "-" if one["shape"] is None else "x".join(map(str, one["shape"]))
-        table.add_row(one["name"], shape, *_numbers(one, one["mode"]), f"{one['feature_memory_bytes']:,}")
+        table.add_row(Text(one["name"]), shape, *_numbers(one, one["mode"]), f"{one['feature_memory_bytes']:,}")
     table.add_section()
     table.add_row("total", "", *_numbers(report, ""), "")
     rate = report["images_per_second"]
@@ -260,7 +260,7 @@ def array_table(report: Report) -> Table:
         table.add_column(name, justify="right", overflow="fold")
 
     def add(bundle: str, array: Mapping[str, int]) -> None:
-        table.add_row(bundle, f"{sum(array.values()):,}", *(f"{array[name]:,}" for name in names))
+        table.add_row(Text(bundle), f"{sum(array.values()):,}", *(f"{array[name]:,}" for name in names))
 
     for bundle, array in rows:
         add(bundle, array)
@@ -280,6 +280,7 @@ def print_report(report: Report, console: Console | None = None) -> None:
     """Prints the table, and where the engine was simulated a second one with the cycles of the array."""
     terminal = Console()
     console = console or (terminal if terminal.is_terminal else Console(width=_WIDTH))
-    console.print(report_table(report))
+    # Names are the user's: brackets in them are no markup.
+    console.print(report_table(report), markup=False)
     if report["array"] is not None:
-        console.print(array_table(report))
+        console.print(array_table(report), markup=False)

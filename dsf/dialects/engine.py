@@ -60,6 +60,15 @@ from dsf.isa.table import BaseRegister
 from dsf.layout import packed_bytes
 
 TENSOR_BITS = (2, 4, 8, 16, 32)
+#: Fraction bits of a sum: those of a value (`!bundle.q`) and of a weight together.
+MAX_FRAC = 128
+
+#: Discardable attributes of programs, for reports: the estimated cycles of a run, from the first input beat to the last output
+#: beat; of each bundle, from its first to its last step, for each chunk of the batch, summed; and the shapes of the bundles'
+#: results by name.
+CYCLES = "dsf.cycles"
+BUNDLE_CYCLES = "dsf.bundle_cycles"
+BUNDLE_SHAPES = "dsf.bundle_shapes"
 
 
 @irdl_attr_definition
@@ -108,6 +117,8 @@ class TensorAttr(ParametrizedAttribute):
             raise VerifyException(f"'#{self.name}': shape {list(self.dimensions)}, needs sizes of at least 1")
         if self.bits.data not in TENSOR_BITS:
             raise VerifyException(f"'#{self.name}': bits {self.bits.data}, needs one of {', '.join(map(str, TENSOR_BITS))}")
+        if not -MAX_FRAC <= self.frac.data <= MAX_FRAC:
+            raise VerifyException(f"'#{self.name}': frac {self.frac.data}, needs {-MAX_FRAC} to {MAX_FRAC}")
         if self.base.data.upper() not in BaseRegister.__members__:
             names = ", ".join(BaseRegister.__members__).lower()
             raise VerifyException(f"'#{self.name}': base {self.base.data}, needs one of {names}")
@@ -212,6 +223,8 @@ class ProgramOp(IRDLOperation, ABC):
     - `arena_bytes`: size of the scratch space behind base register `arena`.
     - `bundles`: names of the model's bundles, in order; the operations of a bundle carry its name as location.
     - `softmax`: the host applies a softmax to the output, `raw * 2**-frac`.
+
+    For reports a program may have the attributes `CYCLES`, `BUNDLE_CYCLES` and `BUNDLE_SHAPES`.
     """
 
     inputs = prop_def(ArrayAttr[TensorAttr])

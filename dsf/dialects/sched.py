@@ -42,7 +42,7 @@ from dsf.dialects.constants import integer
 from dsf.dialects.engine import HardwareOp
 from dsf.dialects.engine import ProgramOp as EngineProgramOp
 from dsf.dialects.records import ints
-from dsf.dialects.sched_types import BufferType, EstimateAttr, PieceAttr, Space, SpaceAttr, TokenType
+from dsf.dialects.sched_types import BufferType, PieceAttr, Space, SpaceAttr, TokenType
 from dsf.dialects.shapes import need, where
 from dsf.dialects.tile import AddAttr, Mode, ModeAttr, RawAttr, RequantizeAttr, ScaleAttr, WindowAttr
 from dsf.errors import ModelError
@@ -54,8 +54,7 @@ class ProgramOp(EngineProgramOp):
     """
     A program: buffers and instructions, each after those that it waits for.
 
-    The attribute `dsf.cycles` holds the estimated cycles from the first input beat to the last output beat, `dsf.estimates`
-    a `#sched.estimate` for each bundle.
+    What it is expected to take is in its attributes, see `engine.ProgramOp`.
     """
 
     name = "sched.program"
@@ -494,5 +493,5 @@ def _check_output(op: Operation, piece: PieceAttr, window: WindowAttr) -> None:
 Sched = Dialect(
     "sched",
     [ProgramOp, BufferOp, LoadOp, StoreOp, LoadWeightsOp, MatrixOp, PoolOp],
-    [SpaceAttr, BufferType, TokenType, PieceAttr, EstimateAttr],
+    [SpaceAttr, BufferType, TokenType, PieceAttr],
 )

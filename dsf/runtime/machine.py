@@ -69,7 +69,7 @@ class Machine:
 
     def write_tensor(self, tensor: TensorAttr, x: ArrayLike) -> None:
         """Packs integers into the tensor's place in DRAM. Raises `ModelError` for another shape or too large values."""
-        values = as_ints(x)
+        values = input_integers(x)
         if values.shape != tensor.dimensions:
             needed = tensor.dimensions
             raise ModelError(f"'input': shape {values.shape}, needs {needed}; give the batch that the program is compiled for")
@@ -123,6 +123,14 @@ class Machine:
         if wrapped.size and wrapped.max() >= self.feature.size:
             raise EngineError(f"{verb} element {wrapped.max()} of feature memory, needs at most {self.feature.size - 1}")
         return wrapped
+
+
+def input_integers(x: ArrayLike) -> Ints:
+    """What a user passes as input. Raises `ModelError` if it is no array of integers."""
+    try:
+        return as_ints(x)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"'input': {error}, needs an array of integers; quantise the input first") from error
 
 
 def unpack_tensor(tensor: TensorAttr, memory: bytes, where: str) -> Ints:

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dsf.codegen.hardware_config import core_defines, hardware_svh
-from dsf.errors import BinaryError, DsfError, EngineError, MismatchError, ToolError
+from dsf.disk import check_file
+from dsf.errors import BinaryError, DsfError, EngineError, MismatchError, OutputError, ToolError
 from dsf.hardware import Hardware
 from dsf.isa.encoding import Decoded, decode_instruction
 from dsf.isa.registers import ARRAY, Counter, Port
@@ -219,12 +220,15 @@ def simulate(
     What goes wrong on purpose: `faults` on the bus, a dsf_abort or a reset of the engine so many cycles after the start of a
     run (`aborts` and `resets`, by run), regions of memory at given `addresses`, a `program_hash` of other hardware.
 
-    Raises `DsfError` for a `stall` outside of 0 to 0.9 or a negative `latency`, `EngineError` when a run does not end well
+    Raises `DsfError` for a `stall` outside of 0 to 0.9 or a negative `latency`, `OutputError` for a `wave` that can't be
+    written, `EngineError` when a run does not end well
     or an assertion of the RTL fails; with `check=False` runs go on after one that failed, which says so in its trace.
     Raises `MismatchError` when feature memory does not hold what is expected, and `ToolError` when Verilator or a compiler
     is missing or fails.
     """
     check_bus(stall, latency)
+    if wave is not None:
+        check_file(wave, OutputError)
     inputs = [input] * runs if isinstance(input, bytes) else list(input)
     if len(inputs) != runs or len({len(one) for one in inputs}) > 1:
         raise ValueError(f"simulate: {len(inputs)} inputs of {sorted({len(one) for one in inputs})} bytes for {runs} runs")

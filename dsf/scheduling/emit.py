@@ -9,7 +9,7 @@ from math import prod
 
 from xdsl.ir import Operation, SSAValue
 
-from dsf.cost import Cost, dispatch_cycles, division_steps, instruction_beats, matrix_cost, move_cost, pool_cost, weights_cost
+from dsf.cost import Cost, dispatch_cycles, division_steps, matrix_cost, move_cost, pool_cost, weights_cost
 from dsf.dialects import sched, tile
 from dsf.dialects.bundle_types import PoolKind
 from dsf.dialects.sched_types import ON_CHIP, Space
@@ -97,7 +97,7 @@ class Emitter:
         self.ops.append(op)
         self._instructions.append(op)
         name = INSTRUCTIONS[type(op)]
-        task = Task(op.QUEUE, producers, cost, dispatch_cycles(self.hw, name), instruction_beats(self.hw, name))
+        task = Task(op.QUEUE, producers, cost, dispatch_cycles(self.hw, name))
         self.tasks.append(task)
 
     # Loads.

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, ModuleOp
+from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, ModuleOp, i64
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
 from dsf.dialects import sched
 from dsf.dialects.constants import integer
-from dsf.dialects.engine import TensorAttr, hardware_of
+from dsf.dialects.engine import BUNDLE_CYCLES, CYCLES, TensorAttr, hardware_of
 from dsf.dialects.fxp import INPUT_FRAC, OUTPUT_FRAC, SOFTMAX
 from dsf.dialects.integers import RAW_BITS, width
 from dsf.dialects.shapes import shape
@@ -34,10 +34,6 @@ from dsf.scheduling.network import IMAGES, Network, function_of, network_of
 from dsf.scheduling.order import order_network
 from dsf.scheduling.ranges import check_ranges
 from dsf.scheduling.weights import WeightStream, pack_network
-
-#: Attributes of a program: estimated cycles of a run, and a `#sched.estimate` for each bundle.
-CYCLES = "dsf.cycles"
-ESTIMATES = "dsf.estimates"
 
 
 def _attribute(function: func.FuncOp, name: str, default: int) -> int:
@@ -99,7 +95,7 @@ def schedule(function: func.FuncOp, hw: Hardware) -> sched.ProgramOp:
     )
     estimate = estimate_program(program.instructions, emitted.tasks, names, hw)
     program.attributes[CYCLES] = integer(estimate.cycles)
-    program.attributes[ESTIMATES] = ArrayAttr(estimate.bundles)
+    program.attributes[BUNDLE_CYCLES] = DenseArrayBase.from_list(i64, estimate.bundles)
     return program
 
 

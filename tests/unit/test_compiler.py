@@ -1,5 +1,7 @@
 """The driver: what it checks after each pass, and that it says which pass is wrong."""
 
+import pickle
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,6 +110,9 @@ def test_compare():
     [
         (np.zeros((1, 4, 4, 2)), r"shape .1, 4, 4, 2., needs .2, 4, 4, 2."),
         (np.full((2, 4, 4, 2), 128), "values 128 to 128, needs -128"),
+        (np.full((2, 4, 4, 2), 0.5), "a value is not an integer, needs an array of integers; quantise the input first"),
+        (np.full((2, 4, 4, 2), None), "elements of type object, not integers, needs an array of integers"),
+        ([[1], [1, 2]], "needs an array of integers; quantise"),
     ],
 )
 @pytest.mark.parametrize("compiled", [False, True])
@@ -126,14 +131,52 @@ def test_load_integers(tmp_path: Path):
     path = tmp_path / "x.npy"
     np.save(path, np.array([1.0, 2.0]))
     np.testing.assert_array_equal(load_integers(path), [1, 2])
-    np.save(path, np.array([0.5]))
-    with pytest.raises(ModelError, match=r"not an integer, needs a .npy file of integers"):
-        load_integers(path)
-    path.write_bytes(b"nonsense")
-    with pytest.raises(ModelError, match=r"needs a .npy file of integers"):
-        load_integers(path)
     with pytest.raises(ModelError, match="No such file"):
         load_integers(tmp_path / "none.npy")
+    with pytest.raises(ModelError, match="Is a directory"):
+        load_integers(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("array", "has"),
+    [
+        (np.array([0.5]), "a value is not an integer"),
+        (np.array([np.nan]), "a value is not an integer"),
+        (np.array([2**64 - 1], dtype=np.uint64), "a value is not an integer of 64 bits"),
+        (np.array([1j]), "elements of type complex128"),
+        (np.array(["1"]), "elements of type <U1"),
+        (np.array([None]), "holds Python objects"),
+    ],
+)
+def test_arrays_that_hold_no_integers(array: np.ndarray, has: str, tmp_path: Path):
+    np.save(tmp_path / "x.npy", array, allow_pickle=True)
+    refused(tmp_path / "x.npy", has)
+
+
+@pytest.mark.parametrize("size", [0, 1, 8, 60, 128, 200])
+def test_truncated_array(size: int, tmp_path: Path):
+    np.save(tmp_path / "whole.npy", np.arange(16))
+    data = (tmp_path / "whole.npy").read_bytes()
+    assert size < len(data)
+    (tmp_path / "x.npy").write_bytes(data[:size])
+    refused(tmp_path / "x.npy", "is truncated")
+
+
+def test_files_that_are_no_arrays(tmp_path: Path):
+    path = tmp_path / "x.npy"
+    for data in (b"nonsense", b"PK\x03\x04 no zip file", pickle.dumps([1]), b"\x93NUMPY\x01\x00\x06\x00{'a':\n"):
+        path.write_bytes(data)
+        refused(path, "is truncated, holds Python objects, or is no .npy file")
+    np.savez(tmp_path / "x.npz", x=np.arange(3))
+    refused(tmp_path / "x.npz", "is an archive of arrays")
+
+
+def refused(path: Path, has: str) -> None:
+    with pytest.raises(
+        ModelError, match=f"^'{re.escape(str(path))}': .*{has}.*, needs a .npy file of integers; quantise"
+    ) as caught:
+        load_integers(path)
+    assert "\n" not in str(caught.value)
 
 
 def test_parse_module(tmp_path: Path):
