@@ -9,8 +9,8 @@ user sees all of them at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import prod
 
-import numpy as np
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import BlockArgument, Operation, SSAValue
@@ -231,7 +231,7 @@ def weight_memory(op: Operation, hardware: Hardware) -> Problems:
     """The weights of one channel group, KH * KW * CI words, fit into one of the banks of weight memory."""
     if not isinstance(op, bundle.CoreOp):
         return
-    words = int(np.prod(op.weights.get_shape()[:-1]))
+    words = prod(op.weights.get_shape()[:-1])
     if words > hardware.weight_words:
         needed = words * hardware.column_groups * hardware.weight_slot_bits // 8
         yield (
@@ -300,7 +300,7 @@ def whole_bytes(op: Operation, hardware: Hardware) -> Problems:
         if isinstance(one.owner, bundle.CoreOp | bundle.SoftmaxOp):
             continue
         batch, *image = shape(one)
-        bits = int(np.prod(image)) * hardware.bits_input
+        bits = prod(image) * hardware.bits_input
         if batch > 1 and bits % 8 != 0:
             yield (
                 f"'{what}': images of {as_text(image)} elements, {bits} bits each, needs whole bytes for a batch of {batch}; "

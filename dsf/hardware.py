@@ -10,13 +10,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import numbers
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from dsf.arguments import as_int, as_pair
+from dsf.arguments import as_int, as_pair, is_real
 from dsf.disk import read_json
 from dsf.errors import HardwareError
 
@@ -109,7 +108,7 @@ class Hardware:
                     self._set(one.name, integer)
             if one.type == "float":
                 integer = as_int(value)
-                if isinstance(value, bool) or (integer is None and not isinstance(value, numbers.Real)):
+                if not is_real(value):
                     problems.append(f"'{one.name}': {value!r}, needs a number")
                 else:
                     self._set(one.name, float(cast(float, value)) if integer is None else integer)
