@@ -21,6 +21,7 @@ from xdsl.passes import ModulePass
 
 from dsf.codegen.program import set_shapes
 from dsf.dialects import get_all_dialects
+from dsf.dialects.bundle_group import BundleOp
 from dsf.dialects.isa import program_of
 from dsf.disk import writing
 from dsf.dominance import check_dominance
@@ -148,10 +149,14 @@ class Outputs:
 
 @dataclass
 class LevelComparison:
-    """The outputs of the last level, which the next one must reproduce."""
+    """
+    The outputs of the last level, which the next one must reproduce: the result, and that of each bundle. Only what a
+    `bundle.bundle` named is a bundle: other locations are of single operations, which the next level may fuse.
+    """
 
     x: Ints
     last: Outputs
+    bundles: set[str] = field(default_factory=set[str])
 
     @staticmethod
     def begin(module: ModuleOp, x: ArrayLike | Path | None = None) -> LevelComparison:
@@ -161,7 +166,7 @@ class LevelComparison:
         Raises `ModelError` if the module can't be executed or the input does not fit it.
         """
         values = random_input(module) if x is None else load_integers(x) if isinstance(x, Path) else input_integers(x)
-        return LevelComparison(values, Outputs.of(module, values))
+        return LevelComparison(values, Outputs.of(module, values), _bundles(module))
 
     def check(self, module: ModuleOp, pass_name: str) -> None:
         """Runs the module that `pass_name` made. Raises `MismatchError`, naming the pass and the first bundle that differs."""
@@ -169,8 +174,9 @@ class LevelComparison:
             outputs = Outputs.of(module, self.x)
         except DsfError as error:
             raise type(error)([f"after '{pass_name}': {problem}" for problem in error.problems]) from error
+        self.bundles |= _bundles(module)
         for name, values in outputs.bundles.items():
-            if name in self.last.bundles:
+            if name in self.bundles and name in self.last.bundles:
                 compare(values, self.last.bundles[name], f"'{pass_name}', {name}")
         compare(outputs.result, self.last.result, f"'{pass_name}', output")
         self._check_orders(module, pass_name)
@@ -181,6 +187,11 @@ class LevelComparison:
             return
         for seed in ORDERS:
             compare(run(module, self.x, seed=seed), self.last.result, f"'{pass_name}', output in random order {seed}")
+
+
+def _bundles(module: ModuleOp) -> set[str]:
+    """The names of the bundles of a module that has them."""
+    return {op.label.data for op in module.walk() if isinstance(op, BundleOp)}
 
 
 def compare(got: Ints, expected: Ints, where: str) -> None:

@@ -42,16 +42,19 @@ def problems_of(module: ModuleOp) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def name_of(op: Operation) -> str:
-    """The bundle that `op` is, or is in, as messages name it."""
+def bundle_of(op: Operation) -> str | None:
+    """The name of the bundle that `op` is, or is in; outside of bundles that of its location."""
     holder: Operation | None = op
-    while holder is not None:
+    while holder is not None and not isinstance(holder, func.FuncOp):
         if isinstance(holder, bundle.BundleOp):
-            return f"'{holder.label.data}'"
-        if isinstance(holder, func.FuncOp):
-            break
+            return holder.label.data
         holder = holder.parent_op()
-    return f"'{location_name(op) or op.name}'"
+    return location_name(op)
+
+
+def name_of(op: Operation) -> str:
+    """How messages name `op`: by its bundle, or else by its kind."""
+    return f"'{bundle_of(op) or op.name}'"
 
 
 def users_of(value: SSAValue, *, behind_flatten: bool = False) -> list[Operation]:

@@ -12,7 +12,16 @@ from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import ParseError
 
-from dsf.compiler import LevelComparison, compare, compile_module, load_integers, parse_module, random_input
+from dsf.compiler import (
+    LevelComparison,
+    compare,
+    compile_module,
+    context,
+    load_integers,
+    parse_module,
+    random_input,
+    run_pass,
+)
 from dsf.dialects import fxp
 from dsf.dialects.isa import program_of
 from dsf.errors import BinaryError, EngineError, MismatchError, ModelError
@@ -84,6 +93,36 @@ def test_mismatch_names_pass_bundle_and_element(network: ModuleOp):
     with pytest.raises(MismatchError, match=r"'wrong-slope', bundle_0: element \(\d.*\) is -?\d+, needs -?\d+ as before"):
         compile_module(network, pipeline=BrokenPipeline(), verify_each=True)
     compile_module(network, pipeline=BrokenPipeline())
+
+
+FLAT = """
+engine.hardware {processing_elements = [2, 4], axi_width = 64}
+func.func @main(%x: T[8, 4]) -> T[8, 3] {
+  %a = bundle.conv %x weights q<8, 0> dense<3.0> : tensor<1x1x4x4xf64> : T[8, 4] -> T[32, 4] LOC0
+  %b = bundle.activation %a : T[32, 4] -> T[8, 2] LOC1
+  %c = bundle.conv %b weights q<8, 0> dense<1.0> : tensor<1x1x4x4xf64> : T[8, 2] -> T[32, 2] LOC0
+  %d = bundle.activation %c : T[32, 2] -> T[8, 1] LOC1
+  %e = bundle.add %d, %x : T[8, 1], T[8, 4] -> T[8, 3] LOC2
+  func.return %e : T[8, 3]
+}
+"""
+
+
+@pytest.mark.parametrize("locations", [("", "", ""), ('loc("c")', 'loc("a")', ""), ('loc("c")', 'loc("c")', 'loc("s")')])
+def test_layers_outside_of_bundles(locations: tuple[str, ...], tmp_path: Path):
+    """Locations of single layers are no bundles: what is fused differs from what its parts made, and nothing is wrong."""
+    text = re.sub(r"T\[(.*?)\]", r"tensor<1x2x2x4x!bundle.q<\1>>", FLAT)
+    for index, location in enumerate(locations):
+        text = text.replace(f"LOC{index}", location)
+    path = tmp_path / "flat.mlir"
+    path.write_text(text)
+    module = parse_module(path)
+    comparison = LevelComparison.begin(module)
+    for one in DsfPipelinePass().passes():
+        if one.name != "group-into-bundles":
+            run_pass(context(), module, one)
+            comparison.check(module, one.name)
+    assert level_of(module) == "isa"
 
 
 def test_race_is_found(network: ModuleOp):
