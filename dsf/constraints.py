@@ -236,7 +236,7 @@ def weight_memory(op: Operation, hardware: Hardware) -> Problems:
         return
     words = prod(op.weights.get_shape()[:-1])
     if words > hardware.weight_words:
-        needed = words * hardware.column_groups * hardware.weight_slot_bits // 8
+        needed = hardware.weight_bytes(words)
         yield (
             f"{name_of(op)}: {words} weights per output channel, needs at most {hardware.weight_words} in "
             f"{hardware.weight_memory} bytes of weight memory; use Hardware(weight_memory={needed}), or pool before the layer"

@@ -18,27 +18,28 @@ from typing import Any, Literal, cast
 from dsf.arguments import as_int, as_pair, is_real
 from dsf.disk import read_json
 from dsf.errors import HardwareError
+from dsf.isa.table import FEATURE_ADDRESSES, LOAD_WEIGHTS, MATRIX
+from dsf.layout import table_bytes
+from dsf.sizes import power_of_two_at_least
 
-#: Addresses have 24 bits and wrap; the upper half stands for what lies before the first element.
-MAX_FEATURE_ELEMENTS = 1 << 23
-#: Weight addresses have 20 bits.
-MAX_WEIGHT_WORDS = 1 << 20
+#: The upper half of the addresses stands for what lies before the first element.
+MAX_FEATURE_ELEMENTS = FEATURE_ADDRESSES // 2
+MAX_WEIGHT_WORDS = 1 << LOAD_WEIGHTS.field("address").bits
 #: Lookup tables that the vector unit holds.
 VECTOR_TABLES = 2
 #: In MHz; the firmware has it in Hz, in 32 bits.
 MAX_FREQUENCY = 4000
-#: Channels of a channel group: the field `last_group_lanes` has 8 bits.
-MAX_GROUP_COLUMNS = 255
+#: Channels of a channel group.
+MAX_GROUP_COLUMNS = MATRIX.field("last_group_lanes").high
+#: Kernels and images, in each direction.
+MAX_KERNEL = MATRIX.field("kernel_rows").high
+MAX_IMAGE = MATRIX.field("height").high
 
 #: Words that C (to C11) keeps for itself: the firmware names things after the hardware.
 _C_KEYWORDS = re.compile(
     "auto|break|case|char|const|continue|default|do|double|else|enum|extern|float|for|goto|if|inline|int|long|"
     "register|restrict|return|short|signed|sizeof|static|struct|switch|typedef|union|unsigned|void|volatile|while"
 )
-
-
-def _power_of_two_at_least(x: int) -> int:
-    return 1 << max(0, x - 1).bit_length()
 
 
 @dataclass(frozen=True)
@@ -130,8 +131,8 @@ class Hardware:
         need(self.bits_weights in (2, 4, 8), "bits_weights", "2, 4 or 8")
         need(16 <= self.bits_sum <= 32, "bits_sum", "16 to 32")
         need(self.bits_bias in (8, 16, 32), "bits_bias", "8, 16 or 32")
-        need(all(1 <= k <= 255 for k in self.max_kernel_size), "max_kernel_size", "1 to 255 in each direction")
-        need(all(1 <= s <= 4095 for s in self.max_image_size), "max_image_size", "1 to 4095 in each direction")
+        need(all(1 <= k <= MAX_KERNEL for k in self.max_kernel_size), "max_kernel_size", f"1 to {MAX_KERNEL} in each direction")
+        need(all(1 <= s <= MAX_IMAGE for s in self.max_image_size), "max_image_size", f"1 to {MAX_IMAGE} in each direction")
         need(1 <= self.max_channels_in <= 1 << 16, "max_channels_in", "1 to 65536")
         need(1 <= self.max_channels_out <= 1 << 15, "max_channels_out", "1 to 32768")
         need(0 <= self.column_groups <= 16, "column_groups", "at most 16")
@@ -168,23 +169,23 @@ class Hardware:
         if self.feature_memory == 0:
             height, width = self.max_image_size
             elements = 2 * height * width * max(self.max_channels_in, self.max_channels_out)
-            size = _power_of_two_at_least(elements * self.bits_input // 8)
+            size = power_of_two_at_least(elements * self.bits_input // 8)
             self._set("feature_memory", min(max(size, 1 << 14), 1 << 18))
         if self.weight_memory == 0:
             kernel_height, kernel_width = self.max_kernel_size
             weights = 2 * columns * kernel_height * kernel_width * self.max_channels_in
-            size = _power_of_two_at_least(weights * self.bits_weights // 8)
+            size = power_of_two_at_least(weights * self.bits_weights // 8)
             # A channel group's weights have to be there at once: 8192 words hold a dense layer of as many inputs.
             deep = 8192 * self.column_groups * self.weight_slot_bits // 8
             self._set("weight_memory", min(max(size, 1 << 14), max(deep, 1 << 17)))
         if self.parameter_groups == 0:
-            groups = _power_of_two_at_least(4 * -(-self.max_channels_out // self.group_columns))
+            groups = power_of_two_at_least(4 * -(-self.max_channels_out // self.group_columns))
             self._set("parameter_groups", min(max(groups, 16), 1024))
 
     def _least_vector_length(self) -> int:
         return max(
-            _power_of_two_at_least(self.pixels_tall),
-            _power_of_two_at_least(self.group_columns),
+            power_of_two_at_least(self.pixels_tall),
+            power_of_two_at_least(self.group_columns),
             self.axi_width // self.bits_input,
         )
 
@@ -209,12 +210,11 @@ class Hardware:
         if elements > MAX_FEATURE_ELEMENTS:
             most = MAX_FEATURE_ELEMENTS * self.bits_input // 8
             problems.append(f"'feature_memory': {self.feature_memory} bytes, needs at most {most} (23-bit addresses)")
-        bank_bits = self.column_groups * self.weight_slot_bits
         if self.weight_words < 4:
-            least = 4 * bank_bits // 8
+            least = self.weight_bytes(4)
             problems.append(f"'weight_memory': {self.weight_memory} bytes, needs at least {least} (4 words a bank)")
         if self.weight_words > MAX_WEIGHT_WORDS:
-            most = MAX_WEIGHT_WORDS * bank_bits // 8
+            most = self.weight_bytes(MAX_WEIGHT_WORDS)
             problems.append(f"'weight_memory': {self.weight_memory} bytes, needs at most {most} (20-bit addresses)")
         return problems
 
@@ -259,7 +259,7 @@ class Hardware:
     @property
     def table_bytes(self) -> int:
         """Bytes of a lookup table in the weight stream: its entries, packed, and at least 64 bits."""
-        return max(8, self.table_entries * self.bits_input // 8)
+        return table_bytes(self.bits_input)
 
     @property
     def word_bytes(self) -> int:
@@ -283,12 +283,16 @@ class Hardware:
     @property
     def weight_slot_bits(self) -> int:
         """Bits that a weight word takes in the weight stream."""
-        return max(8, _power_of_two_at_least(self.weight_word_bits))
+        return max(8, power_of_two_at_least(self.weight_word_bits))
 
     @property
     def weight_words(self) -> int:
         """Words of each of the G banks of weight memory."""
         return self.weight_memory * 8 // (self.column_groups * self.weight_slot_bits)
+
+    def weight_bytes(self, words: int) -> int:
+        """Bytes of a weight memory whose banks have `words` words."""
+        return words * self.column_groups * self.weight_slot_bits // 8
 
     @property
     def beat_bytes(self) -> int:

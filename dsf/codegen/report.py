@@ -24,7 +24,7 @@ from rich.text import Text
 
 from dsf.codegen.program import BundleInfo, Program, Step
 from dsf.hardware import Hardware
-from dsf.isa.table import LOAD, LOAD_WEIGHTS, MATRIX, STORE, VECTOR, VectorFunction
+from dsf.isa.table import FEATURE_ADDRESSES, LOAD, LOAD_WEIGHTS, MATRIX, STORE, VECTOR, VectorFunction
 from dsf.layout import packed_bytes
 
 Report = dict[str, Any]
@@ -100,7 +100,7 @@ def _bundle(program: Program, info: BundleInfo, measurement: Measured) -> Report
         "port_bytes": _port_bytes(steps, hardware),
         "array": None if array is None else dict(array),
         "feature_memory_bytes": packed_bytes(features, hardware.bits_input),
-        "weight_memory_bytes": _covered(map(_weight_interval(hardware), steps)) * _row_bytes(hardware),
+        "weight_memory_bytes": hardware.weight_bytes(_covered(map(_weight_interval(hardware), steps))),
     }
 
 
@@ -191,7 +191,7 @@ def _window(step: Step, y_dilation: int) -> Interval:
         pitch = one["row_step"] // max(1, one["y_step"])
     first = one["src"] - one["y_start"] * pitch - one["x_start"]
     size = (one["images"] - 1) * one["image_step"] + (one["height"] - 1) * pitch + one["row_elements"]
-    return first & 0xFFFFFF, (first & 0xFFFFFF) + size
+    return first % FEATURE_ADDRESSES, first % FEATURE_ADDRESSES + size
 
 
 def _weight_interval(hardware: Hardware) -> Callable[[Step], Interval]:
@@ -205,10 +205,6 @@ def _weight_interval(hardware: Hardware) -> Callable[[Step], Interval]:
         return one["weight_address"], one["weight_address"] + rows
 
     return interval
-
-
-def _row_bytes(hardware: Hardware) -> int:
-    return hardware.column_groups * hardware.weight_slot_bits // 8
 
 
 # The table.

@@ -49,7 +49,7 @@ from dsf.dialects.shapes import (
     shape,
 )
 from dsf.geometry import Window
-from dsf.numerics import Floats
+from dsf.numerics import Floats, fold_batch_norm
 
 
 def check_q(op: Operation, *values: SSAValue) -> None:
@@ -307,6 +307,18 @@ class BatchNormOp(IRDLOperation):
                 "bias_type": bias_type,
             },
             result_types=[input.type],
+        )
+
+    def folded(self) -> tuple[Floats, Floats]:
+        """The weights and the bias of a core that does all of it."""
+        return fold_batch_norm(
+            self.core.weights_array,
+            self.core.bias_array,
+            gamma=reals_of(self.gamma),
+            beta=reals_of(self.beta),
+            mean=reals_of(self.mean),
+            variance=reals_of(self.variance),
+            epsilon=self.epsilon.value.data,
         )
 
     @property

@@ -44,7 +44,7 @@ from dsf.dialects.engine import ProgramOp as EngineProgramOp
 from dsf.dialects.records import ints
 from dsf.dialects.sched_types import BufferType, PieceAttr, Space, SpaceAttr, TokenType
 from dsf.dialects.shapes import need, where
-from dsf.dialects.tile import AddAttr, Mode, ModeAttr, RawAttr, RequantizeAttr, ScaleAttr, WindowAttr
+from dsf.dialects.tile import AddAttr, Mode, ModeAttr, RawAttr, RequantizeAttr, ScaleAttr, WindowAttr, one_epilogue
 from dsf.errors import ModelError
 from dsf.isa.table import Queue
 
@@ -404,9 +404,7 @@ class MatrixOp(InstructionOp):
     @property
     def epilogue(self) -> RequantizeAttr | RawAttr:
         """What becomes of the sums; the verifier has checked that it is one of the two."""
-        epilogue = self.raw if self.requantize is None else self.requantize
-        assert epilogue is not None
-        return epilogue
+        return one_epilogue(self.requantize, self.raw)
 
     def verify_(self) -> None:
         for what, value, space in (

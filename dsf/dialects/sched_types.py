@@ -14,6 +14,7 @@ from xdsl.utils.exceptions import VerifyException
 from xdsl.utils.str_enum import StrEnum
 
 from dsf.dialects.records import RecordAttr, Rule, ints
+from dsf.isa.table import BaseRegister
 from dsf.scheduling.pieces import Piece, Span
 
 
@@ -30,6 +31,9 @@ class Space(StrEnum):
 
 
 ON_CHIP = (Space.FEATURE, Space.WEIGHT, Space.PARAMETER)
+
+#: What points at the others.
+BASES = {space: BaseRegister[space.name] for space in Space if space not in ON_CHIP}
 
 
 @irdl_attr_definition

@@ -21,11 +21,9 @@ from numpy.typing import ArrayLike, NDArray
 from dsf.dialects.engine import ProgramOp, TensorAttr
 from dsf.errors import BinaryError, EngineError, ModelError
 from dsf.hardware import VECTOR_TABLES, Hardware
-from dsf.isa.table import BaseRegister
+from dsf.isa.table import FEATURE_ADDRESSES, BaseRegister
 from dsf.layout import Bytes, pack_elements, unpack_elements
 from dsf.numerics import Ints, as_ints, int_range
-
-ADDRESS_MASK = (1 << 24) - 1
 
 
 class Machine:
@@ -119,7 +117,7 @@ class Machine:
         self.feature[self._checked(addresses, "writes")] = values
 
     def _checked(self, addresses: ArrayLike, verb: str) -> NDArray[np.int64]:
-        wrapped = as_ints(addresses) & ADDRESS_MASK
+        wrapped = as_ints(addresses) % FEATURE_ADDRESSES
         if wrapped.size and wrapped.max() >= self.feature.size:
             raise EngineError(f"{verb} element {wrapped.max()} of feature memory, needs at most {self.feature.size - 1}")
         return wrapped

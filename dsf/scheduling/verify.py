@@ -18,15 +18,10 @@ from dsf.layout import packed_bytes
 from dsf.scheduling.accesses import accesses_of
 from dsf.scheduling.hazards import Access, Memory, Step, uncovered
 from dsf.scheduling.segments import Segments
-from dsf.transforms.locations import location_name
+from dsf.transforms.locations import instruction_name
 
 #: Problems listed at most: one broken program has many.
 MOST = 8
-
-
-def _name(op: Operation, index: int) -> str:
-    bundle = location_name(op)
-    return f"'instruction {index}' ({op.name}{'' if bundle is None else f' of {bundle}'})"
 
 
 def _capacities(program: sched.ProgramOp, hw: Hardware) -> dict[Space, int]:
@@ -116,7 +111,7 @@ def problems_of_program(program: sched.ProgramOp, hw: Hardware) -> list[str]:
     steps: list[Step] = []
     contents = _Contents()
     for index, op in enumerate(instructions):
-        name, accesses = _name(op, index), accesses_of(op, hw)
+        name, accesses = instruction_name(op, index), accesses_of(op, hw)
         steps.append(Step(op.QUEUE, accesses))
         problems += _dram_problem(op, hw, name)
         # Reads first, as the instruction does.
@@ -128,6 +123,6 @@ def problems_of_program(program: sched.ProgramOp, hw: Hardware) -> list[str]:
     if any(producer >= index for index, producers in enumerate(waits) for producer in producers):
         return [*problems, f"'{program.name}': an instruction waits for a later one, needs earlier ones; reorder them"][:MOST]
     for producer, consumer in uncovered(steps, waits):
-        first, second = _name(instructions[producer], producer), _name(instructions[consumer], consumer)
+        first, second = instruction_name(instructions[producer], producer), instruction_name(instructions[consumer], consumer)
         problems.append(f"{second}: may run before {first} is complete, whose memory it uses, needs its token; wait for it")
     return problems[:MOST]
