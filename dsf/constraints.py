@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator
 from math import prod
 
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.ir import BlockArgument, Operation, SSAValue
 
 from dsf import numerics
 from dsf.dialects import bundle
 from dsf.dialects.bundle_group import LETTERS
-from dsf.dialects.engine import hardware_of
+from dsf.dialects.engine import MAX_BYTES, hardware_of
 from dsf.dialects.functions import function_problems
 from dsf.dialects.integers import MAX_BIAS_SHIFT, MAX_POOL_SHIFT
 from dsf.dialects.shapes import as_text, shape
@@ -244,10 +244,10 @@ def weight_memory(op: Operation, hardware: Hardware) -> Problems:
 
 
 def instruction_fields(op: Operation, hardware: Hardware) -> Problems:
-    """Sizes, strides and padding of a convolution or pooling fit the fields of its instruction."""
+    """Sizes, strides and padding of a convolution or pooling fit the fields of its instruction; a batch is cut to fit."""
     if not isinstance(op, bundle.ConvOp | bundle.PoolOp):
         return
-    batch, _, width, inputs = shape(op.input)
+    _, _, width, inputs = shape(op.input)
     window = op.window
     top, _, left, _ = window.padding
     values = {
@@ -256,7 +256,6 @@ def instruction_fields(op: Operation, hardware: Hardware) -> Problems:
         "y_step": (window.strides[0], "a vertical stride of {} rows"),
         "x_start": (-left * inputs, "the first window at element {} of a row"),
         "y_start": (-top, "the first window at row {}"),
-        "images": (batch, "a batch of {} images"),
         "kernel_rows": (window.kernel[0], "a window of {} rows"),
     }
     if isinstance(op, bundle.ConvOp):
@@ -309,6 +308,18 @@ def whole_bytes(op: Operation, hardware: Hardware) -> Problems:
                 f"'{what}': images of {as_text(image)} elements, {bits} bits each, needs whole bytes for a batch of {batch}; "
                 f"use batch 1 or a number of channels that fills bytes"
             )
+
+
+def addresses(op: Operation, hardware: Hardware) -> Problems:
+    """A network's input and its output lie within the bytes that a base register and an offset reach."""
+    if not isinstance(op, func.FuncOp):
+        return
+    for what, kinds in (("input", op.function_type.inputs), ("output", op.function_type.outputs)):
+        for kind in kinds:
+            # A raw sum takes 32 bits, whatever the elements.
+            size = prod(kind.get_shape()) * 4 if isinstance(kind, TensorType) else 0
+            if size > MAX_BYTES:
+                yield f"'{what}': {size} bytes with 4 for a number, needs at most {MAX_BYTES}; use a smaller batch"
 
 
 # Widths and scales.
@@ -430,6 +441,7 @@ CONSTRAINTS: tuple[Constraint, ...] = (
     instruction_fields,
     pool_window,
     whole_bytes,
+    addresses,
     widths,
     accumulator,
     bias_shift,

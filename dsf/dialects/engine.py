@@ -59,6 +59,8 @@ from dsf.hardware import Hardware
 from dsf.isa.table import BaseRegister
 from dsf.layout import packed_bytes
 
+#: Bytes behind a base register: offsets have 32 bits.
+MAX_BYTES = 1 << 32
 TENSOR_BITS = (2, 4, 8, 16, 32)
 #: Fraction bits of a sum: those of a value (`!bundle.q`) and of a weight together.
 MAX_FRAC = 128
@@ -124,8 +126,8 @@ class TensorAttr(ParametrizedAttribute):
             raise VerifyException(f"'#{self.name}': base {self.base.data}, needs one of {names}")
         if self.offset.data < 0:
             raise VerifyException(f"'#{self.name}': offset {self.offset.data}, needs at least 0")
-        if self.offset.data + self.bytes > 1 << 32:
-            raise VerifyException(f"'#{self.name}': reaches byte {self.offset.data + self.bytes}, needs at most 2**32")
+        if self.offset.data + self.bytes > MAX_BYTES:
+            raise VerifyException(f"'#{self.name}': reaches byte {self.offset.data + self.bytes}, needs at most {MAX_BYTES}")
 
     @classmethod
     def parse_parameters(cls, parser: AttrParser) -> Sequence[Attribute]:
