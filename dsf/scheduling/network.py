@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from math import prod
 
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import IntegerType, ModuleOp
 from xdsl.ir import Operation, SSAValue
 
 from dsf.cost import MatrixWork, Runs, runs_of
 from dsf.dialects import tile
 from dsf.dialects.functions import function_problems
 from dsf.dialects.integers import RAW_BITS, width
-from dsf.dialects.shapes import shape
+from dsf.dialects.shapes import element, shape
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.scheduling.allocator import Request
@@ -128,6 +128,8 @@ class _Builder:
         self.indices: dict[SSAValue, int] = {}
 
     def add_tensor(self, value: SSAValue, name: str) -> int:
+        if not isinstance(element(value), IntegerType):
+            raise ModelError(f"'{name}': elements of type {element(value)}, needs integers; run bundle-to-fxp first")
         bits = width(value)
         if bits > self.hw.bits_input and bits != RAW_BITS:
             raise ModelError(

@@ -125,7 +125,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"dsf: {line}", file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"dsf: '{error.filename}': {error.strerror}, needs a file that can be read or written", file=sys.stderr)
+        name = error.filename or "output"
+        print(f"dsf: '{name}': {error.strerror}, needs a file that can be read or written", file=sys.stderr)
+        return 1
+    except RecursionError:
+        print("dsf: input: nested too deeply, needs fewer levels; no module of DSF has as many", file=sys.stderr)
         return 1
     return 0
 

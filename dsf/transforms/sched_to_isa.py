@@ -261,7 +261,10 @@ class SchedToIsaPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         hw = hardware_of(op)
-        for program in [one for one in op.ops if isinstance(one, sched.ProgramOp)]:
+        programs = [one for one in op.ops if isinstance(one, sched.ProgramOp)]
+        if not programs:
+            raise ModelError("'builtin.module': no sched.program, needs one; run tile-to-sched first")
+        for program in programs:
             block = program.parent
             assert block is not None
             block.insert_op_before(lower_program(program, hw), program)

@@ -80,3 +80,8 @@ sched.program inputs [#engine.tensor<shape = [1, 301, 300, 1], bits = 8, frac = 
 // CHECK-NEXT: 'stride': in its vector instruction y_step is 300, needs 0 to 255; change the layer
 // CHECK-NEXT: 'clip': in its vector instruction high is 128, needs -128 to 127, what feature memory holds; change the layer
 // CHECK-NOT:  in its
+
+// -----
+
+engine.hardware {}
+// CHECK: 'builtin.module': no sched.program, needs one; run tile-to-sched first

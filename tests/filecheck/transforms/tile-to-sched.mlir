@@ -121,3 +121,12 @@ func.func @main(%x: tensor<1x1x1x4xi4>) -> tensor<1x1x1x4xi4> {
   func.return %0 : tensor<1x1x1x4xi4>
 }
 // CHECK: 'clip': a clip to [0, 8], needs an interval in [-8, 7] (bits_input); narrow it or use hardware with more bits
+
+// -----
+
+engine.hardware {}
+func.func @main(%x: tensor<1x4x!bundle.q<8, 4>>) -> tensor<1x4x!bundle.q<8, 4>> {
+  %0 = bundle.activation %x : tensor<1x4x!bundle.q<8, 4>> -> tensor<1x4x!bundle.q<8, 4>>
+  func.return %0 : tensor<1x4x!bundle.q<8, 4>>
+}
+// CHECK: 'input': elements of type !bundle.q<8, 4>, needs integers; run bundle-to-fxp first
