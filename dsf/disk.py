@@ -24,9 +24,10 @@ def writing(path: Path, error: type[DsfError]) -> Generator[None]:
     """What the system refuses in a `with` block that writes `path` (a file, or a directory of files) becomes an `error`."""
     try:
         yield
-    except OSError as failure:
-        reason = failure.strerror or str(failure)
-        raise error(f"'{path}': {reason}, needs a place that can be written; choose another one") from failure
+    except (OSError, ValueError) as failure:
+        # A name with a null byte is no OSError.
+        reason = failure.strerror if isinstance(failure, OSError) else None
+        raise error(f"'{path}': {reason or failure}, needs a place that can be written; choose another one") from failure
 
 
 def check_file(path: Path, error: type[DsfError]) -> None:
@@ -58,8 +59,9 @@ def read_json(path: Path, error: type[DsfError], needs: str) -> Any:
     """What a JSON file holds. Raises `error`, which says that `needs` is needed, for one that can't be read or is no JSON."""
     try:
         data = path.read_bytes()
-    except OSError as failure:
-        raise error(f"'{path}': {failure.strerror or failure}, needs {needs}") from failure
+    except (OSError, ValueError) as failure:
+        reason = failure.strerror if isinstance(failure, OSError) else None
+        raise error(f"'{path}': {reason or failure}, needs {needs}") from failure
     return parse_json(data, str(path), error, needs)
 
 

@@ -46,7 +46,8 @@ class PositionParser(Parser):
             op = super().parse_operation()
         except ParseError:
             raise
-        except (DiagnosticException, ValueError, NotImplementedError) as error:
+        except (DiagnosticException, ValueError, NotImplementedError, AssertionError) as error:
+            # The assertions are of xDSL's parser, on tokens that it did not expect.
             self.raise_error(" ".join(map(str, error.args)), start, self._current_token.span.end)
         self._starts[op] = start
         return op

@@ -95,13 +95,13 @@ def export_inference(
     """
     folder = Path(directory) if directory is not None else Path("build") / model.hw.name
     steps = _Steps(_console(verbose))
-    check_bus(stalls, latency=0)
+    check_bus(stalls, latency=0, seed=seed)
     inputs = _inputs(model, x)
     make_directory(folder, OutputError)
 
+    module = to_ir(model)
     with steps("float64 pass"):
         expected = [_float_pass(model, one) for one in inputs]
-    module = to_ir(model)
     with steps("integer pass, compared bundle by bundle"):
         fxp = _to_integers(module)
         for one, bundles in zip(inputs, expected, strict=True):

@@ -167,6 +167,14 @@ def _output_last(weight: Floats) -> Floats:
 
 
 def _check_finite(model: BundleModel) -> None:
+    lowest = {name: float(tensor.min()) for name, tensor in model.state_dict().items() if name.endswith("running_variance")}
+    problems = [
+        f"'{name}': a variance of {value}, needs at least 0; normalise real batches"
+        for name, value in lowest.items()
+        if value < 0
+    ]
+    if problems:
+        raise ModelError(problems)
     names = [name for name, tensor in model.state_dict().items() if not bool(tensor.isfinite().all())]
     if names:
         raise ModelError(

@@ -159,7 +159,7 @@ def _sim(chosen: argparse.Namespace) -> None:
     from dsf.runtime.rtl import check_bus
 
     directory: Path = chosen.directory
-    check_bus(chosen.stall, chosen.latency)
+    check_bus(chosen.stall, chosen.latency, chosen.seed)
     ignored = [f"'--{name}'" for name, default in _RTL_ONLY.items() if getattr(chosen, name) != default]
     if ignored and not chosen.rtl:
         raise DsfError(f"{', '.join(ignored)}: without --rtl, needs it; add --rtl")

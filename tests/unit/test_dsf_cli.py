@@ -96,9 +96,10 @@ def test_disasm_and_asm_are_inverse(built: Path, tmp_path: Path, capsys: pytest.
     [
         (["sim", "nowhere"], "No such file or directory, needs a file that DSF wrote"),
         (["sim", "{net}", "--input", "none.npy"], "'none.npy': No such file or directory"),
-        (["sim", "{net}", "--stall", "1.5"], "'stall': 1.5, needs 0 to 0.9"),
+        (["sim", "{net}", "--stall", "1.5"], "'stall': 1.5, needs a number from 0 to 0.9"),
         (["sim", "{net}", "--wave", "x.vcd", "--seed", "1"], "'--seed', '--wave': without --rtl, needs it; add --rtl"),
-        (["sim", "{net}", "--latency", "-1"], "'latency': -1, needs at least 0"),
+        (["sim", "{net}", "--seed", "-1"], "'seed': -1, needs an integer from 0 to"),
+        (["sim", "{net}", "--latency", "-1"], "'latency': -1, needs an integer from 0 to"),
         (["sim", "{net}", "--output", "/nowhere/y.npy"], "'/nowhere/y.npy': No such file or directory, needs a place"),
         (["sim", "{net}", "--output", "{net}"], "Is a directory, needs a place that can be written; choose another one"),
         (["sim", "{net}", "--rtl", "--wave", "{net}/input.bin/w.vcd"], "Not a directory, needs a place that can be written"),

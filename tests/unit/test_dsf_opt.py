@@ -100,6 +100,14 @@ def test_long_words_are_cut(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert len(fails(capsys, str(path))) < 2500
 
 
+def test_brackets_that_do_not_match(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path = tmp_path / "brackets.mlir"
+    path.write_text('module {\n  "test.op"() {a = array<i64: 1, 2)} : () -> ()\n  func.func @f(] {}\n}\n')
+    assert f"{path}:2:" in fails(capsys, str(path), "--allow-unregistered-dialect")
+    path.write_text("func.func @f(%x: tensor<4xi8>] -> tensor<4xi8> {\n}\n")
+    assert f"{path}:1:" in fails(capsys, str(path))
+
+
 def test_full_disk(capsys: pytest.CaptureFixture[str]):
     if Path("/dev/full").exists():
         err = fails(capsys, str(NETWORK), "-o", "/dev/full")
