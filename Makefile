@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 JOBS   ?= 2
 
-.PHONY: help setup demo test lint generate formal bench-random clean
+.PHONY: help setup demo test lint generate formal coverage synth bench-layers bench-random clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -36,6 +36,18 @@ generate: setup ## Rewrite the files generated from the instruction table
 
 formal: setup ## Prove the small stream blocks by SymbiYosys, and find faults in them
 	$(BIN)/python -m pytest tests/formal
+
+coverage: setup ## Line coverage of the RTL by its tests: at least 95 %
+	rm -rf build/coverage && mkdir -p build/coverage
+	DSF_COVERAGE=build/coverage $(BIN)/python -m pytest tests/sim --numprocesses $(JOBS) --dist loadgroup
+	$(BIN)/python -m benchmarks.line_coverage build/coverage
+
+synth: setup ## Resources of the core by Yosys, and the clock of a small one on an ECP5
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[synth]'
+	$(BIN)/python -m benchmarks.synth
+
+bench-layers: setup ## Measure single layers on the simulated system, beside estimate and aims
+	$(BIN)/python -m benchmarks.layers
 
 bench-random: setup ## Compare random networks on random hardware between interpreter and RTL
 	$(BIN)/python -m benchmarks.random_networks

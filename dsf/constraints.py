@@ -329,12 +329,11 @@ def widths(op: Operation, hardware: Hardware) -> Problems:
     """Activations, weights and biases are at most as wide as the hardware has them; sums have its width."""
     for value in (*op.operands, *op.results) if op.name in LETTERS else ():
         q = getattr(value.type, "element_type", None)
-        if isinstance(q, bundle.QType) and not _is_sum(value) and q.bits.data > hardware.bits_input:
-            yield _too_wide(op, f"an activation of {q.bits.data} bits", "bits_input", hardware.bits_input)
+        if isinstance(q, bundle.QType) and not _is_sum(value):
+            yield from _width(op, "an activation", q.bits.data, "bits_input", hardware.bits_input)
     if not isinstance(op, bundle.CoreOp):
         return
-    if op.weights_type.bits.data > hardware.bits_weights:
-        yield _too_wide(op, f"weights of {op.weights_type.bits.data} bits", "bits_weights", hardware.bits_weights)
+    yield from _width(op, "weights", op.weights_type.bits.data, "bits_weights", hardware.bits_weights)
     if op.bias_type is not None and op.bias_type.bits.data > hardware.bits_bias:
         yield _too_wide(op, f"a bias of {op.bias_type.bits.data} bits", "bits_bias", hardware.bits_bias)
     bits_sum = bundle.q_of(op.output).bits.data
@@ -345,6 +344,26 @@ def widths(op: Operation, hardware: Hardware) -> Problems:
 
 def _is_sum(value: SSAValue) -> bool:
     return isinstance(source_of(value).owner, bundle.CoreOp | bundle.BatchNormOp)
+
+
+def _width(op: Operation, what: str, bits: int, parameter: str, most: int) -> Problems:
+    """One bit is binary, and no narrower integer: it needs hardware for it."""
+    if bits > most:
+        yield _too_wide(op, f"{what} of {bits} bits", parameter, most)
+    if bits == 1 and most > 1:
+        change = "use more bits or Hardware(bits_input=1, bits_weights=1)"
+        yield f"{name_of(op)}: {what} of 1 bit, needs 2 to {most} ({parameter}); {change}"
+
+
+def sign(op: Operation, hardware: Hardware) -> Problems:
+    """A result of one bit is the sign of what it is computed from, so that a ReLU before it would leave nothing but +1."""
+    if not isinstance(op, bundle.ActivationOp | bundle.AddOp | bundle.PoolOp) or bundle.q_of(op.output).bits.data > 1:
+        return
+    if op.negative_slope.value.data == 0:
+        yield (
+            f"{name_of(op)}: a ReLU with a result of 1 bit, which is always +1, needs a negative_slope above 0; "
+            f"use QIdentity, which is the sign"
+        )
 
 
 def _too_wide(op: Operation, has: str, parameter: str, most: int) -> str:
@@ -443,6 +462,7 @@ CONSTRAINTS: tuple[Constraint, ...] = (
     whole_bytes,
     addresses,
     widths,
+    sign,
     accumulator,
     bias_shift,
     rescaling,

@@ -5,7 +5,7 @@ The matrix unit spends one cycle for each reduction step. A run of a kernel row 
 elements; a chunk refills the row registers of the P pixels in flight, one a cycle, so it lasts max(chunk, P) cycles
 (docs/architecture.md, and the cycle law in the trial of the array). A tile of P pixels lasts as long as the slowest of
 
-    steps    sum over kernel rows, runs and chunks of max(chunk, pixels)
+    steps    sum over kernel rows, runs and chunks of max(chunk, pixels); rows in padding may be skipped (dsf.kernel_rows)
     drain    results that leave the array: one channel group of one pixel a cycle (raw sums: several cycles each)
     reads    reads of feature memory, by the feeder and for the residual, which share a port with the feeder first
 
@@ -22,15 +22,17 @@ from dataclasses import dataclass
 from dsf.geometry import Window
 from dsf.hardware import Hardware
 from dsf.isa.table import BY_NAME, WORD_BITS
+from dsf.kernel_rows import Lines
 
 # Measured on the RTL (benchmarks compare every bundle of every network again).
 
 #: From a MATRIX instruction's start to its first step, where the one before it does not hide that.
 MATRIX_FILL = 4
-#: From the last step of a MATRIX instruction to its completion, beside the results of the last tile: array and epilogue.
-MATRIX_DRAIN = 18
+#: From the last step of a MATRIX instruction to its completion, beside the results of the last tile and the latency of a PE:
+#: array and epilogue.
+MATRIX_DRAIN = 15
 #: The same for a depthwise one, from the very last step.
-DEPTHWISE_DRAIN = 25
+DEPTHWISE_DRAIN = 22
 #: Cycles of LOAD, LOAD_WEIGHTS and STORE beside their beats, and from the last beat of one to the first of the next.
 MOVE_OVERHEAD = 6
 MOVE_GAP = 2
@@ -63,10 +65,14 @@ class Runs:
         """Weight words of a channel group: one for each reduction step."""
         return self.kernel_rows * self.runs * self.run
 
-    def steps(self, pixels: int) -> int:
-        """Cycles of a tile's reduction with `pixels` pixels in flight."""
+    def steps(self, pixels: int, kernel_rows: int) -> int:
+        """Cycles of a tile's reduction over so many kernel rows, with `pixels` pixels in flight."""
         of_run = (self.chunks - 1) * max(self.chunk, pixels) + max(self.last_chunk, pixels)
-        return self.kernel_rows * self.runs * of_run
+        return kernel_rows * self.runs * of_run
+
+    def reads(self, pixels: int, kernel_rows: int) -> int:
+        """Reads of feature memory for it."""
+        return pixels * kernel_rows * self.runs * self.chunks
 
 
 def runs_of(hw: Hardware, window: Window, channels: int) -> Runs:
@@ -83,20 +89,31 @@ def runs_of(hw: Hardware, window: Window, channels: int) -> Runs:
 
 @dataclass(frozen=True)
 class MatrixWork:
-    """What a MATRIX instruction computes: `pixels` output positions of `groups` channel groups."""
+    """
+    What a MATRIX instruction computes: `pixels` output positions of `groups` channel groups. Kernel rows that are padding for a
+    whole tile are skipped where `lines` says where the positions lie.
+    """
 
     runs: Runs
     pixels: int
     groups: int
     raw: bool = False
     residual: bool = False
+    lines: Lines | None = None
+
+    def kernel_rows(self, pixels: int) -> list[int]:
+        """How many kernel rows each tile of `pixels` positions has."""
+        if self.lines is not None:
+            return self.lines.tiles(pixels).count.tolist()
+        return [self.runs.kernel_rows] * -(-self.pixels // pixels)
 
 
 @dataclass(frozen=True)
 class Cost:
     """
     Cycles from the start of an instruction: it is busy from `fill` to `fill + busy`, and its results are visible at
-    `fill + busy + drain`. The next one of its queue may start at `busy + gap`. `beats` counts beats of DRAM traffic.
+    `fill + busy + drain`. The next one of its queue may start at `busy + gap`. `beats` counts beats of DRAM traffic, `reads`
+    those of feature memory in the busy cycles.
     """
 
     busy: int
@@ -104,6 +121,7 @@ class Cost:
     drain: int = MOVE_OVERHEAD
     gap: int = 0
     beats: int = 0
+    reads: int = 0
 
     @property
     def latency(self) -> int:
@@ -115,27 +133,72 @@ def matrix_cost(hw: Hardware, work: MatrixWork, tall: bool) -> Cost:
     lanes = hw.pixels_tall if tall else hw.rows
     at_once = 1 if tall else hw.column_groups
     writes = _writes_of_result(hw, work.raw)
-    tiles, passes = -(-work.pixels // lanes), -(-work.groups // at_once)
-    last_pixels, last_groups = work.pixels - (tiles - 1) * lanes, work.groups - (passes - 1) * at_once
-    reads_of_pixel = work.runs.kernel_rows * work.runs.runs * work.runs.chunks
+    passes = -(-work.groups // at_once)
+    rows = work.kernel_rows(lanes)
+    last_pixels, last_groups = work.pixels - (len(rows) - 1) * lanes, work.groups - (passes - 1) * at_once
+    pixels = [lanes] * (len(rows) - 1) + [last_pixels]
+    steps = [work.runs.steps(*tile) for tile in zip(pixels, rows, strict=True)]
+    reads = [work.runs.reads(*tile) for tile in zip(pixels, rows, strict=True)]
 
-    def tile(pixels: int, groups: int) -> int:
-        results = pixels * groups
-        reads = pixels * reads_of_pixel + (results if work.residual else 0)
-        return max(work.runs.steps(pixels), results * writes, reads)
+    def results(groups: int) -> list[int]:
+        each = [one * groups for one in pixels]
+        return _results(each, [one * writes for one in each], steps, reads if work.residual else None)
 
-    def one_pass(groups: int) -> int:
-        return (tiles - 1) * tile(lanes, groups) + tile(last_pixels, groups)
-
-    steps = passes * ((tiles - 1) * work.runs.steps(lanes) + work.runs.steps(last_pixels))
-    slots = (passes - 1) * one_pass(at_once) + one_pass(last_groups)
-    # The captured tiles are a buffer: where results are slower than steps, the last of them leave while nothing is computed.
-    late = min(slots - steps, hw.capture_tiles * (tile(lanes, at_once) - work.runs.steps(lanes)))
-    caught_up = max(tile(last_pixels, last_groups), work.runs.steps(last_pixels)) - last_pixels * reads_of_pixel
+    waits, late = _waits(hw, steps, results(at_once), results(last_groups), passes)
+    caught_up = max(steps[-1], results(last_groups)[-1]) - reads[-1]
     skew = 0 if tall else last_pixels
-    drain = MATRIX_DRAIN + skew + last_pixels * last_groups * writes + max(0, late - caught_up)
+    drain = MATRIX_DRAIN + hw.pe_latency + skew + last_pixels * last_groups * writes + max(0, late - caught_up)
+    search = work.lines.search(lanes) if work.lines is not None and work.lines.skips(lanes) else 0
+    port_reads = passes * sum(reads) + (work.pixels * work.groups if work.residual else 0)
+    busy = passes * sum(steps) + waits
     # What is late also holds up the first tiles of the next instruction.
-    return Cost(slots - late, MATRIX_FILL, drain, gap=late)
+    return Cost(busy, MATRIX_FILL + search, drain, gap=late, reads=min(port_reads, busy))
+
+
+def _results(results: list[int], writes: list[int], steps: list[int], reads: list[int] | None) -> list[int]:
+    """
+    Cycles that the results of each tile of a pass take: its writes. With a residual, `reads` are those of the feeder, which has
+    the port first; then results hardly catch up in a tile with few of them.
+    """
+    if reads is None:
+        return writes
+    return [max(*of_tile, read + result) for *of_tile, read, result in zip(writes, steps, reads, results, strict=True)]
+
+
+def _waits(hw: Hardware, steps: list[int], results: list[int], last_results: list[int], passes: int) -> tuple[int, int]:
+    """
+    Cycles in which the array waits for results to leave, and by how many cycles they are late in the end. Of each tile of a
+    pass, `steps` are the array's cycles and `results` those that its results take (`last_results`: in the last pass).
+
+    The captured tiles are a buffer: where results are slower than steps, the last of them leave while nothing is computed.
+    """
+    late = waits = 0
+    # All but the last pass; each is like the one before as soon as they begin with the same delay.
+    for done in range(passes - 1):
+        before, (more, late) = late, _pass_waits(hw, steps, results, late)
+        waits += more
+        if late == before:
+            waits += (passes - 2 - done) * more
+            break
+    last = [*last_results[:-1], max(steps[-1], last_results[-1])]
+    more, late = _pass_waits(hw, steps, last, late)
+    return waits + more, late
+
+
+def _pass_waits(hw: Hardware, steps: list[int], results: list[int], late: int) -> tuple[int, int]:
+    """The same for one pass, where the results before it are `late`."""
+    waits = 0
+    for of_steps, of_results in zip(steps, results, strict=True):
+        most = max(late, hw.capture_tiles * (of_results - of_steps))
+        late = max(0, late + of_results - of_steps)
+        waits += max(0, late - most)
+        late = min(late, most)
+    return waits, late
+
+
+def shape_change(hw: Hardware, before_tall: bool, tall: bool) -> int:
+    """Cycles between two MATRIX instructions: a tall tile has to have entered the last group before a wide one starts."""
+    return (hw.column_groups - 1) * hw.rows + 1 if before_tall and not tall else 0
 
 
 @dataclass(frozen=True)
@@ -171,14 +234,17 @@ class Taps:
         """Weight words of a channel group."""
         return self.kernel_rows * self.taps
 
-    def steps(self, pixels: int) -> int:
-        """Cycles of a tile of `pixels` pixels: the reads of all phases."""
-        return self.kernel_rows * (self.phases * (pixels - 1) + self.taps)
+    def steps(self, pixels: int, kernel_rows: int) -> int:
+        """Cycles of a tile of `pixels` pixels over so many kernel rows: the reads of all phases."""
+        return kernel_rows * (self.phases * (pixels - 1) + self.taps)
 
 
 @dataclass(frozen=True)
 class DepthwiseWork:
-    """What a depthwise MATRIX instruction computes: `lines` lines of `columns` positions of `groups` channel groups."""
+    """
+    What a depthwise MATRIX instruction computes: `lines` lines of `columns` positions of `groups` channel groups. Kernel rows
+    that are padding for a whole line are skipped where `padded` says where the lines lie.
+    """
 
     taps: Taps
     columns: int
@@ -186,30 +252,36 @@ class DepthwiseWork:
     groups: int
     raw: bool = False
     residual: bool = False
+    padded: Lines | None = None
+
+    def kernel_rows(self) -> list[int]:
+        """How many kernel rows the tiles of each line have."""
+        return [self.taps.kernel_rows] * self.lines if self.padded is None else self.padded.lines().count.tolist()
 
 
 def depthwise_cost(hw: Hardware, work: DepthwiseWork) -> Cost:
     """Cycles of a depthwise MATRIX instruction: tiles of up to R pixels of one line, as many channels as one read feeds."""
     writes = _writes_of_result(hw, work.raw)
     full, rest = divmod(work.columns, hw.rows)
-    last_pixels = rest if rest > 0 else hw.rows
+    pixels = [hw.rows] * full + [rest] * (rest > 0)
     passes = -(-work.groups // hw.depthwise_groups)
     last_groups = work.groups - (passes - 1) * hw.depthwise_groups
+    rows = work.kernel_rows()
+    steps = [work.taps.steps(one, of_line) for of_line in rows for one in pixels]
 
-    def tile(pixels: int, groups: int) -> int:
-        steps, results = work.taps.steps(pixels), pixels * groups
-        return max(steps + (results if work.residual else 0), results * writes)
+    def results(groups: int) -> list[int]:
+        each = [one * groups for one in pixels * len(rows)]
+        return _results(each, [one * writes for one in each], steps, steps if work.residual else None)
 
-    def one_pass(groups: int) -> int:
-        return work.lines * (full * tile(hw.rows, groups) + (tile(rest, groups) if rest > 0 else 0))
-
-    steps = passes * work.lines * (full * work.taps.steps(hw.rows) + (work.taps.steps(rest) if rest > 0 else 0))
-    slots = (passes - 1) * one_pass(hw.depthwise_groups) + one_pass(last_groups)
-    pixels = min(work.columns, hw.rows)
-    late = min(slots - steps, hw.capture_tiles * (tile(pixels, hw.depthwise_groups) - work.taps.steps(pixels)))
-    # A tile's last step comes with the first of its last slot's reads.
-    drain = DEPTHWISE_DRAIN - (last_pixels - 1) + max(last_pixels * last_groups * writes, late)
-    return Cost(slots - late, MATRIX_FILL, drain, gap=late)
+    waits, late = _waits(hw, steps, results(hw.depthwise_groups), results(last_groups), passes)
+    # A tile's last step comes with the first of its last slot's reads, so that of a small tile follows soon.
+    before, last = pixels[-2:] if len(pixels) > 1 else pixels * 2
+    alone = passes * len(steps) == 1
+    behind = 0 if alone or work.residual else max(0, before * last_groups * writes - (steps[-1] + before - last))
+    drain = DEPTHWISE_DRAIN + hw.pe_latency - (last - 1) + max(last * last_groups * writes + behind, late)
+    search = work.padded.search(pixels[0]) if work.padded is not None and min(rows) < work.taps.kernel_rows else 0
+    busy = passes * sum(steps) + waits
+    return Cost(busy, MATRIX_FILL + search, drain, gap=late, reads=busy)
 
 
 def _writes_of_result(hw: Hardware, raw: bool) -> int:
@@ -225,7 +297,7 @@ def pool_cost(hw: Hardware, pixels: int, channels: int, taps: int, division_step
     vectors = pixels * -(-channels // hw.vector_length)
     divide = division_steps + DIVIDE_OVERHEAD if division_steps > 0 else 0
     drain = VECTOR_OVERHEAD + (divide if divide <= taps else 0)
-    return Cost(vectors * max(taps, divide), drain=drain, gap=drain)
+    return Cost(vectors * max(taps, divide), drain=drain, gap=drain, reads=vectors * taps)
 
 
 def division_steps(hw: Hardware, left: int, right: int, leak: int, *, sums: bool) -> int:
@@ -235,13 +307,19 @@ def division_steps(hw: Hardware, left: int, right: int, leak: int, *, sums: bool
     """
     if not sums and left == right and leak == 0:
         return 0
-    return max(1, hw.bits_input + 1 - (right - left))
+    return max(1, hw.operand_bits + 1 - (right - left))
 
 
-def move_cost(hw: Hardware, elements: int) -> Cost:
-    """Cycles of a LOAD or STORE of one row of `elements` elements: one beat a cycle."""
+def load_cost(hw: Hardware, elements: int) -> Cost:
+    """Cycles of a LOAD of one row of `elements` elements: one beat a cycle."""
     beats = -(-elements // hw.beat_elements)
     return Cost(beats, gap=MOVE_GAP, beats=beats)
+
+
+def store_cost(hw: Hardware, elements: int) -> Cost:
+    """Cycles of a STORE of one row of `elements` elements: one beat, and one read of feature memory, a cycle."""
+    beats = -(-elements // hw.beat_elements)
+    return Cost(beats, gap=MOVE_GAP, beats=beats, reads=beats)
 
 
 def weights_cost(hw: Hardware, stream_bytes: int, slots: int) -> Cost:

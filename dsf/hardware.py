@@ -43,6 +43,25 @@ _C_KEYWORDS = re.compile(
 
 
 @dataclass(frozen=True)
+class PeKind:
+    """
+    A kind of processing element: the value of the RTL's parameter `Pe`, the cycles from its operands to a sum that includes
+    them, and the bits that inputs and weights may have. docs/processing-element.md says how to add a kind.
+    """
+
+    parameter: int
+    latency: int
+    bits: tuple[int, ...]
+
+
+#: By the name that `Hardware.pe` gives. Parameter and latency are those of `dsf_pkg`.
+PE_KINDS = {
+    "integer": PeKind(parameter=0, latency=3, bits=(2, 4, 8)),
+    "binary": PeKind(parameter=1, latency=2, bits=(1,)),
+}
+
+
+@dataclass(frozen=True)
 class Hardware:
     """
     Parameters of one engine.
@@ -50,7 +69,9 @@ class Hardware:
     `processing_elements` is (rows, columns) of the array, `frequency` is in MHz, memory sizes are in bytes, and
     `max_*` are the largest layer that programs may ask for; they size the memories where these are left at 0. A value
     of 0 for `column_groups`, `vector_length` or a memory means: choose a sensible default (the chosen values are
-    those of the constructed object). Raises `HardwareError`, which lists every problem at once.
+    those of the constructed object). `pe` is a kind of processing element, or "" for the one that suits the widths: "binary",
+    by XNOR, if `bits_input` and `bits_weights` are 1, else "integer". Raises `HardwareError`, which lists every problem at
+    once.
     """
 
     processing_elements: tuple[int, int] = (8, 24)
@@ -59,6 +80,7 @@ class Hardware:
     bits_weights: int = 8
     bits_sum: int = 32
     bits_bias: int = 16
+    pe: str = ""
     max_kernel_size: tuple[int, int] = (13, 13)
     max_channels_in: int = 512
     max_channels_out: int = 512
@@ -127,8 +149,12 @@ class Hardware:
         rows, columns = self.processing_elements
         need(1 <= rows <= 64 and 1 <= columns <= 256, "processing_elements", "1 to 64 rows and 1 to 256 columns")
         need(0.001 <= self.frequency <= MAX_FREQUENCY, "frequency", f"0.001 to {MAX_FREQUENCY} MHz")
-        need(self.bits_input in (2, 4, 8), "bits_input", "2, 4 or 8")
-        need(self.bits_weights in (2, 4, 8), "bits_weights", "2, 4 or 8")
+        need(self.pe in ("", *PE_KINDS), "pe", f"one of {', '.join(PE_KINDS)}")
+        pe = self.pe if self.pe in PE_KINDS else self._suitable_pe()
+        *most, last = (str(bits) for bits in PE_KINDS[pe].bits)
+        widths = f"{', '.join(most)} or {last}" if most else last
+        for name in ("bits_input", "bits_weights"):
+            need(getattr(self, name) in PE_KINDS[pe].bits, name, f"{widths} with {pe} processing elements")
         need(16 <= self.bits_sum <= 32, "bits_sum", "16 to 32")
         need(self.bits_bias in (8, 16, 32), "bits_bias", "8, 16 or 32")
         need(all(1 <= k <= MAX_KERNEL for k in self.max_kernel_size), "max_kernel_size", f"1 to {MAX_KERNEL} in each direction")
@@ -160,6 +186,8 @@ class Hardware:
 
     def _choose_defaults(self) -> None:
         _, columns = self.processing_elements
+        if self.pe == "":
+            self._set("pe", self._suitable_pe())
         if self.column_groups == 0:
             # Three groups keep 24 pixels in flight on 8 rows; a group below 8 channels wastes the drain.
             good = (g for g in (3, 2, 4) if columns % g == 0 and columns // g >= 8)
@@ -181,6 +209,9 @@ class Hardware:
         if self.parameter_groups == 0:
             groups = power_of_two_at_least(4 * -(-self.max_channels_out // self.group_columns))
             self._set("parameter_groups", min(max(groups, 16), 1024))
+
+    def _suitable_pe(self) -> str:
+        return "binary" if 1 in (self.bits_input, self.bits_weights) else "integer"
 
     def _least_vector_length(self) -> int:
         return max(
@@ -244,6 +275,20 @@ class Hardware:
         return self.column_groups * self.rows
 
     @property
+    def pe_kind(self) -> PeKind:
+        return PE_KINDS[self.pe]
+
+    @property
+    def pe_latency(self) -> int:
+        """Cycles from a processing element's operands to a sum that includes them."""
+        return self.pe_kind.latency
+
+    @property
+    def operand_bits(self) -> int:
+        """Bits of an element where it is computed with: between -1 and +1, an element of one bit, there is also 0, padding."""
+        return max(2, self.bits_input)
+
+    @property
     def vector_lanes(self) -> int:
         """
         Elements that the vector unit takes at once where it works on single elements (ADD, MULTIPLY, TABLE, transposed
@@ -253,13 +298,13 @@ class Hardware:
 
     @property
     def table_entries(self) -> int:
-        """Entries of a lookup table: one for each value of an element."""
-        return 1 << self.bits_input
+        """Entries of a lookup table: one for each value of an operand."""
+        return 1 << self.operand_bits
 
     @property
     def table_bytes(self) -> int:
         """Bytes of a lookup table in the weight stream: its entries, packed, and at least 64 bits."""
-        return table_bytes(self.bits_input)
+        return table_bytes(self.operand_bits)
 
     @property
     def word_bytes(self) -> int:

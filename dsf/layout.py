@@ -1,6 +1,7 @@
 """
 How tensors and weights lie in DRAM and in the weight stream, as executable definitions.
 
+- An element is two's complement; one of one bit is b for the value 2b - 1.
 - A feature tensor is its elements in NHWC order, `bits` wide, packed from bit 0 of byte 0 upwards, without gaps.
 - Raw sums are 32-bit little-endian integers.
 - A weight word (C/G weights of one reduction step) takes a slot of the next power of two of bits, lane 0 lowest.
@@ -13,23 +14,39 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dsf.numerics import Ints, as_ints, int_range
+from dsf.numerics import Ints, as_ints, fits, to_element
 from dsf.sizes import align_up
 
 Bytes = NDArray[np.uint8]
 
+#: Bytes of a channel's parameters in the weight stream.
+PARAMETER_BYTES = 8
+
+
+def element_codes(x: ArrayLike, bits: int) -> Ints:
+    """The bits of elements, as unsigned integers. A value that is none of `bits` bits is a `ValueError`."""
+    values = as_ints(x)
+    if not fits(values, bits):
+        raise ValueError(f"element_codes: a value does not fit {bits} bits")
+    return (values + 1) >> 1 if bits == 1 else values & ((1 << bits) - 1)
+
+
+def elements_of_codes(codes: ArrayLike, bits: int) -> Ints:
+    """The inverse of `element_codes`."""
+    codes = as_ints(codes)
+    if bits == 1:
+        return 2 * codes - 1
+    return np.where(codes >= 1 << (bits - 1), codes - (1 << bits), codes)
+
 
 def pack_elements(x: ArrayLike, bits: int) -> bytes:
-    """Packs signed `bits`-bit integers (2, 4, 8, 16 or 32), first element lowest; the last byte is filled with zeros."""
-    values = as_ints(x).reshape(-1)
-    low, high = int_range(bits)
-    if values.size and (values.min() < low or values.max() > high):
-        raise ValueError(f"pack_elements: a value does not fit {bits} bits")
+    """Packs elements of `bits` bits (1, 2, 4, 8, 16 or 32), first one lowest; the last byte is filled with zeros."""
+    codes = element_codes(x, bits).reshape(-1)
     if bits >= 8:
-        return values.astype(f"<i{bits // 8}").tobytes()
+        return codes.astype(f"<u{bits // 8}").tobytes()
     per_byte = 8 // bits
-    padded = np.zeros(align_up(values.size, per_byte), dtype=np.int64)
-    padded[: values.size] = values & ((1 << bits) - 1)
+    padded = np.zeros(align_up(codes.size, per_byte), dtype=np.int64)
+    padded[: codes.size] = codes
     shifts = bits * np.arange(per_byte)
     return (padded.reshape(-1, per_byte) << shifts).sum(axis=1).astype(np.uint8).tobytes()
 
@@ -41,8 +58,7 @@ def unpack_elements(data: bytes, bits: int, count: int) -> Ints:
     per_byte = 8 // bits
     used = np.frombuffer(data, dtype=np.uint8, count=-(-count // per_byte)).astype(np.int64)
     fields = (used[:, None] >> (bits * np.arange(per_byte))) & ((1 << bits) - 1)
-    values = fields.reshape(-1)[:count]
-    return np.where(values >= 1 << (bits - 1), values - (1 << bits), values)
+    return elements_of_codes(fields.reshape(-1)[:count], bits)
 
 
 def packed_bytes(count: int, bits: int) -> int:
@@ -52,12 +68,12 @@ def packed_bytes(count: int, bits: int) -> int:
 
 def pack_weight_groups(weights: ArrayLike, bits: int, slot_bits: int) -> bytes:
     """
-    Weight words to stream bytes. `weights` is (groups, words, lanes); each word takes `slot_bits`, a power of two.
-    The whole is filled up to a byte.
+    Weight words to stream bytes. `weights` is (groups, words, lanes); each word takes `slot_bits`, a power of two, with 0
+    (in one bit: +1) for the lanes that it does not have. The whole is filled up to a byte.
     """
     w = as_ints(weights)
     slots = slot_bits // bits
-    padded = np.zeros((*w.shape[:2], slots), dtype=np.int64)
+    padded = to_element(np.zeros((*w.shape[:2], slots), dtype=np.int64), bits)
     padded[:, :, : w.shape[2]] = w
     return pack_elements(padded, bits)
 

@@ -5,7 +5,8 @@ Every interpreter, every test and every expected value of the hardware goes thro
 All of them work on numpy `int64` arrays and are exact; none of them uses floating point, except the
 two that convert between real numbers and integers (`quantize`, `dequantize`).
 
-Notation: `q<bits, frac>` is a signed two's complement integer `i` that stands for `i * 2**-frac`.
+Notation: `q<bits, frac>` is a signed two's complement integer `i` that stands for `i * 2**-frac`. One bit is binary: `b`
+stands for the integer `2b - 1`, -1 or +1, and 0 is not representable.
 `rhe` is rounding to the nearest integer with ties to the even one (IEEE 754-2019, 4.3.1,
 roundTiesToEven).
 """
@@ -25,8 +26,41 @@ MAX_LEAK = 15
 
 
 def int_range(bits: int) -> tuple[int, int]:
-    """Smallest and largest value of a signed `bits`-bit integer."""
-    return -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+    """Smallest and largest value of a signed `bits`-bit integer; of one bit, -1 and 1, between which there is nothing."""
+    return (-1, 1) if bits == 1 else (-(1 << (bits - 1)), (1 << (bits - 1)) - 1)
+
+
+def fits(x: ArrayLike, bits: int) -> bool:
+    """Whether every value of `x` is one of a `bits`-bit integer."""
+    values = as_ints(x)
+    low, high = int_range(bits)
+    in_range = not values.size or (values.min() >= low and values.max() <= high)
+    return bool(in_range and (bits > 1 or np.all(values != 0)))
+
+
+def values_text(bits: int) -> str:
+    """The values of a `bits`-bit integer, for messages."""
+    low, high = int_range(bits)
+    return f"{low} or {high}" if bits == 1 else f"{low} to {high}"
+
+
+def to_element(x: ArrayLike, bits: int) -> Ints:
+    """
+    What feature memory keeps of results, which are clipped to `int_range(bits)`: themselves, but in one bit their sign, where
+    0 counts as +1:
+
+        y = x        y = +1 if x >= 0 else -1   (1 bit)
+    """
+    values = as_ints(x)
+    return np.where(values < 0, -1, 1) if bits == 1 else values
+
+
+def random_elements(generator: np.random.Generator, size: int | tuple[int, ...], bits: int) -> Ints:
+    """Integers of `bits` bits, each value as likely as any other."""
+    if bits == 1:
+        return 2 * generator.integers(0, 1, size=size, endpoint=True) - 1
+    low, high = int_range(bits)
+    return generator.integers(low, high, size=size, endpoint=True)
 
 
 def as_ints(x: ArrayLike) -> Ints:
@@ -187,9 +221,15 @@ def pool_scale(
 
 
 def quantize(x: ArrayLike, bits: int, frac: int) -> Ints:
-    """Real numbers to `q<bits, frac>`: `clip(rhe(x * 2**frac))`. Scaling by a power of two is exact in float64."""
+    """
+    Real numbers to `q<bits, frac>`: `clip(rhe(x * 2**frac))`, but to one bit the sign of `x`, +1 for 0. Scaling by a power of
+    two is exact in float64.
+    """
+    real = np.asarray(x, dtype=np.float64)
+    if bits == 1:
+        return np.where(real < 0, -1, 1).astype(np.int64)
     low, high = int_range(bits)
-    scaled = np.rint(np.ldexp(np.asarray(x, dtype=np.float64), frac))
+    scaled = np.rint(np.ldexp(real, frac))
     return np.clip(scaled, low, high).astype(np.int64)
 
 

@@ -31,16 +31,20 @@ from dsf.runtime.execute import input_shape
 SLOPES = (1.0, 0.0, 0.5, 0.25, 0.125, 2.0**-15)
 
 
-def random_hardware(rng: random.Random) -> Hardware:
-    """Small engines of all shapes and widths; memories at their defaults."""
+def random_hardware(rng: random.Random, **widths: int) -> Hardware:
+    """Small engines of all shapes and widths, or with these `widths` (parameters by name); memories at their defaults."""
     groups = rng.choice((1, 1, 2, 3, 4))
+    bits_input = rng.choice((1, 2, 4, 8))
+    drawn = {
+        "bits_input": bits_input,
+        "bits_weights": 1 if bits_input == 1 else rng.choice((2, 4, 8)),
+        "bits_sum": rng.choice((16, 20, 24, 32)),
+        "bits_bias": rng.choice((8, 16, 32)),
+    }
     return Hardware(
         processing_elements=(rng.randint(1, 8), groups * rng.randint(1, 9)),
         column_groups=groups,
-        bits_input=rng.choice((2, 4, 8)),
-        bits_weights=rng.choice((2, 4, 8)),
-        bits_sum=rng.choice((16, 20, 24, 32)),
-        bits_bias=rng.choice((8, 16, 32)),
+        **(drawn | widths),
         max_kernel_size=(7, 7),
         max_channels_in=64,
         max_channels_out=64,
@@ -68,8 +72,8 @@ def input_of(rng: random.Random, module: ModuleOp) -> Ints:
     low, high = numerics.int_range(bits)
     generator = np.random.default_rng(rng.getrandbits(32))
     if rng.random() < 0.2:
-        return generator.choice(np.array([low, high, 0]), size=sizes).astype(np.int64)
-    return generator.integers(low, high, size=sizes, endpoint=True)
+        return numerics.to_element(generator.choice(np.array([low, high, 0]), size=sizes), bits)
+    return numerics.random_elements(generator, sizes, bits)
 
 
 @dataclass
@@ -223,7 +227,7 @@ class _Network:
         rng, hardware = self.rng, self.hardware
         x = bundle.q_of(self.value)
         w_type = bundle.QType.of(hardware.bits_weights, rng.randint(-1, hardware.bits_weights + 2))
-        weights = self.weights.integers(*numerics.int_range(hardware.bits_weights), size=tuple(sizes), endpoint=True)
+        weights = numerics.random_elements(self.weights, tuple(sizes), hardware.bits_weights)
         sum_frac = x.frac.data + w_type.frac.data
         largest_sum = (1 << (hardware.bits_sum - 1)) - 1
         bias, b_type, used = None, None, 0
@@ -235,7 +239,9 @@ class _Network:
             most = min(most, 1 << rng.randint(4, hardware.bits_bias))
             integers = self.weights.integers(-most, most, size=sizes[-1], endpoint=True)
             bias, used = numerics.dequantize(integers, b_type.frac.data), most << shift
-        weights = self._thinned(weights, (largest_sum - used) >> (x.bits.data - 1))
+        # Binary weights can't be 0; 49 * 64 of them need no more than 13 bits.
+        if hardware.bits_weights > 1:
+            weights = self._thinned(weights, (largest_sum - used) >> (x.bits.data - 1))
         return numerics.dequantize(weights, w_type.frac.data), bias, (w_type, b_type)
 
     def _thinned(self, weights: Ints, most: int) -> Ints:
@@ -300,13 +306,14 @@ class _Network:
     def _activation(self, frac: int) -> bundle.QType:
         """Mostly as wide as the hardware has it."""
         bits = self.hardware.bits_input
-        return bundle.QType.of(max(2, bits - 1) if self.rng.random() < 0.1 else bits, frac)
+        return bundle.QType.of(max(min(2, bits), bits - 1) if self.rng.random() < 0.1 else bits, frac)
 
     def _near_frac(self) -> int:
         return bundle.q_of(self.value).frac.data + self.rng.choice((-2, -1, 0, 0, 0, 1, 2))
 
     def _slope(self) -> float:
-        return self.rng.choice(SLOPES)
+        """A ReLU would leave nothing of a sign."""
+        return self.rng.choice([slope for slope in SLOPES if slope > 0 or self.hardware.bits_input > 1])
 
 
 # Hypothesis.

@@ -3,7 +3,7 @@ The files that a compile writes into `build/<name>/`; the same input always give
 
 | file | contents |
 |---|---|
-| `program.bin` | header, instructions, description, see `dsf.codegen.program` |
+| `program.bin` | header, load program, program, description, see `dsf.codegen.program` |
 | `weights.bin` | weights and parameters, in stream order: what base register WEIGHTS points at |
 | `config_firmware.h` | memory map, tensors and bundles for the C firmware |
 | `input.bin`, `expected.bin` | for the self-test: what base registers INPUT and OUTPUT point at, before and after |

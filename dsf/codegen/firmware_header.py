@@ -43,7 +43,7 @@ _NETWORK = """\
     .hash = DSF_HARDWARE_HASH, \\
     .program = (memory) + DSF_PROGRAM_OFFSET + DSF_PROGRAM_FILE_OFFSET, \\
     .program_bytes = DSF_PROGRAM_BYTES, \\
-    .load_program = 0, \\
+    .load_program = (memory) + DSF_PROGRAM_OFFSET + DSF_LOAD_PROGRAM_FILE_OFFSET, \\
     .load_program_bytes = DSF_LOAD_PROGRAM_BYTES, \\
     .weights = (memory) + DSF_WEIGHTS_OFFSET, \\
     .arena = (memory) + DSF_ARENA_OFFSET, \\
@@ -85,10 +85,9 @@ def firmware_header(program: Program, report: Report) -> str:
         f"#define DSF_BATCH {program.inputs[0].dimensions[0]}u",
         f"#define DSF_SOFTMAX {int(program.softmax)}",
         f"#define DSF_EXPECTED_CYCLES {program.cycles or 0}u",
+        f"#define DSF_EXPECTED_LOAD_CYCLES {program.load_cycles or 0}u",
         "",
-        "/* In program.bin the instructions begin after the header. All weights come with each run: no load program. */",
-        f"#define DSF_PROGRAM_FILE_OFFSET {HEADER_BYTES}u",
-        "#define DSF_LOAD_PROGRAM_BYTES 0u",
+        *_programs(program),
         "",
         "/* Memory map: bytes behind each base register, and where program.bin, weights.bin and the rest may lie",
         " * after one base address. */",
@@ -102,6 +101,17 @@ def firmware_header(program: Program, report: Report) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _programs(program: Program) -> list[str]:
+    load = len(program.load_stream)
+    how = "dsf_load runs the load program, which loads them for all runs." if load else "they come with each run."
+    return [
+        f"/* Where the instructions begin in program.bin. Weights: {how} */",
+        f"#define DSF_LOAD_PROGRAM_FILE_OFFSET {HEADER_BYTES}u",
+        f"#define DSF_LOAD_PROGRAM_BYTES {load}u",
+        f"#define DSF_PROGRAM_FILE_OFFSET {HEADER_BYTES + load}u",
+    ]
 
 
 def _memory_map(program: Program) -> list[str]:

@@ -22,6 +22,7 @@ ASYNC_RESET = "DSF_ASYNC_RESET"
 def core_parameters(hw: Hardware) -> dict[str, int]:
     """The parameters of the module `dsf_core`, by name."""
     return {
+        "Pe": hw.pe_kind.parameter,
         "Rows": hw.rows,
         "Cols": hw.columns,
         "Groups": hw.column_groups,

@@ -63,7 +63,7 @@ def isa_header() -> str:
     lines += [""]
     lines += [f"#define DSF_VECTOR_FUNCTION_{function.name} {function.value}u" for function in VectorFunction]
     lines += [f"#define DSF_TARGET_{target.name} {target.value}u" for target in WeightTarget]
-    lines += ["", "/* The header of program.bin: little-endian 32-bit words, by index. The instructions follow it. */"]
+    lines += ["", "/* The header of program.bin: little-endian 32-bit words, by index. Load program and program follow it. */"]
     lines += [
         f"#define DSF_PROGRAM_MAGIC 0x{MAGIC:08X}u",
         f"#define DSF_PROGRAM_VERSION {VERSION}u",

@@ -2,10 +2,11 @@
 `program.bin`: a program as a file, and back.
 
     64 bytes      header: 16 little-endian words, see `HEADER_WORDS`
-    instructions  the stream that base register PROGRAM points at, as `dsf.isa.encoding` writes it
+    load program  the instructions that are run once, to load resident weights; may be empty
+    program       those of a run: what base register PROGRAM points at then, as `dsf.isa.encoding` writes it
     description   JSON in UTF-8: hardware, tensors, and of each instruction the bundle and the estimate of its cycles
 
-The engine and the firmware need the first two parts only. The description makes the file complete: `Program.to_module` gives
+The engine and the firmware need all but the description. The description makes the file complete: `Program.to_module` gives
 back the module that it was made from, and the tools need nothing else but the weights. Those are a file of their own,
 `weights.bin`, the bytes that base register WEIGHTS points at.
 
@@ -17,7 +18,7 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -27,8 +28,8 @@ from xdsl.ir import Operation
 from xdsl.utils.exceptions import VerifyException
 
 from dsf.arguments import as_int
-from dsf.dialects.engine import BUNDLE_CYCLES, BUNDLE_SHAPES, CYCLES, HardwareOp, TensorAttr, hardware_of
-from dsf.dialects.isa import OPERATIONS, ProgramOp, program_of
+from dsf.dialects.engine import BUNDLE_CYCLES, BUNDLE_SHAPES, CYCLES, LOAD_CYCLES, HardwareOp, TensorAttr, hardware_of
+from dsf.dialects.isa import OPERATIONS, InstructionOp, LoadProgramOp, ProgramOp, program_of
 from dsf.disk import parse_json
 from dsf.errors import BinaryError, DsfError
 from dsf.hardware import Hardware
@@ -37,7 +38,7 @@ from dsf.isa.table import END, BaseRegister
 from dsf.transforms.locations import location_name, set_location
 
 MAGIC = int.from_bytes(b"DSFP", "little")
-VERSION = 1
+VERSION = 2
 SOFTMAX_FLAG = 1
 
 #: Words of the header, in order. CRC32 is that of zlib (IEEE 802.3); the last one covers the words before it.
@@ -45,9 +46,10 @@ HEADER_WORDS: tuple[str, ...] = (
     "magic",
     "version",
     "hardware_hash",
-    "instruction_count",
-    "instruction_bytes",
-    "instruction_crc32",
+    "load_program_bytes",
+    "load_program_crc32",
+    "program_bytes",
+    "program_crc32",
     "weight_bytes",
     "weight_crc32",
     "input_bytes",
@@ -56,10 +58,12 @@ HEADER_WORDS: tuple[str, ...] = (
     "flags",
     "description_bytes",
     "description_crc32",
-    "reserved",
     "header_crc32",
 )
 HEADER_BYTES = 4 * len(HEADER_WORDS)
+
+#: What follows the header, in order.
+PARTS = ("load_program", "program", "description")
 
 #: The file beside a program that holds its weights.
 WEIGHTS_NAME = "weights.bin"
@@ -87,7 +91,10 @@ class BundleInfo:
 
 @dataclass(frozen=True)
 class Program:
-    """All that is needed to run a compiled network, but for its input."""
+    """
+    All that is needed to run a compiled network, but for its input: `load_steps` once (none: there is no load program),
+    then `steps` for each run.
+    """
 
     hardware: Hardware
     steps: tuple[Step, ...]
@@ -98,11 +105,18 @@ class Program:
     softmax: bool = False
     bundles: tuple[BundleInfo, ...] = ()
     cycles: int | None = None
+    load_steps: tuple[Step, ...] = ()
+    load_cycles: int | None = None
 
     @property
     def stream(self) -> bytes:
-        """The instructions, as the engine reads them."""
+        """The instructions of a run, as the engine reads them."""
         return encode_stream(step.instruction for step in self.steps)
+
+    @property
+    def load_stream(self) -> bytes:
+        """Those of the load program; empty if there is none."""
+        return encode_stream(step.instruction for step in self.load_steps)
 
     @property
     def input_bytes(self) -> int:
@@ -118,17 +132,19 @@ class Program:
     def from_module(module: ModuleOp) -> Program:
         """The program of a module at the `isa` level. Raises `BinaryError` or `ModelError` if it is not one."""
         program = program_of(module)
-        steps = (Step(Decoded(op.instruction.name, op.fields), location_name(op), op.estimate) for op in program.instructions)
+        load = program.load_program
         return Program(
             hardware=hardware_of(module),
-            steps=tuple(steps),
+            steps=_steps_of(program.instructions),
             weights=program.weight_bytes,
             inputs=tuple(program.inputs),
             outputs=tuple(program.outputs),
             arena_bytes=program.arena_bytes.value.data,
             softmax=program.softmax is not None,
             bundles=_bundles_of(program),
-            cycles=_cycles_of(program),
+            cycles=_number_of(program, CYCLES),
+            load_steps=() if load is None else _steps_of(load.instructions),
+            load_cycles=_number_of(program, LOAD_CYCLES),
         )
 
     def to_module(self) -> ModuleOp:
@@ -137,19 +153,17 @@ class Program:
 
     def program_op(self) -> ProgramOp:
         """The `isa.program` of that module."""
-        ops: list[Operation] = []
-        for step in self.steps:
-            op = OPERATIONS[step.instruction.name](cycles=step.cycles, **step.instruction.fields)
-            if step.bundle is not None:
-                set_location(op, step.bundle)
-            ops.append(op)
+        ops: list[Operation] = _ops_of(self.steps)
+        if self.load_steps:
+            ops.insert(0, LoadProgramOp(_ops_of(self.load_steps)))
         names = [bundle.name for bundle in self.bundles]
         program = ProgramOp(self.inputs, self.outputs, self.weights, self.arena_bytes, names, ops, softmax=self.softmax)
-        cycles = [bundle.cycles for bundle in self.bundles if bundle.cycles is not None]
-        if self.cycles is not None:
-            program.attributes[CYCLES] = IntegerAttr(self.cycles, i64)
-        if cycles:
-            program.attributes[BUNDLE_CYCLES] = DenseArrayBase.from_list(i64, cycles)
+        known = [bundle.cycles for bundle in self.bundles if bundle.cycles is not None]
+        for name, cycles in ((CYCLES, self.cycles), (LOAD_CYCLES, self.load_cycles)):
+            if cycles is not None:
+                program.attributes[name] = IntegerAttr(cycles, i64)
+        if known:
+            program.attributes[BUNDLE_CYCLES] = DenseArrayBase.from_list(i64, known)
         set_shapes(program, {bundle.name: bundle.shape for bundle in self.bundles if bundle.shape is not None})
         return program
 
@@ -157,15 +171,16 @@ class Program:
 
     def to_bytes(self) -> bytes:
         """The contents of `program.bin`."""
-        stream = self.stream
+        load, run = self.load_stream, self.stream
         description = json.dumps(self._description(), sort_keys=True, separators=(",", ":")).encode()
         words = {
             "magic": MAGIC,
             "version": VERSION,
             "hardware_hash": self.hardware.hash,
-            "instruction_count": len(self.steps),
-            "instruction_bytes": len(stream),
-            "instruction_crc32": zlib.crc32(stream),
+            "load_program_bytes": len(load),
+            "load_program_crc32": zlib.crc32(load),
+            "program_bytes": len(run),
+            "program_crc32": zlib.crc32(run),
             "weight_bytes": len(self.weights),
             "weight_crc32": zlib.crc32(self.weights),
             "input_bytes": self.input_bytes,
@@ -174,10 +189,9 @@ class Program:
             "flags": SOFTMAX_FLAG if self.softmax else 0,
             "description_bytes": len(description),
             "description_crc32": zlib.crc32(description),
-            "reserved": 0,
         }
         header = struct.pack("<15I", *(words[name] for name in HEADER_WORDS[:-1]))
-        return header + struct.pack("<I", zlib.crc32(header)) + stream + description
+        return header + struct.pack("<I", zlib.crc32(header)) + load + run + description
 
     def _description(self) -> dict[str, Any]:
         return {
@@ -187,6 +201,8 @@ class Program:
             "bundles": [_bundle_to_list(bundle) for bundle in self.bundles],
             "cycles": self.cycles,
             "steps": [[step.bundle, step.cycles] for step in self.steps],
+            "load_cycles": self.load_cycles,
+            "load_steps": [[step.bundle, step.cycles] for step in self.load_steps],
         }
 
     @staticmethod
@@ -198,15 +214,30 @@ class Program:
                 f"'{where}': weights of {len(weights)} bytes with CRC {zlib.crc32(weights):08x}, needs "
                 f"{header['weight_bytes']} bytes with CRC {header['weight_crc32']:08x}; use the weights.bin of the same compile"
             )
-        start, end = HEADER_BYTES, HEADER_BYTES + header["instruction_bytes"]
-        instructions = decode_stream(data[start:end])
-        description = parse_json(data[end:], where, BinaryError, "a file that DSF wrote")
+        load, run, text = _parts(data, header)
+        instructions = decode_stream(load) if load else [], decode_stream(run)
+        description = parse_json(text, where, BinaryError, "a file that DSF wrote")
         try:
             return _from_description(description, header, instructions, weights)
         except (AttributeError, KeyError, TypeError, ValueError, VerifyException) as error:
             raise BinaryError(f"'{where}': its description lacks or has wrong {error}, needs a file that DSF wrote") from error
         except DsfError as error:
             raise BinaryError([f"'{where}': {problem}" for problem in error.problems]) from error
+
+
+def _steps_of(instructions: Iterable[InstructionOp]) -> tuple[Step, ...]:
+    return tuple(Step(Decoded(op.instruction.name, op.fields), location_name(op), op.estimate) for op in instructions)
+
+
+def _ops_of(steps: Iterable[Step]) -> list[Operation]:
+    """The inverse of `_steps_of`."""
+    ops: list[Operation] = []
+    for step in steps:
+        op = OPERATIONS[step.instruction.name](cycles=step.cycles, **step.instruction.fields)
+        if step.bundle is not None:
+            set_location(op, step.bundle)
+        ops.append(op)
+    return ops
 
 
 def extent(tensors: tuple[TensorAttr, ...]) -> int:
@@ -237,9 +268,9 @@ def _bundles_of(program: ProgramOp) -> tuple[BundleInfo, ...]:
     return tuple(BundleInfo(name, shapes.get(name), number) for name, number in zip(names, known, strict=True))
 
 
-def _cycles_of(program: ProgramOp) -> int | None:
-    cycles = program.attributes.get(CYCLES)
-    return cast("IntegerAttr[Any]", cycles).value.data if isinstance(cycles, IntegerAttr) else None
+def _number_of(program: ProgramOp, name: str) -> int | None:
+    number = program.attributes.get(name)
+    return cast("IntegerAttr[Any]", number).value.data if isinstance(number, IntegerAttr) else None
 
 
 def _bundle_to_list(bundle: BundleInfo) -> list[Any]:
@@ -287,20 +318,22 @@ def _optional(read: Callable[[object], _Read], value: object) -> _Read | None:
 
 
 def _from_description(
-    description: dict[str, Any], header: dict[str, int], instructions: list[Decoded], weights: bytes
+    description: dict[str, Any],
+    header: dict[str, int],
+    instructions: tuple[list[Decoded], list[Decoded]],
+    weights: bytes,
 ) -> Program:
+    """`instructions` are those of the load program and of a run."""
     hardware = Hardware.from_dict(description["hardware"])
     if hardware.hash != header["hardware_hash"]:
         raise BinaryError(
             f"hardware hash {header['hardware_hash']:08x} but parameters with hash {hardware.hash:08x}, needs both to agree; "
             "compile again with this version"
         )
-    steps = zip(instructions, description["steps"], strict=True)
+    load, run = instructions
     program = Program(
         hardware=hardware,
-        steps=tuple(
-            Step(instruction, _optional(_text, bundle), _optional(_number, cycles)) for instruction, (bundle, cycles) in steps
-        ),
+        steps=_described(run, description["steps"]),
         weights=weights,
         inputs=tuple(map(_tensor_from_dict, description["inputs"])),
         outputs=tuple(map(_tensor_from_dict, description["outputs"])),
@@ -308,12 +341,29 @@ def _from_description(
         softmax=bool(header["flags"] & SOFTMAX_FLAG),
         bundles=tuple(map(_bundle_from_list, description["bundles"])),
         cycles=_optional(_number, description["cycles"]),
+        load_steps=_described(load, description["load_steps"]),
+        load_cycles=_optional(_number, description["load_cycles"]),
     )
-    replace(program, steps=(Step(Decoded(END.name, default_fields(END.name))),)).program_op().verify()
+    empty = (Step(Decoded(END.name, default_fields(END.name))),)
+    replace(program, steps=empty, load_steps=()).program_op().verify()
     for what, size in (("input", program.input_bytes), ("output", program.output_bytes)):
         if size != header[f"{what}_bytes"]:
             raise BinaryError(f"{what}s of {size} bytes, needs {header[f'{what}_bytes']} as in the header; compile again")
     return program
+
+
+def _described(instructions: list[Decoded], described: list[list[Any]]) -> tuple[Step, ...]:
+    steps = zip(instructions, described, strict=True)
+    return tuple(
+        Step(instruction, _optional(_text, bundle), _optional(_number, cycles)) for instruction, (bundle, cycles) in steps
+    )
+
+
+def _parts(data: bytes, header: dict[str, int]) -> tuple[bytes, bytes, bytes]:
+    """Load program, program and description."""
+    first = HEADER_BYTES + header["load_program_bytes"]
+    second = first + header["program_bytes"]
+    return data[HEADER_BYTES:first], data[first:second], data[second:]
 
 
 def read_header(data: bytes, where: str = "program.bin") -> dict[str, int]:
@@ -326,14 +376,13 @@ def read_header(data: bytes, where: str = "program.bin") -> dict[str, int]:
         raise BinaryError(f"'{where}': format {header['version']}, needs {VERSION}; compile again with this version")
     if zlib.crc32(data[: HEADER_BYTES - 4]) != header["header_crc32"]:
         raise BinaryError(f"'{where}': the header is damaged (CRC), needs an intact file; copy it again")
-    end = HEADER_BYTES + header["instruction_bytes"]
-    size = end + header["description_bytes"]
+    size = HEADER_BYTES + sum(header[f"{name}_bytes"] for name in PARTS)
     if len(data) != size:
         verb = "is truncated" if len(data) < size else "has foreign bytes at its end"
         raise BinaryError(f"'{where}': {len(data)} bytes, needs {size}; it {verb}")
-    for name, part in (("instruction", data[HEADER_BYTES:end]), ("description", data[end:])):
+    for name, part in zip(PARTS, _parts(data, header), strict=True):
         if zlib.crc32(part) != header[f"{name}_crc32"]:
-            raise BinaryError(f"'{where}': the {name} part is damaged (CRC), needs an intact file; copy it again")
+            raise BinaryError(f"'{where}': its {name.replace('_', ' ')} is damaged (CRC), needs an intact file; copy it again")
     return header
 
 

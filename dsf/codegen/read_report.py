@@ -32,9 +32,13 @@ _OF_REPORT: Keys = {
     "bundles": (list,),
     "images": (int,),
     "images_per_second": _MAYBE_NUMBER,
+    "register_accesses": (int, NoneType),
+    "load_program": (dict, NoneType),
+    "weight_bytes": (int,),
 }
 _OF_BUNDLE: Keys = {**_BOTH, "shape": (list, NoneType), "mode": (str, NoneType), "feature_memory_bytes": (int,)}
 _OF_HARDWARE: Keys = {"processing_elements": (list,), "frequency": _NUMBER}
+_OF_LOAD: Keys = {"cycles": (int, NoneType), "measured_cycles": (int, NoneType), "dram_words": (int,)}
 _OF_PORTS: Keys = dict.fromkeys(PORTS, (int,))
 _OF_ARRAY: Keys = {array_name(counter): (int,) for counter in ARRAY}
 
@@ -55,6 +59,8 @@ def _problems(report: Report) -> list[str]:
         return problems
     problems += _wrong_keys(report["hardware"], _OF_HARDWARE, "hardware")
     problems += _wrong_parts(report, "report")
+    if report["load_program"] is not None:
+        problems += _wrong_keys(report["load_program"], _OF_LOAD, "load_program")
     for index, bundle in enumerate(report["bundles"]):
         where = f"bundles[{index}]"
         problems += _wrong_keys(bundle, _OF_BUNDLE, where) or _wrong_parts(bundle, where)

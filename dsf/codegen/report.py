@@ -5,6 +5,8 @@ Cycles are the compiler's estimate, from a bundle's first to its last step, summ
 stand the measured ones where the engine was simulated. Multiplications include those with padding. Utilisation is
 `macs / (cycles * R * C)`, of the measured cycles where there are any. A DRAM word is a beat of the bus.
 
+All numbers are those of a run. What a load program takes, once for all runs, stands apart in `load_program`.
+
 Where the engine was simulated, `array` says what the array did, in cycles: it was busy, or waited for the reason that names
 the cycles (`dsf.isa.registers.ARRAY`). A bundle has the cycles from the last step of the one before, or from the start of the
 run, to its own last step; those of the whole run are the engine's counters, and the difference is what comes after.
@@ -37,12 +39,15 @@ PORTS: tuple[str, ...] = ("instructions", "features", "weights", "output")
 @dataclass(frozen=True)
 class Measured:
     """
-    A run of the simulated engine: its cycles, those of each bundle by name, and what the array did, by the names of
-    `dsf.isa.registers.array_name`, in each bundle and in the whole run.
+    A run of the simulated engine: its cycles, those of each bundle by name, and of the load program if one ran before it; the
+    firmware's register accesses; and what the array did, by the names of `dsf.isa.registers.array_name`, in each bundle and in
+    the whole run.
     """
 
     cycles: int | None = None
     bundles: Mapping[str, int] = field(default_factory=dict[str, int])
+    load_cycles: int | None = None
+    register_accesses: int | None = None
     bundle_array: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
     array: Mapping[str, int] | None = None
 
@@ -64,6 +69,7 @@ def make_report(program: Program, name: str, measured: Measured = NOT_MEASURED) 
         "hardware_hash": f"{hardware.hash:08x}",
         "instructions": len(program.steps),
         "program_bytes": len(program.stream),
+        "load_program": _load_program(program, measured),
         "weight_bytes": len(program.weights),
         "input_bytes": program.input_bytes,
         "output_bytes": program.output_bytes,
@@ -72,6 +78,7 @@ def make_report(program: Program, name: str, measured: Measured = NOT_MEASURED) 
         "macs": macs,
         "cycles": program.cycles,
         "measured_cycles": measured.cycles,
+        "register_accesses": measured.register_accesses,
         "utilization": _utilization(macs, cycles, hardware),
         "images_per_second": round(images * hardware.frequency * 1e6 / cycles, 3) if cycles else None,
         "dram_words": sum(_dram_words(step, hardware) for step in program.steps),
@@ -81,9 +88,22 @@ def make_report(program: Program, name: str, measured: Measured = NOT_MEASURED) 
     }
 
 
-def _bundle(program: Program, info: BundleInfo, measurement: Measured) -> Report:
+def _load_program(program: Program, measured: Measured) -> Report | None:
+    """What is needed once; `None` if weights come with each run."""
+    if not program.load_steps:
+        return None
+    return {
+        "instructions": len(program.load_steps),
+        "program_bytes": len(program.load_stream),
+        "cycles": program.load_cycles,
+        "measured_cycles": measured.load_cycles,
+        "dram_words": sum(_dram_words(step, program.hardware) for step in program.load_steps),
+    }
+
+
+def _bundle(program: Program, info: BundleInfo, measured: Measured) -> Report:
     hardware = program.hardware
-    measured, array = measurement.bundles.get(info.name), measurement.bundle_array.get(info.name)
+    measured_cycles, array = measured.bundles.get(info.name), measured.bundle_array.get(info.name)
     steps = [step for step in program.steps if step.bundle == info.name]
     macs = sum(_macs(step, hardware) for step in steps)
     features = _covered(interval for step in steps for interval in _feature_intervals(step, hardware))
@@ -94,8 +114,8 @@ def _bundle(program: Program, info: BundleInfo, measurement: Measured) -> Report
         "mode": "+".join(_modes(steps)) or None,
         "instructions": len(steps),
         "cycles": info.cycles,
-        "measured_cycles": measured,
-        "utilization": _utilization(macs, measured if measured is not None else info.cycles, hardware),
+        "measured_cycles": measured_cycles,
+        "utilization": _utilization(macs, measured_cycles if measured_cycles is not None else info.cycles, hardware),
         "dram_words": sum(_dram_words(step, hardware) for step in steps),
         "port_bytes": _port_bytes(steps, hardware),
         "array": None if array is None else dict(array),
@@ -228,10 +248,23 @@ def report_table(report: Report) -> Table:
         table.add_row(Text(one["name"]), shape, *_numbers(one, one["mode"]), f"{one['feature_memory_bytes']:,}")
     table.add_section()
     table.add_row("total", "", *_numbers(report, ""), "")
-    rate = report["images_per_second"]
-    if rate is not None:
-        table.caption = f"{rate:,.0f} images a second, {report['images']} in a run"
+    table.caption = "\n".join(_remarks(report))
     return table
+
+
+def _remarks(report: Report) -> Iterable[str]:
+    """What the table says of a run beside its numbers, and of what comes before the first one."""
+    rate, accesses, load = report["images_per_second"], report["register_accesses"], report["load_program"]
+    if rate is not None:
+        yield f"{rate:,.0f} images a second, {report['images']} in a run"
+    if accesses is not None:
+        yield f"{accesses} register accesses of the firmware for a run"
+    if load is not None:
+        measured = "" if load["measured_cycles"] is None else f", measured {load['measured_cycles']:,}"
+        cycles, words = _count(load["cycles"]), f"{load['dram_words']:,} DRAM words"
+        yield f"weights stay on chip: loaded once in {cycles} cycles{measured}; {words}"
+    elif report["weight_bytes"] > 0:
+        yield "weights are loaded in every run"
 
 
 def _numbers(one: Report, mode: str | None) -> list[str]:

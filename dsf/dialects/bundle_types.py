@@ -1,7 +1,8 @@
 """
 Types and enumerations of the `bundle` dialect: what an element of a tensor means.
 
-`!bundle.q<bits, frac>` is a signed two's complement integer `i` of `bits` bits that stands for the real number `i * 2**-frac`.
+`!bundle.q<bits, frac>` is a signed two's complement integer `i` of `bits` bits that stands for the real number `i * 2**-frac`;
+with one bit b, `i` is 2b - 1.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ class QType(ParametrizedAttribute, TypeAttribute):
         printer.print_string(f"<{self.bits.data}, {self.frac.data}>")
 
     def verify(self) -> None:
-        if not 2 <= self.bits.data <= 64:
-            raise VerifyException(f"'{self.name}': {self.bits.data} bits, needs 2 to 64; change the width")
+        if not 1 <= self.bits.data <= 64:
+            raise VerifyException(f"'{self.name}': {self.bits.data} bits, needs 1 to 64; change the width")
         if not -64 <= self.frac.data <= 64:
             raise VerifyException(f"'{self.name}': {self.frac.data} fraction bits, needs -64 to 64; change the fraction")
 

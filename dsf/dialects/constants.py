@@ -2,7 +2,7 @@
 Constants of the IR as numpy arrays and back, without copying element by element.
 
 A dense attribute holds its elements little-endian, row-major, each in the smallest of 1, 2, 4 or 8 bytes that its type fits
-(`i4` takes one byte, `i24` four).
+(`i4` takes one byte, `i24` four). One of `i1` is the bit b, for the value 2b - 1 (`dsf.layout`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute
 
-from dsf.numerics import Floats, Ints, as_ints, int_range
+from dsf.layout import element_codes, elements_of_codes
+from dsf.numerics import Floats, Ints, as_ints, fits
 
 #: A constant tensor, and a list of integers such as strides.
 DenseAttr = DenseIntOrFPElementsAttr[Any]
@@ -42,10 +43,10 @@ def _storage(bits: int) -> str:
 def dense_ints(x: ArrayLike, bits: int) -> DenseAttr:
     """A constant of type `tensor<...xi<bits>>`; a value that does not fit is a `ValueError`."""
     array = as_ints(x)
-    low, high = int_range(bits)
-    if array.size and (array.min() < low or array.max() > high):
+    if not fits(array, bits):
         raise ValueError(f"dense_ints: values in [{array.min()}, {array.max()}] do not fit i{bits}")
-    data = np.ascontiguousarray(array, dtype=_storage(bits)).tobytes()
+    stored = element_codes(array, bits) if bits == 1 else array
+    data = np.ascontiguousarray(stored, dtype=_storage(bits)).tobytes()
     return DenseIntOrFPElementsAttr(TensorType(IntegerType(bits), array.shape), BytesAttr(data))
 
 
@@ -60,7 +61,8 @@ def ints_of(attribute: DenseAttr) -> Ints:
     element = attribute.get_element_type()
     if not isinstance(element, IntegerType):
         raise ValueError(f"ints_of: elements are {element}, not integers")
-    return np.frombuffer(attribute.data.data, _storage(element.bitwidth)).astype(np.int64).reshape(attribute.get_shape())
+    stored = np.frombuffer(attribute.data.data, _storage(element.bitwidth)).astype(np.int64).reshape(attribute.get_shape())
+    return elements_of_codes(stored & 1, 1) if element.bitwidth == 1 else stored
 
 
 def reals_of(attribute: DenseAttr) -> Floats:

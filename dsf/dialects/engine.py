@@ -7,13 +7,13 @@ What all levels of the compiler say about the engine: its parameters, and how a 
 
 names the parameters of `dsf.hardware.Hardware`; those that are left out take their defaults.
 
-`#engine.tensor` describes a tensor in DRAM. A tensor of `bits` = 2, 4, 8 lies there as `dsf.layout.pack_elements` says
+`#engine.tensor` describes a tensor in DRAM. A tensor of `bits` = 1, 2, 4, 8 lies there as `dsf.layout.pack_elements` says
 (row-major, NHWC for images); `bits` = 32 is raw sums, little-endian:
 
     #engine.tensor<shape = [8, 10], bits = 32, frac = 8, base = output, offset = 0>
 
 `ProgramOp` is what the programs of the `sched` and `isa` levels share: the tensors that go in and out and the weight
-stream, all that is needed to run them.
+stream, all that is needed to run them. `LoadProgramOp` is the part of a program that is run once, not for each input.
 """
 
 from __future__ import annotations
@@ -48,9 +48,11 @@ from xdsl.irdl import (
     opt_prop_def,
     prop_def,
     region_def,
+    traits_def,
 )
 from xdsl.parser import AttrParser
 from xdsl.printer import Printer
+from xdsl.traits import NoTerminator
 from xdsl.utils.exceptions import VerifyException
 
 from dsf.dialects.fields import Fields, from_attribute, to_dictionary
@@ -58,17 +60,19 @@ from dsf.errors import HardwareError, ModelError
 from dsf.hardware import Hardware
 from dsf.isa.table import BaseRegister
 from dsf.layout import packed_bytes
+from dsf.transforms.locations import location_name
 
 #: Bytes behind a base register: offsets have 32 bits.
 MAX_BYTES = 1 << 32
-TENSOR_BITS = (2, 4, 8, 16, 32)
+TENSOR_BITS = (1, 2, 4, 8, 16, 32)
 #: Fraction bits of a sum: those of a value (`!bundle.q`) and of a weight together.
 MAX_FRAC = 128
 
 #: Discardable attributes of programs, for reports: the estimated cycles of a run, from the first input beat to the last output
-#: beat; of each bundle, from its first to its last step, for each chunk of the batch, summed; and the shapes of the bundles'
-#: results by name.
+#: beat, and of the load program; of each bundle, from its first to its last step, for each chunk of the batch, summed; and the
+#: shapes of the bundles' results by name.
 CYCLES = "dsf.cycles"
+LOAD_CYCLES = "dsf.load_cycles"
 BUNDLE_CYCLES = "dsf.bundle_cycles"
 BUNDLE_SHAPES = "dsf.bundle_shapes"
 
@@ -216,9 +220,36 @@ def hardware_of(module: ModuleOp) -> Hardware:
     return ops[0].hardware
 
 
+class LoadProgramOp(IRDLOperation, ABC):
+    """
+    What a program does once, before any number of runs: it loads the weights that stay on chip from run to run. It is complete
+    before a run starts, so nothing outside waits for what is inside.
+
+        load_program {
+          ...
+        }
+    """
+
+    body = region_def("single_block")
+
+    traits = traits_def(NoTerminator())
+
+    assembly_format = "attr-dict-with-keyword $body"
+
+    def __init__(self, ops: Iterable[Operation]):
+        super().__init__(regions=[Region(Block(ops))])
+
+    def verify_(self) -> None:
+        parent = self.parent_op()
+        if parent is not None and not isinstance(parent, ProgramOp):
+            needs = self.name.replace("load_program", "program")
+            raise VerifyException(f"'{self.name}': stands in '{parent.name}', needs to stand in '{needs}'; move it there")
+
+
 class ProgramOp(IRDLOperation, ABC):
     """
-    What the programs of `sched` and `isa` share: all that is needed to run them, and the names for reports.
+    What the programs of `sched` and `isa` share: all that is needed to run them, and the names for reports. The body is a run;
+    a `LoadProgramOp` in it, before all instructions, is run once before the first one.
 
     - `inputs`, `outputs`: the tensors that the host writes and reads, in the order of the model's.
     - `weights`: the weight stream, all that base register `weights` points at.
@@ -267,6 +298,11 @@ class ProgramOp(IRDLOperation, ABC):
         )
 
     @property
+    def load_program(self) -> LoadProgramOp | None:
+        """What is run once, if there is anything."""
+        return next((op for op in self.body.block.ops if isinstance(op, LoadProgramOp)), None)
+
+    @property
     def weight_bytes(self) -> bytes:
         """The weight stream."""
         return self.weights.data.data
@@ -282,6 +318,9 @@ class ProgramOp(IRDLOperation, ABC):
         if kind != TensorType(i8, [self.weights.get_shape()[0] if self.weights.get_shape() else 0]):
             raise VerifyException(f"'{self.name}': weights of type {kind}, needs tensor<Nxi8>, the bytes of the weight stream")
         self._verify_bases()
+        loads = sum(isinstance(op, LoadProgramOp) for op in self.body.block.ops)
+        if loads > 1:
+            raise VerifyException(f"'{self.name}': {loads} load programs, needs at most one; make them one")
 
     def _verify_bases(self) -> None:
         for what, tensors, allowed in (
@@ -294,6 +333,13 @@ class ProgramOp(IRDLOperation, ABC):
                 if tensor.register is not allowed:
                     base, needed = tensor.base.data, allowed.name.lower()
                     raise VerifyException(f"'{self.name}': an {what} with base {base}, needs base {needed}")
+
+
+def instruction_name(op: Operation, index: int) -> str:
+    """How messages name instruction number `index` of a program, or of its load program: number, operation, bundle."""
+    bundle = location_name(op)
+    place = " of the load program" if isinstance(op.parent_op(), LoadProgramOp) else ""
+    return f"'instruction {index}{place}' ({op.name}{'' if bundle is None else f' of {bundle}'})"
 
 
 def weight_stream(data: bytes | NDArray[np.uint8]) -> DenseIntOrFPElementsAttr:

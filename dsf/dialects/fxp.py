@@ -28,9 +28,9 @@ from dsf.dialects.integers import (
     MAX_POOL_SHIFT,
     RAW_BITS,
     check_clip,
-    check_constant,
     check_constants,
     check_integers,
+    check_weights,
     width,
 )
 from dsf.dialects.shapes import (
@@ -127,7 +127,7 @@ class ConvOp(IRDLOperation):
         check_lists(self, strides=self.strides, padding=self.padding, dilation=self.dilation)
         rank = len(self.weights.get_shape())
         need(rank == 4, self, f"weights of rank {rank}", "(KH, KW, CI / groups, CO)", "reshape the weights")
-        check_constant(self, "weights", self.weights)
+        check_weights(self, self.weights)
         check_convolution(self, self.input, self.weights, self.window, self.groups.value.data)
         check_between(self, *int_range(width(self.input)), pad_value=self.pad_value)
 

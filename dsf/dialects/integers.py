@@ -1,8 +1,8 @@
 """
 Rules about integers that the `fxp` and `tile` dialects share: types, constants, clips, and the limits of the engine's numbers.
 
-Tensors hold signless builtin integers, two's complement. Every function raises `VerifyException` with a message that says
-what to change.
+Tensors hold signless builtin integers, two's complement; `i1` is b for 2b - 1, as `dsf.layout` says. Every function raises
+`VerifyException` with a message that says what to change.
 """
 
 from __future__ import annotations
@@ -32,26 +32,26 @@ def width(value: SSAValue) -> int:
     return cast(IntegerType, element(value)).bitwidth
 
 
-def _check_type(op: Operation, what: str, kind: Attribute, most: int) -> None:
-    is_integer = isinstance(kind, IntegerType) and kind == IntegerType(kind.bitwidth) and 2 <= kind.bitwidth <= most
-    need(is_integer, op, f"{what} of type {kind}", f"integers, i2 to i{most}", "change the element type")
+def _check_type(op: Operation, what: str, kind: Attribute, least: int, most: int) -> None:
+    is_integer = isinstance(kind, IntegerType) and kind == IntegerType(kind.bitwidth) and least <= kind.bitwidth <= most
+    need(is_integer, op, f"{what} of type {kind}", f"integers, i{least} to i{most}", "change the element type")
 
 
 def check_integers(op: Operation, *values: SSAValue) -> None:
     """The elements of tensors are integers."""
     for value in values:
-        _check_type(op, "elements", element(value), RAW_BITS)
+        _check_type(op, "elements", element(value), 1, RAW_BITS)
 
 
-def check_constant(op: Operation, name: str, constant: DenseAttr) -> None:
-    """The elements of a constant are integers."""
-    _check_type(op, name, constant.get_element_type(), CONSTANT_BITS)
+def check_weights(op: Operation, weights: DenseAttr) -> None:
+    """The elements of weights are integers."""
+    _check_type(op, "weights", weights.get_element_type(), 1, CONSTANT_BITS)
 
 
 def check_constants(op: Operation, low: int, high: int, **constants: DenseAttr) -> None:
-    """The constants have one value per channel of the result, each in [low, high]."""
+    """The constants have one value per channel of the result, each in [low, high], and no type of -1 and 1 only."""
     for name, constant in constants.items():
-        check_constant(op, name, constant)
+        _check_type(op, name, constant.get_element_type(), 2, CONSTANT_BITS)
         check_channels(op, name, constant, shape(op.results[0])[-1])
         values = ints_of(constant)
         has = f"{name} from {values.min()} to {values.max()}"

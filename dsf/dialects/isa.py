@@ -8,24 +8,33 @@ that it waits for and signals, then the fields that differ from their default (t
     isa.matrix wait(load, weight) signal(store) {src = 0, x_step = 3, ...} cycles 240
 
 `cycles` is the compiler's estimate, for reports; it is no part of the binary. `isa.program` holds the instructions and
-what is needed to run them, see `dsf.dialects.engine.ProgramOp`. `dsf.isa.encoding` turns programs into bytes and back.
+what is needed to run them, see `dsf.dialects.engine.ProgramOp`. What is run once, before the first run, is a program of its own
+in it, with an end of its own:
+
+    isa.load_program {
+      isa.load_weights {base = weights, bytes = 64, words = 4, groups = 2}
+      isa.end
+    }
+
+`dsf.isa.encoding` turns programs into bytes and back.
 """
 
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import Any, ClassVar, Self
 
 from xdsl.dialects.builtin import I64, IntegerAttr, ModuleOp, i64
-from xdsl.ir import Dialect
+from xdsl.ir import Dialect, Operation
 from xdsl.irdl import IRDLOperation, base, irdl_op_definition, opt_prop_def, prop_def, traits_def
 from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.traits import NoTerminator
 from xdsl.utils.exceptions import VerifyException
 
+from dsf.dialects.engine import LoadProgramOp as EngineLoadProgramOp
 from dsf.dialects.engine import ProgramOp as EngineProgramOp
 from dsf.errors import BinaryError
 from dsf.isa.encoding import field_problem, function_problems, operand_fields
@@ -163,12 +172,13 @@ def _unknown(op: str, field: str, known: Mapping[str, Any]) -> str:
 
 
 @irdl_op_definition
-class ProgramOp(EngineProgramOp):
-    """A program: instructions in the order in which the engine reads them, the last one `isa.end`."""
+class LoadProgramOp(EngineLoadProgramOp):
+    """
+    What is run once, before the first run: instructions in the order in which the engine reads them, the last one `isa.end`.
+    Input and output have no place then.
+    """
 
-    name = "isa.program"
-
-    traits = traits_def(NoTerminator())
+    name = "isa.load_program"
 
     @property
     def instructions(self) -> list[InstructionOp]:
@@ -176,15 +186,57 @@ class ProgramOp(EngineProgramOp):
 
     def verify_(self) -> None:
         super().verify_()
-        for op in self.body.block.ops:
-            if not isinstance(op, InstructionOp):
-                raise VerifyException(f"'{self.name}': holds '{op.name}', needs instructions of the isa dialect only")
-            last = op.next_op is None
-            if last != (op.INSTRUCTION is END):
-                what = "ends with" if last else "goes on after"
-                raise VerifyException(f"'{self.name}': {what} '{op.name}', needs 'isa.end' last and nowhere else")
-        if self.body.block.is_empty:
-            raise VerifyException(f"'{self.name}': no instructions, needs at least 'isa.end'")
+        _verify_stream(self.name, list(self.body.block.ops))
+        for op in self.instructions:
+            base = op.fields.get("base")
+            if base in (BaseRegister.INPUT, BaseRegister.OUTPUT):
+                raise VerifyException(
+                    f"'{self.name}': '{op.name}' uses base {BaseRegister(base).name.lower()}, which is set for each run, needs "
+                    "another; move it to the run"
+                )
+
+
+@irdl_op_definition
+class ProgramOp(EngineProgramOp):
+    """
+    A program: instructions in the order in which the engine reads them, the last one `isa.end`. The first operation may be
+    an `isa.load_program`.
+    """
+
+    name = "isa.program"
+
+    traits = traits_def(NoTerminator())
+
+    @property
+    def instructions(self) -> list[InstructionOp]:
+        """The instructions of a run."""
+        return [op for op in self.body.block.ops if isinstance(op, InstructionOp)]
+
+    @property
+    def load_program(self) -> LoadProgramOp | None:
+        first = self.body.block.first_op
+        return first if isinstance(first, LoadProgramOp) else None
+
+    def verify_(self) -> None:
+        super().verify_()
+        ops = list(self.body.block.ops)
+        run = ops if self.load_program is None else ops[1:]
+        if any(isinstance(op, LoadProgramOp) for op in run):
+            raise VerifyException(f"'{LoadProgramOp.name}': stands after instructions, needs to stand before them; move it up")
+        _verify_stream(self.name, run)
+
+
+def _verify_stream(program: str, ops: Sequence[Operation]) -> None:
+    """Whether operations are what the engine can read."""
+    for op in ops:
+        if not isinstance(op, InstructionOp):
+            raise VerifyException(f"'{program}': holds '{op.name}', needs instructions of the isa dialect only")
+        last = op is ops[-1]
+        if last != (op.INSTRUCTION is END):
+            what = "ends with" if last else "goes on after"
+            raise VerifyException(f"'{program}': {what} '{op.name}', needs 'isa.end' last and nowhere else")
+    if not ops:
+        raise VerifyException(f"'{program}': no instructions, needs at least 'isa.end'")
 
 
 def _define(instruction: Instruction) -> type[InstructionOp]:
@@ -226,4 +278,4 @@ def program_of(module: ModuleOp) -> ProgramOp:
     return programs[0]
 
 
-Isa = Dialect("isa", [ProgramOp, *OPERATIONS.values()], [])
+Isa = Dialect("isa", [ProgramOp, LoadProgramOp, *OPERATIONS.values()], [])

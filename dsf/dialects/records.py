@@ -1,9 +1,9 @@
 """
 Attributes that are records of numbers: `#tile.cut<images = 1, rows = 4, groups = 3, mode = wide>`.
 
-A subclass of `RecordAttr` lists its fields as parameters of the types `IntAttr` (prints `7`), `ArrayAttr[IntAttr]`
-(prints `[1, 2]`) or an `EnumAttribute` (prints its bare word). The order is free when read; fields with a default may be
-left out and are not printed then.
+A subclass of `RecordAttr` lists its fields as parameters of the types `IntAttr` (prints `7`), an `EnumAttribute` (prints its
+bare word), or an `ArrayAttr` of one of them (prints `[1, 2]`). The order is free when read; fields with a default may be left
+out and are not printed then. A list whose rule says `series` has at least one value, and one alone stands without brackets.
 """
 
 from __future__ import annotations
@@ -21,20 +21,22 @@ from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
-Value = int | Sequence[int] | Enum
+Value = int | Enum | Sequence[int] | Sequence[Enum]
 Record = TypeVar("Record", bound="RecordAttr")
 
 
 @dataclass(frozen=True)
 class Rule:
     """
-    What a field, or each number of it, may be; what it is when left out (`None`: it may not be); the enumeration that it is.
+    What a field, or each number of it, may be; what it is when left out (`None`: it may not be); the enumeration that it is;
+    whether it is a list in which one value may stand without brackets.
     """
 
     low: int | None = None
     high: int | None = None
     default: Value | None = None
     word: type[EnumAttribute[Any]] | None = None
+    series: bool = False
 
     def admits(self, value: int) -> bool:
         return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
@@ -81,12 +83,14 @@ class RecordAttr(ParametrizedAttribute, ABC):
 
     @classmethod
     def _to_attribute(cls, name: str, value: Value) -> Attribute:
-        word = cls._rule(name).word
-        if word is not None:
-            return word(cast(Any, value))
-        if isinstance(value, int):
-            return IntAttr(int(value))
-        return ArrayAttr(IntAttr(int(one)) for one in cast(Sequence[int], value))
+        rule = cls._rule(name)
+
+        def to_one(one: int | Enum) -> Attribute:
+            return IntAttr(int(cast(int, one))) if rule.word is None else rule.word(cast(Any, one))
+
+        if isinstance(value, (int, Enum)):
+            return ArrayAttr([to_one(value)]) if rule.series else to_one(value)
+        return ArrayAttr(to_one(one) for one in value)
 
     def verify(self) -> None:
         for name, attribute in zip(self.field_names(), self.parameters, strict=True):
@@ -94,6 +98,8 @@ class RecordAttr(ParametrizedAttribute, ABC):
             wrong = [value for value in _numbers(attribute) if not rule.admits(value)]
             if wrong:
                 raise VerifyException(f"'#{self.name}': {name} {wrong[0]}, needs {rule.range}; correct it")
+            if rule.series and attribute == ArrayAttr[Attribute]([]):
+                raise VerifyException(f"'#{self.name}': {name} [], needs at least one value; add it")
 
     @classmethod
     def parse_parameters(cls, parser: AttrParser) -> Sequence[Attribute]:
@@ -116,19 +122,23 @@ class RecordAttr(ParametrizedAttribute, ABC):
 
     @classmethod
     def _parse_value(cls, parser: AttrParser, name: str) -> Attribute:
-        word = cls._rule(name).word
-        if word is not None:
-            return word(parser.parse_str_enum(word.enum_type))
-        numbers = parser.parse_optional_comma_separated_list(
-            parser.Delimiter.SQUARE, lambda: IntAttr(parser.parse_integer(allow_boolean=False))
-        )
-        if numbers is not None:
-            return ArrayAttr(numbers)
-        return IntAttr(parser.parse_integer(allow_boolean=False))
+        rule = cls._rule(name)
+
+        def parse_one() -> Attribute:
+            if rule.word is not None:
+                return rule.word(parser.parse_str_enum(rule.word.enum_type))
+            return IntAttr(parser.parse_integer(allow_boolean=False))
+
+        if rule.word is None or rule.series:
+            several = parser.parse_optional_comma_separated_list(parser.Delimiter.SQUARE, parse_one)
+            if several is not None:
+                return ArrayAttr(several)
+        one = parse_one()
+        return ArrayAttr([one]) if rule.series else one
 
     def print_parameters(self, printer: Printer) -> None:
         fields = [
-            f"{name} = {_text(attribute)}"
+            f"{name} = {_text(attribute, self._rule(name))}"
             for name, attribute in zip(self.field_names(), self.parameters, strict=True)
             if not self._is_default(name, attribute)
         ]
@@ -148,14 +158,15 @@ def _numbers(attribute: Attribute) -> tuple[int, ...]:
     if isinstance(attribute, IntAttr):
         return (cast("IntAttr[int]", attribute).data,)
     if isinstance(attribute, ArrayAttr):
-        return ints(cast(ArrayAttr[IntAttr], attribute))
+        several = cast(ArrayAttr[Attribute], attribute)
+        return tuple(number for one in several for number in _numbers(one))
     return ()
 
 
-def _text(attribute: Attribute) -> str:
-    numbers = _numbers(attribute)
-    if isinstance(attribute, IntAttr):
-        return str(numbers[0])
+def _text(attribute: Attribute, rule: Rule) -> str:
+    if isinstance(attribute, ArrayAttr):
+        words = [_text(one, rule) for one in cast(ArrayAttr[Attribute], attribute)]
+        return words[0] if rule.series and len(words) == 1 else f"[{', '.join(words)}]"
     if isinstance(attribute, EnumAttribute):
         return str(cast(EnumAttribute[Any], attribute).data)
-    return str(list(numbers))
+    return str(_numbers(attribute)[0])

@@ -13,6 +13,14 @@ others by their `!sched.token`, the value that each instruction gives:
 Addresses of feature memory are elements of `bits_input` bits, of weight memory words of all banks, of parameter memory
 groups of C/G channels, and of DRAM bytes after a base register. Feature tensors lie on chip as NHWC without gaps; a raw sum
 takes `32 / bits_input` elements. `cycles` and `beats` (of DRAM traffic) are estimates for reports.
+
+Weights that stay on chip from run to run are loaded by a `sched.load_program`, before the first run. Runs read them through
+the buffers that it fills, and never write there:
+
+    sched.load_program {
+      %l = sched.load_weights %stream [0] bytes 432 to %w groups 3 words 27
+    }
+    %t1 = sched.matrix %x, %w, %p to %y ...
 """
 
 from __future__ import annotations
@@ -40,6 +48,7 @@ from xdsl.utils.exceptions import VerifyException
 from dsf.dialects.bundle_types import PoolKind, PoolKindAttr
 from dsf.dialects.constants import integer
 from dsf.dialects.engine import HardwareOp
+from dsf.dialects.engine import LoadProgramOp as EngineLoadProgramOp
 from dsf.dialects.engine import ProgramOp as EngineProgramOp
 from dsf.dialects.records import ints
 from dsf.dialects.sched_types import BufferType, PieceAttr, Space, SpaceAttr, TokenType
@@ -52,9 +61,8 @@ from dsf.isa.table import Queue
 @irdl_op_definition
 class ProgramOp(EngineProgramOp):
     """
-    A program: buffers and instructions, each after those that it waits for.
-
-    What it is expected to take is in its attributes, see `engine.ProgramOp`.
+    A program: buffers and instructions, each after those that it waits for; before the first instruction there may be a
+    `sched.load_program`. What it is expected to take is in its attributes, see `engine.ProgramOp`.
     """
 
     name = "sched.program"
@@ -63,14 +71,22 @@ class ProgramOp(EngineProgramOp):
 
     @property
     def instructions(self) -> list[InstructionOp]:
-        """The instructions in order."""
+        """The instructions of a run, in order."""
         return [op for op in self.body.block.ops if isinstance(op, InstructionOp)]
+
+    @property
+    def load_program(self) -> LoadProgramOp | None:
+        return next((op for op in self.body.block.ops if isinstance(op, LoadProgramOp)), None)
 
     def verify_(self) -> None:
         super().verify_()
+        started = False
         for op in self.body.block.ops:
-            if not isinstance(op, (BufferOp, InstructionOp)):
+            if not isinstance(op, (BufferOp, InstructionOp, LoadProgramOp)):
                 raise VerifyException(f"'{self.name}': holds '{op.name}', needs sched.buffer and instructions; move it out")
+            if started and isinstance(op, LoadProgramOp):
+                raise VerifyException(f"'{op.name}': stands after instructions, needs to stand before them; move it up")
+            started |= isinstance(op, InstructionOp)
         self._verify_memory()
 
     def _verify_memory(self) -> None:
@@ -84,6 +100,32 @@ class ProgramOp(EngineProgramOp):
             problems = problems_of_program(self, engines[0].hardware)
             if problems:
                 raise VerifyException("\n".join(problems))
+
+
+@irdl_op_definition
+class LoadProgramOp(EngineLoadProgramOp):
+    """
+    What is loaded once, before the first run, and stays: instructions `sched.load_weights`.
+
+    ```
+    sched.load_program {
+      %t = sched.load_weights %stream [0] bytes 432 to %w groups 3 words 27
+    }
+    ```
+    """
+
+    name = "sched.load_program"
+
+    @property
+    def instructions(self) -> list[InstructionOp]:
+        """The instructions in order."""
+        return [op for op in self.body.block.ops if isinstance(op, InstructionOp)]
+
+    def verify_(self) -> None:
+        super().verify_()
+        for op in self.body.block.ops:
+            if not isinstance(op, LoadWeightsOp):
+                raise VerifyException(f"'{self.name}': holds '{op.name}', needs sched.load_weights only; move it out")
 
 
 @irdl_op_definition
@@ -490,6 +532,6 @@ def _check_output(op: Operation, piece: PieceAttr, window: WindowAttr) -> None:
 
 Sched = Dialect(
     "sched",
-    [ProgramOp, BufferOp, LoadOp, StoreOp, LoadWeightsOp, MatrixOp, PoolOp],
+    [ProgramOp, LoadProgramOp, BufferOp, LoadOp, StoreOp, LoadWeightsOp, MatrixOp, PoolOp],
     [SpaceAttr, BufferType, TokenType, PieceAttr],
 )

@@ -7,12 +7,14 @@ says in what pieces the engine computes them, and the attribute `tile.images` of
 whole network together, a chunk of the batch.
 
     for chunk in range(0, N, tile.images):              # the last one may be smaller; a chunk runs through all operations
-        for groups in blocks(channel groups, cut.groups):                # weights are loaded once for each block
+        for groups in blocks(channel groups, cut.groups):                # each a load of weights, and a mode of the array
             for images in blocks(chunk, cut.images):
                 for rows in blocks(OH, cut.rows):                        # a strip of output rows, its input with a halo
                     compute y[images, rows, :, groups]
 
-A channel group is C/G channels, the columns of one column group of the array.
+With `outer = strips` the first loop goes inside: strip by strip, all channels, with all weights on chip. Sizes of blocks are
+lists; the last number is that of all blocks that follow. A channel group is C/G channels, the columns of one column group of
+the array.
 """
 
 from __future__ import annotations
@@ -46,9 +48,9 @@ from dsf.dialects.integers import (
     MAX_POOL_SHIFT,
     RAW_BITS,
     check_clip,
-    check_constant,
     check_constants,
     check_integers,
+    check_weights,
     width,
 )
 from dsf.dialects.records import RecordAttr, Rule, ints
@@ -188,10 +190,23 @@ class ScaleAttr(RecordAttr):
     }
 
 
+class Outer(StrEnum):
+    """The outer loop over the pieces: over blocks of channel groups, each with all strips, or over strips."""
+
+    GROUPS = "groups"
+    STRIPS = "strips"
+
+
+@irdl_attr_definition
+class OuterAttr(EnumAttribute[Outer], SpacedOpaqueSyntaxAttribute):
+    name = "tile.outer"
+
+
 @irdl_attr_definition
 class CutAttr(RecordAttr):
     """
-    Sizes of the pieces: images and output rows of a strip, channel groups of a load of weights; and the shape of the array.
+    Sizes of the pieces: images of a strip; output rows of one strip after the other; channel groups, and the shape of the
+    array, of one load of weights after the other; and which loop is the outer one.
 
     A strip that is only a part of the rows is of one image, so that a piece is one stretch of memory.
     """
@@ -199,24 +214,27 @@ class CutAttr(RecordAttr):
     name = "tile.cut"
 
     images: IntAttr
-    rows: IntAttr
-    groups: IntAttr
-    mode: ModeAttr
+    rows: ArrayAttr[IntAttr]
+    groups: ArrayAttr[IntAttr]
+    mode: ArrayAttr[ModeAttr]
+    outer: OuterAttr
 
     RULES: ClassVar = {
         "images": Rule(1),
-        "rows": Rule(1),
-        "groups": Rule(1, default=1),
-        "mode": Rule(default=Mode.WIDE, word=ModeAttr),
+        "rows": Rule(1, series=True),
+        "groups": Rule(1, default=1, series=True),
+        "mode": Rule(default=Mode.WIDE, word=ModeAttr, series=True),
+        "outer": Rule(default=Outer.GROUPS, word=OuterAttr),
     }
 
 
 def _check_cut(op: IRDLOperation, cut: CutAttr, y: SSAValue) -> None:
     images, rows, *_ = shape(y)
-    has = f"cut into {cut.images.data} images of {cut.rows.data} rows"
-    fits = cut.images.data <= images and cut.rows.data <= rows
+    strips = ints(cut.rows)
+    has = f"cut into {cut.images.data} images of {' + '.join(map(str, strips))} rows"
+    fits = cut.images.data <= images and sum(strips) <= rows
     need(fits, op, has, f"at most {images} images of {rows} rows", "make the cut smaller")
-    whole = cut.images.data == 1 or cut.rows.data == rows
+    whole = cut.images.data == 1 or strips[0] == rows
     need(whole, op, has, f"1 image, or all {rows} rows", "cut images or rows")
 
 
@@ -316,7 +334,7 @@ class MatrixOp(IRDLOperation):
         kernel, of_weights = self.window.window.kernel, tuple(self.weights.get_shape()[:2])
         has, needs = f"a window of {as_text(kernel)}", f"{as_text(of_weights)}, the kernel of the weights"
         need(kernel == of_weights, self, has, needs, "correct the window")
-        check_constant(self, "weights", self.weights)
+        check_weights(self, self.weights)
         check_convolution(self, self.x, self.weights, self.window.window, groups=1)
         _check_pad(self, self.window, self.x)
         _check_cut(self, self.cut, self.y)
@@ -388,7 +406,7 @@ class PoolOp(IRDLOperation):
         _check_pad(self, self.window, self.x)
         check_clip(self, self.scale.low.data, self.scale.high.data)
         _check_cut(self, self.cut, self.y)
-        whole = self.cut.groups.data == 1 and self.cut.mode.data is Mode.WIDE
+        whole = ints(self.cut.groups) == (1,) and all(one.data is Mode.WIDE for one in self.cut.mode)
         need(whole, self, "cut into channel groups, or tall", "a cut of images and rows", "remove groups and mode")
         dilation = ints(self.window.dilation)
         need(dilation == (1, 1), self, f"dilation {list(dilation)}", "[1, 1]", "pool without dilation")
@@ -429,5 +447,5 @@ class ReshapeOp(IRDLOperation):
 Tile = Dialect(
     "tile",
     [MatrixOp, PoolOp, ReshapeOp],
-    [ModeAttr, WindowAttr, RequantizeAttr, RawAttr, AddAttr, ScaleAttr, CutAttr],
+    [ModeAttr, OuterAttr, WindowAttr, RequantizeAttr, RawAttr, AddAttr, ScaleAttr, CutAttr],
 )

@@ -96,6 +96,7 @@ def _matrix(fields: Fields, hardware: Hardware) -> list[str]:
         return problems
     groups, bank = fields["channel_groups"], fields["weight_bank"]
     problems = _depthwise_taps(fields) if fields["depthwise"] else _chunks(fields, hardware)
+    problems += _skipped_rows(fields)
     problems += _equal(fields, pixels=prod(fields[name] for name in ("images", "rows", "columns")))
     if fields["last_group_lanes"] > hardware.group_columns:
         problems.append(f"last_group_lanes is {fields['last_group_lanes']}, needs at most {hardware.group_columns}")
@@ -125,6 +126,17 @@ def _chunks(fields: Fields, hardware: Hardware) -> list[str]:
     chunks = -(-run // chunk)
     words = fields["kernel_rows"] * fields["kernel_runs"] * run
     return problems + _equal(fields, chunks=chunks, last_chunk=run - (chunks - 1) * chunk, weight_words=words)
+
+
+def _skipped_rows(fields: Fields) -> list[str]:
+    """Where a row in padding may be left out: its products are zeros, and its weights are passed over."""
+    if not fields["skip_rows"]:
+        return _equal(fields, kernel_row_words=0)
+    runs = 1 if fields["depthwise"] else fields["kernel_runs"]
+    problems = _equal(fields, kernel_row_words=runs * fields["run"])
+    if fields["pad_value"] != 0:
+        problems.append(f"pad_value is {fields['pad_value']}, needs 0 where skip_rows is 1")
+    return problems
 
 
 def _depthwise_taps(fields: Fields) -> list[str]:

@@ -167,11 +167,14 @@ def decode_stream(data: bytes) -> list[Decoded]:
 
 
 def encode(module: ModuleOp) -> bytes:
-    """The instruction stream of a module at the `isa` level. Raises `BinaryError` if it holds no `isa.program`."""
-    from dsf.dialects.isa import InstructionOp, program_of
+    """
+    The instruction stream of a module at the `isa` level, without the load program. Raises `BinaryError` if it holds no
+    `isa.program`.
+    """
+    from dsf.dialects.isa import program_of
 
-    ops = program_of(module).body.block.ops
-    return b"".join(encode_instruction(op.instruction.name, **op.fields) for op in ops if isinstance(op, InstructionOp))
+    instructions = program_of(module).instructions
+    return b"".join(encode_instruction(op.instruction.name, **op.fields) for op in instructions)
 
 
 def decode(data: bytes) -> list[InstructionOp]:

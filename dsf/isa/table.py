@@ -15,6 +15,9 @@ writes are visible) it adds one to the counter (its own queue -> c) for each bit
 
 Addresses of feature memory count elements of `bits_input` bits and wrap at 2**24. A step is what is added to an address
 or a coordinate from one position to the next; an `x` coordinate counts elements within an image row, a `y` coordinate rows.
+
+An element of one bit b stands for 2b - 1. What an instruction computes is then written as its sign, +1 for 0 (`to_element` of
+`dsf.numerics`), also where another step follows, as after `requantize` with a residual.
 """
 
 from __future__ import annotations
@@ -246,11 +249,11 @@ LOAD_WEIGHTS = Instruction(
             for lane in range(C // G):
                 P[address + i][lane] = next(stream)                # {shift[53:48], multiplier[47:32], bias[31:0]}
         for i in range(groups):                                    # target 2
-            for value in range(-(2 ** (bits_input - 1)), 2 ** (bits_input - 1)):
+            for value in range(-(2 ** (bits - 1)), 2 ** (bits - 1)):   # bits = max(2, bits_input)
                 T[address + i][value] = next(stream)
 
     In the stream a weight word takes a slot of the next power of two of bits (at least 8), lane 0 lowest. The entries of a
-    table are packed, `bits_input` bits each, and a table takes at least 64 bits.
+    table are packed, `bits` bits each, and a table takes at least 64 bits.
     """,
 )
 
@@ -263,6 +266,12 @@ MATRIX = Instruction(
         Field("kernel_rows", 8, "Kernel rows, at least 1."),
         Field("kernel_row_step", 24, "From one kernel row to the next: address."),
         Field("y_dilation", 8, "From one kernel row to the next, in rows: y."),
+        Field("skip_rows", 1, "1: kernel rows that are padding for all of a tile are skipped; only where `pad_value` is 0."),
+        Field(
+            "kernel_row_words",
+            20,
+            "Weight words of a kernel row where rows may be skipped: `kernel_runs * run`; depthwise: `run`; otherwise 0.",
+        ),
         Field(
             "kernel_runs",
             8,
@@ -344,6 +353,12 @@ MATRIX = Instruction(
                         b = residual_src + n*residual_image_step + oy*residual_row_step + ox*residual_pixel_step
                         v = residual_add(v, F[b + c])
                     F[dst + n*dst_image_step + oy*dst_row_step + ox*dst_pixel_step + c] = v
+
+    Rows that are skipped cost no cycles. A tile is P consecutive positions, at a time as above, or what is left of them (wide:
+    P = R, tall: G*R). Of its positions' y for ky = 0 let top be the least and bottom the greatest. Its kernel rows are then
+
+        first = min({ky : bottom + ky*y_dilation >= 0} | {kernel_rows - 1})
+        last = max({ky : top + ky*y_dilation < height} | {first})
 
     Depthwise, channel c of the output comes from channel c of the input. The taps of a kernel row fall into `kernel_runs`
     phases, tap t into phase `t % kernel_runs`, and one read serves all columns in flight: what a tap of a phase takes at

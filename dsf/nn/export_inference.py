@@ -25,7 +25,7 @@ from rich.console import Console
 from torch import Tensor
 from xdsl.dialects.builtin import ModuleOp
 
-from dsf.codegen.files import tensor_bytes, write_files
+from dsf.codegen.files import write_files
 from dsf.codegen.program import Program
 from dsf.codegen.report import NOT_MEASURED, Measured, make_report, print_report
 from dsf.compiler import compile_module, context, run_pass
@@ -40,7 +40,7 @@ from dsf.numerics import Floats, Ints, as_ints, dequantize, quantize
 from dsf.runtime.execute import level_of, run_integers
 from dsf.runtime.expected import interpret
 from dsf.runtime.machine import unpack_tensor
-from dsf.runtime.rtl import Simulation, build_core, check_bus, simulate
+from dsf.runtime.rtl import Simulation, build_core, check_bus, simulate_program
 from dsf.scheduling.estimate import Interval, bundle_cycles
 from dsf.transforms.dsf_pipeline import DsfPipelinePass
 
@@ -77,6 +77,7 @@ def export_inference(
     rtl: bool = True,
     stalls: float = 0.1,
     seed: int = 0,
+    resident_weights: bool = True,
     verify_each: bool = False,
     emit_ir: bool = False,
     verbose: bool = True,
@@ -86,8 +87,9 @@ def export_inference(
 
     `x` are real numbers of the model's input shape; a multiple of its batch is as many runs of the program, one after the
     other without a reset, and the files are for the first. `rtl` simulates the engine: once undisturbed, for the cycles,
-    then all of `x` with each channel of the bus held up in a cycle with probability `stalls`, drawn by `seed`. `verify_each`
-    also executes the module after every pass, `emit_ir` writes it.
+    then all of `x` with each channel of the bus held up in a cycle with probability `stalls`, drawn by `seed`. With
+    `resident_weights`, weights that fit on chip all at once are loaded once, before the first run; without, in every run.
+    `verify_each` also executes the module after every pass, `emit_ir` writes it.
 
     Raises `ModelError` for what does not fit, `OutputError` where files can't be written, `MismatchError` naming the bundle
     and the first element where two levels differ, `EngineError` when the simulated engine stops, and `ToolError` without
@@ -111,6 +113,7 @@ def export_inference(
     with steps("compilation") as say:
         compiled = compile_module(
             module,
+            pipeline=DsfPipelinePass(resident_weights=resident_weights),
             verify_each=verify_each,
             verify_input=inputs[0],
             emit_ir=folder / "ir" if emit_ir else None,
@@ -128,12 +131,12 @@ def export_inference(
         with steps("RTL, built (the first time takes a minute or two)"):
             build_core(model.hw)
         with steps("RTL, undisturbed"):
-            simulation = _simulate(program, inputs[:1], expected=interpreted)
+            simulation = simulate_program(program, inputs[:1], expected=interpreted)
             _check_runs(program, simulation, results[:1], last)
         measured = measure(program, simulation)
         with steps(f"RTL, {len(inputs)} run{'s' * (len(inputs) > 1)} with random handshakes") as say:
             on_run = _counting(say, len(inputs))
-            stalled = _simulate(program, inputs, stall=stalls, seed=seed, expected=interpreted, on_run=on_run)
+            stalled = simulate_program(program, inputs, stall=stalls, seed=seed, expected=interpreted, on_run=on_run)
             rtl_results = np.concatenate(_check_runs(program, stalled, results, last))
 
     paths = write_files(compiled, folder, x=inputs[0], expected=results[0], measured=measured)
@@ -153,22 +156,23 @@ def export_inference(
 
 
 def measure(program: Program, simulation: Simulation) -> Measured:
-    """What the simulation's first run took, which ended well."""
-    counted = simulation.runs[0].counted
-    assert counted is not None
-    bundles: dict[str, dict[str, int]] = {}
+    """What the simulation's first run took, which ended well, counted as the compiler's estimate is."""
+    run = simulation.runs[0]
+    assert run.counted is not None
+    arrays: dict[str, dict[str, int]] = {}
     for one in simulation.instructions:
         if one.queue is Queue.MATRIX:
-            cycles = bundles.setdefault(program.steps[one.index].bundle or "", dict.fromkeys(map(array_name, ARRAY), 0))
+            cycles = arrays.setdefault(program.steps[one.index].bundle or "", dict.fromkeys(map(array_name, ARRAY), 0))
             for counter, count in one.array.items():
                 cycles[array_name(counter)] += count
-    array = {array_name(counter): count for counter, count in counted.array.items()}
-    return Measured(simulation.cycles, measured_cycles(program, simulation), bundles, array)
-
-
-def measured_cycles(program: Program, simulation: Simulation) -> dict[str, int]:
-    """Cycles of each bundle in the simulation's first run, counted as the compiler's estimate is."""
-    return bundle_cycles(_intervals(program, simulation))
+    return Measured(
+        cycles=run.cycles,
+        bundles=bundle_cycles(_intervals(program, simulation)),
+        load_cycles=run.load_cycles,
+        register_accesses=run.accesses,
+        bundle_array=arrays,
+        array={array_name(counter): count for counter, count in run.counted.array.items()},
+    )
 
 
 def _intervals(program: Program, simulation: Simulation) -> Iterable[Interval]:
@@ -244,19 +248,6 @@ def _check_bundles(fxp: ModuleOp, x: Ints, expected: dict[str, Ints]) -> None:
     run_integers(fxp, x, values)
     for name, wanted in expected.items():
         _compare(values[name], wanted, name, "the integer pass", "the float64 pass")
-
-
-def _simulate(program: Program, inputs: list[Ints], **options: Any) -> Simulation:
-    return simulate(
-        program.hardware,
-        program.stream,
-        program.weights,
-        [tensor_bytes(program.inputs[0], one) for one in inputs],
-        program.output_bytes,
-        program.arena_bytes,
-        runs=len(inputs),
-        **options,
-    )
 
 
 def _check_runs(program: Program, simulation: Simulation, expected: list[Ints], name: str) -> list[Ints]:

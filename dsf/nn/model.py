@@ -24,7 +24,7 @@ from dsf.nn.fit import History, Loss, Metrics, Optimizer, Recipe, as_tensor, bat
 from dsf.nn.modules import BundleModule
 from dsf.nn.quantize import fake_quantize
 from dsf.nn.to_ir import bundle_name, hardware_problems
-from dsf.numerics import Floats, dequantize, int_range
+from dsf.numerics import Floats, dequantize, random_elements
 
 if TYPE_CHECKING:
     from dsf.nn.export_inference import Inference
@@ -66,8 +66,7 @@ class BundleModel(nn.Module):
     @property
     def random_input(self) -> Floats:
         """Numbers on the input's grid, of `input_shape`; always the same ones."""
-        low, high = int_range(self.hw.bits_input)
-        ints = np.random.default_rng(0).integers(low, high, size=self.input.shape, endpoint=True)
+        ints = random_elements(np.random.default_rng(0), self.input.shape, self.hw.bits_input)
         return dequantize(ints, self.input.frac_bits)
 
     # Computing.

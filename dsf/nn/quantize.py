@@ -3,6 +3,8 @@ Fake quantisation: real tensors rounded to a fixed-point grid in the forward pas
 
     y = clip(rhe(x * 2**frac), -2**(bits-1), 2**(bits-1) - 1) * 2**-frac
 
+and to one bit the sign, `y = 2**-frac if x >= 0 else -2**-frac`.
+
 This is `dsf.numerics.quantize` followed by `dequantize`, on PyTorch tensors: `torch.round` rounds half to even as well, and
 scaling by a power of two is exact, so the two agree in every bit for float64 (and for float32, up to 24-bit grids).
 
@@ -26,6 +28,8 @@ class _FakeQuantize(torch.autograd.Function):
         low, high = int_range(bits)
         scaled = x * 2.0**frac
         ctx.save_for_backward(scaled < low - 0.5, scaled > high + 0.5)
+        if bits == 1:
+            return torch.where(x < 0, -(2.0**-frac), 2.0**-frac).to(x.dtype)
         return torch.round(scaled).clamp(low, high) * 2.0**-frac
 
     @staticmethod

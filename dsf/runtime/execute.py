@@ -5,12 +5,12 @@ The levels agree: from `fxp` down they give identical integers, so a lowering is
 at the level of the lowest dialect in it, and is run by the interpreter of that dialect, `dsf.runtime.interpreters.<level>`.
 
 Function levels (`bundle`, `fxp`, `tile`) run `@main` in xDSL's `Interpreter`; values are int64 arrays. Program levels
-(`sched`, `isa`) run on a `dsf.runtime.machine.Machine`.
+(`sched`, `isa`) run on a `dsf.runtime.machine.Machine`: the load program, if there is one, once, then any number of runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, cast
@@ -25,16 +25,17 @@ from xdsl.ir import Attribute, Operation
 
 from dsf.dialects.bundle import BundleOp
 from dsf.dialects.bundle_types import QType
-from dsf.dialects.engine import ProgramOp, hardware_of
+from dsf.dialects.engine import LoadProgramOp, ProgramOp, hardware_of
 from dsf.dialects.functions import function_problems
 from dsf.dialects.integers import CONSTANT_BITS
 from dsf.errors import ModelError
-from dsf.numerics import Ints, int_range
+from dsf.numerics import Ints, fits, values_text
 from dsf.runtime.machine import Machine, input_integers
 from dsf.runtime.queues import run_queues
 from dsf.transforms.locations import location_name
 
 LEVELS = ("bundle", "fxp", "tile", "sched", "isa")
+PROGRAM_LEVELS = ("sched", "isa")
 
 #: Output of each bundle, by the bundle's name.
 Capture = MutableMapping[str, Ints]
@@ -65,15 +66,15 @@ def run(module: ModuleOp, x: ArrayLike, capture: Capture | None = None, *, seed:
 
     Raises `ModelError` for an input of another shape or range, and `EngineError` for what would stop the engine.
     """
-    if level_of(module) in ("sched", "isa"):
-        return _run_program(module, x, seed)
+    if level_of(module) in PROGRAM_LEVELS:
+        return run_program(module, [x], [seed])[0]
     return _run_function(module, x, _Capturing({} if capture is None else capture))
 
 
 def run_integers(module: ModuleOp, x: ArrayLike, capture: Capture | None = None) -> Ints:
     """As `run`, but of a module that ends with a softmax, the integers that go into it."""
-    if level_of(module) in ("sched", "isa"):
-        return _run_program(module, x, None)
+    if level_of(module) in PROGRAM_LEVELS:
+        return run_program(module, [x])[0]
     listener = _Capturing({} if capture is None else capture)
     result = _run_function(module, x, listener)
     return result if _is_integers(result) or listener.last is None else listener.last
@@ -82,11 +83,23 @@ def run_integers(module: ModuleOp, x: ArrayLike, capture: Capture | None = None)
 # Programs.
 
 
-def _run_program(module: ModuleOp, x: ArrayLike, seed: int | None) -> Ints:
+def run_program(module: ModuleOp, inputs: Sequence[ArrayLike], seeds: Sequence[int | None] | None = None) -> list[Ints]:
+    """
+    Runs a module of the level `sched` or `isa` as the firmware does: its load program once, then one run after the other on
+    the same machine, for each of `inputs`. Returns the output of each. `seeds` are those of `run`, one for each input.
+
+    Raises `ModelError` and `EngineError` as `run`.
+    """
     program = _program_of(module)
-    machine = Machine.for_program(hardware_of(module), program, [x])
-    run_on(machine, program, seed=seed)
-    return machine.read_tensor(program.outputs.data[0])
+    machine = Machine.for_program(hardware_of(module), program)
+    if program.load_program is not None:
+        run_on(machine, program.load_program)
+    outputs: list[Ints] = []
+    for x, seed in zip(inputs, seeds or [None] * len(inputs), strict=True):
+        machine.begin_run(program, [x])
+        run_on(machine, program, seed=seed)
+        outputs.append(machine.read_tensor(program.outputs.data[0]))
+    return outputs
 
 
 def _program_of(module: ModuleOp) -> ProgramOp:
@@ -96,15 +109,18 @@ def _program_of(module: ModuleOp) -> ProgramOp:
     return programs[0]
 
 
-def run_on(machine: Machine, program: ProgramOp, *, seed: int | None = None) -> list[int]:
-    """Runs a program on a machine that holds its inputs; returns the order in which its instructions took effect."""
+def run_on(machine: Machine, program: ProgramOp | LoadProgramOp, *, seed: int | None = None) -> list[int]:
+    """
+    Runs a program on a machine that holds its inputs, or its load program on one that holds its weights; returns the order in
+    which its instructions took effect.
+    """
     level = program.dialect_name()
     interpreter = Interpreter(_module_of(program))
     interpreter.register_implementations(_functions(level)(machine))
     if level == "isa":
         from dsf.dialects import isa
 
-        assert isinstance(program, isa.ProgramOp)
+        assert isinstance(program, (isa.ProgramOp, isa.LoadProgramOp))
         return run_queues(program.instructions, machine.hardware, lambda op: interpreter.run_op(op, ()), seed=seed)
     interpreter.run_op(program, ())
     return []
@@ -186,9 +202,9 @@ def _checked_input(function: FuncOp, x: ArrayLike) -> Ints:
     shape, bits = input_of(function)
     if values.shape != shape:
         raise ModelError(f"'input': shape {values.shape}, needs {shape}, the shape of @main's argument")
-    low, high = int_range(bits)
-    if values.size and (values.min() < low or values.max() > high):
-        raise ModelError(f"'input': values {values.min()} to {values.max()}, needs {low} to {high}; quantise to {bits} bits")
+    if not fits(values, bits):
+        found = f"{values.min()} to {values.max()}"
+        raise ModelError(f"'input': values {found}, needs {values_text(bits)}; quantise to {bits} bits")
     return values
 
 
@@ -196,7 +212,7 @@ def input_of(function: FuncOp) -> tuple[tuple[int, ...], int]:
     """Shape and bits of a function's argument."""
     kind = cast("TensorType[Attribute]", function.function_type.inputs.data[0])
     element = kind.element_type
-    if isinstance(element, IntegerType) and 2 <= element.bitwidth <= CONSTANT_BITS:
+    if isinstance(element, IntegerType) and 1 <= element.bitwidth <= CONSTANT_BITS:
         return kind.get_shape(), cast("IntegerType", element).bitwidth
     if isinstance(element, QType):
         return kind.get_shape(), element.bits.data
@@ -205,7 +221,7 @@ def input_of(function: FuncOp) -> tuple[tuple[int, ...], int]:
 
 def input_shape(module: ModuleOp) -> tuple[tuple[int, ...], int]:
     """Shape and bits of the input of a module of any level."""
-    if level_of(module) in ("sched", "isa"):
+    if level_of(module) in PROGRAM_LEVELS:
         tensor = _program_of(module).inputs.data[0]
         return tensor.dimensions, tensor.bits.data
     return input_of(main_of(module))

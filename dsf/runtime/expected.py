@@ -18,7 +18,9 @@ from xdsl.interpreter import Interpreter
 from dsf.codegen.program import Program
 from dsf.dialects.isa import InstructionOp, ProgramOp
 from dsf.isa.table import FEATURE_ADDRESSES, BaseRegister
+from dsf.layout import element_codes
 from dsf.numerics import Ints, as_ints
+from dsf.runtime.execute import run_on
 from dsf.runtime.interpreters.isa import IsaFunctions
 from dsf.runtime.machine import Machine
 from dsf.runtime.queues import run_queues
@@ -31,7 +33,7 @@ Range = tuple[int, int]
 class Expected:
     """
     The effect of a program for some inputs: for each instruction a `label` for messages and the `ranges` of feature memory that
-    it writes; for each input the `elements` of all ranges, one a byte, two's complement cut to the element's bits, and the
+    it writes; for each input the bits of the `elements` of all ranges, one a byte, and the
     bytes that base register OUTPUT points at.
     """
 
@@ -57,9 +59,9 @@ class _Recording(Machine):
 
 def interpret(program: Program, inputs: Sequence[ArrayLike], on_run: Callable[[int], None] = lambda _: None) -> Expected:
     """
-    Runs a program in the interpreter on each of `inputs`, integers of the shape of the program's one input. `on_run(i)` is
-    called before run i. Raises `ModelError` for an input of another shape or range, and `EngineError` for what would stop the
-    engine.
+    Runs a program in the interpreter on each of `inputs`, integers of the shape of the program's one input: its load program
+    once, then one run after the other on the same machine. `on_run(i)` is called before run i. Raises `ModelError` for an input
+    of another shape or range, and `EngineError` for what would stop the engine.
     """
     op = program.program_op()
     module = ModuleOp([op])
@@ -68,15 +70,18 @@ def interpret(program: Program, inputs: Sequence[ArrayLike], on_run: Callable[[i
     ranges: tuple[tuple[Range, ...], ...] = ((),) * len(instructions)
     elements: list[bytes] = []
     outputs: list[bytes] = []
+    machine = _Recording(Machine.for_program(program.hardware, op))
+    if op.load_program is not None:
+        run_on(machine, op.load_program)
     for run, x in enumerate(inputs):
         on_run(run)
-        machine = _Recording(Machine.for_program(program.hardware, op, [x]))
+        machine.begin_run(op, [x])
         written = _run(module, op, machine)
         # Addresses are the program's: the same for every input.
         found = [_ranges(*written.get(one, _NOTHING)) for one in instructions]
         ranges = tuple(stretches for stretches, _ in found)
-        mask = (1 << program.hardware.bits_input) - 1
-        elements.append(b"".join((values & mask).astype(np.uint8).tobytes() for _, values in found))
+        bits = program.hardware.bits_input
+        elements.append(b"".join(element_codes(values, bits).astype(np.uint8).tobytes() for _, values in found))
         outputs.append(machine.dram[BaseRegister.OUTPUT].tobytes())
     return Expected(labels, ranges, tuple(elements), tuple(outputs))
 

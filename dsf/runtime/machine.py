@@ -23,20 +23,21 @@ from dsf.errors import BinaryError, EngineError, ModelError
 from dsf.hardware import VECTOR_TABLES, Hardware
 from dsf.isa.table import FEATURE_ADDRESSES, BaseRegister
 from dsf.layout import Bytes, pack_elements, unpack_elements
-from dsf.numerics import Ints, as_ints, int_range
+from dsf.numerics import Ints, as_ints, fits, int_range, to_element, values_text
 
 
 class Machine:
     """
     The memories of one engine. `feature` (elements), `weights` (banks, words, lanes), `bias`, `multiplier` and `shift`
-    (groups, lanes), and `tables` (tables, 2**bits_input) are int64 arrays; `dram` has an array of bytes for each base
+    (groups, lanes), and `tables` (tables, 2**operand_bits) are int64 arrays; `dram` has an array of bytes for each base
     register.
     """
 
     def __init__(self, hardware: Hardware):
         low, high = int_range(hardware.bits_input)
         self.hardware = hardware
-        self.feature: Ints = low + np.arange(hardware.feature_elements, dtype=np.int64) * 7 % (high - low + 1)
+        pattern = low + np.arange(hardware.feature_elements, dtype=np.int64) * 7 % (high - low + 1)
+        self.feature: Ints = to_element(pattern, hardware.bits_input)
         self.weights: Ints = np.zeros((hardware.column_groups, hardware.weight_words, hardware.group_columns), dtype=np.int64)
         parameters = (hardware.parameter_groups, hardware.group_columns)
         self.bias: Ints = np.zeros(parameters, dtype=np.int64)
@@ -46,22 +47,25 @@ class Machine:
         self.dram: dict[BaseRegister, Bytes] = {base: np.zeros(0, dtype=np.uint8) for base in BaseRegister}
 
     @staticmethod
-    def for_program(hardware: Hardware, program: ProgramOp, inputs: Sequence[ArrayLike]) -> Machine:
+    def for_program(hardware: Hardware, program: ProgramOp) -> Machine:
+        """A machine as the host leaves it before the load program: weights and a zeroed arena in DRAM."""
+        machine = Machine(hardware)
+        machine.dram[BaseRegister.WEIGHTS] = np.frombuffer(program.weight_bytes, dtype=np.uint8).copy()
+        machine.dram[BaseRegister.ARENA] = np.zeros(program.arena_bytes.value.data, dtype=np.uint8)
+        return machine
+
+    def begin_run(self, program: ProgramOp, inputs: Sequence[ArrayLike]) -> None:
         """
-        A machine as the host leaves it before the start: weights, inputs, and zeroed outputs and arena in DRAM.
+        Puts inputs and zeroed outputs into DRAM, as the host does before each run. What is on chip stays.
 
         `inputs` are arrays of integers, of the shapes of the program's inputs. Raises `ModelError` otherwise.
         """
-        machine = Machine(hardware)
-        machine.dram[BaseRegister.WEIGHTS] = np.frombuffer(program.weight_bytes, dtype=np.uint8).copy()
-        machine.dram[BaseRegister.INPUT] = _zeros(program.inputs.data)
-        machine.dram[BaseRegister.OUTPUT] = _zeros(program.outputs.data)
-        machine.dram[BaseRegister.ARENA] = np.zeros(program.arena_bytes.value.data, dtype=np.uint8)
+        self.dram[BaseRegister.INPUT] = _zeros(program.inputs.data)
+        self.dram[BaseRegister.OUTPUT] = _zeros(program.outputs.data)
         if len(inputs) != len(program.inputs):
             raise ModelError(f"'inputs': {len(inputs)} arrays, needs {len(program.inputs)}")
         for tensor, x in zip(program.inputs, inputs, strict=True):
-            machine.write_tensor(tensor, x)
-        return machine
+            self.write_tensor(tensor, x)
 
     # Tensors in DRAM.
 
@@ -71,10 +75,10 @@ class Machine:
         if values.shape != tensor.dimensions:
             needed = tensor.dimensions
             raise ModelError(f"'input': shape {values.shape}, needs {needed}; give the batch that the program is compiled for")
-        low, high = int_range(tensor.bits.data)
-        if values.size and (values.min() < low or values.max() > high):
+        bits = tensor.bits.data
+        if not fits(values, bits):
             found = f"{values.min()} to {values.max()}"
-            raise ModelError(f"'input': values {found}, needs {low} to {high}; quantise to {tensor.bits.data} bits")
+            raise ModelError(f"'input': values {found}, needs {values_text(bits)}; quantise to {bits} bits")
         start = tensor.offset.data
         data = np.frombuffer(pack_elements(values, tensor.bits.data), dtype=np.uint8)
         self.dram[tensor.register][start : start + data.size] = data

@@ -16,12 +16,12 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from dsf.dialects.engine import instruction_name
 from dsf.dialects.isa import InstructionOp
 from dsf.errors import BinaryError, DsfError, EngineError
 from dsf.hardware import Hardware
 from dsf.isa.checks import instruction_problems
 from dsf.isa.table import END, MAX_TOKENS, Queue
-from dsf.transforms.locations import instruction_name
 
 Execute = Callable[[InstructionOp], object]
 Indexed = tuple[int, InstructionOp]

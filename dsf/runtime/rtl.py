@@ -16,17 +16,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from numpy.typing import ArrayLike
+
 from dsf.arguments import as_int, is_real
+from dsf.codegen.files import tensor_bytes
 from dsf.codegen.hardware_config import core_defines, hardware_svh
+from dsf.codegen.program import Program
 from dsf.disk import check_file
 from dsf.errors import BinaryError, DsfError, EngineError, MismatchError, OutputError, ToolError
 from dsf.hardware import Hardware
 from dsf.isa.encoding import Decoded, decode_instruction
 from dsf.isa.registers import ARRAY, Counter, Port
 from dsf.isa.table import BaseRegister, Queue
+from dsf.kernel_rows import Lines
+from dsf.layout import elements_of_codes
 from dsf.resources import firmware_directory, hardware_directory, rtl_sources
 from dsf.runtime.expected import Expected
-from dsf.runtime.verilator import Design, build, cache_root, compile_c
+from dsf.runtime.verilator import Design, build, cache_root, compile_c, coverage_file
 
 #: Cycles by what the array did in them; the counters are those of `dsf.isa.registers.ARRAY`.
 ArrayCycles = Mapping[Counter, int]
@@ -56,7 +62,8 @@ class Failure:
     """
     How the firmware says that a run ended, if not well. `name` is that of `enum dsf_result` in dsf.h: an `ErrorCode` of the
     engine, or what the firmware finds itself (TIMEOUT, LOST, ...). The rest is the engine's: number of the instruction, port
-    and response of the bus, queue that waits and the queues whose tokens it lacks.
+    and response of the bus, queue that waits and the queues whose tokens it lacks. `loading` says that it was dsf_load that
+    failed, the instruction is one of the load program then.
     """
 
     name: str
@@ -65,6 +72,7 @@ class Failure:
     response: str | None = None
     queue: int = 0
     tokens: int = 0
+    loading: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,6 +109,7 @@ class RunTrace:
     INPUT points and of the last one written to OUTPUT, `done` that in which the firmware knew; None if there was none.
     `accesses` are the firmware's reads and writes of registers from start to end, `counted` what the engine counted, `beats`
     what memory saw on each port; those are of runs that ended well. `tail` is what the array did after its last step.
+    `load_cycles` is what the engine counted of the load program if that ran before this run.
     """
 
     first_input: int | None
@@ -112,6 +121,7 @@ class RunTrace:
     counted: Counted | None = None
     beats: Mapping[Port, int] = field(default_factory=dict[Port, int])
     tail: ArrayCycles = field(default_factory=dict[Counter, int])
+    load_cycles: int | None = None
 
     @property
     def cycles(self) -> int:
@@ -258,6 +268,8 @@ def simulate(
         options |= {"aborts": _by_run(aborts or {}), "resets": _by_run(resets or {})}
         if wave is not None:
             options["wave"] = wave.resolve()
+        if (coverage := coverage_file()) is not None:
+            options["coverage"] = coverage
         _execute([str(executable), *(f"{k}={v}" for k, v in options.items())], on_run)
         trace = json.loads((directory / "trace").read_text())
         output = (directory / "output").read_bytes()
@@ -270,15 +282,33 @@ def simulate(
         total_cycles=trace["cycles"],
     )
     if check:
-        names = [one.name for one in decoded]
-        problems = [describe(one, names) for one in simulation.failures if one is not None]
+        names = [[one.name for one in program] for program in (decoded, _decode(load_program))]
+        problems = [describe(one, names[one.loading]) for one in simulation.failures if one is not None]
         if problems:
             raise EngineError(problems[0])
     return simulation
 
 
+def simulate_program(program: Program, inputs: Sequence[ArrayLike], **options: Any) -> Simulation:
+    """
+    Runs a compiled network on each of `inputs`, integers of the shape of its one input. `options` are those of `simulate`, and
+    so is what it raises.
+    """
+    return simulate(
+        program.hardware,
+        program.stream,
+        program.weights,
+        [tensor_bytes(program.inputs[0], x) for x in inputs],
+        program.output_bytes,
+        program.arena_bytes,
+        load_program=program.load_stream,
+        runs=len(inputs),
+        **options,
+    )
+
+
 def describe(failure: Failure, names: Sequence[str]) -> str:
-    """A sentence on why a run failed; `names` are those of the program's instructions."""
+    """A sentence on why a run failed; `names` are those of the instructions of the program that did."""
     match failure.name:
         case "TIMEOUT":
             return "'simulation': a run took too many cycles, needs a larger max_cycles"
@@ -295,7 +325,8 @@ def describe(failure: Failure, names: Sequence[str]) -> str:
 
 def _instruction(failure: Failure, names: Sequence[str]) -> str:
     name = names[failure.instruction] if failure.instruction < len(names) else "illegal"
-    return f"'instruction {failure.instruction}' ({name})"
+    place = " of the load program" if failure.loading else ""
+    return f"'instruction {failure.instruction}{place}' ({name})"
 
 
 def _describe_wait(failure: Failure) -> str:
@@ -307,8 +338,7 @@ def _describe_wait(failure: Failure) -> str:
 
 
 def _describe_mismatch(hw: Hardware, expected: Expected, run: int, index: int, address: int, got: int, wanted: int) -> str:
-    sign = 1 << (hw.bits_input - 1)
-    got, wanted = ((value ^ sign) - sign for value in (got, wanted))
+    got, wanted = elements_of_codes([got, wanted], hw.bits_input).tolist()
     element = address - expected.ranges[index][0][0]
     return (
         f"{expected.labels[index]}: element {element}, {address} of feature memory, is {got} in the RTL, needs {wanted} as in "
@@ -347,11 +377,22 @@ def _decode(program: bytes) -> list[Decoded]:
 
 
 def _steps(hw: Hardware, matrix: Decoded) -> int:
-    """The array steps of a MATRIX instruction: passes over the channels, times tiles of pixels, times words of a pass."""
+    """The array steps of a MATRIX instruction: passes over the channels, times kernel rows of tiles, times their words."""
+    groups = 1 if matrix["tall"] else hw.depthwise_groups if matrix["depthwise"] else hw.column_groups
+    row_words = matrix["run"] * (1 if matrix["depthwise"] else matrix["kernel_runs"])
+    return -(-matrix["channel_groups"] // groups) * _kernel_rows(hw, matrix) * row_words
+
+
+def _kernel_rows(hw: Hardware, matrix: Decoded) -> int:
+    """The kernel rows of all tiles of a pass."""
     pixels = hw.pixels_tall if matrix["tall"] else hw.rows
-    groups = 1 if matrix["tall"] else hw.column_groups
-    words = matrix["kernel_rows"] * matrix["kernel_runs"] * matrix["run"]
-    return -(-matrix["channel_groups"] // groups) * -(-matrix["pixels"] // pixels) * words
+    of_line = -(-matrix["columns"] // pixels)
+    if not matrix["skip_rows"]:
+        tiles = matrix["images"] * matrix["rows"] * of_line if matrix["depthwise"] else -(-matrix["pixels"] // pixels)
+        return tiles * matrix["kernel_rows"]
+    names = ("columns", "rows", "images", "kernel_rows", "y_start", "y_step", "y_dilation", "height")
+    lines = Lines(*(matrix[name] for name in names))
+    return int(lines.lines().count.sum()) * of_line if matrix["depthwise"] else int(lines.tiles(pixels).count.sum())
 
 
 def _checks(decoded: Sequence[Decoded], expected: Expected) -> str:
@@ -370,8 +411,9 @@ def _by_run(cycles: Mapping[int, int]) -> str:
 def _run_trace(run: Mapping[str, Any], decoded: Sequence[Decoded]) -> RunTrace:
     first_input, last_output, done = (None if run[name] < 0 else run[name] for name in ("first_input", "last_output", "done"))
     instructions = tuple(_instruction_traces(run, decoded))
+    load_cycles = None if run["load_cycles"] < 0 else run["load_cycles"]
     if run["result"] != "OK":
-        return RunTrace(first_input, last_output, done, instructions, _failure(run), run["accesses"])
+        return RunTrace(first_input, last_output, done, instructions, _failure(run), run["accesses"], load_cycles=load_cycles)
     counted = Counted(run["engine_cycles"], dict(zip(ARRAY, run["engine_array"], strict=True)), _by_port(run["engine_bytes"]))
     return RunTrace(
         first_input,
@@ -382,6 +424,7 @@ def _run_trace(run: Mapping[str, Any], decoded: Sequence[Decoded]) -> RunTrace:
         counted=counted,
         beats=_by_port(run["beats"]),
         tail=_array_cycles(run["array"][-1]),
+        load_cycles=load_cycles,
     )
 
 
@@ -395,7 +438,8 @@ def _array_cycles(counts: Sequence[int]) -> dict[Counter, int]:
 
 def _failure(run: Mapping[str, Any]) -> Failure:
     response = RESPONSES.get(run["response"])
-    return Failure(run["result"], run["instruction"], Port(run["port"]), response, run["queue"], run["tokens"])
+    where = run["instruction"], Port(run["port"]), response, run["queue"], run["tokens"]
+    return Failure(run["result"], *where, loading=bool(run["loading"]))
 
 
 def _instruction_traces(run: Mapping[str, Any], decoded: Sequence[Decoded]) -> Iterable[InstructionTrace]:

@@ -18,6 +18,7 @@ import re
 import shutil
 import subprocess
 import sys
+import uuid
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -97,6 +98,15 @@ def cache_root() -> Path:
     return Path(os.environ.get("DSF_CACHE") or "build/verilator").resolve()
 
 
+def coverage_file() -> Path | None:
+    """
+    A new file for one run's line coverage, in the directory that the environment variable DSF_COVERAGE names. None without
+    that variable: then models are built to run fast, and count nothing.
+    """
+    directory = os.environ.get("DSF_COVERAGE")
+    return Path(directory).resolve() / f"{uuid.uuid4().hex}.dat" if directory else None
+
+
 @dataclass(frozen=True)
 class Design:
     """
@@ -161,6 +171,9 @@ def build(
     the model's inner loop: -O1 compiles quickly, -O3 runs twice as fast. Raises `ToolError` with the tools' output.
     """
     verilator = find_verilator()
+    if coverage_file() is not None:
+        # Blocks that are counted can't be split, so that what is no loop may look like one.
+        flags = [*flags, "--coverage-line", "-Wno-UNOPTFLAT"]
     key = hashlib.sha256()
     for part in design.contents():
         key.update(len(part).to_bytes(8, "little") + part)
@@ -287,6 +300,9 @@ def run_cocotb(
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     results, log = directory / "results.xml", directory / "log.txt"
+    coverage = coverage_file()
+    plusargs = ["+verilator+rand+reset+2", f"+verilator+seed+{seed}"]
+    plusargs += [] if coverage is None else [f"+verilator+coverage+file+{coverage}"]
     # What fails is in the results and in the log.
     with suppress(SystemExit, RuntimeError):
         get_runner("verilator").test(
@@ -295,7 +311,7 @@ def run_cocotb(
             hdl_toplevel_lang="verilog",
             testcase=testcase,
             seed=seed,
-            plusargs=["+verilator+rand+reset+2", f"+verilator+seed+{seed}"],
+            plusargs=plusargs,
             extra_env={"COCOTB_ANSI_OUTPUT": "0", **(environment or {})},
             build_dir=executable.parent,
             test_dir=directory,

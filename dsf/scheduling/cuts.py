@@ -1,36 +1,46 @@
 """
-How each layer is cut into pieces, and in which shape the array computes it.
+How each layer is cut into pieces, and in which shape the array computes them.
 
-- Channel groups: all weights at once if the whole network's fit the weight memory; otherwise in loads of at most half of it,
-  so that one is loaded while the other is used. Long loads are split in any case, so that computing starts early.
-- Rows or images: the layer that reads the input, and the one that makes the output, are cut into strips, of which only the
-  first one's input and the last one's output are not transferred while others are computed.
-- Mode: wide or tall. Of all these combinations the one with the fewest estimated cycles is taken.
+- Strips of rows or images: a layer that reads the input or makes the output is cut into strips, so that computing starts with
+  the first rows, and results are stored all along. The first one and the last one may be smaller, as nothing hides the load of
+  the one and the store of the other. So is a layer that a pooling follows, which pools a strip while the next is computed.
+- Loop order: strip by strip where the weights of the network fit on chip, as output can then be stored from the first strip on;
+  otherwise load by load of weights, so that each is loaded once.
+- Channel groups: loads of weights grow from a small one, with which computing starts. Where weights do not fit a load takes at
+  most half of their memory, so that one is loaded while the other is used.
+- Mode: wide, tall, or wide for whole passes of G channel groups and tall for what is left of them.
+
+Of these combinations the one with the fewest estimated cycles is taken.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import prod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Literal
 
 from dsf.arguments import as_int
-from dsf.cost import Cost, matrix_cost, move_cost, pool_cost
+from dsf.cost import Cost, dispatch_cycles, load_cost, matrix_cost, shape_change, store_cost, weights_cost
 from dsf.dialects import tile
+from dsf.dialects.tile import Mode, Outer
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.isa.table import MATRIX
+from dsf.layout import PARAMETER_BYTES
 from dsf.scheduling.network import Layer, Network
-from dsf.scheduling.pieces import Span, pieces
+from dsf.scheduling.pieces import Cut, Piece, Span, input_rows
 
 #: Cycles of weights that are worth a load of their own.
 LEAST_WEIGHT_LOAD = 128
 #: What the option `mode` may be.
-_MODES = ("auto", *tile.Mode)
-#: Most strips of a layer.
+_MODES = ("auto", *Mode)
+#: Most strips of equal size.
 MAX_STRIPS = 16
-#: Cycles that an instruction costs beside its steps, on average: a wait for its input, or for its place in a queue.
-PIECE_OVERHEAD = 16
+#: Most rows of a first or last strip of another size.
+MAX_END = 8
+#: Cycles that a piece has to save to be worth its instruction.
+PIECE_OVERHEAD = 2
 
 
 @dataclass(frozen=True)
@@ -93,7 +103,19 @@ def choose_cuts(network: Network, hw: Hardware, images: int, options: TilingOpti
     if problems:
         raise ModelError(problems)
     fits = resident(network, hw)
-    return [_cut(network, layer, hw, images, fits, options) for layer in network.layers]
+    cuts = _choose_all(network, hw, images, fits, options)
+    if not _fit(network, hw, cuts, fits):
+        # Small loads leave banks unused. Without them it may still fit, but there is no need.
+        cuts = _choose_all(network, hw, images, Resident(False, False), options)
+    return [cut.attribute for cut in cuts]
+
+
+def _choose_all(network: Network, hw: Hardware, images: int, fits: Resident, options: TilingOptions) -> list[Cut]:
+    cuts: list[Cut] = []
+    for index in range(len(network.layers)):
+        follows = index > 0 and network.pooling_of(index - 1) is not None
+        cuts.append(_Chooser(network, index, hw, images, fits, options).choose(cuts[-1] if follows else None))
+    return cuts
 
 
 def weight_problems(layer: Layer, hw: Hardware) -> list[str]:
@@ -108,79 +130,249 @@ def weight_problems(layer: Layer, hw: Hardware) -> list[str]:
     ]
 
 
-@dataclass(frozen=True)
-class _Strip:
-    """Images and rows of a strip."""
-
-    images: int
-    rows: int
-
-
-def _cut(network: Network, layer: Layer, hw: Hardware, images: int, fits: Resident, options: TilingOptions) -> tile.CutAttr:
-    groups = _groups(layer, hw, fits) if options.groups == 0 else min(options.groups, layer.groups(hw))
-    # Of equal ones the first: few strips, and the wide array, which drains sooner.
-    candidates = [(strip, mode) for strip in _strips(network, layer, images, options) for mode in _modes(layer, hw, options)]
-    strip, mode = min(candidates, key=lambda one: _cycles(network, layer, hw, images, one[0], groups, one[1]))
-    if not isinstance(layer.op, tile.MatrixOp):
-        return tile.CutAttr.of(images=strip.images, rows=strip.rows)
-    return tile.CutAttr.of(images=strip.images, rows=strip.rows, groups=groups, mode=mode)
-
-
-def _modes(layer: Layer, hw: Hardware, options: TilingOptions) -> tuple[tile.Mode, ...]:
-    if not isinstance(layer.op, tile.MatrixOp):
-        return (tile.Mode.WIDE,)
-    if options.mode != "auto":
-        return (tile.Mode(options.mode),)
-    return (tile.Mode.WIDE, tile.Mode.TALL) if hw.column_groups > 1 else (tile.Mode.WIDE,)
-
-
-def _groups(layer: Layer, hw: Hardware, fits: Resident) -> int:
-    """Channel groups of one load: a multiple of G, or all."""
-    words, total = layer.runs(hw).words, layer.groups(hw)
-    passes = -(-total // hw.column_groups)
-    most = passes
+def _fit(network: Network, hw: Hardware, cuts: Sequence[Cut], fits: Resident) -> bool:
+    """Whether the loads of these cuts are all on chip at once where they were meant to be."""
     if not fits.weights:
-        most = min(most, max(1, hw.weight_words // 2 // words))
-    if not fits.parameters:
-        most = min(most, max(1, hw.parameter_groups // 2 // hw.column_groups))
-    cycles_of_pass = max(1, words * hw.column_groups * max(hw.weight_slot_bits, hw.axi_width) // hw.axi_width)
-    most = min(most, max(1, -(-LEAST_WEIGHT_LOAD // cycles_of_pass)))
-    # Loads of equal size.
-    return min(total, hw.parameter_groups, -(-passes // -(-passes // most)) * hw.column_groups)
+        return True
+    depth = 0
+    for layer, cut in zip(network.layers, cuts, strict=True):
+        if isinstance(layer.op, tile.MatrixOp):
+            words, loads = layer.runs(hw).words, cut.loads(layer.groups(hw))
+            depth += sum(weight_depth(hw, words, groups.count) for groups, _ in loads)
+    return depth <= hw.weight_words
 
 
-def _strips(network: Network, layer: Layer, images: int, options: TilingOptions) -> list[_Strip]:
-    """Strips to choose from: only what exchanges data with DRAM gains by more than one."""
-    height = layer.output_image[0]
-    if options.rows != 0:
-        rows = min(options.rows, height)
-        return [_Strip(1 if rows < height else images, rows)]
-    exchanges = layer.source == network.input or layer.result == network.output
-    counts = range(1, MAX_STRIPS + 1) if exchanges else (1,)
-    if images > 1:
-        return [_Strip(size, height) for size in dict.fromkeys(-(-images // count) for count in counts)]
-    return [_Strip(1, size) for size in dict.fromkeys(-(-height // count) for count in counts)]
+def _grown(total: int, first: int, most: int) -> tuple[int, ...]:
+    """`total` in blocks of `first`, then twice as much each time, up to `most`."""
+    sizes: list[int] = []
+    size = first
+    while sum(sizes) < total:
+        sizes.append(min(size, most, total - sum(sizes)))
+        size *= 2
+    return tuple(sizes)
 
 
-def _cycles(network: Network, layer: Layer, hw: Hardware, images: int, strip: _Strip, groups: int, mode: tile.Mode) -> int:
-    """
-    Cycles of a chunk: all strips, after the load of the first one's input and before the store of the last one's output;
-    the other transfers overlap.
-    """
-    height, width, channels = layer.output_image
-    busy = waits = 0
-    for piece in pieces(Span(0, images), height, layer.groups(hw), (strip.images, strip.rows, groups)):
-        pixels = piece.images.count * piece.rows.count * width
-        cost = _compute_cost(layer, hw, pixels, piece.groups.count, channels, mode)
-        busy += cost.busy + PIECE_OVERHEAD
-        waits = cost.fill + cost.drain
-    part = min(1.0, strip.images * strip.rows / (images * height))
-    loads = move_cost(hw, images * network.tensors[network.input].elements).beats if layer.source == network.input else 0
-    stores = move_cost(hw, images * network.tensors[network.output].elements).beats if layer.result == network.output else 0
-    return max(round(part * (loads + stores)) + busy, loads, stores) + waits
+def _strips_of(total: int, first: int, middle: int, last: int) -> tuple[int, ...]:
+    """`total`, which is no less than them together, in a block of `first`, blocks of `middle`, and one of `last`; 0: none."""
+    between = Span(0, total - first - last).sizes(middle)
+    return (*([first] if first else []), *between, *([last] if last else []))
 
 
-def _compute_cost(layer: Layer, hw: Hardware, pixels: int, groups: int, channels: int, mode: tile.Mode) -> Cost:
-    if isinstance(layer.op, tile.MatrixOp):
-        return matrix_cost(hw, layer.work(hw, pixels, groups), mode is tile.Mode.TALL)
-    return pool_cost(hw, pixels, channels, prod(layer.op.window.window.kernel), 0)
+@dataclass
+class _Chooser:
+    """Chooses the cut of one layer."""
+
+    network: Network
+    index: int
+    hw: Hardware
+    images: int
+    fits: Resident
+    options: TilingOptions
+    costs: dict[tuple[int, Span, int, Mode], Cost] = field(default_factory=dict[tuple[int, Span, int, Mode], Cost])
+
+    def choose(self, before: Cut | None) -> Cut:
+        """The cut; for a pooling that follows a matrix layer, `before` is that one's."""
+        if not isinstance(self.layer.op, tile.MatrixOp):
+            follows = None if before is None or self.options.rows != 0 else self._strip_by_strip(before)
+            return follows or self._with_ends(self._fastest(Cut(*strips) for strips in self._strips()))
+        best = self._fastest(
+            Cut(*strips, groups, modes, outer)
+            for groups, modes in dict.fromkeys(self._loads())
+            for outer in self._outers(groups)
+            for strips in self._strips()
+        )
+        return self._with_ends(best)
+
+    def _strip_by_strip(self, before: Cut) -> Cut | None:
+        """A pooling's strips, each what can be pooled after a strip of the layer before; `None` if that has only one."""
+        (height, *_), (rows, *_) = self.layer.input_image, self.layer.output_image
+        if before.images < self.images:
+            return Cut(before.images, (rows,))
+        ends = [self._poolable(strip.stop) for _, strip in before.strips(Span(0, 1), height)]
+        sizes = [stop - start for start, stop in pairwise([0, *ends]) if stop > start]
+        return Cut(1, tuple(sizes)) if len(sizes) > 1 and self.images == 1 else None
+
+    def _poolable(self, rows: int) -> int:
+        """Rows of a pooling that need no more than the first `rows` of its input."""
+        window, (height, *_) = self.layer.op.window.window, self.layer.input_image
+        outputs = range(self.layer.output_image[0])
+        return next((row for row in outputs if input_rows(window, Span(row, 1), height).stop > rows), len(outputs))
+
+    def _with_ends(self, cut: Cut) -> Cut:
+        """A cut with a first and a last strip of other sizes, where that is better: one of them after the other."""
+        height = self.layer.output_image[0]
+        middle = cut.rows[0]
+        if self.options.rows != 0 or self.images > 1 or not self.exchanges:
+            return cut
+        ends = range(min(MAX_END, height - 1) + 1)
+        with_first = [_strips_of(height, first, middle, 0) for first in ends]
+        cut = self._fastest([cut, *(replace(cut, rows=rows) for rows in with_first)])
+        first = cut.rows[0] if len(cut.rows) > 1 else 0
+        with_last = [_strips_of(height, first, middle, last) for last in ends if first + last <= height]
+        return self._fastest([cut, *(replace(cut, rows=rows) for rows in with_last)])
+
+    def _fastest(self, cuts: Iterable[Cut]) -> Cut:
+        # Of equal ones the first: few strips, and the wide array, which drains sooner.
+        return min(cuts, key=self._cycles)
+
+    def _outers(self, groups: tuple[int, ...]) -> tuple[Outer, ...]:
+        can_stay = self.fits.weights and self.fits.parameters and self.options.groups == 0
+        return (Outer.GROUPS, Outer.STRIPS) if can_stay and len(groups) > 1 else (Outer.GROUPS,)
+
+    @property
+    def layer(self) -> Layer:
+        return self.network.layers[self.index]
+
+    @property
+    def pooling(self) -> _Chooser | None:
+        """The pooling that follows."""
+        index = self.network.pooling_of(self.index)
+        return None if index is None else replace(self, index=index, costs={})
+
+    @property
+    def loads_input(self) -> bool:
+        return self.network.input in self.layer.reads
+
+    @property
+    def makes_output(self) -> bool:
+        return self.layer.result == self.network.output
+
+    @property
+    def exchanges(self) -> bool:
+        """Whether something can run beside it: transfers from DRAM or to it, or a pooling."""
+        return self.loads_input or self.makes_output or self.network.pooling_of(self.index) is not None
+
+    @property
+    def is_cold(self) -> bool:
+        """Whether nothing hides the load of its first weights."""
+        return all(not isinstance(layer.op, tile.MatrixOp) for layer in self.network.layers[: self.index])
+
+    def _strips(self) -> list[tuple[int, tuple[int, ...]]]:
+        """Images and rows of strips of equal size to choose from: several only where something can run beside."""
+        height = self.layer.output_image[0]
+        if self.options.rows != 0:
+            rows = min(self.options.rows, height)
+            return [(1 if rows < height else self.images, (rows,))]
+        counts = range(1, MAX_STRIPS + 1) if self.exchanges else (1,)
+        if self.images > 1:
+            return list(dict.fromkeys((-(-self.images // count), (height,)) for count in counts))
+        return list(dict.fromkeys((1, (-(-height // count),)) for count in counts))
+
+    def _loads(self) -> Iterator[tuple[tuple[int, ...], tuple[Mode, ...]]]:
+        """Channel groups of one load after the other, and their modes, to choose from."""
+        total, passes = self.layer.groups(self.hw), self.hw.column_groups
+        if self.options.groups != 0:
+            yield from (((min(self.options.groups, total),), (mode,)) for mode in self._modes())
+            return
+        size = self._groups_of_load()
+        for mode in self._modes():
+            yield (size,), (mode,)
+        wide, left = total // passes * passes, total % passes
+        if self.options.mode == "auto" and 0 < wide < total:
+            yield (*Span(0, wide).sizes(size), left), (*(Mode.WIDE for _ in Span(0, wide).sizes(size)), Mode.TALL)
+        if not (self.fits.weights and self.fits.parameters):
+            return
+        for mode in self._modes():
+            sizes = _grown(total, 1 if mode is Mode.TALL else passes, self.hw.parameter_groups)
+            yield sizes, (mode,)
+        if self.options.mode == "auto" and 0 < wide < total:
+            tall, rest = _grown(left, 1, left), _grown(wide, passes, self.hw.parameter_groups)
+            yield (*tall, *rest), (*(Mode.TALL for _ in tall), Mode.WIDE)
+
+    def _modes(self) -> tuple[Mode, ...]:
+        if self.options.mode != "auto":
+            return (Mode(self.options.mode),)
+        return (Mode.WIDE, Mode.TALL) if self.hw.column_groups > 1 else (Mode.WIDE,)
+
+    def _groups_of_load(self) -> int:
+        """Channel groups of loads of equal size: a multiple of G, or all."""
+        hw, words, total = self.hw, self.layer.runs(self.hw).words, self.layer.groups(self.hw)
+        passes = -(-total // hw.column_groups)
+        most = passes
+        if not self.fits.weights:
+            most = min(most, max(1, hw.weight_words // 2 // words))
+        if not self.fits.parameters:
+            most = min(most, max(1, hw.parameter_groups // 2 // hw.column_groups))
+        cycles_of_pass = max(1, words * hw.column_groups * max(hw.weight_slot_bits, hw.axi_width) // hw.axi_width)
+        most = min(most, max(1, -(-LEAST_WEIGHT_LOAD // cycles_of_pass)))
+        return min(total, hw.parameter_groups, -(-passes // -(-passes // most)) * hw.column_groups)
+
+    def _cycles(self, cut: Cut) -> int:
+        """
+        Cycles of a chunk, alone: input and weights arrive in the order in which they are needed (but for the first weights,
+        where layers before hide their load), pieces are computed one after the other, and what is complete is pooled or
+        stored, in the cycles in which computing does not read feature memory.
+        """
+        height, *_ = self.layer.output_image
+        weights = loaded = computed = behind = drained = pooled = 0
+        seen: set[int] = set()
+        last_mode, pooling = Mode.WIDE, self.pooling
+        for piece, mode, complete in cut.pieces(Span(0, self.images), height, self.layer.groups(self.hw)):
+            if piece.groups.first not in seen and isinstance(self.layer.op, tile.MatrixOp):
+                if seen or self.is_cold:
+                    weights += self._load_cycles(piece.groups.count)
+                seen.add(piece.groups.first)
+            if self.loads_input:
+                loaded = max(loaded, self._input_cycles(piece))
+            cost = self._cost(piece, mode)
+            begin = computed
+            computed += shape_change(self.hw, last_mode is Mode.TALL, mode is Mode.TALL)
+            computed = max(computed, weights, loaded) + max(cost.busy, dispatch_cycles(self.hw, "matrix")) + PIECE_OVERHEAD
+            last_mode, drained = mode, computed + cost.fill + cost.drain
+            behind = max(0, behind - (computed - begin - cost.reads))
+            if complete and self.makes_output:
+                behind += self._output_cycles(piece)
+            if complete and pooling is not None:
+                done = pooling.rows_after(piece)
+                behind, pooled = behind + pooling.cycles_of_rows(done - pooled), done
+        return drained + behind
+
+    def rows_after(self, made: Piece) -> int:
+        """Rows of a pooling, of all images, that can be pooled after a strip of the layer before it."""
+        height, *_ = self.layer.output_image
+        return (made.images.stop - 1) * height + self._poolable(made.rows.stop)
+
+    def cycles_of_rows(self, rows: int) -> int:
+        """Cycles to pool `rows` rows and store them if they are the output."""
+        if rows == 0:
+            return 0
+        _, width, _ = self.layer.output_image
+        cost = self.layer.pooling(self.hw, rows * width)
+        return cost.busy + cost.gap + (self._store_cycles(rows) if self.makes_output else 0)
+
+    def _cost(self, piece: Piece, mode: Mode) -> Cost:
+        key = piece.images.count, piece.rows, piece.groups.count, mode
+        if key not in self.costs:
+            self.costs[key] = self._new_cost(piece, mode)
+        return self.costs[key]
+
+    def _new_cost(self, piece: Piece, mode: Mode) -> Cost:
+        if isinstance(self.layer.op, tile.MatrixOp):
+            return matrix_cost(self.hw, self.layer.work(self.hw, piece), mode is Mode.TALL)
+        return self.layer.pooling(self.hw, piece.images.count * piece.rows.count * self.layer.output_image[1])
+
+    def _load_cycles(self, groups: int) -> int:
+        """Cycles of a load of parameters and weights."""
+        hw, words = self.hw, self.layer.runs(self.hw).words
+        channels = groups * hw.group_columns
+        costs = (
+            weights_cost(hw, channels * PARAMETER_BYTES, channels),
+            weights_cost(hw, groups * words * hw.weight_slot_bits // 8, groups * words),
+        )
+        return sum(cost.busy + cost.gap for cost in costs)
+
+    def _input_cycles(self, piece: Piece) -> int:
+        """Cycles until the input of a piece has been loaded, with all that lies before it."""
+        height, *_ = self.layer.input_image
+        needed = input_rows(self.layer.op.window.window, piece.rows, height).stop
+        elements = self.network.tensors[self.network.input].elements
+        rows = (piece.images.stop - 1) * height + min(height, needed)
+        return load_cost(self.hw, -(-elements * rows // height)).latency
+
+    def _output_cycles(self, piece: Piece) -> int:
+        return self._store_cycles(piece.images.count * piece.rows.count)
+
+    def _store_cycles(self, rows: int) -> int:
+        elements = self.network.tensors[self.network.output].elements
+        cost = store_cost(self.hw, -(-elements * rows // self.layer.output_image[0]))
+        return cost.busy + cost.gap

@@ -1,17 +1,26 @@
 """
 From the order of a network's work to the operations of a `sched.program`, each waiting for what its memory accesses demand.
+
+Resident weights are loaded by a program of their own, all of them before the first run, so runs neither load them nor wait for
+them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import prod
+from dataclasses import dataclass, replace
 
 from xdsl.ir import Operation, SSAValue
 
-from dsf.cost import Cost, dispatch_cycles, division_steps, matrix_cost, move_cost, pool_cost, weights_cost
+from dsf.cost import (
+    Cost,
+    dispatch_cycles,
+    load_cost,
+    matrix_cost,
+    shape_change,
+    store_cost,
+    weights_cost,
+)
 from dsf.dialects import sched, tile
-from dsf.dialects.bundle_types import PoolKind
 from dsf.dialects.sched_types import ON_CHIP, Space
 from dsf.hardware import Hardware
 from dsf.layout import packed_bytes
@@ -37,25 +46,48 @@ INSTRUCTIONS: dict[type[Operation], str] = {
 
 @dataclass(frozen=True)
 class Emitted:
-    """The operations of a program, buffers included, and its instructions as tasks for the timeline."""
+    """
+    The operations of a program, buffers and load program included, and the instructions as tasks for the timeline: those of
+    a run, and those of the load program.
+    """
 
     ops: list[Operation]
     tasks: list[Task]
+    load_tasks: list[Task]
+
+
+class _Line:
+    """Instructions that the engine reads one after the other."""
+
+    def __init__(self, hw: Hardware):
+        self.hw = hw
+        self.instructions: list[sched.InstructionOp] = []
+        self.tasks: list[Task] = []
+        self._hazards = Hazards()
+
+    def add(self, op: sched.InstructionOp, cost: Cost) -> None:
+        """Appends an instruction, with the tokens of all that it must wait for."""
+        producers = self._hazards.add(step_of(op, self.hw))
+        op.wait_for([self.instructions[producer].token for producer in producers])
+        self.instructions.append(op)
+        self.tasks.append(Task(op.QUEUE, producers, cost, dispatch_cycles(self.hw, INSTRUCTIONS[type(op)])))
 
 
 class Emitter:
     """Builds the operations of one program."""
 
-    def __init__(self, network: Network, hw: Hardware, plan: FeaturePlan, stream: WeightStream, order: Order):
-        self.network, self.hw, self.plan, self.order = network, hw, plan, order
+    def __init__(
+        self, network: Network, hw: Hardware, plan: FeaturePlan, stream: WeightStream, order: Order, *, resident: bool
+    ):
+        self.network, self.hw, self.plan, self.order, self.resident = network, hw, plan, order, resident
         self.ops: list[Operation] = []
-        self.tasks: list[Task] = []
-        self._instructions: list[sched.InstructionOp] = []
-        self._hazards = Hazards()
+        self._run, self._load = _Line(hw), _Line(hw)
         self._placers = {Memory.WEIGHT: Placer(hw.weight_words), Memory.PARAMETER: Placer(hw.parameter_groups)}
         self._placed: list[tuple[sched.BufferOp, Span]] = []
         self._inputs_emitted = 0
         self._stored = 0
+        #: The number of the last MATRIX instruction, and whether it is tall.
+        self._last_matrix: tuple[int, bool] | None = None
         self._chunks = network.chunks(plan.images)
         self._dram_in = self._buffer(Space.INPUT, "input", 0, self._bytes(network.input))
         self._dram_out = self._buffer(Space.OUTPUT, "output", 0, self._bytes(network.output))
@@ -90,15 +122,13 @@ class Emitter:
         return self._features[tensor, chunk % 2].buffer
 
     def _add(self, op: sched.InstructionOp, cost: Cost, layer: Layer) -> None:
-        """Appends an instruction, with the tokens of all that it must wait for."""
-        producers = self._hazards.add(step_of(op, self.hw))
-        op.wait_for([self._instructions[producer].token for producer in producers])
+        """Appends an instruction to the run, or to the load program."""
         set_location(op, layer.op if location_name(layer.op) is not None else layer.name)
+        if self.resident and isinstance(op, sched.LoadWeightsOp):
+            self._load.add(op, cost)
+            return
+        self._run.add(op, cost)
         self.ops.append(op)
-        self._instructions.append(op)
-        name = INSTRUCTIONS[type(op)]
-        task = Task(op.QUEUE, producers, cost, dispatch_cycles(self.hw, name))
-        self.tasks.append(task)
 
     # Loads.
 
@@ -129,10 +159,17 @@ class Emitter:
         self._placed.append((buffer, placed))
         return True
 
+    def _emit_load_program(self) -> None:
+        """Loads all weights, before the first run. That they fit was checked."""
+        for load in self.order.weights:
+            self._load_weights(load)
+        if self._load.instructions:
+            self.ops.append(sched.LoadProgramOp(self._load.instructions))
+
     def _load_input(self, load: InputLoad) -> None:
         per_image = self.network.tensors[self.network.input].elements
         start = self._chunks[load.chunk].first * per_image + load.part.first
-        cost = move_cost(self.hw, load.part.count)
+        cost = load_cost(self.hw, load.part.count)
         op = sched.LoadOp(
             self._dram_in.buffer,
             self._feature(self.network.input, load.chunk),
@@ -173,22 +210,19 @@ class Emitter:
         )
         pixels = work.piece.images.count * work.piece.rows.count * layer.output_image[1]
         if isinstance(layer.op, tile.PoolOp):
-            taps, scale = prod(layer.op.window.window.kernel), layer.op.scale
-            sums = layer.op.kind.data is PoolKind.AVG and taps > 1
-            steps = division_steps(self.hw, scale.left.data, scale.right.data, scale.leak.data, sums=sums)
-            cost = pool_cost(self.hw, pixels, layer.output_image[2], taps, steps)
+            cost = layer.pooling(self.hw, pixels)
             op = sched.PoolOp(
                 layer.op.kind.data, x, y, piece=piece, window=layer.op.window, scale=layer.op.scale, cycles=cost.busy
             )
             self._add(op, cost, layer)
             return
-        self._compute_matrix(work, layer, layer.op, piece, pixels)
+        self._compute_matrix(work, layer, layer.op, piece)
 
-    def _compute_matrix(self, work: Work, layer: Layer, op: tile.MatrixOp, piece: sched.PieceAttr, pixels: int) -> None:
+    def _compute_matrix(self, work: Work, layer: Layer, op: tile.MatrixOp, piece: sched.PieceAttr) -> None:
         assert work.loads is not None
         parameters, weights = (self._placed[number][0].buffer for number in work.loads)
-        mode = op.cut.mode.data
-        cost = matrix_cost(self.hw, layer.work(self.hw, pixels, work.piece.groups.count), mode is tile.Mode.TALL)
+        mode = work.mode
+        cost = matrix_cost(self.hw, layer.work(self.hw, work.piece), mode is tile.Mode.TALL)
         matrix = sched.MatrixOp(
             self._feature(layer.source, work.chunk),
             weights,
@@ -202,7 +236,17 @@ class Emitter:
             add=op.add,
             cycles=cost.busy,
         )
+        self._change_shape(mode is tile.Mode.TALL)
         self._add(matrix, cost, layer)
+
+    def _change_shape(self, tall: bool) -> None:
+        """Says in the cost of the MATRIX instruction before this one how long the array takes to change its shape."""
+        before, self._last_matrix = self._last_matrix, (len(self._run.tasks), tall)
+        if before is None:
+            return
+        task = self._run.tasks[before[0]]
+        gap = task.cost.gap + shape_change(self.hw, before[1], tall)
+        self._run.tasks[before[0]] = replace(task, cost=replace(task.cost, gap=gap))
 
     def _store(self, chunk: int, made: int, layer: Layer) -> None:
         """Stores what of a chunk's output is complete, in whole beats until all is."""
@@ -212,7 +256,7 @@ class Emitter:
         if stop <= self._stored:
             return
         start = self._chunks[chunk].first * tensor.elements + self._stored
-        cost = move_cost(self.hw, stop - self._stored)
+        cost = store_cost(self.hw, stop - self._stored)
         op = sched.StoreOp(
             self._feature(self.network.output, chunk),
             self._dram_out.buffer,
@@ -234,6 +278,8 @@ class Emitter:
 
     def emit(self) -> Emitted:
         """All operations, in program order."""
+        if self.resident:
+            self._emit_load_program()
         weights_needed = inputs_needed = 0
         for step, work in enumerate(self.order.spine):
             weights_needed = max(weights_needed, 1 + max(work.loads or (-1,)))
@@ -242,4 +288,4 @@ class Emitter:
             self._compute(work)
             self._release(step, work)
             self._store(work.chunk, work.output, self.network.layers[work.layer])
-        return Emitted(self.ops, self.tasks)
+        return Emitted(self.ops, self._run.tasks, self._load.tasks)

@@ -17,6 +17,11 @@ from dsf.scheduling.timeline import Task, Times, simulate
 from dsf.transforms.locations import location_name
 
 
+def estimate_load(tasks: Sequence[Task], hw: Hardware) -> int:
+    """Cycles of a load program, from the first beat of its first instruction to the completion of its last."""
+    return max(one.finish for one in simulate(tasks, hw.queue_depth))
+
+
 @dataclass(frozen=True)
 class Interval:
     """Steps of one instruction of a bundle: the cycles [first, last)."""

@@ -7,6 +7,8 @@ the next chunk is loaded while this one computes, as far as there is room; in th
     double   two places for inputs, used in turn: the next input may be loaded at any time
     single   one place for inputs that nothing else uses: as soon as this chunk's input has been used
     tight    the input's place serves other tensors as well: as soon as those have been used
+
+A pooling that is cut into strips runs along with the layer before it, if there is room for its result meanwhile.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from dsf.dialects.records import ints
+from dsf.dialects.shapes import shape
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.isa.table import MATRIX
@@ -29,13 +33,15 @@ MAX_IMAGES = MATRIX.field("images").high
 class FeaturePlan:
     """
     Addresses of the tensors, in elements. `inputs` are those of the inputs of even and odd chunks; after the first `release`
-    layers of a chunk nothing uses the place of the next chunk's input any more.
+    layers of a chunk nothing uses the place of the next chunk's input any more. `along` are the poolings that run along with
+    the layer before them.
     """
 
     images: int
     addresses: tuple[int, ...]
     inputs: tuple[int, int]
     release: int
+    along: frozenset[int] = frozenset()
 
 
 def _whole(request: Request, last: int) -> Request:
@@ -62,8 +68,10 @@ Variant = Callable[[list[Request], int, int], list[Request]]
 VARIANTS: tuple[Variant, ...] = (_double, _single, _tight)
 
 
-def _try(network: Network, hw: Hardware, images: int, variant: Variant) -> FeaturePlan | None:
-    requests = network.requests(images)
+def _try(
+    network: Network, hw: Hardware, images: int, variant: Variant, along: frozenset[int] = frozenset()
+) -> FeaturePlan | None:
+    requests = network.requests(images, along)
     last = max(0, len(network.layers) - 1)
     wanted = variant(requests, network.input, last)
     allocation = allocate(wanted, hw.vector_length)
@@ -73,10 +81,22 @@ def _try(network: Network, hw: Hardware, images: int, variant: Variant) -> Featu
     addresses = allocation.addresses[: len(requests)]
     first, second = addresses[network.input], allocation.addresses[-1] if variant is _double else addresses[network.input]
     if variant is _double:
-        return FeaturePlan(images, addresses, (first, second), 0)
+        return FeaturePlan(images, addresses, (first, second), 0, along)
     size = requests[network.input].size
     users = [r.stop + 1 for r, a in zip(requests, addresses, strict=True) if a < first + size and first < a + r.size]
-    return FeaturePlan(images, addresses, (first, second), max(users))
+    return FeaturePlan(images, addresses, (first, second), max(users), along)
+
+
+def _along(network: Network, hw: Hardware, plan: FeaturePlan, variant: Variant) -> FeaturePlan:
+    """The plan with as many poolings along with the layer before them as there is room for, the first ones first."""
+    for index in range(len(network.layers)):
+        pooling = network.pooling_of(index)
+        if pooling is None:
+            continue
+        cut, (_, height, *_) = network.layers[pooling].op.cut, shape(network.layers[pooling].op.y)
+        if cut.images.data < plan.images or ints(cut.rows)[0] < height:
+            plan = _try(network, hw, plan.images, variant, plan.along | {pooling}) or plan
+    return plan
 
 
 def plan_features(network: Network, hw: Hardware, images: int) -> FeaturePlan:
@@ -86,7 +106,7 @@ def plan_features(network: Network, hw: Hardware, images: int) -> FeaturePlan:
     for variant in variants:
         plan = _try(network, hw, images, variant)
         if plan is not None:
-            return plan
+            return _along(network, hw, plan, variant)
     raise ModelError(problems_of_features(network, hw, images))
 
 

@@ -6,6 +6,7 @@ A reshape is no layer: its result is the tensor that it reshapes.
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 from math import prod
 
@@ -13,15 +14,17 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import IntegerType, ModuleOp
 from xdsl.ir import Operation, SSAValue
 
-from dsf.cost import MatrixWork, Runs, runs_of
+from dsf.cost import Cost, MatrixWork, Runs, division_steps, pool_cost, runs_of
 from dsf.dialects import tile
+from dsf.dialects.bundle_types import PoolKind
 from dsf.dialects.functions import function_problems
 from dsf.dialects.integers import RAW_BITS, width
 from dsf.dialects.shapes import element, shape
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
+from dsf.kernel_rows import lines_of
 from dsf.scheduling.allocator import Request
-from dsf.scheduling.pieces import Span, channel_groups
+from dsf.scheduling.pieces import Piece, Span, channel_groups
 from dsf.transforms.locations import location_name
 
 #: The function's attribute that says how many images are a chunk of the batch.
@@ -69,11 +72,24 @@ class Layer:
     def runs(self, hw: Hardware) -> Runs:
         return runs_of(hw, self.op.window.window, self.input_image[2])
 
-    def work(self, hw: Hardware, pixels: int, groups: int) -> MatrixWork:
-        """What the matrix unit does for `pixels` positions of `groups` channel groups."""
-        op = self.op
+    def work(self, hw: Hardware, piece: Piece) -> MatrixWork:
+        """What the matrix unit does for a piece of the result."""
+        op, columns = self.op, self.output_image[1]
         raw = isinstance(op, tile.MatrixOp) and op.raw is not None
-        return MatrixWork(self.runs(hw), pixels, groups, raw, self.residual is not None)
+        images, rows = piece.images.count, piece.rows
+        zeros = op.window.pad_value.data == 0
+        lines = lines_of(op.window.window, self.input_image[0], rows.first, rows.count, columns, images) if zeros else None
+        return MatrixWork(
+            self.runs(hw), images * rows.count * columns, piece.groups.count, raw, self.residual is not None, lines
+        )
+
+    def pooling(self, hw: Hardware, pixels: int) -> Cost:
+        """Cycles of a pooling with `pixels` results."""
+        assert isinstance(self.op, tile.PoolOp)
+        taps, scale = prod(self.op.window.window.kernel), self.op.scale
+        sums = self.op.kind.data is PoolKind.AVG and taps > 1
+        steps = division_steps(hw, scale.left.data, scale.right.data, scale.leak.data, sums=sums)
+        return pool_cost(hw, pixels, self.output_image[2], taps, steps)
 
 
 @dataclass(frozen=True)
@@ -86,12 +102,23 @@ class Network:
     input: int
     output: int
 
-    def requests(self, images: int) -> list[Request]:
-        """For each tensor its size for a chunk of `images`, and the layers between which it lives."""
+    def pooling_of(self, index: int) -> int | None:
+        """The layer, if it is a pooling and comes next, that pools what matrix layer `index` makes."""
+        if index + 1 == len(self.layers) or not isinstance(self.layers[index].op, tile.MatrixOp):
+            return None
+        pool = self.layers[index + 1]
+        pools = isinstance(pool.op, tile.PoolOp) and pool.source == self.layers[index].result
+        return index + 1 if pools else None
+
+    def requests(self, images: int, along: Set[int] = frozenset()) -> list[Request]:
+        """
+        For each tensor its size for a chunk of `images`, and the layers between which it lives; the poolings `along` make
+        theirs while the layer before them computes.
+        """
         born = {self.input: 0}
         dies = {self.input: 0}
         for index, layer in enumerate(self.layers):
-            born.setdefault(layer.result, index)
+            born.setdefault(layer.result, index - 1 if index in along else index)
             for tensor in (*layer.reads, layer.result):
                 dies[tensor] = index
         return [
@@ -130,11 +157,12 @@ class _Builder:
     def add_tensor(self, value: SSAValue, name: str) -> int:
         if not isinstance(element(value), IntegerType):
             raise ModelError(f"'{name}': elements of type {element(value)}, needs integers; run bundle-to-fxp first")
-        bits = width(value)
-        if bits > self.hw.bits_input and bits != RAW_BITS:
+        bits, most = width(value), self.hw.bits_input
+        if bits != RAW_BITS and (bits > most or (bits == 1) != (most == 1)):
+            needs = "1" if most == 1 else f"2 to {most}"
             raise ModelError(
-                f"'{name}': elements of {bits} bits, needs at most {self.hw.bits_input}, or {RAW_BITS} for raw sums; "
-                "raise bits_input or narrow the layer's result"
+                f"'{name}': elements of {bits} bits, needs {needs}, or {RAW_BITS} for raw sums; "
+                "change bits_input or the layer's result"
             )
         per_element = self.hw.raw_elements if bits == RAW_BITS else 1
         self.tensors.append(Tensor(name, prod(shape(value)[1:]) * per_element))

@@ -1,13 +1,16 @@
 """
 In what order instructions stand in the program.
 
-The spine is the order of computing: chunk by chunk, layer by layer, piece by piece. Loads of weights and inputs go in
-between, each queue in the order of first use. Two rules place them:
+The spine is the order of computing: chunk by chunk, layer by layer, piece by piece; a pooling that runs along with the layer
+before it has each piece right behind the last one that it needs. Loads of weights and inputs go in between, each queue in the
+order of first use. Two rules place them:
 
 - a load stands before its first use, and after the last use of what lay in its place, so that every instruction waits for
   earlier ones only and no order of the queues deadlocks;
 - it stands as early as that allows, but at most `queue_depth` loads of a queue stand before they are needed: the dispatcher
   would have to wait for room, and what is needed now stands behind.
+
+With resident weights (`dsf.scheduling.emit`) their loads are a program of their own, in the same order.
 """
 
 from __future__ import annotations
@@ -19,23 +22,23 @@ from dsf.dialects import tile
 from dsf.hardware import Hardware
 from dsf.scheduling.accesses import piece_range
 from dsf.scheduling.features import FeaturePlan
-from dsf.scheduling.hazards import Memory
 from dsf.scheduling.network import Layer, Network
-from dsf.scheduling.pieces import Piece, Span, input_rows, pieces
-from dsf.scheduling.weights import Stretch, WeightStream
+from dsf.scheduling.pieces import Cut, Piece, Span, input_rows
+from dsf.scheduling.weights import WEIGHT_MEMORIES, Stretch, WeightStream
 from dsf.sizes import align_up
 
 
 @dataclass(frozen=True)
 class Work:
     """
-    One step of the spine: a piece of a layer for a chunk. `loads` are the numbers of its parameters and weights among the
-    weight loads, and `inputs` is how many input loads it needs, counted from the first.
+    One step of the spine: a piece of a layer for a chunk, and the shape of the array for it. `loads` are the numbers of its
+    parameters and weights among the weight loads, and `inputs` is how many input loads it needs, counted from the first.
     """
 
     chunk: int
     layer: int
     piece: Piece
+    mode: tile.Mode
     loads: tuple[int, int] | None
     inputs: int
     #: Elements of the chunk's output that are complete after it, 0 if it makes none.
@@ -68,18 +71,15 @@ class Order:
     inputs: tuple[InputLoad, ...]
 
 
-def _layer_pieces(layer: Layer, images: int, hw: Hardware) -> Iterator[Piece]:
-    cut = layer.op.cut
-    sizes = cut.images.data, cut.rows.data, cut.groups.data
-    return pieces(Span(0, images), layer.output_image[0], layer.groups(hw), sizes)
+def _layer_pieces(layer: Layer, images: int, hw: Hardware) -> Iterator[tuple[Piece, tile.Mode, bool]]:
+    return Cut.of(layer.op.cut).pieces(Span(0, images), layer.output_image[0], layer.groups(hw))
 
 
 class _Planner:
     def __init__(self, network: Network, hw: Hardware, plan: FeaturePlan, stream: WeightStream):
         self.network, self.hw, self.plan, self.stream = network, hw, plan, stream
         #: Memories that hold all that the network needs: each stretch is loaded once, and stays.
-        capacity = {Memory.WEIGHT: hw.weight_words, Memory.PARAMETER: hw.parameter_groups}
-        self.resident = {memory for memory, size in capacity.items() if stream.needs(memory) <= size}
+        self.resident = {memory for memory in WEIGHT_MEMORIES if stream.fits(memory, hw)}
         self.spine: list[Work] = []
         self.stretches: list[Stretch] = []
         self.last_use: list[int] = []
@@ -93,30 +93,48 @@ class _Planner:
         for chunk, images in enumerate(self.network.chunks(self.plan.images)):
             self.loaded = 0
             self.released.append(len(self.spine))
-            for index, layer in enumerate(self.network.layers):
-                if index == self.plan.release:
-                    self.released[chunk] = len(self.spine)
-                for piece in _layer_pieces(layer, images.count, self.hw):
-                    self._add(chunk, images.count, index, layer, piece)
-            if self.plan.release >= len(self.network.layers):
-                self.released[chunk] = len(self.spine)
+            self._add_chunk(chunk, images.count)
         weights = [
             WeightLoad(stretch, None if self._stays(stretch) else last)
             for stretch, last in zip(self.stretches, self.last_use, strict=True)
         ]
         return Order(tuple(self.spine), tuple(weights), tuple(self.inputs))
 
+    def _add_chunk(self, chunk: int, images: int) -> None:
+        released = False
+        for index, layer in enumerate(self.network.layers):
+            if index in self.plan.along:
+                continue
+            if index >= self.plan.release and not released:
+                self.released[chunk], released = len(self.spine), True
+            pooling = index + 1 if index + 1 in self.plan.along else None
+            waiting = [] if pooling is None else list(_layer_pieces(self.network.layers[pooling], images, self.hw))
+            for piece, mode, complete in _layer_pieces(layer, images, self.hw):
+                self._add(chunk, images, index, piece, mode, complete)
+                while complete and pooling is not None and waiting and self._is_ready(pooling, waiting[0][0], piece):
+                    self._add(chunk, images, pooling, *waiting.pop(0))
+        if not released:
+            self.released[chunk] = len(self.spine)
+
+    def _is_ready(self, pooling: int, pooled: Piece, made: Piece) -> bool:
+        """Whether all that a piece of a pooling reads is there with `made`, the end of a strip of the layer before it."""
+        layer = self.network.layers[pooling]
+        height, *_ = layer.input_image
+        needed = (pooled.images.stop - 1) * height + input_rows(layer.op.window.window, pooled.rows, height).stop
+        return needed <= (made.images.stop - 1) * height + made.rows.stop
+
     def _stays(self, stretch: Stretch) -> bool:
         return stretch.memory in self.resident
 
-    def _add(self, chunk: int, images: int, index: int, layer: Layer, piece: Piece) -> None:
-        step = len(self.spine)
+    def _add(self, chunk: int, images: int, index: int, piece: Piece, mode: tile.Mode, complete: bool) -> None:
+        step, layer = len(self.spine), self.network.layers[index]
+        output = self._output_made(layer, piece) if complete else 0
         loads = None
         if isinstance(layer.op, tile.MatrixOp):
             pair = self.stream.stretches[index, piece.groups.first]
             loads = self._number(chunk, pair[0], step), self._number(chunk, pair[1], step)
         self._need_input(chunk, images, self._input_needed(layer, piece))
-        self.spine.append(Work(chunk, index, piece, loads, len(self.inputs), self._output_made(layer, piece)))
+        self.spine.append(Work(chunk, index, piece, mode, loads, len(self.inputs), output))
 
     def _number(self, chunk: int, stretch: Stretch, step: int) -> int:
         """The number of the load that brings `stretch` for this chunk."""
@@ -150,7 +168,8 @@ class _Planner:
         self.loaded = stop
 
     def _output_made(self, layer: Layer, piece: Piece) -> int:
-        if layer.result != self.network.output or piece.groups.stop < layer.groups(self.hw):
+        """Elements of the chunk's output, from its start, that are there after the last piece of a strip."""
+        if layer.result != self.network.output:
             return 0
         height, *_ = layer.output_image
         per_row = self.network.tensors[layer.result].elements // height

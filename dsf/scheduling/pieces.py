@@ -3,14 +3,17 @@ The pieces that `#tile.cut` describes, in the order in which the engine computes
 
     for images in blocks(chunk of the batch): for rows in blocks(output rows): for groups in blocks(channel groups)
 
-with the groups outermost, so that weights are loaded once for each block of groups.
+with the groups outermost, so that weights are loaded once for each block of groups, or innermost, where all are on chip.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, repeat
 
+from dsf.dialects.records import ints
+from dsf.dialects.tile import CutAttr, Mode, Outer
 from dsf.geometry import Window, span
 
 
@@ -25,10 +28,18 @@ class Span:
     def stop(self) -> int:
         return self.first + self.count
 
-    def blocks(self, size: int) -> Iterator[Span]:
-        """The span in blocks of `size`, the last one smaller."""
-        for first in range(self.first, self.stop, size):
+    def blocks(self, *sizes: int) -> Iterator[Span]:
+        """The span in blocks of `sizes`, of which the last is that of all blocks that follow; the last block may be smaller."""
+        first = self.first
+        for size in chain(sizes, repeat(sizes[-1])):
+            if first >= self.stop:
+                return
             yield Span(first, min(size, self.stop - first))
+            first += size
+
+    def sizes(self, *sizes: int) -> tuple[int, ...]:
+        """The sizes of these blocks."""
+        return tuple(block.count for block in self.blocks(*sizes))
 
 
 @dataclass(frozen=True)
@@ -40,12 +51,49 @@ class Piece:
     groups: Span
 
 
-def pieces(images: Span, rows: int, groups: int, cut: tuple[int, int, int]) -> Iterator[Piece]:
-    """The pieces of the result of `images`, of `rows` rows and `groups` channel groups; `cut` is (images, rows, groups)."""
-    for block in Span(0, groups).blocks(cut[2]):
-        for some in images.blocks(cut[0]):
-            for strip in Span(0, rows).blocks(cut[1]):
-                yield Piece(some, strip, block)
+@dataclass(frozen=True)
+class Cut:
+    """The values of a `#tile.cut`."""
+
+    images: int
+    rows: tuple[int, ...]
+    groups: tuple[int, ...] = (1,)
+    modes: tuple[Mode, ...] = (Mode.WIDE,)
+    outer: Outer = Outer.GROUPS
+
+    @staticmethod
+    def of(cut: CutAttr) -> Cut:
+        modes = tuple(one.data for one in cut.mode)
+        return Cut(cut.images.data, ints(cut.rows), ints(cut.groups), modes, cut.outer.data)
+
+    @property
+    def attribute(self) -> CutAttr:
+        return CutAttr.of(images=self.images, rows=self.rows, groups=self.groups, mode=self.modes, outer=self.outer)
+
+    def loads(self, groups: int) -> list[tuple[Span, Mode]]:
+        """Blocks of `groups` channel groups whose weights are loaded at once, and in which shape the array computes them."""
+        return list(zip(Span(0, groups).blocks(*self.groups), chain(self.modes, repeat(self.modes[-1])), strict=False))
+
+    def strips(self, images: Span, rows: int) -> Iterator[tuple[Span, Span]]:
+        """Images and rows of the strips of a result of `rows` rows."""
+        for some in images.blocks(self.images):
+            for strip in Span(0, rows).blocks(*self.rows):
+                yield some, strip
+
+    def pieces(self, images: Span, rows: int, groups: int) -> Iterator[tuple[Piece, Mode, bool]]:
+        """
+        The pieces of the result of `images`, of `rows` rows and `groups` channel groups; the shape of the array for each, and
+        whether all channels of its strip are complete after it. Strip by strip every other one goes through its channel groups
+        backwards, as the shape of the array changes less often.
+        """
+        loads, strips = self.loads(groups), list(self.strips(images, rows))
+        if self.outer is Outer.STRIPS:
+            for number, strip in enumerate(strips):
+                ordered = loads if number % 2 == 0 else loads[::-1]
+                yield from ((Piece(*strip, some), mode, some is ordered[-1][0]) for some, mode in ordered)
+            return
+        for some, mode in loads:
+            yield from ((Piece(*strip, some), mode, some is loads[-1][0]) for strip in strips)
 
 
 def input_rows(window: Window, rows: Span, height: int) -> Span:

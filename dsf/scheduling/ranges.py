@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from xdsl.dialects.builtin import i1
+
 from dsf import numerics
 from dsf.constraints import overflow
 from dsf.dialects import tile
@@ -34,7 +36,9 @@ def check_ranges(network: Network, hw: Hardware) -> None:
 
 
 def _bits_of_result(layer: Layer) -> int:
-    """Bits of the integers that a layer's result can hold: those of its last clip, or of raw sums."""
+    """Bits of the integers that a layer's result can hold: those of its last clip, or of raw sums; 1 if it is binary."""
+    if width(layer.op.y) == 1:
+        return 1
     clips = _clips_of(layer)
     return numerics.bits_of(clips[-1]) if clips else width(layer.op.y)
 
@@ -55,17 +59,22 @@ def _clips(layer: Layer, hw: Hardware) -> Iterator[str]:
 
 
 def _constants(layer: Layer, op: tile.MatrixOp, hw: Hardware) -> Iterator[str]:
+    binary = op.weights.get_element_type() == i1
+    if binary != (hw.bits_weights == 1):
+        has, needs = ("1 bit", "2 bits or more") if binary else ("more than 1 bit", "1 bit")
+        yield f"'{layer.name}': weights of {has}, needs {needs} (bits_weights); quantise them anew"
     for what, values, parameter, most in (
         ("weights", op.weights, "bits_weights", hw.bits_weights),
         ("a bias", op.bias, "bits_bias", hw.bits_bias),
     ):
         bits = numerics.bits_of(ints_of(values))
-        if bits > most:
+        if bits > most > 1:
             needs = f"at most {most} ({parameter})"
             yield f"'{layer.name}': {what} of {bits} bits, needs {needs}; use fewer bits or hardware with more"
 
 
 def _sums(layer: Layer, op: tile.MatrixOp, bits: int, hw: Hardware) -> Iterator[str]:
-    bits = max(bits, numerics.bits_of(op.window.pad_value.data))
+    # Padding of binary inputs is -1 to 1, no larger than they are.
+    bits = max(bits, numerics.bits_of(op.window.pad_value.data)) if bits > 1 else 1
     bound = numerics.accumulator_bound(ints_of(op.weights), ints_of(op.bias), op.epilogue.bias_shift.data, bits)
     yield from overflow(f"'{layer.name}'", bound, hw.bits_sum)

@@ -22,6 +22,12 @@ class Segments(Generic[T]):
         self._stops: list[int] = []
         self._values: list[T] = []
 
+    def copy(self) -> Segments[T]:
+        """The same map, to change apart from this one."""
+        made = Segments[T]()
+        made._starts, made._stops, made._values = self._starts.copy(), self._stops.copy(), self._values.copy()
+        return made
+
     def _touched(self, start: int, stop: int) -> slice:
         """The segments that meet [start, stop)."""
         first = max(0, bisect_right(self._starts, start) - 1)

@@ -7,10 +7,14 @@ When each instruction of a program runs: a simulation of the dispatcher, the que
 
 Instructions wait for earlier ones only, so one walk in program order is the whole simulation, and a program cannot
 deadlock: the first instruction that is not complete heads its queue, and all that it waits for is complete.
+
+VECTOR and STORE read feature memory when MATRIX does not (docs/port-budget.md), so they take longer beside it. As those of
+MATRIX that run beside them may stand behind them in the program, the walk is repeated with the times of the one before.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -36,6 +40,40 @@ class Times:
     finish: int
 
 
+#: Walks at most. Each has one instruction more right than the one before, in the order of time; a few are enough.
+WALKS = 64
+
+
+class _ReadPort:
+    """What MATRIX leaves of the read port of feature memory: stretches of time in which it takes a share of the cycles."""
+
+    def __init__(self, tasks: Sequence[Task], times: Sequence[Times]):
+        self._firsts: list[int] = []
+        self._stretches: list[tuple[int, float]] = []
+        for task, one in zip(tasks, times, strict=True):
+            if task.queue is Queue.MATRIX and task.cost.busy > 0:
+                self._firsts.append(one.start + task.cost.fill)
+                self._stretches.append((one.start + task.cost.fill + task.cost.busy, task.cost.reads / task.cost.busy))
+
+    def cycles(self, start: int, cost: Cost) -> int:
+        """What the busy cycles of an instruction that starts at `start` become."""
+        if cost.reads == 0:
+            return cost.busy
+        wanted, left, now = cost.reads / cost.busy, float(cost.busy), float(start)
+        for index in range(max(0, bisect_right(self._firsts, start) - 1), len(self._firsts)):
+            first, (last, taken) = self._firsts[index], self._stretches[index]
+            if now + left <= first:
+                break
+            left -= max(0.0, first - now)
+            now = max(now, first)
+            speed = min(1.0, (1 - taken) / wanted)
+            if left <= speed * (last - now):
+                return round(now + left / speed) - start
+            left -= speed * max(0.0, last - now)
+            now = max(now, last)
+        return round(now + left) - start
+
+
 class _Unit:
     """A queue and its unit."""
 
@@ -47,6 +85,15 @@ class _Unit:
 
 def simulate(tasks: Sequence[Task], queue_depth: int) -> list[Times]:
     """Start and finish of each task, with queues of `queue_depth` instructions."""
+    times = _walk(tasks, queue_depth, _ReadPort((), ()))
+    for _ in range(WALKS - 1):
+        before, times = times, _walk(tasks, queue_depth, _ReadPort(tasks, times))
+        if times == before:
+            break
+    return times
+
+
+def _walk(tasks: Sequence[Task], queue_depth: int, port: _ReadPort) -> list[Times]:
     units = {queue: _Unit() for queue in Queue}
     times: list[Times] = []
     dispatched = 0
@@ -56,8 +103,9 @@ def simulate(tasks: Sequence[Task], queue_depth: int) -> list[Times]:
         dispatched = max(dispatched + task.dispatch, room)
         ready = max((times[producer].finish + TOKEN_LATENCY for producer in task.waits), default=0)
         start = max(dispatched + 1, unit.free, ready)
-        finish = max(start + task.cost.latency, unit.finish)
-        unit.free = start + task.cost.busy + task.cost.gap
+        busy = task.cost.busy if task.queue is Queue.MATRIX else port.cycles(start, task.cost)
+        finish = max(start + task.cost.latency - task.cost.busy + busy, unit.finish)
+        unit.free = start + busy + task.cost.gap
         unit.finish = finish
         unit.starts.append(start)
         times.append(Times(start, finish))

@@ -4,21 +4,25 @@ What must hold for a `sched.program` to be safe on the engine, whatever the rela
 - Every buffer lies inside its memory, and every access inside its buffer.
 - Reading a buffer finds what was last written through that very buffer: buffers that live at once do not overlap, and
   nothing is read that was never written.
-- Every hazard between two instructions is covered by tokens, directly or by what the awaited instructions waited for.
+- What the load program writes stays, for all runs.
+- Every hazard between two instructions is covered by tokens, directly or by what the awaited instructions waited for. The load
+  program is complete before a run starts: between the two there is neither hazard nor token.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from xdsl.ir import Operation, SSAValue
 
 from dsf.dialects import sched
+from dsf.dialects.engine import instruction_name
 from dsf.dialects.sched import Space, buffer_of
 from dsf.hardware import Hardware
 from dsf.layout import packed_bytes
 from dsf.scheduling.accesses import accesses_of
 from dsf.scheduling.hazards import Access, Memory, Step, uncovered
 from dsf.scheduling.segments import Segments
-from dsf.transforms.locations import instruction_name
 
 #: Problems listed at most: one broken program has many.
 MOST = 8
@@ -81,10 +85,15 @@ def _dram_problem(op: sched.InstructionOp, hw: Hardware, name: str) -> list[str]
 
 
 class _Contents:
-    """Which buffer wrote each address last."""
+    """Which buffer wrote each address last, and what must stay as the load program wrote it."""
 
     def __init__(self) -> None:
         self._owners: dict[Memory, Segments[sched.BufferOp]] = {memory: Segments() for memory in Memory}
+        self._resident: dict[Memory, Segments[sched.BufferOp]] = {memory: Segments() for memory in Memory}
+
+    def keep(self) -> None:
+        """From now on, what was written may not be overwritten."""
+        self._resident = {memory: owners.copy() for memory, owners in self._owners.items()}
 
     def problems(self, name: str, access: Access, buffer: sched.BufferOp) -> list[str]:
         if access.start < buffer.start or access.stop > buffer.stop:
@@ -93,6 +102,13 @@ class _Contents:
                 f"needs {buffer.start} to {buffer.stop - 1}; correct the piece"
             ]
         if access.writes:
+            for start, stop, resident in self._resident[access.memory].over(access.start, access.stop):
+                if resident is not None:
+                    where = f"{access.memory.value} memory {start} to {stop - 1}"
+                    return [
+                        f"{name}: overwrites {where}, where the load program keeps '{resident.label.data}' for all runs; "
+                        "move one of the buffers"
+                    ]
             self._owners[access.memory].assign(access.start, access.stop, buffer)
             return []
         for start, stop, owner in self._owners[access.memory].over(access.start, access.stop):
@@ -106,10 +122,18 @@ class _Contents:
 def problems_of_program(program: sched.ProgramOp, hw: Hardware) -> list[str]:
     """Everything that is wrong with a program, the first few problems of a kind."""
     problems = _buffer_problems(program, hw)
-    instructions = program.instructions
+    contents = _Contents()
+    if program.load_program is not None:
+        problems += _instruction_problems(program.load_program.instructions, contents, hw)
+        contents.keep()
+    return [*problems, *_instruction_problems(program.instructions, contents, hw)][:MOST]
+
+
+def _instruction_problems(instructions: Sequence[sched.InstructionOp], contents: _Contents, hw: Hardware) -> list[str]:
+    """Of instructions that the engine reads one after the other; `contents` is what is on chip before, and then after them."""
+    problems: list[str] = []
     numbers: dict[Operation, int] = {op: index for index, op in enumerate(instructions)}
     steps: list[Step] = []
-    contents = _Contents()
     for index, op in enumerate(instructions):
         name, accesses = instruction_name(op, index), accesses_of(op, hw)
         steps.append(Step(op.QUEUE, accesses))
@@ -119,10 +143,15 @@ def problems_of_program(program: sched.ProgramOp, hw: Hardware) -> list[str]:
         for access, buffer in pairs:
             if access.start < access.stop:
                 problems += contents.problems(name, access, buffer)
+    if any(producer not in numbers for op in instructions for producer in op.producers):
+        what = (
+            "an instruction waits for one of another program, needs those of its own: a load program is complete before a run"
+        )
+        return [*problems, f"'sched.program': {what}; drop the wait"]
     waits = [[numbers[producer] for producer in op.producers] for op in instructions]
     if any(producer >= index for index, producers in enumerate(waits) for producer in producers):
-        return [*problems, f"'{program.name}': an instruction waits for a later one, needs earlier ones; reorder them"][:MOST]
+        return [*problems, "'sched.program': an instruction waits for a later one, needs earlier ones; reorder them"]
     for producer, consumer in uncovered(steps, waits):
         first, second = instruction_name(instructions[producer], producer), instruction_name(instructions[consumer], consumer)
         problems.append(f"{second}: may run before {first} is complete, whose memory it uses, needs its token; wait for it")
-    return problems[:MOST]
+    return problems

@@ -16,14 +16,22 @@ from dsf.dialects import tile
 from dsf.dialects.constants import DenseAttr, ints_of
 from dsf.hardware import Hardware
 from dsf.layout import pack_parameters, pack_weight_groups
-from dsf.numerics import Ints
+from dsf.numerics import Ints, to_element
 from dsf.scheduling.cuts import weight_depth
 from dsf.scheduling.hazards import Memory
 from dsf.scheduling.network import Layer, Network
-from dsf.scheduling.pieces import Span
+from dsf.scheduling.pieces import Cut, Span
 
 #: Alignment of a load in the stream, in bytes.
 ALIGNMENT = 64
+
+#: The memories that the weight stream fills.
+WEIGHT_MEMORIES = (Memory.WEIGHT, Memory.PARAMETER)
+
+
+def capacity_of(memory: Memory, hw: Hardware) -> int:
+    """What a memory holds, in the unit of `Stretch.size`."""
+    return hw.weight_words if memory is Memory.WEIGHT else hw.parameter_groups
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,10 @@ class WeightStream:
     def needs(self, memory: Memory) -> int:
         """What all stretches of a memory take together."""
         return sum(one.size for pair in self.stretches.values() for one in pair if one.memory is memory)
+
+    def fits(self, memory: Memory, hw: Hardware) -> bool:
+        """Whether all stretches of a memory fit it at once."""
+        return self.needs(memory) <= capacity_of(memory, hw)
 
 
 class _Stream:
@@ -83,12 +95,12 @@ def _pack_layer(
     lanes, groups, words = hw.group_columns, layer.groups(hw), layer.runs(hw).words
     flat = ints_of(op.weights).reshape(words, -1)
     parameters = [_padded(values, groups * lanes) for values in (op.bias, op.multiplier, op.shift)]
-    for block in Span(0, groups).blocks(op.cut.groups.data):
+    for block, _ in Cut.of(op.cut).loads(groups):
         channels = slice(block.first * lanes, block.stop * lanes)
         some = pack_parameters(*(values[channels] for values in parameters))
         first = Stretch(Memory.PARAMETER, index, block, stream.append(some), len(some), 1, block.count)
         part = flat[:, channels]
-        whole = np.zeros((words, block.count * lanes), dtype=np.int64)
+        whole = to_element(np.zeros((words, block.count * lanes), dtype=np.int64), hw.bits_weights)
         whole[:, : part.shape[1]] = part
         by_group = whole.reshape(words, block.count, lanes).transpose(1, 0, 2)
         packed = pack_weight_groups(by_group, hw.bits_weights, hw.weight_slot_bits)

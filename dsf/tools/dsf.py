@@ -85,8 +85,9 @@ example:
 
 _REPORT = """\
 Shows DIR/report.json as a table: per bundle the multiplications, the shape of the array, cycles
-estimated and measured, utilisation, words of DRAM traffic, and on-chip memory. Where the engine was
-simulated, a second table says what the array waited for, see docs/board.md.
+estimated and measured, utilisation, words of DRAM traffic, and on-chip memory. Below it stand images a
+second, the firmware's register accesses, and what loading the weights takes, if that is done once.
+Where the engine was simulated, a second table says what the array waited for, see docs/board.md.
 """
 
 _REPORT_EXAMPLES = """\
@@ -196,28 +197,26 @@ def _interpret(program: Program, x: Ints) -> Ints:
 
 def _run_rtl(program: Program, x: Ints, chosen: argparse.Namespace) -> tuple[Ints, str]:
     """The output, and what it took."""
-    from dsf.codegen.files import tensor_bytes
     from dsf.runtime.expected import interpret
     from dsf.runtime.machine import unpack_tensor
-    from dsf.runtime.rtl import simulate
+    from dsf.runtime.rtl import simulate_program
 
     print("simulating; the engine is built the first time, which takes a minute or two", file=sys.stderr)
-    simulation = simulate(
-        program.hardware,
-        program.stream,
-        program.weights,
-        tensor_bytes(program.inputs[0], x),
-        program.output_bytes,
-        program.arena_bytes,
+    simulation = simulate_program(
+        program,
+        [x],
         stall=chosen.stall,
         latency=chosen.latency,
         seed=chosen.seed,
         wave=chosen.wave,
         expected=interpret(program, [x]),
     )
-    how = f"{simulation.cycles:,} cycles on the simulated engine"
-    accesses = f"{simulation.runs[0].accesses} register accesses of the firmware"
-    return unpack_tensor(program.outputs[0], simulation.outputs[0], "output"), f"{how}, {accesses}"
+    run = simulation.runs[0]
+    how = [f"{run.cycles:,} cycles on the simulated engine"]
+    if run.load_cycles is not None:
+        how.append(f"{run.load_cycles:,} before the first run to load weights")
+    how.append(f"{run.accesses} register accesses of the firmware")
+    return unpack_tensor(program.outputs[0], simulation.outputs[0], "output"), ", ".join(how)
 
 
 def _compare(program: Program, y: Ints, path: Path) -> None:
@@ -275,7 +274,9 @@ def _asm(chosen: argparse.Namespace) -> None:
     if output.name == WEIGHTS_NAME:
         raise OutputError(f"'{output}': the name of the weights beside the program, needs another name; write to program.bin")
     write_all(output.parent, {output.name: program.to_bytes(), WEIGHTS_NAME: program.weights}, OutputError)
-    print(f"{output}: {len(program.steps)} instructions, {HEADER_BYTES} + {len(program.stream)} bytes")
+    load = f"{len(program.load_steps)} instructions of the load program and " if program.load_steps else ""
+    sizes = " + ".join(str(size) for size in (HEADER_BYTES, len(program.load_stream), len(program.stream)) if size > 0)
+    print(f"{output}: {load}{len(program.steps)} instructions, {sizes} bytes")
 
 
 # dsf report

@@ -2,13 +2,15 @@
 `bundle-to-fxp`: real layers become integer operations with the same results, bit for bit.
 
 All scales are powers of two, so a rescaling from `before` to `after` fraction bits is a right shift, or where bits are gained
-a multiplier; a slope of 2**-k is a further shift of negative values, and a ReLU a clip at 0. A dense layer is a 1x1
+a multiplier; a slope of 2**-k is a further shift of negative values, and a ReLU a clip at 0. A result of one bit is a sign,
+which no rescaling changes but which rounding to 0 would: nothing is shifted right. A dense layer is a 1x1
 convolution between reshapes. Expects what `check-hardware` has accepted. Every operation takes the name of its bundle as
 location, and the function says what its integers mean (`dsf.input_frac`, `dsf.output_frac`, `dsf.softmax`).
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -33,9 +35,9 @@ from dsf.numerics import Ints
 from dsf.transforms.locations import set_location
 
 
-def leak_of(slope: float) -> int:
-    """k of a slope 2**-k; 0 for a ReLU, whose negative values the clip removes."""
-    return 0 if slope == 0 else -int(np.log2(slope))
+def leak_of(q: bundle.QType, slope: float) -> int:
+    """k of a slope 2**-k; 0 for a ReLU, whose negative values the clip removes, and for signs."""
+    return 0 if slope == 0 or q.bits.data == 1 else -int(np.log2(slope))
 
 
 def clip_of(q: bundle.QType, slope: float) -> tuple[int, int]:
@@ -44,9 +46,10 @@ def clip_of(q: bundle.QType, slope: float) -> tuple[int, int]:
     return (0 if slope == 0 else low), high
 
 
-def scale_of(before: int, after: int) -> tuple[int, int]:
-    """(multiplier, right shift) from `before` to `after` fraction bits."""
-    return (1, before - after) if before >= after else (1 << (after - before), 0)
+def scale_of(before: int, q: bundle.QType) -> tuple[int, int]:
+    """(multiplier, right shift) from `before` fraction bits to those of a type; none for signs."""
+    gain = 0 if q.bits.data == 1 else q.frac.data - before
+    return (1, -gain) if gain <= 0 else (1 << gain, 0)
 
 
 @dataclass
@@ -133,7 +136,7 @@ class Lowering:
         self.values[op.output] = self._reshape(y, shape(op.output))
 
     def _requantize(self, core: bundle.CoreOp, x: SSAValue, q: bundle.QType, slope: float) -> SSAValue:
-        multiplier, right = scale_of(core.sum_frac, q.frac.data)
+        multiplier, right = scale_of(core.sum_frac, q)
         bias, shift = bias_of(core)
         low, high = clip_of(q, slope)
         op = fxp.RequantizeOp(
@@ -143,7 +146,7 @@ class Lowering:
             bias_shift=shift,
             multiplier=np.full(core.channels_out, multiplier),
             shift=np.full(core.channels_out, right),
-            leak=leak_of(slope),
+            leak=leak_of(q, slope),
             low=low,
             high=high,
         )
@@ -154,7 +157,7 @@ class Lowering:
         slope, q = op.negative_slope.value.data, bundle.q_of(op.output)
         a_frac, b_frac = bundle.q_of(op.a).frac.data, bundle.q_of(op.b).frac.data
         finest = max(a_frac, b_frac)
-        gain, right = scale_of(finest, q.frac.data)
+        gain, right = scale_of(finest, q)
         low, high = clip_of(q, slope)
         add = fxp.AddOp(
             self._images(self.values[op.a]),
@@ -164,7 +167,7 @@ class Lowering:
             multiplier_b=gain << (finest - b_frac),
             offset=0,
             shift=right,
-            leak=leak_of(slope),
+            leak=leak_of(q, slope),
             low=low,
             high=high,
         )
@@ -182,8 +185,13 @@ class Lowering:
         count_padding: bool = False,
     ) -> SSAValue:
         """A pooling of `x`; `before` and `after` are the values of the bundle level that give the scales."""
-        gain = bundle.q_of(after).frac.data - bundle.q_of(before).frac.data
-        low, high = clip_of(bundle.q_of(after), slope)
+        q = bundle.q_of(after)
+        gain = q.frac.data - bundle.q_of(before).frac.data
+        if q.bits.data == 1:
+            # An average of n elements that is not 0 is 1/n at least, and n less than 2**16: scaled so, it does not round to 0.
+            average = (math.prod(window.kernel) - 1).bit_length()
+            gain = min(average, fxp.MAX_POOL_SHIFT) if kind is bundle.PoolKind.AVG else 0
+        low, high = clip_of(q, slope)
         op = fxp.PoolOp(
             x,
             kind,
@@ -191,7 +199,7 @@ class Lowering:
             bits=self.hardware.bits_input,
             left=max(gain, 0),
             right=max(-gain, 0),
-            leak=leak_of(slope),
+            leak=leak_of(q, slope),
             low=low,
             high=high,
             count_padding=count_padding,

@@ -12,25 +12,28 @@ from dsf.scheduling.cuts import TilingOptions
 from dsf.transforms import get_all_passes
 
 BEFORE_TILING = ("fold-batch-norm", "group-into-bundles", "check-hardware", "bundle-to-fxp")
-AFTER_TILING = ("tile-to-sched", "sched-to-isa")
 
 
 @dataclass(frozen=True)
 class DsfPipelinePass(TilingOptions, ModulePass):
     """
-    `bundle` to `isa`. The options are those of `fxp-to-tile`, the pass that makes choices.
+    `bundle` to `isa`. The options are those of `fxp-to-tile` and `tile-to-sched`, the passes that make choices.
 
     The level below `bundle` computes the same integers after each of its passes.
     """
 
     name = "dsf-pipeline"
 
+    resident_weights: bool = True
+
     def passes(self) -> tuple[ModulePass, ...]:
         """The passes, in order."""
         from dsf.transforms.fxp_to_tile import FxpToTilePass
+        from dsf.transforms.tile_to_sched import TileToSchedPass
 
         tiling = FxpToTilePass(images=self.images, rows=self.rows, groups=self.groups, mode=self.mode)
-        return (*_named(BEFORE_TILING), tiling, *_named(AFTER_TILING))
+        placing = TileToSchedPass(resident_weights=self.resident_weights)
+        return (*_named(BEFORE_TILING), tiling, placing, *_named(("sched-to-isa",)))
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         PassPipeline(self.passes()).apply(ctx, op)

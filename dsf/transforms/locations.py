@@ -28,12 +28,6 @@ def location_name(op: Operation) -> str | None:
     return None
 
 
-def instruction_name(op: Operation, index: int) -> str:
-    """How messages name instruction number `index` of a program: number, operation, bundle."""
-    bundle = location_name(op)
-    return f"'instruction {index}' ({op.name}{'' if bundle is None else f' of {bundle}'})"
-
-
 def _flatten(location: Attribute) -> Iterator[Attribute]:
     if not isinstance(location, FusedLoc):
         yield location

@@ -8,6 +8,7 @@ padding, is taken modulo 2**24 like every address of the engine.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xdsl.context import Context
@@ -26,6 +27,7 @@ from dsf.hardware import Hardware
 from dsf.isa.checks import instruction_problems
 from dsf.isa.encoding import field_problem, operand_fields
 from dsf.isa.table import FEATURE_ADDRESSES, VectorFunction
+from dsf.kernel_rows import lines_of
 from dsf.layout import packed_bytes
 from dsf.scheduling.tokens import token_masks
 from dsf.transforms.locations import location_name, set_location
@@ -147,6 +149,18 @@ def _residual(op: sched.MatrixOp, add: tile.AddAttr, added: sched.BufferOp, lane
     }
 
 
+def _skipped_rows(op: sched.MatrixOp, hw: Hardware, row_words: int) -> Fields:
+    """Kernel rows in padding are skipped where that is exact, and some can be."""
+    if op.window.pad_value.data != 0:
+        return {}
+    window, piece = op.window.window, op.piece.piece
+    height, columns = op.piece.input_image[0], op.piece.output_image[1]
+    lines = lines_of(window, height, piece.rows.first, piece.rows.count, columns, piece.images.count)
+    if lines.skips(hw.pixels_tall if op.mode.data is tile.Mode.TALL else hw.rows):
+        return {"skip_rows": 1, "kernel_row_words": row_words}
+    return {}
+
+
 def matrix_fields(op: sched.MatrixOp, hw: Hardware) -> Fields:
     piece, lanes = op.piece.piece, hw.group_columns
     channels_in, channels_out = op.piece.input_image[2], op.piece.output_image[2]
@@ -156,6 +170,7 @@ def matrix_fields(op: sched.MatrixOp, hw: Hardware) -> Fields:
     return {
         **_window(op),
         "y_dilation": op.window.window.dilation[0],
+        **_skipped_rows(op, hw, runs.words // runs.kernel_rows),
         "kernel_runs": runs.runs,
         "run_step": runs.run_step,
         "run": runs.run,
@@ -224,9 +239,8 @@ def illegal_fields(op: isa.InstructionOp, hw: Hardware) -> list[tuple[tuple[str,
     return [((layer, problem.split()[0]), f"'{layer}': in its {name} instruction {problem}") for problem in problems]
 
 
-def lower_program(program: sched.ProgramOp, hw: Hardware) -> isa.ProgramOp:
-    """The same program at the `isa` level."""
-    instructions = program.instructions
+def _lower_all(instructions: Sequence[sched.InstructionOp], hw: Hardware) -> list[isa.InstructionOp]:
+    """Instructions that the engine reads one after the other."""
     numbers: dict[Operation, int] = {op: index for index, op in enumerate(instructions)}
     waits = [[numbers[producer] for producer in op.producers] for op in instructions]
     masks = token_masks([op.QUEUE for op in instructions], waits, hw.queue_depth)
@@ -235,11 +249,24 @@ def lower_program(program: sched.ProgramOp, hw: Hardware) -> isa.ProgramOp:
         lowered = lower(op, hw, mask.wait, mask.signal)
         set_location(lowered, op)
         ops.append(lowered)
+    return ops
+
+
+def _check_fields(ops: Sequence[isa.InstructionOp], hw: Hardware) -> None:
     problems = [problem for op in ops for problem in illegal_fields(op, hw)]
     if problems:
         # A layer has the same problem in each of its pieces: one of them, and each field, is named once.
         raise ModelError([f"{text}; change the layer" for text in dict(reversed(problems)).values()][::-1])
-    ops.append(isa.EndOp())
+
+
+def lower_program(program: sched.ProgramOp, hw: Hardware) -> isa.ProgramOp:
+    """The same program at the `isa` level. Raises `ModelError` with all that no instruction can say."""
+    load = [] if program.load_program is None else _lower_all(program.load_program.instructions, hw)
+    run = _lower_all(program.instructions, hw)
+    _check_fields([*load, *run], hw)
+    ops: list[Operation] = [*run, isa.EndOp()]
+    if program.load_program is not None:
+        ops.insert(0, isa.LoadProgramOp([*load, isa.EndOp()]))
     lowered_program = isa.ProgramOp(
         program.inputs,
         program.outputs,

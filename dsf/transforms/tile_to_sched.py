@@ -4,6 +4,9 @@
 Tensors get addresses in feature memory (`dsf.scheduling.features`), weights a place in the weight stream and on chip
 (`weights`), instructions their order (`order`), and every hazard between them a token (`hazards`). The function becomes a
 `sched.program` of the same name of bundles; the numbers stay the same.
+
+Where all weights and parameters of a network fit on chip at once, they are loaded by a `sched.load_program`, once for any
+number of runs.
 """
 
 from __future__ import annotations
@@ -18,22 +21,24 @@ from xdsl.passes import ModulePass
 
 from dsf.dialects import sched
 from dsf.dialects.constants import integer
-from dsf.dialects.engine import BUNDLE_CYCLES, CYCLES, TensorAttr, hardware_of
+from dsf.dialects.engine import BUNDLE_CYCLES, CYCLES, LOAD_CYCLES, TensorAttr, hardware_of
 from dsf.dialects.fxp import INPUT_FRAC, OUTPUT_FRAC, SOFTMAX
 from dsf.dialects.integers import RAW_BITS, width
 from dsf.dialects.shapes import shape
+from dsf.dialects.tile import Outer
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.isa.table import BaseRegister
 from dsf.scheduling.cuts import matrix_layers, weight_problems
 from dsf.scheduling.emit import Emitter
-from dsf.scheduling.estimate import estimate_program
+from dsf.scheduling.estimate import estimate_load, estimate_program
 from dsf.scheduling.features import MAX_IMAGES, plan_features
 from dsf.scheduling.hazards import Memory
-from dsf.scheduling.network import IMAGES, Network, function_of, network_of
+from dsf.scheduling.network import IMAGES, Layer, Network, function_of, network_of
 from dsf.scheduling.order import order_network
+from dsf.scheduling.pieces import Cut, Span
 from dsf.scheduling.ranges import check_ranges
-from dsf.scheduling.weights import WeightStream, pack_network
+from dsf.scheduling.weights import WEIGHT_MEMORIES, WeightStream, capacity_of, pack_network
 
 
 def _attribute(function: func.FuncOp, name: str, default: int) -> int:
@@ -47,30 +52,48 @@ def _descriptor(function: func.FuncOp, value: SSAValue, hw: Hardware, frac: str,
     return TensorAttr(shape(value), bits, _attribute(function, frac, 0), base)
 
 
+def _goes_back_to_loads(layer: Layer, hw: Hardware) -> bool:
+    """Whether a layer uses each of several loads of weights for one strip after the other."""
+    cut = Cut.of(layer.op.cut)
+    strips = list(cut.strips(Span(0, shape(layer.op.y)[0]), layer.output_image[0]))
+    return cut.outer is Outer.STRIPS and len(strips) > 1 and len(cut.loads(layer.groups(hw))) > 1
+
+
 def _check_loads(network: Network, hw: Hardware, stream: WeightStream) -> None:
     """Every load must fit its memory alone."""
     problems = [problem for layer in matrix_layers(network) for problem in weight_problems(layer, hw)]
     if problems:
         raise ModelError(problems)
-    capacity = {
-        Memory.WEIGHT: (hw.weight_words, "words of each weight bank", "weight_memory"),
-        Memory.PARAMETER: (hw.parameter_groups, "parameter groups", "parameter_groups"),
+    names = {
+        Memory.WEIGHT: ("words of each weight bank", "weight_memory"),
+        Memory.PARAMETER: ("parameter groups", "parameter_groups"),
     }
     for pair in stream.stretches.values():
         for stretch in pair:
-            most, what, parameter = capacity[stretch.memory]
+            most, (what, parameter) = capacity_of(stretch.memory, hw), names[stretch.memory]
             if stretch.size > most:
                 name = network.layers[stretch.layer].name
                 problems.append(
                     f"'{name}': a cut of {stretch.groups.count} channel groups takes {stretch.size} {what}, "
                     f"needs at most {most}; cut into fewer groups or raise {parameter}"
                 )
+    for layer in matrix_layers(network):
+        if _goes_back_to_loads(layer, hw):
+            problems += [
+                f"'{layer.name}': several loads for each strip, needs all weights on chip, {stream.needs(memory)} {what} "
+                f"and has {capacity_of(memory, hw)}; cut it with outer = groups or raise {parameter}"
+                for memory, (what, parameter) in names.items()
+                if not stream.fits(memory, hw)
+            ]
     if problems:
         raise ModelError(problems)
 
 
-def schedule(function: func.FuncOp, hw: Hardware) -> sched.ProgramOp:
-    """The program of a function of `tile` operations. Raises `ModelError`, listing all that does not fit."""
+def schedule(function: func.FuncOp, hw: Hardware, *, resident_weights: bool) -> sched.ProgramOp:
+    """
+    The program of a function of `tile` operations; with `resident_weights` they are loaded once for all runs if they fit.
+    Raises `ModelError`, listing all that does not fit.
+    """
     network = network_of(function, hw)
     check_ranges(network, hw)
     images = min(_attribute(function, IMAGES, network.images), network.images)
@@ -80,7 +103,8 @@ def schedule(function: func.FuncOp, hw: Hardware) -> sched.ProgramOp:
     _check_loads(network, hw, stream)
     plan = plan_features(network, hw, images)
     order = order_network(network, hw, plan, stream)
-    emitted = Emitter(network, hw, plan, stream, order).emit()
+    resident = resident_weights and all(stream.fits(memory, hw) for memory in WEIGHT_MEMORIES)
+    emitted = Emitter(network, hw, plan, stream, order, resident=resident).emit()
     names = list(dict.fromkeys(layer.name for layer in network.layers))
     returned = function.body.block.last_op
     assert returned is not None
@@ -95,19 +119,28 @@ def schedule(function: func.FuncOp, hw: Hardware) -> sched.ProgramOp:
     )
     estimate = estimate_program(program.instructions, emitted.tasks, names, hw)
     program.attributes[CYCLES] = integer(estimate.cycles)
+    if emitted.load_tasks:
+        program.attributes[LOAD_CYCLES] = integer(estimate_load(emitted.load_tasks, hw))
     program.attributes[BUNDLE_CYCLES] = DenseArrayBase.from_list(i64, estimate.bundles)
     return program
 
 
 @dataclass(frozen=True)
 class TileToSchedPass(ModulePass):
-    """Place tensors, weights and instructions on the engine; the numbers stay the same."""
+    """
+    Place tensors, weights and instructions on the engine; the numbers stay the same.
+
+    With `resident_weights`, weights and parameters that fit on chip all at once are loaded once for all runs; without, or if
+    they do not fit, in every run, which leaves nothing on chip that another program on the same engine could spoil.
+    """
 
     name = "tile-to-sched"
 
+    resident_weights: bool = True
+
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         function = function_of(op)
-        program = schedule(function, hardware_of(op))
+        program = schedule(function, hardware_of(op), resident_weights=self.resident_weights)
         block = function.parent
         assert block is not None
         block.insert_op_before(program, function)

@@ -20,6 +20,7 @@ module dsf_array
   parameter  int unsigned Rows    = 8,
   parameter  int unsigned Groups  = 3,
   parameter  int unsigned Lanes   = 8,
+  parameter  int unsigned Pe      = PeInteger,
   parameter  int unsigned XBits   = 8,
   parameter  int unsigned WBits   = 8,
   parameter  int unsigned AccBits = 32,
@@ -101,6 +102,7 @@ module dsf_array
     dsf_array_group #(
       .Rows    (Rows),
       .Lanes   (Lanes),
+      .Pe      (Pe),
       .XBits   (XBits),
       .WBits   (WBits),
       .AccBits (AccBits),

@@ -15,6 +15,7 @@ module dsf_array_group
 #(
   parameter  int unsigned Rows    = 8,
   parameter  int unsigned Lanes   = 8,
+  parameter  int unsigned Pe      = PeInteger,
   parameter  int unsigned XBits   = 8,
   parameter  int unsigned WBits   = 8,
   parameter  int unsigned AccBits = 32,
@@ -89,6 +90,7 @@ module dsf_array_group
 
     dsf_array_row #(
       .Lanes   (Lanes),
+      .Pe      (Pe),
       .XBits   (XBits),
       .WBits   (WBits),
       .AccBits (AccBits),

@@ -13,6 +13,7 @@ module dsf_array_row
   import dsf_pkg::*;
 #(
   parameter  int unsigned Lanes   = 8,
+  parameter  int unsigned Pe      = PeInteger,
   parameter  int unsigned XBits   = 8,
   parameter  int unsigned WBits   = 8,
   parameter  int unsigned AccBits = 32,
@@ -43,6 +44,7 @@ module dsf_array_row
 
   for (genvar c = 0; c < int'(Lanes); c++) begin : gen_pe
     dsf_pe #(
+      .Pe      (Pe),
       .XBits   (XBits),
       .WBits   (WBits),
       .AccBits (AccBits)

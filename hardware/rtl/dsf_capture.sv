@@ -19,6 +19,7 @@ module dsf_capture
   import dsf_pkg::*;
   import dsf_matrix_pkg::*;
 #(
+  parameter  int unsigned Pe           = PeInteger,
   parameter  int unsigned Rows         = 8,
   parameter  int unsigned Groups       = 3,
   parameter  int unsigned Lanes        = 8,
@@ -47,7 +48,7 @@ module dsf_capture
 );
 
   // The pointer itself is the last register of the delay.
-  localparam int unsigned Delay = OperandDelay + PeLatency - 1;
+  localparam int unsigned Delay = OperandDelay + pe_latency(Pe) - 1;
 
   logic [Delay-1:0]    last_q;
   logic                last, tall;

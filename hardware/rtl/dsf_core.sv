@@ -24,6 +24,7 @@ module dsf_core
   import dsf_dma_pkg::*;
   import dsf_regs_pkg::array_e;
 #(
+  parameter int unsigned Pe             = PeInteger,
   parameter int unsigned Rows           = 8,
   parameter int unsigned Cols           = 24,
   parameter int unsigned Groups         = 3,
@@ -96,8 +97,11 @@ module dsf_core
   if (VecLen != 1 << $clog2(VecLen) || AxiWidth != 1 << $clog2(AxiWidth) || VecLen * XBits < AxiWidth) begin : gen_check_beat
     $error("dsf_core: VecLen and AxiWidth have to be powers of two, and a word of feature memory has to hold a beat");
   end
-  if (AxiWidth < 32 || AxiWidth > InstrWordBits || (XBits != 2 && XBits != 4 && XBits != 8)) begin : gen_check_widths
-    $error("dsf_core: AxiWidth has to be 32 to 256, XBits 2, 4 or 8");
+  if (AxiWidth < 32 || AxiWidth > InstrWordBits || (XBits != 1 && XBits != 2 && XBits != 4 && XBits != 8)) begin : gen_check_widths
+    $error("dsf_core: AxiWidth has to be 32 to 256, XBits 1, 2, 4 or 8");
+  end
+  if ((Pe == PeBinary) != (XBits == 1) || (Pe == PeBinary) != (WBits == 1)) begin : gen_check_pe
+    $error("dsf_core: PeBinary is for XBits 1 and WBits 1, which need it");
   end
 
   // Units, by queue.
@@ -269,7 +273,7 @@ module dsf_core
   logic [2:0]                        unused_busy;
 
   dsf_matrix #(
-    .Rows(Rows), .Cols(Cols), .Groups(Groups), .XBits(XBits), .WBits(WBits), .AccBits(AccBits),
+    .Pe(Pe), .Rows(Rows), .Cols(Cols), .Groups(Groups), .XBits(XBits), .WBits(WBits), .AccBits(AccBits),
     .VecLen(VecLen), .WeightWords(WeightWords), .CaptureTiles(CaptureTiles)
   ) u_matrix (
     .clk_i,

@@ -96,12 +96,20 @@ module dsf_epilogue
 
   // Lanes.
 
-  logic [GCols-1:0][31:0]      sum;
-  logic [GCols-1:0][XBits-1:0] plain, added;
+  localparam int unsigned OperandBits = operand_bits(XBits);
+
+  logic [GCols-1:0][31:0]            sum;
+  logic [GCols-1:0][15:0]            requantized, residual_sum;
+  logic [GCols-1:0][XBits-1:0]       plain, added;
+  logic [GCols-1:0][OperandBits-1:0] residual;
+
+  dsf_element_decode #(.XBits(XBits), .Lanes(GCols)) u_decode (.element_i(residual_i), .operand_o(residual));
+  dsf_element_encode #(.XBits(XBits), .Lanes(GCols)) u_plain (.value_i(requantized), .element_o(plain));
+  dsf_element_encode #(.XBits(XBits), .Lanes(GCols)) u_added (.value_i(residual_sum), .element_o(added));
 
   for (genvar l = 0; l < int'(GCols); l++) begin : gen_lane
     logic signed [AccBits-1:0] lane_sum;
-    logic signed [15:0]        requantized, residual_sum;
+    logic signed [15:0]        addend;
 
     dsf_requant_lane #(.AccBits(AccBits), .BBits(BBits)) u_requant (
       .clk_i,
@@ -114,13 +122,20 @@ module dsf_epilogue
       .low_i       (config_i.low),
       .high_i      (config_i.high),
       .sum_o       (lane_sum),
-      .result_o    (requantized)
+      .result_o    (requantized[l])
     );
 
-    dsf_residual_lane #(.XBits(XBits)) u_residual (
+    // The value that would be written without a residual.
+    if (XBits == 1) begin : gen_binary
+      assign addend = plain[l][0] ? 16'sd1 : -16'sd1;
+    end else begin : gen_integer
+      assign addend = requantized[l];
+    end
+
+    dsf_residual_lane #(.XBits(OperandBits)) u_residual (
       .clk_i,
-      .a_i           (requantized),
-      .b_i           (residual_i[l]),
+      .a_i           (addend),
+      .b_i           (residual[l]),
       .multiplier_a_i(config_i.residual_multiplier_a),
       .multiplier_b_i(config_i.residual_multiplier_b),
       .offset_i      (config_i.residual_offset),
@@ -128,16 +143,10 @@ module dsf_epilogue
       .leak_i        (config_i.residual_leak),
       .low_i         (config_i.residual_low),
       .high_i        (config_i.residual_high),
-      .result_o      (residual_sum)
+      .result_o      (residual_sum[l])
     );
 
-    // The last clip has limits within XBits.
-    logic unused_bits;
-    assign unused_bits = ^{requantized, residual_sum};
-
-    assign sum[l]   = 32'(lane_sum);
-    assign plain[l] = requantized[XBits-1:0];
-    assign added[l] = residual_sum[XBits-1:0];
+    assign sum[l] = 32'(lane_sum);
   end
 
   // Raw sums: held, and written a word at a time.

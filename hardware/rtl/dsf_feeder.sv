@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // From a slot and a position of the pixel table to V elements on the feed bus: forms the address, reads feature memory,
-// and replaces what lies outside the image by the padding value.
+// and replaces what lies outside the image by the padding value. What it feeds are operands, so that padding can be 0 between
+// elements of one bit too.
 //
 //   cycle  (0: the sequencer issues the pixel)
 //   0, 1   pixel table (outside)
@@ -23,26 +24,27 @@ module dsf_feeder
   import dsf_matrix_pkg::*;
 #(
   parameter int unsigned XBits  = 8,
-  parameter int unsigned VecLen = 32
+  parameter int unsigned VecLen = 32,
+  localparam int unsigned OperandBits = operand_bits(XBits)
 ) (
-  input  wire logic                         clk_i,
-  input  wire logic                         rst_ni,
+  input  wire logic                               clk_i,
+  input  wire logic                               rst_ni,
 
   // Cycle 0.
-  input  wire logic                         valid_i,
+  input  wire logic                               valid_i,
   // verilator lint_off UNUSEDSIGNAL
-  input  wire slot_t                        slot_i,
+  input  wire slot_t                              slot_i,
   // verilator lint_on UNUSEDSIGNAL
   // Cycle 2.
-  input  wire pixel_t                       pixel_i,
+  input  wire pixel_t                             pixel_i,
 
-  output      logic                         rd_req_o,
-  output      logic [AddrBits-1:0]          rd_addr_o,
-  input  wire logic                         rd_gnt_i,
-  input  wire logic                         rd_valid_i,
-  input  wire logic [VecLen-1:0][XBits-1:0] rd_data_i,
+  output      logic                               rd_req_o,
+  output      logic [AddrBits-1:0]                rd_addr_o,
+  input  wire logic                               rd_gnt_i,
+  input  wire logic                               rd_valid_i,
+  input  wire logic [VecLen-1:0][XBits-1:0]       rd_data_i,
 
-  output      logic [VecLen-1:0][XBits-1:0] feed_o
+  output      logic [VecLen-1:0][OperandBits-1:0] feed_o
 );
 
   localparam int unsigned LaneBits = $clog2(VecLen + 1);
@@ -50,11 +52,11 @@ module dsf_feeder
 
   // Cycles 0 to 2: the slot's part of address and coordinates meets the pixel's.
 
-  logic [FetchDelay-1:0] valid_q;
-  logic [AddrBits-1:0]   offset_1q, offset_2q, x_offset_2, y_offset_2;
-  logic [17:0]           row_elements_3;
-  logic [11:0]           height_3;
-  logic [XBits-1:0]      pad_6;
+  logic [FetchDelay-1:0]  valid_q;
+  logic [AddrBits-1:0]    offset_1q, offset_2q, x_offset_2, y_offset_2;
+  logic [17:0]            row_elements_3;
+  logic [11:0]            height_3;
+  logic [OperandBits-1:0] pad_6;
 
   always_ff @(posedge clk_i `DSF_OR_RESET) begin
     if (!rst_ni) valid_q <= '0;
@@ -85,11 +87,11 @@ module dsf_feeder
   );
 
   dsf_delay #(
-    .Width  (XBits),
+    .Width  (OperandBits),
     .Cycles (StepDelay)
   ) u_pad (
     .clk_i,
-    .data_i (slot_i.pad_value[XBits-1:0]),
+    .data_i (slot_i.pad_value[OperandBits-1:0]),
     .data_o (pad_6)
   );
 
@@ -134,10 +136,12 @@ module dsf_feeder
 
   // Cycle 6: data.
 
-  logic [VecLen-1:0][XBits-1:0] feed_q;
+  logic [VecLen-1:0][OperandBits-1:0] operand_6, feed_q;
+
+  dsf_element_decode #(.XBits(XBits), .Lanes(VecLen)) u_decode (.element_i(rd_data_i), .operand_o(operand_6));
 
   for (genvar lane = 0; lane < int'(VecLen); lane++) begin : gen_lane
-    always_ff @(posedge clk_i) feed_q[lane] <= mask_6q[lane] ? rd_data_i[lane] : pad_6;
+    always_ff @(posedge clk_i) feed_q[lane] <= mask_6q[lane] ? operand_6[lane] : pad_6;
   end
 
   assign feed_o = feed_q;

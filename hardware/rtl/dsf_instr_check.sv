@@ -54,7 +54,7 @@ module dsf_instr_check
                      matrix.channel_groups != '0 && matrix.weight_words != '0 &&
                      matrix.last_group_lanes != '0 && 32'(matrix.last_group_lanes) <= GroupCols &&
                      32'(matrix.weight_bank) < Groups && (matrix.tall || matrix.weight_bank == '0) &&
-                     !(matrix.tall && matrix.depthwise);
+                     !(matrix.tall && matrix.depthwise) && (!matrix.skip_rows || matrix.pad_value == '0);
 
   // Functions that shift right.
   assign scaled    = vector.function_code == VectorAdd || vector.function_code == VectorMultiply;

@@ -99,7 +99,7 @@ package dsf_isa_pkg;
   } load_weights_t;
 
   typedef struct packed {
-    logic [193:0] spare;
+    logic [172:0] spare;
     logic signed [15:0] residual_high;
     logic signed [15:0] residual_low;
     logic [3:0] residual_leak;
@@ -142,6 +142,8 @@ package dsf_isa_pkg;
     logic [17:0] run;
     logic [17:0] run_step;
     logic [7:0] kernel_runs;
+    logic [19:0] kernel_row_words;
+    logic skip_rows;
     logic [7:0] y_dilation;
     logic [23:0] kernel_row_step;
     logic [7:0] kernel_rows;

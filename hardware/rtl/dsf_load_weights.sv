@@ -67,7 +67,7 @@ module dsf_load_weights
   localparam int unsigned LeftBits   = 32 - ByteBits + 1;
   localparam int unsigned WordBits   = GroupCols * WBits;
   localparam int unsigned SlotBits   = max2(8, 1 << $clog2(WordBits));
-  localparam int unsigned TableWords = table_words(XBits);
+  localparam int unsigned TableWords = table_words(operand_bits(XBits));
   localparam int unsigned Pending    = 4;
   // From the last write at the ports until any read sees it.
   localparam int unsigned WriteLatency = 3;

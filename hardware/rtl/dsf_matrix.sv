@@ -4,7 +4,8 @@
 //
 //   dsf_matrix_seq    instructions to slots            dsf_weight_mem  weights
 //   dsf_pixel_table   output positions, ahead          dsf_array       processing elements
-//   dsf_matrix_issue  slots to steps and pixels        dsf_capture     results, for the drain
+//   dsf_row_skip      kernel rows in padding, ahead    dsf_capture     results, for the drain
+//   dsf_matrix_issue  slots to steps and pixels
 //   dsf_feeder        pixels to padded vectors
 //
 // Each instruction is also handed to the drain, which reads the tile buffers in order, frees them, and reports completion.
@@ -17,11 +18,14 @@
 //   - tall to wide: up to (Groups - 1) * Rows cycles
 //   - a first tile that takes fewer cycles than the last tile of the instruction before has pixels: it takes about as many
 //   - instructions shorter than about 4 cycles, which cannot be accepted that fast
+//   - with skip_rows, a tile that takes fewer cycles than the search for the next one's kernel rows (dsf_row_skip): the lines
+//     of positions that it touches, the kernel rows above the image, and 3
 //
 // A tile holds its buffer from its first step until, after its last one, 14 cycles and one for each piece that the drain
 // reads have passed: the drain keeps up if (CaptureTiles - 1) * cycles of a tile >= 14 + pieces of a tile. An instruction
-// that finds the array idle issues its first step 4 cycles after it is accepted, and its first row is captured
-// StepDelay + OperandDelay + PeLatency + 2 = 14 cycles after the last step.
+// that finds the array idle issues its first step 4 cycles after it is accepted (with skip_rows 5, and those of the first
+// search), and its first row is captured StepDelay + OperandDelay + pe_latency(Pe) + 2 cycles after the last step: 14 for
+// PeInteger, 13 for PeBinary.
 
 `default_nettype none
 `include "dsf_reset.svh"
@@ -31,6 +35,7 @@ module dsf_matrix
   import dsf_isa_pkg::*;
   import dsf_matrix_pkg::*;
 #(
+  parameter  int unsigned Pe           = PeInteger,
   parameter  int unsigned Rows         = 8,
   parameter  int unsigned Cols         = 24,
   parameter  int unsigned Groups       = 3,
@@ -113,6 +118,9 @@ module dsf_matrix
   logic    load, step_valid;
   step_t   step;
 
+  logic         rows_done, rows_valid, rows_next;
+  kernel_rows_t rows;
+
   dsf_matrix_seq #(
     .Rows   (Rows),
     .Groups (Groups),
@@ -130,10 +138,30 @@ module dsf_matrix
     .walk_start_o  (walk_start),
     .walk_instr_o  (walk_instr),
     .walk_done_i   (walk_done),
+    .rows_done_i   (rows_done),
+    .rows_valid_i  (rows_valid),
+    .rows_i        (rows),
+    .rows_next_o   (rows_next),
     .slot_valid_o  (slot_valid),
     .slot_o        (slot),
     .slot_ready_i  (slot_ready),
     .busy_o        (seq_busy)
+  );
+
+  dsf_row_skip #(
+    .Rows   (Rows),
+    .Groups (Groups),
+    .Lanes  (GCols),
+    .VecLen (VecLen)
+  ) u_rows (
+    .clk_i,
+    .rst_ni,
+    .walk_start_i (walk_start),
+    .instr_i      (walk_instr),
+    .done_o       (rows_done),
+    .valid_o      (rows_valid),
+    .rows_o       (rows),
+    .next_i       (rows_next)
   );
 
   dsf_pixel_table #(
@@ -185,7 +213,9 @@ module dsf_matrix
 
   // Pixels.
 
-  logic [VecLen-1:0][XBits-1:0] feed;
+  localparam int unsigned OperandBits = operand_bits(XBits);
+
+  logic [VecLen-1:0][OperandBits-1:0] feed;
 
   dsf_feeder #(
     .XBits  (XBits),
@@ -257,10 +287,11 @@ module dsf_matrix
   );
 
   dsf_array #(
+    .Pe      (Pe),
     .Rows    (Rows),
     .Groups  (Groups),
     .Lanes   (GCols),
-    .XBits   (XBits),
+    .XBits   (OperandBits),
     .WBits   (WBits),
     .AccBits (AccBits),
     .VecLen  (VecLen)
@@ -280,6 +311,7 @@ module dsf_matrix
   );
 
   dsf_capture #(
+    .Pe           (Pe),
     .Rows         (Rows),
     .Groups       (Groups),
     .Lanes        (GCols),

@@ -44,6 +44,15 @@ package dsf_matrix_pkg;
     logic signed [AddrBits-1:0] y;
   } pixel_t;
 
+  // Which kernel rows a tile needs, and where the first of them is.
+  typedef struct packed {
+    logic [7:0]                 rows_left;       // kernel rows after the first one, also such as are below the image
+    logic [AddrBits-1:0]        row_offset;      // of the first one: address
+    logic signed [AddrBits-1:0] y_offset;
+    logic [WeightAddrBits-1:0]  weight_offset;
+    logic signed [AddrBits-1:0] below;           // rows of the image from the tile's least y in it on
+  } kernel_rows_t;
+
   // A slot: one chunk of the reduction, for the pixels of one tile.
   typedef struct packed {
     logic                       first;           // first slot of its tile

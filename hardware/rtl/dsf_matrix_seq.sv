@@ -6,6 +6,9 @@
 //     for tile (wide: R pixels, tall: G*R pixels, the last one of a pass fewer)
 //       for kernel row, run, chunk: one slot
 //
+// With skip_rows a tile has the kernel rows from the first one that dsf_row_skip tells to the last one that reaches into the
+// image, at least one; its first slot waits until they are known.
+//
 // Depthwise, a pass is as many channel groups as one read feeds, a tile lies within one row of output positions, and a run
 // is a phase: one slot, of `chunk` taps in the first `chunks` runs of a kernel row, of `last_chunk` taps in the others.
 //
@@ -28,27 +31,35 @@ module dsf_matrix_seq
   parameter int unsigned Lanes  = 8,
   parameter int unsigned VecLen = 32
 ) (
-  input  wire logic    clk_i,
-  input  wire logic    rst_ni,
+  input  wire logic         clk_i,
+  input  wire logic         rst_ni,
 
-  input  wire logic    instr_valid_i,
-  input  wire matrix_t instr_i,
-  output      logic    instr_ready_o,
+  input  wire logic         instr_valid_i,
+  input  wire matrix_t      instr_i,
+  output      logic         instr_ready_o,
 
   // Each instruction goes to the drain too, in the cycle in which it is accepted.
-  output      logic    drain_valid_o,
-  output      matrix_t drain_instr_o,
-  input  wire logic    drain_ready_i,
+  output      logic         drain_valid_o,
+  output      matrix_t      drain_instr_o,
+  input  wire logic         drain_ready_i,
 
-  output      logic    walk_start_o,
-  output      matrix_t walk_instr_o,
-  input  wire logic    walk_done_i,
+  output      logic         walk_start_o,
+  output      matrix_t      walk_instr_o,
+  input  wire logic         walk_done_i,
 
-  output      logic    slot_valid_o,
-  output      slot_t   slot_o,
-  input  wire logic    slot_ready_i,
+  // Kernel rows of the next tile of the walked instruction, where it may skip some.
+  input  wire logic         rows_done_i,
+  input  wire logic         rows_valid_i,
+  // verilator lint_off UNUSEDSIGNAL
+  input  wire kernel_rows_t rows_i,
+  // verilator lint_on UNUSEDSIGNAL
+  output      logic         rows_next_o,
 
-  output      logic    busy_o
+  output      logic         slot_valid_o,
+  output      slot_t        slot_o,
+  input  wire logic         slot_ready_i,
+
+  output      logic         busy_o
 );
 
   // The walked instruction.
@@ -57,7 +68,7 @@ module dsf_matrix_seq
   matrix_t walked_q;
   logic    accept, copy, walked_leaves;
 
-  assign walked_leaves = walked_valid_q && (walk_over_q || walk_done_i) && (copied_q || copy);
+  assign walked_leaves = walked_valid_q && (walk_over_q || walk_done_i) && rows_done_i && (copied_q || copy);
   assign drain_valid_o = instr_valid_i && (!walked_valid_q || walked_leaves);
   assign drain_instr_o = instr_i;
   assign accept        = drain_valid_o && drain_ready_i;
@@ -91,7 +102,7 @@ module dsf_matrix_seq
   // verilator lint_off UNUSEDSIGNAL
   matrix_t                   instr_q;
   // verilator lint_on UNUSEDSIGNAL
-  logic                      first_q;
+  logic                      first_q, tile_valid_q;           // the loops stand at the current tile's kernel rows
   logic [17:0]               chunks_left_q, chunks_first;     // depthwise: including the current run
   logic [7:0]                runs_left_q, rows_left_q;
   logic [23:0]               pixels_left_q, pixels_per_tile;  // including the current tile
@@ -100,10 +111,12 @@ module dsf_matrix_seq
   logic [11:0]               groups_left_q, groups_per_pass;  // including the current pass
   logic [AddrBits-1:0]       row_offset_q, run_offset_q, x_offset_q, y_offset_q, next_run_offset;
   logic [AddrBits-1:0]       channel_offset_q, channel_offset;  // of the pass; depthwise only
-  logic [WeightAddrBits-1:0] weight_address_q;
+  logic [WeightAddrBits-1:0] weight_address_q, weight_offset_q;  // of the pass; of the tile in it
+  logic signed [AddrBits-1:0] below_q;                        // rows of the image from the kernel row on; with skip_rows
   logic [BankBits-1:0]       weight_bank_q;
   logic                      last_chunk, last_run, last_row, last_tile, last_pass, line_end;
   logic                      end_run, end_row, end_tile, end_pass, bank_wraps;
+  logic                      next_tile, next_skips;
 
   assign pixels_per_tile = instr_q.tall ? 24'(Groups * Rows) : 24'(Rows);
   assign groups_per_pass = instr_q.tall      ? 12'd1 :
@@ -111,7 +124,8 @@ module dsf_matrix_seq
   assign chunks_first    = instr_q.chunks - 18'(!instr_q.depthwise);
   assign last_chunk      = chunks_left_q == '0;
   assign last_run        = runs_left_q == '0;
-  assign last_row        = rows_left_q == '0;
+  assign last_row        = rows_left_q == '0 ||
+                           (instr_q.skip_rows && below_q <= signed'(AddrBits'(instr_q.y_dilation)));
   assign line_end        = 32'(columns_left_q) <= Rows;
   assign last_tile       = instr_q.depthwise ? line_end && pixels_left_q == 24'(columns_left_q)
                                              : pixels_left_q <= pixels_per_tile;
@@ -129,9 +143,19 @@ module dsf_matrix_seq
                                                            : channel_offset_q;
   assign bank_wraps      = weight_bank_q == BankBits'(Groups - 1);
 
+  // The next tile's kernel rows are taken as soon as the current tile has given its last slot, or once they are known.
+  assign next_tile   = copy || (emit && end_tile) || !tile_valid_q;
+  assign next_skips  = copy ? walked_q.skip_rows : instr_q.skip_rows;
+  assign rows_next_o = (copy || (valid_q && !over)) && next_tile && next_skips && rows_valid_i;
+
   always_ff @(posedge clk_i `DSF_OR_RESET) begin
-    if (!rst_ni) valid_q <= 1'b0;
-    else valid_q <= copy || (valid_q && !over);
+    if (!rst_ni) begin
+      valid_q      <= 1'b0;
+      tile_valid_q <= 1'b0;
+    end else begin
+      valid_q <= copy || (valid_q && !over);
+      if (next_tile) tile_valid_q <= !next_skips || rows_valid_i;
+    end
   end
 
   always_ff @(posedge clk_i) begin
@@ -140,14 +164,11 @@ module dsf_matrix_seq
       first_q          <= 1'b1;
       chunks_left_q    <= walked_q.chunks - 18'(!walked_q.depthwise);
       runs_left_q      <= walked_q.kernel_runs - 1'b1;
-      rows_left_q      <= walked_q.kernel_rows - 1'b1;
       pixels_left_q    <= walked_q.pixels;
       columns_left_q   <= walked_q.columns;
       groups_left_q    <= walked_q.channel_groups;
-      row_offset_q     <= '0;
       run_offset_q     <= '0;
       x_offset_q       <= '0;
-      y_offset_q       <= '0;
       channel_offset_q <= '0;
       weight_address_q <= walked_q.weight_address;
       weight_bank_q    <= walked_q.weight_bank;
@@ -162,11 +183,6 @@ module dsf_matrix_seq
         run_offset_q <= last_run ? channel_offset : next_run_offset;
         x_offset_q   <= last_run ? channel_offset : next_run_offset;
       end
-      if (end_row) begin
-        rows_left_q  <= last_row ? instr_q.kernel_rows - 1'b1 : rows_left_q - 1'b1;
-        row_offset_q <= last_row ? '0 : row_offset_q + instr_q.kernel_row_step;
-        y_offset_q   <= last_row ? '0 : y_offset_q + AddrBits'(instr_q.y_dilation);
-      end
       if (end_tile) begin
         pixels_left_q  <= last_tile ? instr_q.pixels : pixels_left_q - tile_pixels;
         columns_left_q <= line_end ? instr_q.columns : columns_left_q - 12'(Rows);
@@ -179,12 +195,27 @@ module dsf_matrix_seq
     end
   end
 
+  always_ff @(posedge clk_i) begin
+    if (next_tile) begin
+      rows_left_q     <= next_skips ? rows_i.rows_left : (copy ? walked_q.kernel_rows : instr_q.kernel_rows) - 1'b1;
+      row_offset_q    <= next_skips ? rows_i.row_offset : '0;
+      y_offset_q      <= next_skips ? rows_i.y_offset : '0;
+      weight_offset_q <= next_skips ? rows_i.weight_offset : '0;
+      below_q         <= rows_i.below;
+    end else if (emit && end_row) begin
+      rows_left_q  <= rows_left_q - 1'b1;
+      row_offset_q <= row_offset_q + instr_q.kernel_row_step;
+      y_offset_q   <= y_offset_q + AddrBits'(instr_q.y_dilation);
+      below_q      <= below_q - signed'(AddrBits'(instr_q.y_dilation));
+    end
+  end
+
   // One slot ahead, in a register.
 
   slot_t slot_q;
   logic  slot_valid_q;
 
-  assign emit = valid_q && (!slot_valid_q || slot_ready_i);
+  assign emit = valid_q && tile_valid_q && (!slot_valid_q || slot_ready_i);
 
   always_ff @(posedge clk_i `DSF_OR_RESET) begin
     if (!rst_ni) slot_valid_q <= 1'b0;
@@ -207,7 +238,7 @@ module dsf_matrix_seq
         row_elements:   instr_q.row_elements,
         height:         instr_q.height,
         pad_value:      instr_q.pad_value,
-        weight_address: weight_address_q,
+        weight_address: weight_address_q + weight_offset_q,
         weight_bank:    weight_bank_q
       };
     end

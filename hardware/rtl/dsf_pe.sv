@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A processing element: multiply and accumulate, signed integers.
+// A processing element of the kind that the parameter Pe names, one file each: dsf_pe_integer, dsf_pe_binary. The ports are
+// the contract of docs/processing-element.md, which says how to add a kind:
 //
-//   acc = (first ? 0 : acc) + x * w        in every cycle with valid_i, modulo 2**AccBits
-//
-// acc_o includes the operands of cycle t from cycle t + dsf_pkg::PeLatency on (operand register, product register,
-// accumulator: the three registers of a DSP block). The compiler proves that the sum does not overflow.
-//
-// To use another kind of PE, replace this file: same ports, and PeLatency in dsf_pkg if the latency differs.
+//   cycle t                      valid_i: x_i and w_i are one step of a sum; first_i: the first one
+//   cycle t + pe_latency(Pe)     acc_o is the sum of all steps up to that of cycle t, until it includes the next one
 
 `default_nettype none
-`include "dsf_reset.svh"
 
-module dsf_pe #(
-  parameter int unsigned XBits   = 8,
+module dsf_pe
+  import dsf_pkg::*;
+#(
+  parameter int unsigned Pe      = PeInteger,
+  parameter int unsigned XBits   = 8,  // of an operand, operand_bits of an element
   parameter int unsigned WBits   = 8,
   parameter int unsigned AccBits = 32
 ) (
@@ -27,38 +26,16 @@ module dsf_pe #(
   output      logic signed [AccBits-1:0] acc_o
 );
 
-  localparam int unsigned ProductBits = XBits + WBits;
-
-  logic                          valid_q, product_valid_q;
-  logic                          first_q, product_first_q;
-  logic signed [XBits-1:0]       x_q;
-  logic signed [WBits-1:0]       w_q;
-  logic signed [ProductBits-1:0] product_q;
-  logic signed [AccBits-1:0]     acc_q;
-
-  always_ff @(posedge clk_i `DSF_OR_RESET) begin
-    if (!rst_ni) begin
-      valid_q         <= 1'b0;
-      product_valid_q <= 1'b0;
-    end else begin
-      valid_q         <= valid_i;
-      product_valid_q <= valid_q;
-    end
-  end
-
-  always_ff @(posedge clk_i) begin
-    first_q         <= first_i;
-    product_first_q <= first_q;
-    x_q             <= x_i;
-    w_q             <= w_i;
-    product_q       <= x_q * w_q;
-    if (product_valid_q) acc_q <= (product_first_q ? '0 : acc_q) + AccBits'(product_q);
-  end
-
-  assign acc_o = acc_q;
-
-  if (AccBits < ProductBits) begin : gen_check_acc
-    $error("AccBits must hold at least one product");
+  if (Pe == PeInteger) begin : gen_integer
+    dsf_pe_integer #(.XBits(XBits), .WBits(WBits), .AccBits(AccBits)) u_pe (
+      .clk_i, .rst_ni, .valid_i, .first_i, .x_i, .w_i, .acc_o
+    );
+  end else if (Pe == PeBinary) begin : gen_binary
+    dsf_pe_binary #(.XBits(XBits), .WBits(WBits), .AccBits(AccBits)) u_pe (
+      .clk_i, .rst_ni, .valid_i, .first_i, .x_i, .w_i, .acc_o
+    );
+  end else begin : gen_check
+    $error("dsf_pe: Pe has to be a kind of dsf_pkg");
   end
 
 endmodule

@@ -17,8 +17,21 @@ package dsf_pkg;
   localparam int unsigned FmemReadLatency = 3;
   // Cycles from a write grant of feature memory until a read grant sees the data.
   localparam int unsigned FmemWriteLatency = 3;
-  // Cycles from a PE's operands at its ports to the accumulator that includes them: operand, product, accumulator.
-  localparam int unsigned PeLatency = 3;
+
+  // Kinds of processing elements, the parameter Pe; see docs/processing-element.md.
+  localparam int unsigned PeInteger = 0;
+  localparam int unsigned PeBinary  = 1;
+
+  // Cycles from a PE's operands at its ports to the accumulator that includes them.
+  function automatic int unsigned pe_latency(int unsigned pe);
+    return (pe == PeBinary) ? 2 : 3;
+  endfunction
+
+  // Bits of an element of feature memory as an operand. One bit b stands for 2b - 1, and as an operand there is also 0, for
+  // padding.
+  function automatic int unsigned operand_bits(int unsigned x_bits);
+    return max2(2, x_bits);
+  endfunction
 
   // Clients of feature memory, highest priority first; see docs/port-budget.md.
   localparam int unsigned FmemReaders    = 4;
@@ -42,14 +55,14 @@ package dsf_pkg;
   localparam int unsigned ParamBits     = 64;
   localparam int unsigned ParamAddrBits = 12;
 
-  // Lookup tables of the vector unit. A table has an entry of XBits for each value of an element; the weight stream brings
-  // it in words of ParamBits, or in a smaller one where that holds it all.
+  // Lookup tables of the vector unit. A table has an entry for each value of an operand, as wide as that; the weight stream
+  // brings it in words of ParamBits, or in a smaller one where that holds it all.
   localparam int unsigned VectorTables   = 2;
   localparam int unsigned TableBits      = $clog2(VectorTables);
   localparam int unsigned TableWordsBits = 5;
 
-  function automatic int unsigned table_words(int unsigned x_bits);
-    return max2(1, (x_bits << x_bits) / ParamBits);
+  function automatic int unsigned table_words(int unsigned bits);
+    return max2(1, (bits << bits) / ParamBits);
   endfunction
 
   // Lanes of the vector unit for functions of single elements: a power of two, and no more than the epilogue has.

@@ -20,6 +20,7 @@ module dsf_top
   import dsf_regs_pkg::*;
 #(
   // Of dsf_core.
+  parameter int unsigned Pe             = dsf_pkg::PeInteger,
   parameter int unsigned Rows           = 8,
   parameter int unsigned Cols           = 24,
   parameter int unsigned Groups         = 3,
@@ -212,7 +213,7 @@ module dsf_top
   dma_command_t        ldcmd, wtcmd, stcmd;
 
   dsf_core #(
-    .Rows(Rows), .Cols(Cols), .Groups(Groups), .XBits(XBits), .WBits(WBits), .BBits(BBits), .AccBits(AccBits),
+    .Pe(Pe), .Rows(Rows), .Cols(Cols), .Groups(Groups), .XBits(XBits), .WBits(WBits), .BBits(BBits), .AccBits(AccBits),
     .VecLen(VecLen), .AxiWidth(AxiWidth), .FeatureWords(FeatureWords), .WeightWords(WeightWords),
     .ParamGroups(ParamGroups), .QueueDepth(QueueDepth), .CaptureTiles(CaptureTiles), .WatchdogCycles(WatchdogCycles)
   ) u_core (

@@ -7,10 +7,10 @@
 //                              └──> dsf_elementwise   ADD, MULTIPLY, TABLE, COPY with channels apart; Lanes at a time
 //
 // Lanes is less than VecLen because a lane with its multipliers, its rounding and its table costs more than all of pooling's.
-// An element of ADD and MULTIPLY is two reads.
+// An element of ADD and MULTIPLY is two reads. Both paths work on operands, which are elements but for those of one bit.
 //
-// The bit lengths of kernel_rows and kernel_columns may add up to WindowBits, and pad_value has to fit XBits: otherwise the
-// unit stops with ErrIllegalField, for good. Other fields are checked by dsf_instr_check.
+// The bit lengths of kernel_rows and kernel_columns may add up to WindowBits, and pad_value has to fit XBits, with one bit
+// lie in -1 to 1: otherwise the unit stops with ErrIllegalField, for good. Other fields are checked by dsf_instr_check.
 
 `default_nettype none
 `include "dsf_reset.svh"
@@ -60,6 +60,8 @@ module dsf_vector
   localparam int unsigned PathElements = 1;
   localparam int unsigned PathsTotal   = 2;
 
+  localparam int unsigned OperandBits = operand_bits(XBits);
+
   if (Lanes > VecLen || Lanes != 1 << $clog2(Lanes)) begin : gen_check
     $error("dsf_vector: Lanes has to be a power of two, at most VecLen");
   end
@@ -95,7 +97,8 @@ module dsf_vector
   endfunction
 
   assign legal = 32'(bit_length(config_q.kernel_rows) + bit_length(config_q.kernel_columns)) <= WindowBits &&
-                 config_q.pad_value[15:XBits-1] == {(17 - XBits){config_q.pad_value[15]}};
+                 config_q.pad_value[15:OperandBits-1] == {(17 - OperandBits){config_q.pad_value[15]}} &&
+                 (XBits != 1 || config_q.pad_value[1:0] != 2'b10);
 
   always_ff @(posedge clk_i `DSF_OR_RESET) begin
     if (!rst_ni) begin
@@ -135,8 +138,8 @@ module dsf_vector
   logic [PathsTotal-1:0]               path, path_room, path_last, path_arrived, path_req, path_gnt, path_done;
   logic [PathsTotal-1:0][AddrBits-1:0] path_addr;
   logic [PathsTotal-1:0][CountW-1:0]   path_count;
-  logic [VecLen-1:0][XBits-1:0]        pool_data;
-  logic [Lanes-1:0][XBits-1:0]         element_data;
+  logic [VecLen-1:0][OperandBits-1:0]  operands, pool_data, results;
+  logic [Lanes-1:0][OperandBits-1:0]   element_data;
   logic                                dividing;
 
   dsf_vector_seq #(.VecLen(VecLen), .Lanes(Lanes)) u_seq (
@@ -181,7 +184,9 @@ module dsf_vector
   assign arrived      = read_q[FmemReadLatency-1];
   assign path_arrived = path & {PathsTotal{read_valid_q[FmemReadLatency-1]}};
 
-  dsf_pooling #(.XBits(XBits), .VecLen(VecLen), .WindowBits(WindowBits), .CountW(CountW)) u_pooling (
+  dsf_element_decode #(.XBits(XBits), .Lanes(VecLen)) u_decode (.element_i(rd_data_i), .operand_o(operands));
+
+  dsf_pooling #(.XBits(OperandBits), .VecLen(VecLen), .WindowBits(WindowBits), .CountW(CountW)) u_pooling (
     .clk_i,
     .rst_ni,
     .config_i    (config_q),
@@ -193,7 +198,7 @@ module dsf_vector
     .last_i      (arrived.last),
     .read_i      (arrived.read),
     .pad_i       (arrived.pad),
-    .data_i      (rd_data_i),
+    .data_i      (operands),
     .dst_i       (arrived.dst),
     .lanes_i     (arrived.lanes),
     .done_i      (arrived.done),
@@ -205,7 +210,7 @@ module dsf_vector
     .wr_gnt_i    (path_gnt[PathPooling])
   );
 
-  dsf_elementwise #(.XBits(XBits), .Lanes(Lanes), .CountW(CountW)) u_elementwise (
+  dsf_elementwise #(.XBits(OperandBits), .Lanes(Lanes), .CountW(CountW)) u_elementwise (
     .clk_i,
     .rst_ni,
     .config_i     (config_q),
@@ -219,7 +224,7 @@ module dsf_vector
     .first_i      (arrived.first),
     .last_i       (arrived.last),
     .read_i       (arrived.read),
-    .data_i       (rd_data_i[Lanes-1:0]),
+    .data_i       (operands[Lanes-1:0]),
     .dst_i        (arrived.dst),
     .lanes_i      (arrived.lanes),
     .done_i       (arrived.done),
@@ -242,9 +247,14 @@ module dsf_vector
   assign finish     = |(path_gnt & path_done);
 
   always_comb begin
-    wr_data_o = pool_data;
-    if (!wide_q) wr_data_o[Lanes-1:0] = element_data;
+    results = pool_data;
+    if (!wide_q) results[Lanes-1:0] = element_data;
   end
+
+  dsf_element_encode #(.ValueBits(OperandBits), .XBits(XBits), .Lanes(VecLen)) u_encode (
+    .value_i  (results),
+    .element_o(wr_data_o)
+  );
 
   always_ff @(posedge clk_i `DSF_OR_RESET) begin
     if (!rst_ni) done_q <= '0;

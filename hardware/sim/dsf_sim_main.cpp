@@ -19,6 +19,7 @@
 //   steps                     file: array steps of each MATRIX instruction, one a line
 //   checks, expected          files: what instructions write into feature memory, see Checks
 //   wave                      file to write, VCD, if the model was built for it; may be missing
+//   coverage                  file to write, if the model was built to count lines; may be missing
 
 #include <algorithm>
 #include <cinttypes>
@@ -39,6 +40,9 @@
 #include "dsf_sim_memory.h"
 #include "dsf_sim_trace.h"
 #include "verilated.h"
+#if VM_COVERAGE
+#include "verilated_cov.h"
+#endif
 #if VM_TRACE
 #include "verilated_vcd_c.h"
 #endif
@@ -104,7 +108,8 @@ class Board {
         output_({top_->out_awaddr, top_->out_awlen, top_->out_awvalid, top_->out_awready, top_->out_wdata, top_->out_wstrb,
                  top_->out_wlast, top_->out_wvalid, top_->out_wready, top_->out_bresp, top_->out_bvalid, top_->out_bready},
                 memory_, timing_, random_),
-        trace_(read_numbers(options.text("steps")), Checks(options.text("checks"), options.text("expected"))) {
+        trace_(read_numbers(options.text("steps")), Checks(options.text("checks"), options.text("expected"))),
+        coverage_(options.has("coverage") ? options.text("coverage") : "") {
     open_wave(options);
     reset();
     svSetScope(svGetScopeFromName("TOP.dsf_sim_top"));
@@ -119,6 +124,9 @@ class Board {
     top_->final();
 #if VM_TRACE
     if (wave_) wave_->close();
+#endif
+#if VM_COVERAGE
+    if (!coverage_.empty()) context_.coveragep()->write(coverage_.c_str());
 #endif
   }
 
@@ -273,6 +281,7 @@ class Board {
   ReadPort features_, weights_;
   WritePort output_;
   Trace trace_;
+  const std::string coverage_;
   const Trace::Peek peek_ = [](uint32_t word, uint32_t *data) { dsf_peek(word, data); };
 #if VM_TRACE
   std::unique_ptr<VerilatedVcdC> wave_;
@@ -367,8 +376,11 @@ class Processor {
     board_.begin_run(faults(), false);
     if (engine_.network == nullptr) {
       const dsf_result result = load();
+      board_.trace().set_loading(result != DSF_OK);
       if (result != DSF_OK) return result;
+      const uint64_t load_cycles = dsf_cycles(&engine_);
       board_.begin_run(faults(), true);
+      if (network_.load_program_bytes != 0) board_.trace().set_load_cycles(load_cycles);
     }
     board_.trace().begin_checks();
     reset_at_ = at(resets_);

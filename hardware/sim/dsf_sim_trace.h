@@ -115,6 +115,9 @@ class Trace {
 
   // What a good run took.
   void set_done(uint64_t cycle) { runs_.back().done = relative(cycle); }
+  // Of the firmware's dsf_load before a run: it failed; what its load program took.
+  void set_loading(bool loading) { runs_.back().loading = loading; }
+  void set_load_cycles(uint64_t cycles) { runs_.back().load_cycles = static_cast<int64_t>(cycles); }
   void set_accesses(uint64_t count) { runs_.back().accesses = count; }
   void set_beats(Port port, uint64_t count) { runs_.back().beats[port] = count; }
   void set_counters(const struct dsf_counters &counters) { runs_.back().counters = counters; }
@@ -175,7 +178,8 @@ class Trace {
   struct Run {
     dsf_result result = DSF_OK;
     struct dsf_error error {};
-    int64_t first_input = kNever, last_output = kNever, done = kNever;
+    bool loading = false;
+    int64_t first_input = kNever, last_output = kNever, done = kNever, load_cycles = kNever;
     uint64_t accesses = 0;
     uint64_t beats[kPorts] = {};
     struct dsf_counters counters {};
@@ -257,6 +261,7 @@ class Trace {
   static void write_run(std::ostream &out, const Run &run) {
     out << "{\"result\":\"" << dsf_error_name(run.result) << "\",\"instruction\":" << run.error.instruction
         << ",\"port\":" << static_cast<int>(run.error.port) << ",\"response\":" << unsigned{run.error.response}
+        << ",\"loading\":" << run.loading << ",\"load_cycles\":" << run.load_cycles
         << ",\"queue\":" << unsigned{run.error.queue} << ",\"tokens\":" << unsigned{run.error.tokens}
         << ",\"first_input\":" << run.first_input << ",\"last_output\":" << run.last_output << ",\"done\":" << run.done
         << ",\"accesses\":" << run.accesses;

@@ -11,14 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from matrix_reference import Shape, window
+from matrix_reference import Shape, skipping, window
 
 from dsf import numerics
 from dsf.hardware import Hardware
 from dsf.isa.encoding import encode_instruction
 from dsf.isa.table import BaseRegister, Queue, VectorFunction
 from dsf.layout import pack_elements, pack_parameters, pack_weight_groups, packed_bytes, unpack_elements
-from dsf.numerics import Ints, int_range
+from dsf.numerics import Ints, int_range, random_elements, to_element
 
 LOAD, WEIGHT, MATRIX, VECTOR, STORE = (1 << queue for queue in Queue)
 MASK = (1 << 24) - 1
@@ -49,12 +49,13 @@ class Parameters:
     leak: int
     low: int
     high: int
+    bits: int
 
     @staticmethod
     def draw(random: np.random.Generator, hw: Hardware, channels: int, words: int) -> Parameters:
         """Values that keep most outputs inside the range."""
         low, high = int_range(hw.bits_input)
-        spread = hw.bits_input + hw.bits_weights - 4 + max(0, words.bit_length() // 2)
+        spread = max(2, hw.bits_input + hw.bits_weights - 4 + max(0, words.bit_length() // 2))
         return Parameters(
             bias=random.integers(*int_range(min(hw.bits_bias, spread)), size=channels),
             multiplier=random.integers(1 << 15, 1 << 16, size=channels),
@@ -63,13 +64,15 @@ class Parameters:
             leak=int(random.integers(0, 4)),
             low=low,
             high=high,
+            bits=hw.bits_input,
         )
 
     def fields(self) -> dict[str, int]:
         return {name: getattr(self, name) for name in ("bias_shift", "leak", "low", "high")}
 
     def requantize(self, acc: Ints) -> Ints:
-        return numerics.requantize(acc, self.bias, multiplier=self.multiplier, shift=self.shift, **self.fields())
+        y = numerics.requantize(acc, self.bias, multiplier=self.multiplier, shift=self.shift, **self.fields())
+        return to_element(y, self.bits)
 
 
 @dataclass
@@ -97,7 +100,7 @@ class Program:
         """(KH, KW, CI, CO) and its parameters to the next free words; the fields that name them."""
         hw, lanes = self.hw, self.hw.group_columns
         groups = -(-w.shape[3] // lanes)
-        flat = np.zeros((np.prod(w.shape[:3]), groups * lanes), dtype=np.int64)
+        flat = to_element(np.zeros((np.prod(w.shape[:3]), groups * lanes)), hw.bits_weights)
         flat[:, : w.shape[3]] = w.reshape(-1, w.shape[3])
         words = flat.reshape(-1, groups, lanes).transpose(1, 0, 2)
         fill = groups * lanes - w.shape[3]
@@ -188,11 +191,12 @@ def network(hw: Hardware, seed: int, *, tall: int, images: int = 2) -> Network:
     kernel = tuple(int(v) for v in random.integers(1, 5, size=2))
     stride = tuple(int(v) for v in random.integers(1, 3, size=2))
     padding = tuple(int(v) for v in random.integers(0, 3, size=4) % np.repeat(kernel, 2))
-    pad_value = int(random.integers(low, high + 1))
+    # With zeros for padding the second convolution, and every other time the first one, skip kernel rows.
+    pad_value = int(random.integers(low, high + 1)) * (seed % 2)
     program = Program(hw)
 
     # Input, row by row so that rows may end inside a byte.
-    x = random.integers(low, high + 1, size=(images, height, width, ci))
+    x = random_elements(random, (images, height, width, ci), hw.bits_input)
     row_bytes = packed_bytes(width * ci, hw.bits_input)
     at = program.place(x.size)
     program.add(
@@ -207,7 +211,7 @@ def network(hw: Hardware, seed: int, *, tall: int, images: int = 2) -> Network:
     )
 
     def draw_weights(*dimensions: int) -> Ints:
-        return random.integers(*int_range(hw.bits_weights), size=dimensions, endpoint=True)
+        return random_elements(random, dimensions, hw.bits_weights)
 
     def last_lanes(channels: int) -> dict[str, int]:
         groups = -(-channels // hw.group_columns)
@@ -230,7 +234,8 @@ def network(hw: Hardware, seed: int, *, tall: int, images: int = 2) -> Network:
         tall=tall,
     )
     at = program.place(a.size)
-    fields |= places | last_lanes(ca) | p.fields() | {"pad_value": pad_value} | output_steps(at, *a.shape[1:])
+    fields = fields | {"pad_value": pad_value} if pad_value != 0 else skipping(fields)
+    fields |= places | last_lanes(ca) | p.fields() | output_steps(at, *a.shape[1:])
     program.add("matrix", **fields, wait=LOAD | WEIGHT, signal=VECTOR)
 
     # Max pool, 3x3, same size.
@@ -253,11 +258,12 @@ def network(hw: Hardware, seed: int, *, tall: int, images: int = 2) -> Network:
         "high": high,
     }
     c = numerics.residual_add(p.requantize(convolve(b, w, (1, 1), (1, 1, 1, 1), 0)), a, **residual)
+    c = to_element(c, hw.bits_input)
     fields = window(
         shape, size=b.shape[1:3], channels=ca, kernel=(3, 3), padding=(1, 1, 1, 1), images=images, base=at, tall=tall
     )
     at = program.place(c.size)
-    fields |= places | last_lanes(ca) | p.fields() | output_steps(at, *c.shape[1:])
+    fields = skipping(fields) | places | last_lanes(ca) | p.fields() | output_steps(at, *c.shape[1:])
     fields |= {f"residual_{name}": value for name, value in residual.items()} | {"residual": 1}
     fields |= output_steps(a_at, *a.shape[1:], prefix="residual_src")
     fields = {name.replace("residual_src_", "residual_"): value for name, value in fields.items()}
@@ -267,7 +273,7 @@ def network(hw: Hardware, seed: int, *, tall: int, images: int = 2) -> Network:
     fields = pool_fields(VectorFunction.AVERAGE_POOL, c.shape, at, 2, 2, 1)
     _, total, count = pool(c, 2, 2, 1)
     scale = {"left": int(random.integers(0, 3)), "right": int(random.integers(0, 2)), "leak": 1, "low": low, "high": high}
-    d = numerics.pool_scale(total, count, **scale)
+    d = to_element(numerics.pool_scale(total, count, **scale), hw.bits_input)
     at = program.place(d.size)
     program.add("vector", **fields, **output_steps(at, *d.shape[1:]), **scale, wait=MATRIX, signal=MATRIX | STORE)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 from core_programs import LOAD, MATRIX, STORE, WEIGHT, Network, Parameters, Program, convolve, output_steps
-from matrix_reference import Shape, depthwise_window, window
+from matrix_reference import Shape, depthwise_window, skipping, window
 
 from dsf import numerics
 from dsf.hardware import Hardware
@@ -89,11 +89,16 @@ class DepthwiseProgram(Program):
         *,
         transposed: bool,
         residual: bool = False,
+        skips: bool = False,
         signal: int = MATRIX,
     ) -> None:
-        """With as much padding as keeps the size where the stride is 1; `residual`: plus its own input."""
+        """
+        With as much padding as keeps the size where the stride is 1; `residual`: plus its own input, `skips`: kernel rows in
+        padding, which is zero.
+        """
         padding = tuple(v for k in kernel for v in ((k - 1) // 2, k // 2))
-        pad_value, channels = int(self.random.integers(self.range[0], self.range[1] + 1)), self.x.shape[3]
+        channels = self.x.shape[3]
+        pad_value = 0 if skips else int(self.random.integers(self.range[0], self.range[1] + 1))
         w = self.draw_weights(*kernel, channels)
         p = Parameters.draw(self.random, self.hw, channels, w[..., 0].size)
         along = w.transpose(1, 0, 2) if transposed else w
@@ -111,7 +116,7 @@ class DepthwiseProgram(Program):
             transposed=transposed,
             pad_value=pad_value,
         )
-        fields |= places | p.fields()
+        fields = (skipping(fields) if skips else fields) | places | p.fields()
         if residual:
             low, high = self.range
             add = {"multiplier_a": 3, "multiplier_b": 2, "offset": 5, "shift": 2, "leak": 1, "low": low, "high": high}
@@ -152,9 +157,9 @@ def network(hw: Hardware, seed: int) -> Network:
     draw = np.random.default_rng(seed)
     size = tuple(int(v) for v in draw.integers(4, 2 * hw.rows + 2, size=2))
     program = DepthwiseProgram(hw, seed, size, int(draw.integers(1, 2 * hw.columns)), images=2)
-    program.add_depthwise((3, 3), (1, 1), transposed=bool(draw.integers(0, 2)))
+    program.add_depthwise((3, 3), (1, 1), transposed=bool(draw.integers(0, 2)), skips=seed % 3 == 0)
     program.add_pointwise(int(draw.integers(1, hw.columns + 2)), tall=int(hw.column_groups > 1))
     kernel, transposed, residual = tuple(int(v) for v in draw.integers(1, 5, size=2)), bool(draw.integers(0, 2)), seed % 2 == 1
     stride = (1, 1) if residual else tuple(int(v) for v in draw.integers(1, 4, size=2))
-    program.add_depthwise(kernel, stride, transposed=transposed, residual=residual, signal=STORE)
+    program.add_depthwise(kernel, stride, transposed=transposed, residual=residual, skips=seed < 3, signal=STORE)
     return program.finish()

@@ -1,5 +1,5 @@
 """
-The engines that are built for whole systems. A build takes a minute or two, so there are these four and no more; the first two
+The engines that are built for whole systems. A build takes a minute or two, so there are these five and no more; the first two
 are those of the seven-bundle network.
 """
 
@@ -23,6 +23,21 @@ TWO_BITS = Hardware(
     max_kernel_size=(7, 7),
     watchdog_cycles=1024,
     reset="async",
+)
+
+#: Small, binary.
+ONE_BIT = Hardware(
+    processing_elements=(3, 10),
+    column_groups=2,
+    bits_input=1,
+    bits_weights=1,
+    bits_sum=16,
+    axi_width=32,
+    max_channels_in=64,
+    max_channels_out=64,
+    max_image_size=(16, 16),
+    max_kernel_size=(7, 7),
+    watchdog_cycles=1024,
 )
 
 #: Small, 8 bits, with little memory.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from dsf.hardware import VECTOR_TABLES
-from dsf.isa.encoding import encode_instruction
+from dsf.hardware import VECTOR_TABLES, Hardware
+from dsf.isa.encoding import Decoded, encode_instruction
 from dsf.isa.table import BUILT_FUNCTIONS, BY_NAME, Field, VectorFunction
 from dsf.numerics import MAX_SHIFT
 
@@ -65,6 +65,7 @@ def drawn(draw: random.Random, name: str, *, groups: int, lanes: int, vector_len
             fields["right"] = draw.randint(0, MAX_SHIFT)
     if "chunk" in fields:
         fields["tall"] &= 1 - fields["depthwise"]
+        fields["pad_value"] *= 1 - fields["skip_rows"]
         fields["chunk"] = draw.randint(1, vector_length)
         fields["last_chunk"] = draw.randint(1, fields["chunk"])
         fields["last_group_lanes"] = draw.randint(1, lanes)
@@ -131,6 +132,7 @@ def illegal_fields(*, groups: int, lanes: int, vector_length: int) -> list[Illeg
     add("matrix", "last_chunk", *beyond(2, 10), chunk=2)
     add("matrix", "tall", 1, depthwise=1)
     add("matrix", "last_group_lanes", *beyond(lanes, 8))
+    add("matrix", "pad_value", *(1 << bit for bit in range(16)), skip_rows=1)
     for function in BUILT_FUNCTIONS:
         for field in BY_NAME["vector"].fields:
             if function not in (field.functions or BUILT_FUNCTIONS):
@@ -160,3 +162,21 @@ def legal_limits(*, groups: int, lanes: int, vector_length: int) -> list[bytes]:
     found += [legal("matrix", weight_bank=groups - 1, tall=1), legal("matrix", chunk=vector_length, last_chunk=vector_length)]
     shifting = (VectorFunction.ADD, VectorFunction.MULTIPLY)
     return found + [legal("vector", function=function, right=MAX_SHIFT) for function in shifting]
+
+
+def array_steps(one: Decoded, hw: Hardware) -> int:
+    """Steps of a MATRIX instruction: one for each tap of each tile of each pass, but for kernel rows that it may skip."""
+    assert not one["depthwise"]
+    at_once, in_flight = (1, hw.pixels_tall) if one["tall"] else (hw.column_groups, hw.rows)
+    words = one["kernel_runs"] * ((one["chunks"] - 1) * one["chunk"] + one["last_chunk"])
+    lines = [y for _ in range(one["images"]) for y in range(one["rows"]) for _ in range(one["columns"])]
+    steps = 0
+    for first in range(0, one["pixels"], in_flight):
+        ys = [one["y_start"] + y * one["y_step"] for y in lines[first : first + in_flight]]
+        rows = range(one["kernel_rows"])
+        if one["skip_rows"]:
+            # From the first one that is not above the image for all to the last that is not below it, at least one.
+            top = min([k for k in rows if max(ys) + k * one["y_dilation"] >= 0] or [rows[-1]])
+            rows = range(top, max([k + 1 for k in rows if min(ys) + k * one["y_dilation"] < one["height"]] + [top + 1]))
+        steps += len(rows) * words
+    return steps * -(-one["channel_groups"] // at_once)

@@ -14,11 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dsf.hardware import PE_KINDS
+
 Ints = NDArray[np.int64]
 Fields = Mapping[str, int]
 
-# From a tile's last step to the start of the tile that finds its buffer free, beside one cycle for each piece.
-LATENCY = 14
+# From a tile's last step to the start of the tile that finds its buffer free, beside the latency of a PE and one cycle for each
+# piece.
+LATENCY = 11
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Shape:
     weight_words: int = 1024
     feature_words: int = 512
     capture_tiles: int = 4
+    pe: str = "integer"
 
     @property
     def lanes(self) -> int:
@@ -49,6 +53,7 @@ class Shape:
 
     def parameters(self) -> dict[str, int | str]:
         return {
+            "Pe": PE_KINDS[self.pe].parameter,
             "Rows": self.rows,
             "Cols": self.columns,
             "Groups": self.groups,
@@ -139,13 +144,36 @@ def pieces(shape: Shape, f: Fields, sums: Ints) -> list[Ints]:
     ]
 
 
+def kernel_rows(f: Fields, positions: range) -> range:
+    """The kernel rows of a tile: with `skip_rows` from the first to the last not in padding, at least one."""
+    rows = range(f["kernel_rows"])
+    if not f.get("skip_rows"):
+        return rows
+    ys = [f["y_start"] + p // f["columns"] % f["rows"] * f["y_step"] for p in positions]
+    first = min([k for k in rows if max(ys) + k * f["y_dilation"] >= 0], default=rows[-1])
+    last = max([k for k in rows if min(ys) + k * f["y_dilation"] < f["height"]], default=0)
+    return range(first, max(first, last) + 1)
+
+
+def search_cycles(f: Fields, positions: range) -> int:
+    """What it takes to find the first of them: a cycle for each line of positions, one for each kernel row before it."""
+    if not f.get("skip_rows"):
+        return 0
+    lines = {p // f["columns"] for p in positions}
+    return len(lines) + kernel_rows(f, positions).start + 1
+
+
 @dataclass(frozen=True)
 class Tile:
-    """What the array does for some pixels: for each slot its steps and its reads, which is how many cycles it takes."""
+    """
+    What the array does for some pixels: for each slot its steps and its reads, which is how many cycles it takes. `search` are
+    the cycles in which its kernel rows are found, usually while others are computed.
+    """
 
     pixels: int
     depthwise: bool
     slots: tuple[tuple[int, int], ...]
+    search: int
 
     @property
     def steps(self) -> int:
@@ -174,25 +202,30 @@ def tiles(shape: Shape, f: Fields) -> list[Tile]:
         row = [f["chunk"]] * f["chunks"] + [f["last_chunk"]] * (f["kernel_runs"] - f["chunks"])
     else:
         row = ([f["chunk"]] * (f["chunks"] - 1) + [f["last_chunk"]]) * f["kernel_runs"]
-    kernel = row * f["kernel_rows"]
-    return [
-        Tile(pixels, depthwise, tuple((steps, pixels + steps - 1 if depthwise else pixels) for steps in kernel))
-        for _ in range(passes)
-        for pixels in (len(positions) for positions in tile_positions(shape, f))
-    ]
+
+    def tile(positions: range) -> Tile:
+        pixels = len(positions)
+        kernel = row * len(kernel_rows(f, positions))
+        slots = tuple((steps, pixels + steps - 1 if depthwise else pixels) for steps in kernel)
+        return Tile(pixels, depthwise, slots, search_cycles(f, positions))
+
+    return [tile(positions) for _ in range(passes) for positions in tile_positions(shape, f)]
 
 
 def drain_keeps_up(shape: Shape, f: Fields) -> bool:
     """
     Whether a drain that reads one piece a cycle lets the array run without a pause, also after other instructions for which
     this holds: every tile has to take as many cycles as it has pieces, and a tile buffer, which a tile holds from its first
-    step until `LATENCY` cycles and its pieces after its last one, has to be free in time for the tile that uses it next. An
-    instruction shorter than that may also have to wait for a place in the drain's queue.
+    step until `LATENCY` cycles, the PE's and its pieces after its last one, has to be free in time for the tile that uses it
+    next. An instruction shorter than that may also have to wait for a place in the drain's queue. Nor does the search for
+    kernel rows hold up the array: it takes two cycles less than a tile at most.
     """
-    most = LATENCY + shape.pixels(1)
-    cycles = [tile.cycles for tile in tiles(shape, f)]
+    most = LATENCY + PE_KINDS[shape.pe].latency + shape.pixels(1)
+    work = tiles(shape, f)
+    cycles = [tile.cycles for tile in work]
     pieces_of_tile = shape.pixels(f["tall"]) * groups_per_pass(shape, f)
-    return sum(cycles) >= most and min(cycles) >= max(pieces_of_tile, most / (shape.capture_tiles - 1))
+    least = max(pieces_of_tile, most / (shape.capture_tiles - 1), 2 + max(tile.search for tile in work))
+    return sum(cycles) >= most and min(cycles) >= least
 
 
 def window(
@@ -252,6 +285,12 @@ def window(
         "weight_address": weight_address,
         "weight_words": kh * runs * run,
     }
+
+
+def skipping(f: Fields) -> dict[str, int]:
+    """The same instruction with zeros for padding, and kernel rows in padding skipped."""
+    words = f["weight_words"] // f["kernel_rows"]
+    return dict(f) | {"pad_value": 0, "skip_rows": 1, "kernel_row_words": words}
 
 
 def depthwise_window(

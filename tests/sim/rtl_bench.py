@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import cocotb
-import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import Timer
 from numpy.typing import ArrayLike
 
+from dsf.layout import element_codes, elements_of_codes
 from dsf.numerics import Ints, as_ints
 
 ROOT = Path(__file__).parents[2]
@@ -24,6 +24,8 @@ DRAIN = (
     "dsf_requant_lane",
     "dsf_residual_lane",
     "dsf_param_mem",
+    "dsf_element_decode",
+    "dsf_element_encode",
     "dsf_epilogue",
     "dsf_drain_seq",
     "dsf_drain",
@@ -39,6 +41,8 @@ VECTOR = (
     "dsf_element_lane",
     "dsf_lookup",
     "dsf_elementwise",
+    "dsf_element_decode",
+    "dsf_element_encode",
     "dsf_vector_seq",
     "dsf_vector",
 )
@@ -50,17 +54,17 @@ def rtl(*names: str) -> list[Path]:
 
 
 def pack(values: ArrayLike, bits: int) -> int:
-    """Integers as one packed vector, the first one lowest."""
+    """Integers as one packed vector, the first one lowest; of one bit, -1 and 1."""
     result = 0
-    for value in reversed(as_ints(values).reshape(-1).tolist()):
-        result = result << bits | value & ((1 << bits) - 1)
+    codes = element_codes(values, 1) if bits == 1 else as_ints(values) & ((1 << bits) - 1)
+    for code in reversed(codes.reshape(-1).tolist()):
+        result = result << bits | code
     return result
 
 
 def unpack(vector: int, bits: int, count: int) -> Ints:
     """The inverse of `pack` for signed integers."""
-    fields = np.array([vector >> bits * i & ((1 << bits) - 1) for i in range(count)], dtype=np.int64)
-    return np.where(fields >= 1 << (bits - 1), fields - (1 << bits), fields)
+    return elements_of_codes([vector >> bits * i & ((1 << bits) - 1) for i in range(count)], bits)
 
 
 def signed(handle) -> int:

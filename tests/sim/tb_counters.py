@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cocotb
 from axi_memory import Timing
 from core_programs import LOAD, MATRIX, STORE, VECTOR, WEIGHT, network
-from instructions import legal
+from instructions import array_steps, legal
 from tb_top import TIMINGS
 from top_bench import DONE, HW, ORIGIN, SEED, START, Engine
 
@@ -57,17 +57,8 @@ class Work:
 
 
 def steps_of(program: bytes) -> int:
-    """Array steps of a program: one for each tap of each tile of each pass."""
-    steps = 0
-    for one in decode_stream(program):
-        if one.name != "matrix":
-            continue
-        assert not one["depthwise"]
-        at_once, in_flight = (1, GROUPS * ROWS) if one["tall"] else (GROUPS, ROWS)
-        for _ in range(0, one["channel_groups"], at_once):
-            for _ in range(0, one["pixels"], in_flight):
-                steps += one["kernel_rows"] * one["kernel_runs"] * ((one["chunks"] - 1) * one["chunk"] + one["last_chunk"])
-    return steps
+    """Array steps of a program."""
+    return sum(array_steps(one, HW) for one in decode_stream(program) if one.name == "matrix")
 
 
 class Bench(Engine):
@@ -225,6 +216,34 @@ async def memory(dut) -> None:
     bench.features.delays = {INSTRUCTIONS: 220}
     longer = changes(alone, await bench.run(work.encode()))
     assert longer.keys() == {Counter.IDLE} and longer[Counter.IDLE] >= 120
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def of_several_tokens_the_first_counts(dut) -> None:
+    """MATRIX, then VECTOR, then STORE; WEIGHT is the last: what comes later changes nothing for what comes before."""
+    bench = await started(dut)
+    # As long as all of the program takes to arrive.
+    first = Work(ROWS, ROWS, slots=100).encode(signal=MATRIX)
+    window = {"kernel_columns": 8, "row_elements": 8, "height": 1, "signal": MATRIX}
+    store = legal("store", base=BaseRegister.OUTPUT, signal=MATRIX)
+    weights = legal("load_weights", base=BaseRegister.WEIGHTS, bytes=HW.weight_slot_bits // 8, signal=MATRIX)
+
+    async def run(windows: int, output: int, weight: int) -> dict[Counter, int]:
+        bench.output.timing, bench.weights.timing = Timing(lambda: output), Timing(lambda: weight)
+        last = Work(ROWS, ROWS).encode(wait=MATRIX | VECTOR | STORE | WEIGHT)
+        return await bench.run(legal("vector", columns=windows, **window), store, weights, first, last)
+
+    counts = await run(1, 0, 0)
+    assert counts[Counter.STALL_MATRIX] > 0 and counts[Counter.STALL_VECTOR] == 0
+    # STORE's read comes after those of VECTOR: what is later in the order may change.
+    for one, times in (
+        (Counter.STALL_VECTOR, (100, 0, 0)),
+        (Counter.STALL_OUTPUT, (100, 900, 0)),
+        (Counter.STALL_WEIGHTS, (100, 900, 2100)),
+    ):
+        before, counts = counts, await run(*times)
+        assert next(iter(changes(before, counts))) is one and counts[one] > before[one]
+    assert changes(counts, await run(100, 900, 2200)) == {Counter.STALL_WEIGHTS: 100}
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")

@@ -19,7 +19,7 @@ from rtl_bench import pack, start_clock, unpack
 
 from dsf.isa.encoding import encode_instruction
 from dsf.layout import pack_elements, pack_parameters, unpack_elements
-from dsf.numerics import Ints, int_range, raw, requantize, residual_add
+from dsf.numerics import Ints, int_range, random_elements, raw, requantize, residual_add, to_element
 
 P = json.loads(os.environ["DSF_PARAMETERS"])
 ROWS, GROUPS, LANES, BITS = P["Rows"], P["Groups"], P["GCols"], P["XBits"]
@@ -164,16 +164,16 @@ class Layer:
                     src = f["residual_src"] + n * f["residual_image_step"]
                     src += oy * f["residual_row_step"] + ox * f["residual_pixel_step"] + c
                     names = ("multiplier_a", "multiplier_b", "offset", "shift", "leak", "low", "high")
+                    values = to_element(values, BITS)
                     values = residual_add(values, before[src : src + lanes], **{name: f[f"residual_{name}"] for name in names})
-                memory[dst + c :][:lanes] = values
+                memory[dst + c :][:lanes] = to_element(values, BITS)
 
 
 class Bench:
     def __init__(self, dut) -> None:
         self.dut = dut
         self.draw = np.random.default_rng(SEED)
-        low, high = int_range(BITS)
-        self.memory: Ints = self.draw.integers(low, high + 1, ELEMENTS)
+        self.memory: Ints = random_elements(self.draw, ELEMENTS, BITS)
         shape = (P["ParamGroups"], LANES)
         bias_low, bias_high = int_range(BIAS_BITS)
         bias = self.draw.integers(bias_low, bias_high + 1, shape) >> max(0, BIAS_BITS - ACC_BITS + 5)

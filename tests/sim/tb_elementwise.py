@@ -14,7 +14,7 @@ from dsf.hardware import VECTOR_TABLES, Hardware
 from dsf.isa.checks import instruction_problems
 from dsf.isa.encoding import default_fields
 from dsf.isa.table import ELEMENTWISE, VECTOR, VectorFunction
-from dsf.numerics import MAX_SHIFT
+from dsf.numerics import MAX_SHIFT, to_element
 from dsf.runtime.interpreters import isa as semantics
 from dsf.runtime.machine import Machine
 
@@ -22,6 +22,7 @@ HARDWARE = Hardware(
     processing_elements=(1, LANES),
     column_groups=1,
     bits_input=BITS,
+    bits_weights=1 if BITS == 1 else 8,
     axi_width=32,
     vector_length=max(LENGTH, 32 // BITS),
     feature_memory=ELEMENTS * BITS // 8,
@@ -179,7 +180,7 @@ async def in_place_and_in_a_row(dut) -> None:
 async def extremes(dut) -> None:
     """Every pair of operands at the ends of the range, with the largest multipliers and constants, and every tie."""
     bench = Bench(dut)
-    values = np.array([LOW, LOW + 1, -1, 0, 1, HIGH - 1, HIGH])
+    values = to_element([LOW, LOW + 1, -1, 0, 1, HIGH - 1, HIGH], BITS)
     pairs = np.array(np.meshgrid(values, values)).reshape(2, -1)
     count = pairs.shape[1]
     bench.memory[:count], bench.memory[count : 2 * count] = pairs
@@ -206,9 +207,9 @@ async def extremes(dut) -> None:
 async def every_entry_of_every_table(dut) -> None:
     """All values of an element through each table, and again after it has been replaced."""
     bench = Bench(dut)
-    bench.memory[: 1 << BITS] = np.arange(LOW, HIGH + 1)
-    await bench.start()
     entries = 1 << BITS
+    bench.memory[:entries] = np.unique(to_element(np.arange(LOW, HIGH + 1), BITS))
+    await bench.start()
     fields = {"function": VectorFunction.TABLE, **source(0, (1, 1, 1), entries)}
     fields |= dense("dst", ELEMENTS // 2, (1, 1, 1), entries)
     for _ in range(2):

@@ -10,10 +10,22 @@ import cocotb
 import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge
-from matrix_reference import Fields, Ints, Shape, accumulators, depthwise_window, drain_keeps_up, pieces, tiles, window
+from matrix_reference import (
+    Fields,
+    Ints,
+    Shape,
+    accumulators,
+    depthwise_window,
+    drain_keeps_up,
+    pieces,
+    skipping,
+    tiles,
+    window,
+)
+from rtl_bench import pack
 
 from dsf.isa.encoding import encode_instruction
-from dsf.numerics import int_range
+from dsf.numerics import int_range, random_elements
 
 SHAPE = Shape(**json.loads(os.environ["DSF_SHAPE"]))
 SEED = int(os.environ["DSF_SEED"])
@@ -31,10 +43,9 @@ class Bench:
         self.steps = 0
         self.draw = random.Random(SEED)
         numbers = np.random.default_rng(SEED)
-        low, high = int_range(SHAPE.bits_input)
-        self.features: Ints = numbers.integers(low, high + 1, SHAPE.feature_words * SHAPE.vector_length)
-        low, high = int_range(SHAPE.bits_weights)
-        self.weights: Ints = numbers.integers(low, high + 1, (SHAPE.groups, SHAPE.weight_words, SHAPE.lanes))
+        self.features: Ints = random_elements(numbers, SHAPE.feature_words * SHAPE.vector_length, SHAPE.bits_input)
+        sizes = SHAPE.groups, SHAPE.weight_words, SHAPE.lanes
+        self.weights: Ints = random_elements(numbers, sizes, SHAPE.bits_weights)
 
     async def start(self) -> None:
         dut = self.dut
@@ -47,7 +58,7 @@ class Bench:
         dut.fm_wr_en_i.value = 1
         for word, values in enumerate(self.features.reshape(-1, SHAPE.vector_length)):
             dut.fm_wr_word_i.value = word
-            dut.fm_wr_data_i.value = _pack(values, SHAPE.bits_input)
+            dut.fm_wr_data_i.value = pack(values, SHAPE.bits_input)
             await FallingEdge(dut.clk_i)
         dut.fm_wr_en_i.value = 0
         dut.wm_wr_en_i.value = 1
@@ -55,7 +66,7 @@ class Bench:
             dut.wm_wr_bank_i.value = bank
             for word in range(SHAPE.weight_words):
                 dut.wm_wr_addr_i.value = word
-                dut.wm_wr_data_i.value = _pack(self.weights[bank, word], SHAPE.bits_weights)
+                dut.wm_wr_data_i.value = pack(self.weights[bank, word], SHAPE.bits_weights)
                 await FallingEdge(dut.clk_i)
         dut.wm_wr_en_i.value = 0
 
@@ -89,7 +100,7 @@ class Bench:
         assert len(self.pieces) == len(expected), f"{len(self.pieces)} pieces, needs {len(expected)}, seed {SEED}"
         assert self.steps == sum(tile.steps for f in program for tile in tiles(SHAPE, f))
         for i, (got, want) in enumerate(zip(self.pieces, expected, strict=True)):
-            assert got == _pack(want, SHAPE.bits_sum), f"piece {i} of {len(expected)} differs, seed {SEED}: {want}"
+            assert got == pack(want, SHAPE.bits_sum), f"piece {i} of {len(expected)} differs, seed {SEED}: {want}"
 
     def sums(self, fields: Fields) -> Ints:
         return accumulators(SHAPE, fields, self.features, self.weights)
@@ -161,6 +172,8 @@ def draw_window(draw: random.Random, *, tall: int | None = None, busy: bool = Fa
             out_groups=draw.randint(1, 2 * SHAPE.groups + 1),
             tall=draw.randint(0, 1) if tall is None else tall,
         )
+        if draw.random() < 0.5:
+            f = skipping(f)
         if f["tall"]:
             f["weight_bank"] = draw.randrange(SHAPE.groups)
         words = f["weight_words"] * -(-(f["weight_bank"] + f["channel_groups"]) // SHAPE.groups)
@@ -201,6 +214,8 @@ def draw_depthwise(draw: random.Random, *, busy: bool = False) -> dict[str, int]
             pad_value=draw.randint(low, high),
             transposed=transposed,
         )
+        if draw.random() < 0.5:
+            f = skipping(f)
         words = f["weight_words"] * -(-f["channel_groups"] // SHAPE.depthwise_groups)
         if words > SHAPE.weight_words or f["pixels"] * f["weight_words"] * f["channel_groups"] > 20_000:
             continue
@@ -227,7 +242,7 @@ async def shapes(dut) -> None:
             window(SHAPE, size=(1, 1), channels=1, tall=tall),
             window(SHAPE, size=(1, 1), channels=70, out_groups=2, tall=tall),
             window(SHAPE, size=(5, 5), channels=deep, kernel=(3, 3), padding=(1, 1, 1, 1), base=3, tall=tall),
-            window(SHAPE, size=(6, 7), channels=3, kernel=(3, 3), stride=(2, 2), padding=(0, 1, 0, 1), pad_value=-2, tall=tall),
+            window(SHAPE, size=(6, 7), channels=3, kernel=(3, 3), stride=(2, 2), padding=(0, 1, 0, 1), pad_value=-1, tall=tall),
             window(SHAPE, size=(6, 7), channels=3, kernel=(2, 4), padding=(2, 2, 4, 4), pad_value=1, base=7, tall=tall),
             window(SHAPE, size=(9, 8), channels=4, kernel=(3, 3), dilation=(2, 3), padding=(2, 2, 3, 3), base=1, tall=tall),
             window(SHAPE, size=(64, 1), channels=1, kernel=(64, 1), out_groups=3 * SHAPE.groups, tall=tall),
@@ -240,6 +255,38 @@ async def shapes(dut) -> None:
 
 
 @cocotb.test()
+async def skips_padding(dut) -> None:
+    """Kernel rows in padding are skipped: above, below, all but one, dilated, over several images; also exact cycles."""
+    bench = await bench_of(dut)
+    columns = SHAPE.columns
+    programs = [
+        window(SHAPE, size=(6, 5), channels=channels, kernel=(3, 3), padding=(1, 1, 1, 1), base=3, tall=tall, **how)
+        for tall in (0, 1)
+        for channels, how in ((3, {}), (SHAPE.vector_length, {"out_groups": SHAPE.groups + 1}), (2, {"images": 3}))
+    ]
+    for tall in (0, 1):
+        programs += [
+            window(SHAPE, size=(9, 9), channels=3, kernel=(11, 11), stride=(2, 1), padding=(4, 5, 5, 5), tall=tall),
+            window(SHAPE, size=(1, 3), channels=4, kernel=(7, 3), padding=(3, 3, 1, 1), images=4, tall=tall),
+            window(SHAPE, size=(4, 4), channels=2, kernel=(5, 3), dilation=(3, 2), padding=(9, 9, 2, 2), tall=tall),
+            window(SHAPE, size=(2, 9), channels=2, kernel=(3, 1), dilation=(4, 1), padding=(6, 12, 0, 0), tall=tall),
+            window(SHAPE, size=(3, 1), channels=9, kernel=(2, 1), stride=(3, 1), padding=(12, 9, 0, 0), tall=tall),
+            window(SHAPE, size=(12, 1), channels=2, kernel=(9, 1), padding=(8, 8, 0, 0), tall=tall, weight_address=20),
+        ]
+    for kernel, stride in (((3, 3), (1, 1)), ((5, 3), (1, 2)), ((5, 3), (3, 1))):
+        for transposed in (False, True):
+            how = {"stride": stride, "padding": (2, 3, 1, 4), "transposed": transposed, "images": 2}
+            programs.append(depthwise_window(SHAPE, size=(4, 2 * SHAPE.rows), channels=columns, kernel=kernel, **how))
+    for f in map(skipping, programs):
+        await bench.run([f])
+        first = tiles(SHAPE, f)[0]
+        assert bench.starts[0] - bench.taken[0] == 4 + first.search, f
+        if drain_keeps_up(SHAPE, f):
+            check_cycles([f], bench.starts, 0)
+    await bench.run([*map(skipping, programs)])
+
+
+@cocotb.test()
 async def depthwise_shapes(dut) -> None:
     """Depthwise convolutions of each kind, alone: also exact cycles."""
     bench = await bench_of(dut)
@@ -247,7 +294,7 @@ async def depthwise_shapes(dut) -> None:
     for f in (
         depthwise_window(SHAPE, size=(1, 1), channels=1, kernel=(1, 1)),
         depthwise_window(SHAPE, size=(3, 2 * SHAPE.rows + 2), channels=few, base=5),
-        depthwise_window(SHAPE, size=(5, SHAPE.rows + 1), channels=few, padding=(1, 1, 1, 1), pad_value=-2),
+        depthwise_window(SHAPE, size=(5, SHAPE.rows + 1), channels=few, padding=(1, 1, 1, 1), pad_value=-1),
         depthwise_window(SHAPE, size=(7, 5), channels=many, padding=(1, 1, 1, 1), base=3, transposed=True),
         depthwise_window(SHAPE, size=(6, 7), channels=few, stride=(2, 2), padding=(0, 1, 0, 1), pad_value=1, images=2),
         depthwise_window(SHAPE, size=(7, 9), channels=few, stride=(3, 3), padding=(1, 1, 2, 2)),
@@ -353,13 +400,9 @@ async def waits_for_the_drain(dut) -> None:
                 dut.instr_valid_i.value = 0
         assert bench.steps == SHAPE.capture_tiles * f["weight_words"]
         dut.drain_pause_i.value = 0
-        want = [_pack(piece, SHAPE.bits_sum) for piece in pieces(SHAPE, f, bench.sums(f))]
+        want = [pack(piece, SHAPE.bits_sum) for piece in pieces(SHAPE, f, bench.sums(f))]
         for _ in range(4000):
             if len(bench.pieces) == len(want):
                 break
             await bench.tick()
         assert bench.pieces == want
-
-
-def _pack(values: Ints, bits: int) -> int:
-    return sum((int(v) & ((1 << bits) - 1)) << (i * bits) for i, v in enumerate(values))

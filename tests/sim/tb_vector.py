@@ -15,7 +15,7 @@ from vector_bench import BITS, ELEMENTS, HIGH, LENGTH, LOW, SEED, Bench
 
 from dsf.isa.encoding import default_fields, encode_instruction
 from dsf.isa.table import ErrorCode, VectorFunction
-from dsf.numerics import Ints, pool_scale
+from dsf.numerics import Ints, pool_scale, to_element
 
 
 def random_pooling(draw: np.random.Generator, average: bool) -> dict[str, int]:
@@ -97,7 +97,7 @@ def apply(f: dict[str, int], memory: Ints) -> int:
         acc, count = (np.sum(values, axis=0), len(values)) if average else (np.max(values, axis=0), 1)
         scale = {name: f[name] for name in ("left", "right", "leak", "low", "high")}
         dst = f["dst"] + n * f["dst_image_step"] + oy * f["dst_row_step"] + ox * f["dst_pixel_step"]
-        memory[dst : dst + f["channels"]] = pool_scale(acc, count, **scale)
+        memory[dst : dst + f["channels"]] = to_element(pool_scale(acc, count, **scale), BITS)
     windows = f["images"] * f["rows"] * f["columns"] * -(-f["channels"] // LENGTH)
     return windows * f["kernel_rows"] * f["kernel_columns"]
 

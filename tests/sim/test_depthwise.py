@@ -11,6 +11,7 @@ from engines import EIGHT_BITS, WIDE
 
 from dsf.cost import DepthwiseWork, Taps, depthwise_cost
 from dsf.hardware import Hardware
+from dsf.kernel_rows import Lines
 from dsf.runtime.rtl import simulate
 
 ENGINES = {"eight_bits": EIGHT_BITS, "wide": WIDE}
@@ -43,19 +44,32 @@ LAYERS = (
 
 
 @pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("skips", [False, True])
 @pytest.mark.parametrize(
     ("layer", "residual"),
     [(layer, residual) for layer, residual in product(LAYERS, (False, True)) if layer[3] == 1 or not residual],
 )
-def test_cycles(layer: tuple[tuple[int, int], int, tuple[int, int], int], residual: bool, transposed: bool) -> None:
+def test_cycles(
+    layer: tuple[tuple[int, int], int, tuple[int, int], int], residual: bool, skips: bool, transposed: bool
+) -> None:
     """Where there is a residual the output has the size of the input."""
     hw, (size, channels, kernel, stride) = EIGHT_BITS, layer
     program = DepthwiseProgram(hw, 1, size, channels, images=1)
-    program.add_depthwise(kernel, (stride, stride), transposed=transposed, residual=residual, signal=STORE)
+    program.add_depthwise(kernel, (stride, stride), transposed=transposed, residual=residual, skips=skips, signal=STORE)
     along, across = (0, 1) if transposed else (1, 0)
     outputs = program.x.shape[1:3]
     taps = Taps(kernel[across], kernel[along], stride)
-    work = DepthwiseWork(taps, outputs[along], outputs[across], -(-channels // hw.group_columns), residual=residual)
+    rows, above = kernel[across], (kernel[across] - 1) // 2
+    lines = Lines(outputs[along], outputs[across], 1, rows, -above, stride, 1, size[across])
+    groups = -(-channels // hw.group_columns)
+    work = DepthwiseWork(
+        taps,
+        lines.columns,
+        lines.rows,
+        groups,
+        residual=residual,
+        padded=lines if skips else None,
+    )
     one = program.finish()
     result = simulate(hw, one.program, one.weights, one.input, len(one.output))
     assert result.outputs == (one.output,)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from engines import WIDE
+from engines import ONE_BIT, WIDE
 from xdsl.dialects import func
 from xdsl.dialects.builtin import FunctionType, ModuleOp
 from xdsl.ir import Block, Operation, Region, SSAValue
@@ -21,12 +21,11 @@ from dsf.dialects.engine import HardwareOp
 from dsf.dialects.shapes import shape
 from dsf.geometry import resolve_padding
 from dsf.hardware import Hardware
-from dsf.layout import pack_elements, unpack_elements
-from dsf.nn.export_inference import measured_cycles
+from dsf.layout import unpack_elements
+from dsf.nn.export_inference import measure
+from dsf.numerics import random_elements
 from dsf.runtime.execute import run
-from dsf.runtime.rtl import simulate
-
-ACTIVATION = bundle.QType.of(8, 1)
+from dsf.runtime.rtl import simulate_program
 
 
 class Network:
@@ -34,9 +33,10 @@ class Network:
 
     def __init__(self, hw: Hardware, sizes: tuple[int, int, int, int]):
         self.hw = hw
+        self.activation, self.weights = bundle.QType.of(hw.bits_input, 1), bundle.QType.of(hw.bits_weights, 4)
         self.random = np.random.default_rng(0)
         self.block = Block()
-        self.value: SSAValue = self.block.insert_arg(bundle.tensor_of(sizes, bundle.QType.of(8, 4)), 0)
+        self.value: SSAValue = self.block.insert_arg(bundle.tensor_of(sizes, bundle.QType.of(hw.bits_input, 4)), 0)
         self.count = 0
 
     def conv(
@@ -53,19 +53,19 @@ class Network:
         weights = np.ldexp(self.random.integers(-20, 20, (kernel, kernel, inputs, channels)), -4)
         padding = resolve_padding("same", (height, width), (kernel, kernel), (stride, stride))
         strides, bits = (stride, stride), self.hw.bits_sum
-        sums = bundle.ConvOp(self.value, weights, bundle.QType.of(8, 4), bits_sum=bits, strides=strides, padding=padding)
-        layers: list[Operation] = [sums, bundle.ActivationOp(sums.results[0], ACTIVATION, 0.125)]
+        sums = bundle.ConvOp(self.value, weights, self.weights, bits_sum=bits, strides=strides, padding=padding)
+        layers: list[Operation] = [sums, bundle.ActivationOp(sums.results[0], self.activation, 0.125)]
         if add is not None:
-            layers.append(bundle.AddOp(layers[-1].results[0], add, ACTIVATION, 0.0))
+            layers.append(bundle.AddOp(layers[-1].results[0], add, self.activation, 0.5))
         if pool:
-            layers.append(bundle.PoolOp(layers[-1].results[0], bundle.PoolKind.MAX, (2, 2), ACTIVATION, strides=(2, 2)))
+            layers.append(bundle.PoolOp(layers[-1].results[0], bundle.PoolKind.MAX, (2, 2), self.activation, strides=(2, 2)))
         if flatten:
             layers.append(bundle.FlattenOp(layers[-1].results[0]))
         return self.add(layers)
 
     def dense(self, outputs: int) -> SSAValue:
         weights = np.ldexp(self.random.integers(-20, 20, (shape(self.value)[1], outputs)), -4)
-        return self.add([bundle.DenseOp(self.value, weights, bundle.QType.of(8, 4), bits_sum=self.hw.bits_sum)])
+        return self.add([bundle.DenseOp(self.value, weights, self.weights, bits_sum=self.hw.bits_sum)])
 
     def add(self, layers: list[Operation]) -> SSAValue:
         group = bundle.BundleOp(f"bundle_{self.count}", layers)
@@ -81,22 +81,31 @@ class Network:
 
 
 @pytest.mark.parametrize("batch", [1, 3])
-def test_bundles_take_what_was_estimated(batch: int) -> None:
-    network = Network(WIDE, (batch, 16, 16, 3))
+@pytest.mark.parametrize(
+    ("hw", "outputs", "resident"),
+    [(WIDE, 8, True), (WIDE, 10, False), (ONE_BIT, 10, True)],
+    ids=["wide, resident", "wide", "one_bit"],
+)
+def test_bundles_take_what_was_estimated(hw: Hardware, batch: int, outputs: int, resident: bool) -> None:
+    """With 8 outputs the weights just fit on the wide engine all at once."""
+    network = Network(hw, (batch, 16, 16, 3))
     first = network.conv(3, 8)
     network.conv(3, 8)
     network.conv(3, 8, add=first)
     network.conv(3, 16, stride=2, pool=True)
     network.conv(3, 16, flatten=True)
-    network.dense(10)
+    network.dense(outputs)
     program = Program.from_module(compile_module(network.module()))
-    x = np.random.default_rng(1).integers(-128, 128, (batch, 16, 16, 3))
+    x = random_elements(np.random.default_rng(1), (batch, 16, 16, 3), hw.bits_input)
     expected = run(program.to_module(), x)
-    simulation = simulate(WIDE, program.stream, program.weights, pack_elements(x, 8), program.output_bytes)
+    simulation = simulate_program(program, [x])
     np.testing.assert_array_equal(unpack_elements(simulation.outputs[0], 32, expected.size).reshape(expected.shape), expected)
-    measured = measured_cycles(program, simulation)
+    measured = measure(program, simulation)
     for info in program.bundles:
         estimate = info.cycles
         assert estimate is not None
-        assert abs(estimate - measured[info.name]) <= max(20, 0.02 * measured[info.name]), (info.name, estimate, measured)
+        found = measured.bundles[info.name]
+        assert abs(estimate - found) <= max(20, 0.02 * found), (info.name, estimate, found)
     assert program.cycles == pytest.approx(simulation.cycles, rel=0.03)
+    assert bool(program.load_steps) == resident
+    assert program.load_cycles == (pytest.approx(measured.load_cycles, rel=0.03) if resident else None)

@@ -29,6 +29,7 @@ CORES = {
         capture_tiles=2,
         queue_depth=3,
     ),
+    "binary": Hardware(processing_elements=(2, 6), column_groups=3, bits_input=1, bits_weights=1, bits_sum=16, axi_width=32),
     "smallest": Hardware(processing_elements=(1, 1), bits_input=2, bits_weights=2, axi_width=32),
 }
 

@@ -25,8 +25,12 @@ RTL = [
         "dsf_delay",
         "dsf_pixel_walker",
         "dsf_pixel_table",
+        "dsf_row_skip",
+        "dsf_element_decode",
         "dsf_feeder",
         "dsf_weight_mem",
+        "dsf_pe_integer",
+        "dsf_pe_binary",
         "dsf_pe",
         "dsf_array_row",
         "dsf_array_group",
@@ -46,6 +50,7 @@ SHAPES = {
     "narrow": Shape(3, 8, 4, bits_input=4, bits_weights=2, bits_sum=20, capture_tiles=2),
     "one-row": Shape(1, 6, 2, bits_input=2, bits_weights=8, bits_sum=16, vector_length=16, capture_tiles=8),
     "depthwise-leaves-a-group": Shape(2, 12, 3, vector_length=8),
+    "binary": Shape(3, 16, 2, pe="binary", bits_input=1, bits_weights=1, bits_sum=16, vector_length=32, feature_words=256),
     "wide-sums-wrap": Shape(4, 8, 2, bits_sum=16, vector_length=8),
 }
 

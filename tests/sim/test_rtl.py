@@ -76,7 +76,8 @@ def test_load_program() -> None:
         assert result.outputs == (data, data)
         assert [failure and failure.name for failure in result.failures] == [None, "ABORTED", None]
         assert [len(one.instructions) for one in result.runs] == [1, 1, 1]
-    with pytest.raises(EngineError, match="the engine stopped with TRUNCATED"):
+        assert [one.load_cycles is not None for one in result.runs] == [True, False, False]
+    with pytest.raises(EngineError, match=r"'instruction 0 of the load program' \(load\): the engine stopped with TRUNCATED"):
         simulate(WIDE, run, data, b"", 40, load_program=load[:-32])
 
 

@@ -12,12 +12,13 @@ from rtl_bench import pack, start_clock, unpack
 from dsf.hardware import VECTOR_TABLES
 from dsf.isa.encoding import encode_instruction
 from dsf.layout import pack_tables
-from dsf.numerics import Ints, int_range
+from dsf.numerics import Ints, int_range, random_elements
 
 P = json.loads(os.environ["DSF_PARAMETERS"])
 BITS, LENGTH, LANES, WORDS = P["XBits"], P["VecLen"], P["Lanes"], P["FeatureWords"]
 ELEMENTS = WORDS * LENGTH
 LOW, HIGH = int_range(BITS)
+OPERAND_BITS = max(2, BITS)
 SEED = int(os.environ["DSF_SEED"])
 
 
@@ -27,8 +28,8 @@ class Bench:
     def __init__(self, dut) -> None:
         self.dut = dut
         self.draw = np.random.default_rng(SEED)
-        self.tables: Ints = self.draw.integers(LOW, HIGH + 1, (VECTOR_TABLES, 1 << BITS))
-        self.memory: Ints = self.draw.integers(LOW, HIGH + 1, ELEMENTS)
+        self.tables: Ints = self.draw.integers(LOW, HIGH + 1, (VECTOR_TABLES, 1 << OPERAND_BITS))
+        self.memory: Ints = random_elements(self.draw, ELEMENTS, BITS)
         # Runs of the extremes: sums that are as large as can be.
         for value in (LOW, HIGH):
             start = int(self.draw.integers(0, ELEMENTS // 4))
@@ -52,7 +53,7 @@ class Bench:
 
     async def load_table(self, number: int) -> None:
         """Writes a table as LOAD_WEIGHTS does, 64 bits at a time."""
-        dut, data = self.dut, pack_tables(self.tables[number : number + 1], BITS)
+        dut, data = self.dut, pack_tables(self.tables[number : number + 1], OPERAND_BITS)
         for word in range(len(data) // 8):
             dut.tb_wr_en_i.value = 1
             dut.tb_wr_table_i.value = number

@@ -30,7 +30,8 @@ def random_model(seed: int) -> BundleModel:
     """One to four convolutions, some with residual adds, pools and batch norm, then perhaps a dense layer; random weights."""
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
-    hw = hardware(bits_input=int(rng.choice([2, 4, 8])), bits_weights=int(rng.choice([2, 4, 8])))
+    bits = int(rng.choice([1, 2, 4, 8]))
+    hw = hardware(bits_input=bits, bits_weights=1 if bits == 1 else int(rng.choice([2, 4, 8])))
     # Images of a batch begin at whole bytes: narrow elements need a batch of 1, or luck.
     batch, size, channels = (
         int(rng.integers(1, 4)) if hw.bits_input == 8 else 1,
@@ -67,13 +68,13 @@ def _random_bundle(rng: np.random.Generator, x: QTensor, *, flatten: bool, raw: 
         kernel_size=kernel,
         strides=(1, 1) if residual else tuple(int(s) for s in rng.integers(1, 3, 2)),
         padding="same" if residual else padding,
-        activation=_activation(rng),
+        activation=_activation(rng, x),
         **_fractions(rng, x),
     )
-    add = QAdd(x, activation=_maybe(rng, _activation(rng)), frac_bits=None) if residual else None
+    add = QAdd(x, activation=_maybe(rng, _activation(rng, x)), frac_bits=None) if residual else None
     pool = None
     if rng.integers(2):
-        activation = _maybe(rng, _activation(rng))
+        activation = _maybe(rng, _activation(rng, x))
         kind, size = "max" if rng.integers(2) else "avg", tuple(int(k) for k in rng.integers(1, 4, 2))
         pool = QPool(
             type=kind,
@@ -93,9 +94,11 @@ def _fractions(rng: np.random.Generator, x: QTensor) -> dict[str, object]:
     return {"weights_frac_bits": weights, "bias_frac_bits": bias if has_bias else None, "batch_norm": batch_norm}
 
 
-def _activation(rng: np.random.Generator) -> QActivation:
+def _activation(rng: np.random.Generator, x: QTensor) -> QActivation:
     frac = int(rng.integers(-1, 6))
-    return QIdentity(frac) if rng.integers(3) == 0 else QLeakyReLu(float(rng.choice([0, 0.125, 0.5, 1])), frac)
+    # Of one bit a ReLU leaves nothing.
+    slope = float(rng.choice([0, 0.125, 0.5, 1] if x.hw.bits_input > 1 else [0.125, 1]))
+    return QIdentity(frac) if rng.integers(3) == 0 else QLeakyReLu(slope, frac)
 
 
 def _maybe(rng: np.random.Generator, value):

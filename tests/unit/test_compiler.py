@@ -23,9 +23,10 @@ from dsf.compiler import (
     run_pass,
 )
 from dsf.dialects import fxp
-from dsf.dialects.isa import program_of
+from dsf.dialects.isa import LoadWeightsOp, program_of
 from dsf.errors import BinaryError, EngineError, MismatchError, ModelError
-from dsf.runtime.execute import level_of, run, run_integers
+from dsf.isa.table import Queue
+from dsf.runtime.execute import level_of, run, run_integers, run_program
 from dsf.transforms.dsf_pipeline import DsfPipelinePass
 from dsf.transforms.locations import location_name
 
@@ -64,7 +65,9 @@ def test_softmax_stays_with_the_host(network: ModuleOp):
 
 def test_names_of_bundles_survive(network: ModuleOp):
     program = program_of(compile_module(network))
-    names = {location_name(op) for op in program.instructions if op.name in ("isa.matrix", "isa.vector", "isa.load_weights")}
+    assert program.load_program is not None
+    instructions = [*program.load_program.instructions, *program.instructions]
+    names = {location_name(op) for op in instructions if op.name in ("isa.matrix", "isa.vector", "isa.load_weights")}
     assert names == set(program.bundle_names) == {"bundle_0", "bundle_1"}
 
 
@@ -133,6 +136,37 @@ def test_race_is_found(network: ModuleOp):
         op.properties |= {"wait": op.DEFAULTS["wait"], "signal": op.DEFAULTS["signal"]}
     with pytest.raises((MismatchError, EngineError)):
         comparison.check(program, "sched-to-isa")
+
+
+def test_run_that_spoils_the_next_one_is_found(network: ModuleOp):
+    """Weights that were loaded once are there in the first run; a load at its end takes them from the second."""
+    program = compile_module(network)
+    comparison = LevelComparison.begin(program)
+    comparison.check(program, "sched-to-isa")
+    op = program_of(program)
+    assert op.load_program is not None
+    *_, store, end = op.instructions
+    store.properties["signal"] = IntegerAttr(1 << Queue.WEIGHT, i64)
+    *_, weights, _ = op.load_program.instructions
+    spoil = LoadWeightsOp(**{**weights.fields, "offset": 0, "wait": 1 << Queue.STORE})
+    op.body.block.insert_op_before(spoil, end)
+    with pytest.raises(MismatchError, match=r"'sched-to-isa', output of run 1, random order 1: element"):
+        comparison.check(program, "sched-to-isa")
+
+
+def test_load_program_runs_once_and_its_faults_are_named(network: ModuleOp):
+    program = compile_module(network)
+    inputs = [random_input(network, seed=seed) for seed in range(3)]
+    results = run_program(program, inputs, [None, 4, 5])
+    for x, got in zip(inputs, results, strict=True):
+        np.testing.assert_array_equal(got, run_integers(network, x))
+    load = program_of(program).load_program
+    assert load is not None
+    load.instructions[2].properties["offset"] = IntegerAttr(1 << 20, i64)
+    with pytest.raises(
+        EngineError, match=r"'instruction 2 of the load program' \(isa.load_weights of bundle_1\): reads weights"
+    ):
+        run(program, inputs[0])
 
 
 def test_compare():

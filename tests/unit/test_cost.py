@@ -17,15 +17,17 @@ from dsf.cost import (
     depthwise_cost,
     division_steps,
     instruction_beats,
+    load_cost,
     matrix_cost,
-    move_cost,
     pool_cost,
     runs_of,
+    store_cost,
     weights_cost,
 )
 from dsf.geometry import Window
 from dsf.hardware import Hardware
 from dsf.isa.table import Queue
+from dsf.kernel_rows import Lines, lines_of
 from dsf.scheduling.estimate import Interval, bundle_cycles
 from dsf.scheduling.timeline import Task, simulate
 
@@ -66,6 +68,29 @@ def test_matrix_cycles_are_the_sum_of_slots(seed: int):
     assert expected - hw.capture_tiles * late <= cost.busy <= expected, seed
     if cost.busy < expected:
         assert cost.latency >= expected, seed
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_kernel_rows_in_padding_cost_nothing(seed: int):
+    rng = random.Random(seed)
+    kernel, channels, tall = (rng.randint(2, 7), rng.randint(1, 5)), rng.randint(8, 40), rng.random() < 0.5
+    height, columns, images = rng.randint(1, 12), rng.randint(1, 12), rng.randint(1, 3)
+    window = Window(kernel, padding=(rng.randint(0, kernel[0] - 1), rng.randint(0, kernel[0] - 1), 0, 0))
+    rows = window.output_shape(height + kernel[0], columns + kernel[1])[0] - kernel[0]
+    if rows < 1:
+        return
+    lines = lines_of(window, height, 0, rows, columns, images)
+    runs, lanes = runs_of(TRIAL, window, channels), TRIAL.pixels_tall if tall else TRIAL.rows
+    done = MatrixWork(runs, images * rows * columns, 1, lines=lines)
+    expected = 0
+    for first in range(0, done.pixels, lanes):
+        positions = range(first, min(first + lanes, done.pixels))
+        ys = [p // columns % rows - window.padding[0] for p in positions]
+        needed = [k for k in range(kernel[0]) if any(0 <= y + k < height for y in ys)]
+        expected += runs.steps(len(positions), needed[-1] - needed[0] + 1)
+    cost, all_rows = (matrix_cost(TRIAL, one, tall) for one in (done, MatrixWork(runs, done.pixels, 1)))
+    assert cost.busy == expected <= all_rows.busy, seed
+    assert (cost.busy < all_rows.busy) == lines.skips(lanes) == (cost.fill > MATRIX_FILL)
 
 
 @pytest.mark.parametrize(
@@ -123,6 +148,12 @@ def test_depthwise_of_the_trial():
     assert depthwise_cost(TRIAL, DepthwiseWork(Taps(3, 3, 1), 32, 32, 3)).busy == 32 * 4 * 30
 
 
+def test_depthwise_kernel_rows_in_padding_cost_nothing():
+    # 3x3 over 5 lines of 8 positions, one row of padding above and one below: 13 of 15 kernel rows.
+    work = DepthwiseWork(Taps(3, 3, 1), 8, 5, 3, padded=Lines(8, 5, 1, 3, -1, 1, 1, 5))
+    assert depthwise_cost(TRIAL, work).busy == 13 * 10
+
+
 def test_first_layer_with_short_runs_is_faster_wide():
     # A kernel row of 9 elements takes 9 cycles at 8 pixels in flight, and 24 at 24 (DESIGN.md).
     def faster(kernel: tuple[int, int], channels: int, groups: int) -> bool:
@@ -158,7 +189,9 @@ def test_raw_sums_take_several_writes():
 
 
 def test_moves_take_a_cycle_a_beat():
-    assert (move_cost(TRIAL, 1).beats, move_cost(TRIAL, 16).beats, move_cost(TRIAL, 17).beats) == (1, 1, 2)
+    for move_cost in (load_cost, store_cost):
+        assert [move_cost(TRIAL, elements).beats for elements in (1, 16, 17)] == [1, 1, 2]
+    assert (load_cost(TRIAL, 17).reads, store_cost(TRIAL, 17).reads) == (0, 2)
     # Weight words of 8 bytes, two a beat, but one written a cycle.
     assert weights_cost(TRIAL, 160, 20) == Cost(20, gap=2, beats=10)
 
@@ -181,8 +214,9 @@ def test_instructions_take_whole_words_of_the_stream():
 # The timeline.
 
 
-def task(queue: Queue, *waits: int, busy: int = 100, drain: int = 10, gap: int = 0) -> Task:
-    return Task(queue, waits, Cost(busy, MATRIX_FILL if queue is Queue.MATRIX else 0, drain, gap), 1)
+def task(queue: Queue, *waits: int, busy: int = 100, drain: int = 10, gap: int = 0, reads: int = 0) -> Task:
+    fill = MATRIX_FILL if queue is Queue.MATRIX else 0
+    return Task(queue, waits, Cost(busy, fill, drain, gap, reads=reads), 1)
 
 
 def test_an_instruction_starts_when_it_is_dispatched():
@@ -218,6 +252,35 @@ def test_a_full_queue_blocks_what_stands_behind():
 def test_a_queue_completes_in_order():
     long, short = simulate([task(Queue.MATRIX, drain=500), task(Queue.MATRIX, drain=1)], 4)
     assert short.finish >= long.finish
+
+
+def test_a_store_reads_when_the_matrix_unit_does_not():
+    """Beside a MATRIX instruction that reads in 3 of 4 cycles a STORE has a quarter of them, and all when that is over."""
+    matrix, store = simulate([task(Queue.MATRIX, busy=1000, reads=750), task(Queue.STORE, busy=100, reads=100)], 4)
+    begin, end = matrix.start + MATRIX_FILL, matrix.start + MATRIX_FILL + 1000
+    alone = begin - store.start
+    assert store.finish == begin + 4 * (100 - alone) + 10
+    matrix, store = simulate([task(Queue.MATRIX, busy=1000, reads=1000), task(Queue.STORE, busy=100, reads=100)], 4)
+    assert store.finish == end + (100 - alone) + 10
+
+
+def test_a_pooling_that_reads_seldom_is_not_slowed():
+    """One that divides for longer than it reads has no need of every cycle."""
+    _, pooling = simulate([task(Queue.MATRIX, busy=1000, reads=500), task(Queue.VECTOR, busy=100, reads=50)], 4)
+    assert pooling.finish == pooling.start + 110
+
+
+def test_what_waits_for_a_pooling_does_not_slow_it():
+    """The matrix instruction behind it comes later, however the walks through the program find that."""
+    tasks = [
+        task(Queue.MATRIX, busy=100, reads=100),
+        task(Queue.VECTOR, 0, busy=100, reads=100),
+        task(Queue.MATRIX, busy=100, reads=100),
+        task(Queue.MATRIX, 1, busy=1000, reads=1000),
+    ]
+    _, pooling, _, last = simulate(tasks, 4)
+    assert last.start == pooling.finish + TOKEN_LATENCY
+    assert pooling.finish < pooling.start + 2 * 100 + 10 + MATRIX_FILL
 
 
 def test_bundle_cycles_count_each_stretch():

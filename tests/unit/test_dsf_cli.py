@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 
 from dsf.codegen.files import write_files
+from dsf.codegen.program import read_program
+from dsf.codegen.report import Measured
 from dsf.compiler import compile_module, parse_module, random_input
 from dsf.isa.registers import ARRAY, array_name
 from dsf.runtime.execute import run
 from dsf.tools.dsf import main
+from dsf.transforms.dsf_pipeline import DsfPipelinePass
 
 NETWORK = Path(__file__).parents[1] / "data" / "small_network.mlir"
 
@@ -58,8 +61,7 @@ def test_sim_rtl_passes_everything_on(built: Path, capsys: pytest.CaptureFixture
 
     class Simulation:
         outputs = ((built / "expected.bin").read_bytes(),)
-        cycles = 1234
-        runs = (SimpleNamespace(accesses=8),)
+        runs = (SimpleNamespace(accesses=8, cycles=1234, load_cycles=56),)
 
     def simulate(hardware, program, weights, data, output_bytes, arena_bytes, **options):
         seen.update(options, program=program, input=data, output_bytes=output_bytes)
@@ -68,8 +70,11 @@ def test_sim_rtl_passes_everything_on(built: Path, capsys: pytest.CaptureFixture
     monkeypatch.setattr("dsf.runtime.rtl.simulate", simulate)
     options = ["--stall", "0.25", "--seed", "3", "--latency", "9", "--wave", "x.vcd"]
     assert main(["sim", str(built), "--rtl", *options]) == 0
-    assert "1,234 cycles on the simulated engine, 8 register accesses of the firmware" in capsys.readouterr().out
-    assert seen["input"] == (built / "input.bin").read_bytes()
+    took = "1,234 cycles on the simulated engine, 56 before the first run to load weights, 8 register accesses of the firmware"
+    assert took in capsys.readouterr().out
+    assert seen["input"] == [(built / "input.bin").read_bytes()]
+    program = read_program(built / "program.bin")
+    assert (seen["load_program"], seen["program"]) == (program.load_stream, program.stream) != (b"", b"")
     assert (seen["stall"], seen["seed"], seen["output_bytes"]) == (0.25, 3, 24)
     assert (seen["latency"], seen["wave"], seen["expected"].outputs) == (9, Path("x.vcd"), Simulation.outputs)
 
@@ -78,6 +83,15 @@ def test_report(built: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["report", str(built)]) == 0
     out = capsys.readouterr().out
     assert "bundle_0" in out and "2x2x3x4" in out and "images a second" in out
+    assert "weights stay on chip: loaded once in" in out and "register accesses" not in out
+
+
+def test_report_of_a_simulation(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    module = compile_module(parse_module(NETWORK), pipeline=DsfPipelinePass(resident_weights=False))
+    write_files(module, tmp_path, measured=Measured(1234, {}, None, register_accesses=8))
+    assert main(["report", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "1,234" in out and "8 register accesses of the firmware for a run" in out and "loaded in every run" in out
 
 
 def test_disasm_and_asm_are_inverse(built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -141,7 +155,8 @@ REPORT = {"name": "x", "macs": 1, "cycles": 2, "measured_cycles": None, "utiliza
 REPORT |= {"hardware": {"processing_elements": [1, 2], "frequency": 100}, "images_per_second": 1.5}
 BYTES = {"instructions": 0, "features": 1, "weights": 2, "output": 3}
 CYCLES = {array_name(counter): 7 for counter in ARRAY}
-REPORT |= {"port_bytes": BYTES, "array": CYCLES}
+LOAD = {"cycles": 8, "measured_cycles": None, "dram_words": 9}
+REPORT |= {"port_bytes": BYTES, "array": CYCLES, "register_accesses": 8, "load_program": LOAD, "weight_bytes": 10}
 BUNDLE = {key: REPORT[key] for key in ("macs", "cycles", "measured_cycles", "utilization", "dram_words", "port_bytes", "array")}
 BUNDLE |= {"name": "[/b] :smile:", "shape": [1, 2], "mode": "[b]wide", "feature_memory_bytes": 4}
 
@@ -166,6 +181,7 @@ def test_names_are_no_markup(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         (REPORT | {"bundles": [], "cycles": True}, "report.cycles has a wrong value"),
         (REPORT | {"bundles": [], "hardware": {}}, "hardware lacks processing_elements, frequency"),
         (REPORT | {"bundles": [1]}, "bundles[0] is no object"),
+        (REPORT | {"bundles": [], "load_program": {}}, "load_program lacks cycles, measured_cycles, dram_words"),
         (REPORT | {"bundles": [], "array": {}}, "report.array lacks busy, "),
         (REPORT | {"bundles": [], "array": CYCLES | {"busy": None}}, "report.array.busy has a wrong value"),
         (REPORT | {"bundles": [BUNDLE | {"port_bytes": 3}]}, "bundles[0].port_bytes has a wrong value"),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dsf.errors import HardwareError
-from dsf.hardware import Hardware
+from dsf.hardware import PE_KINDS, Hardware, PeKind
 
 MISSION = {
     "processing_elements": (8, 96),
@@ -44,8 +44,10 @@ def test_default_column_groups(columns: int, groups: int):
         ("frequency", "fast", "needs a number"),
         ("name", 3, "needs a text"),
         ("frequency", 0, "needs 0.001 to 4000 MHz"),
-        ("bits_input", 3, "2, 4 or 8"),
-        ("bits_weights", 16, "2, 4 or 8"),
+        ("bits_input", 3, "2, 4 or 8 with integer processing elements"),
+        ("bits_weights", 16, "2, 4 or 8 with integer processing elements"),
+        ("pe", "floating", "one of integer, binary"),
+        ("pe", 1, "needs a text"),
         ("bits_sum", 33, "16 to 32"),
         ("bits_bias", 12, "8, 16 or 32"),
         ("bits_bias", "16", "needs an integer"),
@@ -91,11 +93,44 @@ def test_all_problems_at_once():
     assert len(caught.value.problems) == 3
 
 
+def test_processing_elements_suit_the_widths():
+    assert Hardware().pe == "integer"
+    binary = Hardware(bits_input=1, bits_weights=1)
+    assert binary == Hardware(bits_input=1, bits_weights=1, pe="binary")
+    assert (binary.pe, binary.operand_bits, binary.vector_length, binary.table_entries, binary.table_bytes) == (
+        "binary",
+        2,
+        128,
+        4,
+        8,
+    )
+    with pytest.raises(HardwareError) as caught:
+        Hardware(bits_input=1)
+    assert caught.value.problems == ["'bits_weights': 8, needs 1 with binary processing elements"]
+    with pytest.raises(HardwareError) as caught:
+        Hardware(bits_input=1, bits_weights=1, pe="integer")
+    assert caught.value.problems == [
+        f"'{name}': 1, needs 2, 4 or 8 with integer processing elements" for name in ("bits_input", "bits_weights")
+    ]
+    with pytest.raises(HardwareError) as caught:
+        Hardware(pe="binary")
+    assert len(caught.value.problems) == 2
+
+
+def test_hash_depends_on_the_kind_of_processing_element(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(PE_KINDS, "of_mine", PeKind(parameter=2, latency=1, bits=(8,)))
+    mine = Hardware(pe="of_mine")
+    assert mine.pe_latency == 1
+    assert mine.hash != Hardware().hash
+    assert Hardware.from_dict(mine.to_dict()) == mine
+
+
 def test_hash_ignores_name_and_frequency_only():
     hw = Hardware()
     assert hw.hash == Hardware(frequency=1000, name="other").hash
     for one in dataclasses.fields(Hardware):
-        if one.name in ("name", "frequency"):
+        # Not alone, and so by the test above: the kind of processing element.
+        if one.name in ("name", "frequency", "pe"):
             continue
         value = getattr(hw, one.name)
         other = {

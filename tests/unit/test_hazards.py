@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from test_levels_agree import CTX, case, tiled_in_small_memories
+from test_levels_agree import CTX, case, tiled, tiled_in_small_memories
 from xdsl.utils.exceptions import VerifyException
 
 from dsf.compiler import run_pass
@@ -82,12 +82,12 @@ def test_segments_against_a_list(seed: int):
         assert [low for low, _, _ in pieces[1:]] == [high for _, high, _ in pieces[:-1]]
 
 
-def scheduled(seed: int) -> tuple[sched.ProgramOp, Hardware]:
+def scheduled(seed: int, *, resident: bool = False) -> tuple[sched.ProgramOp, Hardware]:
     module, _, rng = case(seed)
     run_pass(CTX, module, CheckHardwarePass())
     run_pass(CTX, module, BundleToFxpPass())
-    module = tiled_in_small_memories(module, FxpToTilePass(), rng)
-    run_pass(CTX, module, TileToSchedPass())
+    module = tiled(module, FxpToTilePass()) if resident else tiled_in_small_memories(module, FxpToTilePass(), rng)
+    run_pass(CTX, module, TileToSchedPass(resident_weights=resident))
     return next(op for op in module.ops if isinstance(op, sched.ProgramOp)), hardware_of(module)
 
 
@@ -152,3 +152,40 @@ def test_a_transfer_outside_dram_is_found():
     op = next(op for op in program.instructions if isinstance(op, sched.LoadWeightsOp))
     op.offset = integer(len(program.weight_bytes))
     assert any("of buffer 'weights', needs at most" in one for one in problems_of_program(program, hw))
+
+
+# Load programs.
+
+
+def test_resident_weights_stay():
+    """A run that writes over them is found, even if it wrote what it then reads."""
+    program, hw = scheduled(4, resident=True)
+    assert program.load_program is not None and problems_of_program(program, hw) == []
+    load, run = program.load_program.instructions[-1], program.instructions[0]
+    again = load.clone()
+    program.body.block.insert_op_before(again, run)
+    (problem, *_) = problems_of_program(program, hw)
+    label = sched.buffer_of(load.target).label.data
+    assert f"'instruction 0' (sched.load_weights of {label}): overwrites" in problem
+    assert f"where the load program keeps '{label}' for all runs; move one of the buffers" in problem
+
+
+def test_buffers_of_the_load_program_are_checked():
+    program, hw = scheduled(4, resident=True)
+    load = program.load_program.instructions[0]
+    load.offset = integer(len(program.weight_bytes))
+    (problem,) = problems_of_program(program, hw)
+    label = sched.buffer_of(load.target).label.data
+    assert problem.startswith(f"'instruction 0 of the load program' (sched.load_weights of {label}): bytes up to")
+
+
+def test_no_waits_across_programs():
+    """Not even where the value could be named."""
+    for in_load in (False, True):
+        program, hw = scheduled(4, resident=True)
+        load, run = program.load_program.instructions[0], program.instructions[-1]
+        waiting, other = (load, run) if in_load else (run, load)
+        waiting.wait_for([other.token])
+        assert any("waits for one of another program" in problem for problem in problems_of_program(program, hw))
+        with pytest.raises(VerifyException, match="waits for one of another program"):
+            program.verify()

@@ -528,6 +528,7 @@ MATRIX = {
 }  # fmt: skip
 
 
+SKIPPING = {"skip_rows": 1, "kernel_row_words": 1}
 DEPTHWISE = {"depthwise": 1, "kernel_runs": 2, "run": 3, "chunk": 2, "weight_words": 3}
 
 
@@ -554,6 +555,10 @@ DEPTHWISE = {"depthwise": 1, "kernel_runs": 2, "run": 3, "chunk": 2, "weight_wor
         (lambda: isa.MatrixOp(**MATRIX | DEPTHWISE | {"chunks": 2}), "chunks is 2, needs 1"),
         (lambda: isa.MatrixOp(**MATRIX | DEPTHWISE | {"last_chunk": 2}), "last_chunk is 2, needs 1"),
         (lambda: isa.MatrixOp(**MATRIX | DEPTHWISE | {"weight_words": 6}), "weight_words is 6, needs 3"),
+        (lambda: isa.MatrixOp(**MATRIX | SKIPPING | {"pad_value": -1}), "pad_value is -1, needs 0 where skip_rows is 1"),
+        (lambda: isa.MatrixOp(**MATRIX | SKIPPING | {"kernel_row_words": 3}), "kernel_row_words is 3, needs 1"),
+        (lambda: isa.MatrixOp(**MATRIX | DEPTHWISE | SKIPPING), "kernel_row_words is 1, needs 3"),
+        (lambda: isa.MatrixOp(**MATRIX | SKIPPING | {"skip_rows": 0}), "kernel_row_words is 1, needs 0"),
         (lambda: isa.MatrixOp(**MATRIX | {"raw": 1, "residual": 1}), "residual is 1, needs 0 where raw is 1"),
         (lambda: isa.MatrixOp(**MATRIX | {"src": 5000}), "reads element 5000 of feature memory, needs at most 4095"),
         (lambda: isa.MatrixOp(**MATRIX | {"low": 200, "high": 200}), "low is 200, needs -128 to 127"),

@@ -4,20 +4,22 @@ import numpy as np
 import pytest
 
 from dsf import layout
+from dsf.numerics import random_elements
 
 
 def test_known_bytes():
     assert layout.pack_elements([1, -1, 2, -2], 4) == bytes([0xF1, 0xE2])
     assert layout.pack_elements([1, -1, -2], 2) == bytes([0b00_10_11_01])
+    # b for 2b - 1.
+    assert layout.pack_elements([1, -1, -1, 1, 1, 1, 1, -1, 1], 1) == bytes([0b01111001, 0b00000001])
     assert layout.pack_elements([-2, 300], 16) == bytes([0xFE, 0xFF, 0x2C, 0x01])
     assert layout.pack_parameters([-1], [0x8001], [5]) == bytes([0xFF, 0xFF, 0xFF, 0xFF, 0x01, 0x80, 5, 0])
 
 
-@pytest.mark.parametrize("bits", [2, 4, 8, 16, 32])
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16, 32])
 @pytest.mark.parametrize("count", [1, 7, 8, 33])
 def test_elements_round_trip(bits: int, count: int):
-    rng = np.random.default_rng(bits * 100 + count)
-    x = rng.integers(-(1 << (bits - 1)), 1 << (bits - 1), count)
+    x = random_elements(np.random.default_rng(bits * 100 + count), count, bits)
     data = layout.pack_elements(x, bits)
     assert len(data) == layout.packed_bytes(count, bits)
     assert np.array_equal(layout.unpack_elements(data, bits, count), x)
@@ -26,12 +28,14 @@ def test_elements_round_trip(bits: int, count: int):
 def test_value_out_of_range():
     with pytest.raises(ValueError, match="does not fit 4 bits"):
         layout.pack_elements([8], 4)
+    # Nothing lies between -1 and 1.
+    with pytest.raises(ValueError, match="does not fit 1 bits"):
+        layout.pack_elements([1, 0], 1)
 
 
-@pytest.mark.parametrize(("bits", "slot", "lanes"), [(8, 64, 8), (4, 32, 5), (2, 8, 3)])
+@pytest.mark.parametrize(("bits", "slot", "lanes"), [(8, 64, 8), (4, 32, 5), (2, 8, 3), (1, 8, 8), (1, 16, 11)])
 def test_weight_groups_round_trip(bits: int, slot: int, lanes: int):
-    rng = np.random.default_rng(bits)
-    w = rng.integers(-(1 << (bits - 1)), 1 << (bits - 1), (3, 4, lanes))
+    w = random_elements(np.random.default_rng(bits), (3, 4, lanes), bits)
     data = layout.pack_weight_groups(w, bits, slot)
     assert len(data) == 3 * 4 * slot // 8
     assert np.array_equal(layout.unpack_weight_groups(data, bits, slot, 3, 4, lanes), w)

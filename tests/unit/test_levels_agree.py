@@ -2,13 +2,15 @@
 `fxp`, `tile`, `sched` and `isa` compute the same integers: random networks on random engines.
 
 Half of the engines have memories so small that the network just fits, so that batches are cut into chunks, layers into
-strips and weights into loads that take turns in memory. Instructions run in random orders that the tokens admit.
+strips and weights into loads that take turns in memory; in the others weights often stay on chip from run to run. Instructions
+run in random orders that the tokens admit, in several runs of a program that was loaded once.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import random
+from itertools import product
 
 import numpy as np
 import pytest
@@ -20,12 +22,13 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
 
 from dsf.compiler import run_pass
-from dsf.dialects import sched
+from dsf.dialects import fxp, sched
+from dsf.dialects.constants import dense_ints
 from dsf.dialects.engine import HardwareOp
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
-from dsf.numerics import Ints
-from dsf.runtime.execute import run
+from dsf.numerics import MAX_SHIFT, Ints
+from dsf.runtime.execute import level_of, run, run_integers, run_program
 from dsf.scheduling.network import IMAGES
 from dsf.transforms.bundle_to_fxp import BundleToFxpPass
 from dsf.transforms.check_hardware import CheckHardwarePass
@@ -33,6 +36,8 @@ from dsf.transforms.fxp_to_tile import FxpToTilePass
 from dsf.transforms.sched_to_isa import SchedToIsaPass
 from dsf.transforms.tile_to_sched import TileToSchedPass
 
+#: Of inputs and weights: all of integers, and binary.
+WIDTHS = [(1, 1), *product((2, 4, 8), (2, 4, 8))]
 MEMORIES = ("feature_memory", "weight_memory", "parameter_groups")
 CTX = Context()
 
@@ -86,18 +91,24 @@ def tiled_in_small_memories(module: ModuleOp, options: FxpToTilePass, rng: rando
 
 
 def check(seed: int, module: ModuleOp, x: Ints, rng: random.Random, *, small: bool) -> ModuleOp:
-    """Lowers a `bundle` module down to `isa`, and runs every level."""
-    run_pass(CTX, module, CheckHardwarePass())
-    run_pass(CTX, module, BundleToFxpPass())
-    expected = run(module, x)
+    """Lowers a module of level `bundle` or `fxp` down to `isa`, and runs every level, programs on a second input too."""
+    if level_of(module) == "bundle":
+        run_pass(CTX, module, CheckHardwarePass())
+        run_pass(CTX, module, BundleToFxpPass())
+    inputs = [x, input_of(rng, module)]
+    wanted = [run(module, one) for one in inputs]
+    expected = wanted[0]
     options = random_options(rng)
     module = tiled_in_small_memories(module, options, rng) if small else tiled(module, options)
     np.testing.assert_array_equal(run(module, x), expected, err_msg=f"tile, seed {seed}, {options}")
-    run_pass(CTX, module, TileToSchedPass())
-    np.testing.assert_array_equal(run(module, x), expected, err_msg=f"sched, seed {seed}, {options}")
+    placing = TileToSchedPass(resident_weights=rng.random() < 0.7)
+    run_pass(CTX, module, placing)
+    for got, one in zip(run_program(module, inputs), wanted, strict=True):
+        np.testing.assert_array_equal(got, one, err_msg=f"sched, seed {seed}, {options}, {placing}")
     run_pass(CTX, module, SchedToIsaPass())
-    for order in (None, rng.getrandbits(16)):
-        np.testing.assert_array_equal(run(module, x, seed=order), expected, err_msg=f"isa, seed {seed}, {options}")
+    orders = (None, rng.getrandbits(16), rng.getrandbits(16))
+    for got, one in zip(run_program(module, [*inputs, x], orders), [*wanted, expected], strict=True):
+        np.testing.assert_array_equal(got, one, err_msg=f"isa, seed {seed}, {options}, {placing}")
     return module
 
 
@@ -123,13 +134,43 @@ def test_seeded_networks(first: int, small: bool) -> None:
         check(seed, module, x, rng, small=small)
 
 
+@pytest.mark.parametrize("bits_bias", [8, 16, 32])
+@pytest.mark.parametrize(("bits_input", "bits_weights"), WIDTHS)
+def test_every_pair_of_widths(bits_input: int, bits_weights: int, bits_bias: int) -> None:
+    """Also against real numbers. Each pair meets every width of sums. Some networks get scales that differ by channel."""
+    for bits_sum in range(16 + (8, 16, 32).index(bits_bias), 33, 3):
+        seed = bits_sum + 100 * bits_bias + 10_000 * bits_weights + 100_000 * bits_input
+        rng = random.Random(seed)
+        widths = {"bits_input": bits_input, "bits_weights": bits_weights, "bits_sum": bits_sum, "bits_bias": bits_bias}
+        module = random_network(rng, random_hardware(rng, **widths), layers=3)
+        x = input_of(rng, module)
+        expected = run_integers(module, x)
+        run_pass(CTX, module, CheckHardwarePass())
+        run_pass(CTX, module, BundleToFxpPass())
+        np.testing.assert_array_equal(run(module, x), expected, err_msg=f"fxp, seed {seed}")
+        if rng.random() < 0.5:
+            scale_channels(module, rng)
+        check(seed, module, x, rng, small=rng.random() < 0.5)
+
+
+def scale_channels(module: ModuleOp, rng: random.Random) -> None:
+    """Replaces the scale of every requantisation of an `fxp` module by one for each channel, a little smaller."""
+    for op in [op for op in module.walk() if isinstance(op, fxp.RequantizeOp)]:
+        channels = op.shift_array.size
+        multiplier = np.array([rng.randrange(1 << 15, 1 << 16) for _ in range(channels)])
+        shift = np.minimum(op.shift_array + [rng.randint(15, 17) for _ in range(channels)], MAX_SHIFT)
+        op.properties |= {"multiplier": dense_ints(multiplier, 32), "shift": dense_ints(shift, 8)}
+    module.verify()
+
+
 def test_small_memories_cut_networks() -> None:
-    """The tests above are worth something only if small memories lead to chunks, and to weights loaded anew."""
-    chunked = reloaded = 0
+    """The tests above are worth something if small memories lead to chunks and to weights loaded anew, large ones don't."""
+    chunked = reloaded = resident = 0
     for seed in range(40):
         module, _, rng = case(seed)
         run_pass(CTX, module, CheckHardwarePass())
         run_pass(CTX, module, BundleToFxpPass())
+        large = tiled(module, FxpToTilePass())
         module = tiled_in_small_memories(module, FxpToTilePass(), rng)
         function = next(op for op in module.ops if isinstance(op, FuncOp))
         images = function.function_type.inputs.data[0].get_shape()[0]
@@ -138,5 +179,8 @@ def test_small_memories_cut_networks() -> None:
         program = next(op for op in module.ops if isinstance(op, sched.ProgramOp))
         loads = [op.offset.value.data for op in program.instructions if isinstance(op, sched.LoadWeightsOp)]
         reloaded += len(loads) > len(set(loads))
+        run_pass(CTX, large, TileToSchedPass())
+        resident += any(isinstance(op, sched.LoadProgramOp) for op in large.walk())
     assert chunked >= 5
     assert reloaded >= 3
+    assert resident >= 20

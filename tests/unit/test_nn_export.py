@@ -169,6 +169,9 @@ def test_rtl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert found.rtl_integers is not None
     np.testing.assert_array_equal(found.rtl_integers, found.integers)
     assert found.report["measured_cycles"] == found.cycles
+    assert found.report["register_accesses"] == 8
+    load = found.report["load_program"]
+    assert load["measured_cycles"] == pytest.approx(load["cycles"], abs=30)
     for one in found.report["bundles"]:
         assert 0 < one["measured_cycles"] <= found.cycles
         assert one["utilization"] == pytest.approx(one["macs"] / one["measured_cycles"] / 192, abs=1e-4)
@@ -176,6 +179,12 @@ def test_rtl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     array = found.report["array"]
     assert sum(one["array"]["busy"] for one in found.report["bundles"]) == array["busy"]
     assert found.cycles < sum(array.values()) < found.cycles + 200
+
+    loading = model.export_inference(x, tmp_path / "loading", resident_weights=False, verbose=False)
+    np.testing.assert_array_equal(loading.rtl_integers, found.integers)
+    assert loading.report["load_program"] is None
+    assert loading.cycles >= found.cycles
+    assert loading.report["dram_words"] > found.report["dram_words"]
 
     damage(monkeypatch, "RTL")
     with pytest.raises(MismatchError, match=r"'bundle_2': element \(0, 0\) is .* in the RTL, needs .* as in the instructions"):

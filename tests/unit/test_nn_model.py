@@ -1,5 +1,7 @@
 """`BundleModel`: what it computes is what the integers compute; it trains, by `fit` and by anyone's own loop."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -93,6 +95,33 @@ def test_fit_learns(batch_norm: bool):
     assert after.loss < before.loss and after.accuracy > 0.9
     # Trained weights stay near their grid: without rounding the network answers nearly alike.
     assert model.evaluate(x, y, quantized=False).accuracy > 0.9
+
+
+def test_binary_network_learns(tmp_path: Path):
+    """By its signs, and what it has learnt is what all levels down to the instructions compute."""
+    torch.manual_seed(0)
+    hw = hardware(bits_input=1, bits_weights=1)
+    x_in = x = QInput((4, 8, 8, 1), hw, 0)
+    for filters in (8, 16):
+        core = QConvCore(filters=filters, kernel_size=3, weights_frac_bits=0, bias_frac_bits=0, activation=QIdentity(0))
+        x = Bundle(core=core, pool=QPool("max", 2, strides=2), flatten=filters == 16)(x)
+    x = Bundle(dense=QDenseCore(outputs=3, weights_frac_bits=0, bias_frac_bits=0, activation=Softmax()))(x)
+    model = BundleModel(x_in, x)
+    images, labels = task()
+    images = np.where(images > 1.5, 1.0, -1.0)
+    model.compile(optimizer="adam", loss="cross_entropy", lr=1e-2, schedule="cosine")
+    model.fit(images, labels, epochs=10, batch_size=16, verbose=False)
+    assert model.evaluate(images, labels).accuracy > 0.9
+    weight = next(model.parameters()).detach()
+    assert weight.unique().numel() > 2
+    model.export_inference(images[:4], tmp_path, rtl=False, verify_each=True, verbose=False)
+
+
+def test_relu_of_one_bit_is_an_error():
+    x_in = QInput((1, 4, 4, 1), hardware(bits_input=1, bits_weights=1), 0)
+    core = QConvCore(filters=2, kernel_size=1, weights_frac_bits=0, bias_frac_bits=0, activation=QLeakyReLu(0, 0))
+    with pytest.raises(ModelError, match=r"'bundle_0': a ReLU with a result of 1 bit, .* use QIdentity, which is the sign"):
+        BundleModel(x_in, Bundle(core=core)(x_in))
 
 
 def test_fit_is_repeatable_and_shows_progress(capsys: pytest.CaptureFixture):

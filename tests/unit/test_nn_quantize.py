@@ -8,7 +8,7 @@ from dsf import numerics
 from dsf.nn.quantize import fake_quantize
 
 
-@pytest.mark.parametrize("bits", [2, 4, 8, 16])
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
 @pytest.mark.parametrize("frac", [-2, 0, 3, 7])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_equals_numerics(bits: int, frac: int, dtype: torch.dtype):
@@ -27,6 +27,16 @@ def test_equals_numerics(bits: int, frac: int, dtype: torch.dtype):
 def test_half_goes_to_even():
     x = torch.tensor([0.5, 1.5, 2.5, -0.5, -1.5, -2.5])
     assert fake_quantize(x, 8, 0).tolist() == [0, 2, 2, 0, -2, -2]
+
+
+def test_one_bit_is_a_sign():
+    """Of 0 it is +1. A gradient passes but where a descent step would move a value, beyond 1.5 steps, further out."""
+    x = torch.tensor([0.0, -0.0, 0.1, -0.1, 9.0, -9.0], requires_grad=True)
+    y = fake_quantize(x, 1, 1)
+    assert y.tolist() == [0.5, 0.5, 0.5, -0.5, 0.5, -0.5]
+    y.backward(torch.tensor([1.0, 1.0, 2.0, -2.0, -1.0, -1.0]))
+    assert x.grad is not None
+    assert x.grad.tolist() == [1.0, 1.0, 2.0, -2.0, 0.0, -1.0]
 
 
 def test_gradient_passes_inside_and_stops_outwards():

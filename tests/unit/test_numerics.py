@@ -149,3 +149,27 @@ def test_accumulator_bound_is_reached():
 @pytest.mark.parametrize(("bound", "bits"), [(0, 1), (1, 2), (127, 8), (128, 9)])
 def test_bits_for(bound: int, bits: int):
     assert numerics.bits_for(bound) == bits
+
+
+def test_one_bit_is_minus_or_plus_one():
+    """A sign, and +1 for 0, real or integer; 0 itself is no value of one bit."""
+    assert numerics.int_range(1) == (-1, 1)
+    assert numerics.quantize([0.0, -0.0, 0.4, -0.4, 100.0, -100.0], 1, 3).tolist() == [1, 1, 1, -1, 1, -1]
+    assert numerics.to_element([0, 1, -1], 1).tolist() == [1, 1, -1]
+    assert numerics.to_element([0, 1, -1, 7], 4).tolist() == [0, 1, -1, 7]
+    assert numerics.accumulator_bound(np.array([[1, -1], [-1, -1]]), np.array([5, 0]), 0, 1).tolist() == [7, 2]
+
+
+@pytest.mark.parametrize(
+    ("x", "bits", "fits"),
+    [([], 1, True), ([1, -1], 1, True), ([1, 0], 1, False), ([2], 1, False), ([1, -2], 2, True), ([0, 2], 2, False)],
+)
+def test_fits(x: list[int], bits: int, fits: bool):
+    assert numerics.fits(x, bits) == fits
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_random_elements_are_all_values(bits: int):
+    low, high = numerics.int_range(bits)
+    drawn = numerics.random_elements(np.random.default_rng(0), 1000, bits)
+    assert set(drawn.tolist()) == ({-1, 1} if bits == 1 else set(range(low, high + 1)))

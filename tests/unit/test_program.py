@@ -21,13 +21,15 @@ from dsf.isa.encoding import decode, decode_stream, encode
 from dsf.isa.table import BY_NAME
 from dsf.runtime.execute import run
 from dsf.sidecar import module_text
+from dsf.transforms.dsf_pipeline import DsfPipelinePass
 
 NETWORK = Path(__file__).parents[1] / "data" / "small_network.mlir"
 
 
-@pytest.fixture(scope="module")
-def module():
-    return compile_module(parse_module(NETWORK))
+@pytest.fixture(scope="module", params=[True, False], ids=["resident", "loading"])
+def module(request: pytest.FixtureRequest):
+    """With and without a load program."""
+    return compile_module(parse_module(NETWORK), pipeline=DsfPipelinePass(resident_weights=request.param))
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +46,10 @@ def test_binary_and_module_are_lossless(module, program: Program):
 
 def test_instruction_stream(module, program: Program):
     stream = encode(module)
-    assert program.stream == stream == program.to_bytes()[HEADER_BYTES:][: len(stream)]
+    load = program.load_stream
+    assert program.stream == stream == program.to_bytes()[HEADER_BYTES + len(load) :][: len(stream)]
+    assert program.to_bytes()[HEADER_BYTES:].startswith(load)
+    assert [step.instruction for step in program.load_steps] == (decode_stream(load) if load else [])
     assert [op.fields for op in decode(stream)] == [dict(one.fields) for one in decode_stream(stream)]
 
 
@@ -54,7 +59,9 @@ def test_header(program: Program):
     assert data[:4] == b"DSFP"
     assert HEADER_BYTES == 64
     assert header["hardware_hash"] == program.hardware.hash
-    assert header["instruction_crc32"] == zlib.crc32(program.stream)
+    assert header["program_crc32"] == zlib.crc32(program.stream)
+    assert header["load_program_crc32"] == zlib.crc32(program.load_stream)
+    assert (header["load_program_bytes"], header["program_bytes"]) == (len(program.load_stream), len(program.stream))
     assert header["weight_crc32"] == zlib.crc32(program.weights)
     assert (header["input_bytes"], header["output_bytes"]) == (2 * 4 * 4 * 2, 2 * 3 * 4)
 
@@ -68,7 +75,7 @@ def test_every_flipped_byte_is_noticed(program: Program):
             Program.from_bytes(bytes(damaged), program.weights)
 
 
-@pytest.mark.parametrize("size", [0, 3, 63, 64, 100, 500, -1])
+@pytest.mark.parametrize("size", [0, 3, 63, 64, 65, 100, 500, -1])
 def test_truncated(program: Program, size: int):
     with pytest.raises(BinaryError, match=r"'program.bin': .*needs"):
         Program.from_bytes(program.to_bytes()[:size], program.weights)
@@ -94,15 +101,36 @@ def rewritten(data: bytes, **words: int) -> bytes:
 
 
 def test_other_version_or_hardware(program: Program):
-    with pytest.raises(BinaryError, match="format 2, needs 1; compile again"):
-        Program.from_bytes(rewritten(program.to_bytes(), version=2), program.weights)
+    with pytest.raises(BinaryError, match="format 1, needs 2; compile again"):
+        Program.from_bytes(rewritten(program.to_bytes(), version=1), program.weights)
     with pytest.raises(BinaryError, match="hardware hash 00000005 but parameters with hash"):
         Program.from_bytes(rewritten(program.to_bytes(), hardware_hash=5), program.weights)
 
 
+@pytest.mark.parametrize("part", ["load_program", "program"])
+def test_programs_that_stop_without_an_end(program: Program, part: str):
+    """Cut so that sizes and CRCs are right, as a tool that knows no instructions might."""
+    load, run = program.load_stream, program.stream
+    parts = {"load_program": load or run, "program": run}
+    parts[part] = parts[part][:-32]
+    words = {f"{name}_bytes": len(data) for name, data in parts.items()}
+    words |= {f"{name}_crc32": zlib.crc32(data) for name, data in parts.items()}
+    data = program.to_bytes()
+    whole = data[:HEADER_BYTES] + parts["load_program"] + parts["program"] + data[HEADER_BYTES + len(load + run) :]
+    with pytest.raises(BinaryError, match="the program stops without 'end', needs one; it is truncated"):
+        Program.from_bytes(rewritten(whole, **words), program.weights)
+
+
+def test_border_between_the_programs(program: Program):
+    """A header that puts it elsewhere is noticed, though nothing else is wrong."""
+    sizes = {"load_program_bytes": len(program.load_stream) + 32, "program_bytes": len(program.stream) - 32}
+    with pytest.raises(BinaryError, match=r"its load program is damaged \(CRC\)"):
+        Program.from_bytes(rewritten(program.to_bytes(), **sizes), program.weights)
+
+
 def test_wrong_description(program: Program):
     data = program.to_bytes()
-    start = HEADER_BYTES + len(program.stream)
+    start = HEADER_BYTES + len(program.load_stream) + len(program.stream)
     for description in (b"{}", b"[]", b"\xff", b'{"hardware": {"axi_width": 7}}'):
         words = {"description_bytes": len(description), "description_crc32": zlib.crc32(description)}
         with pytest.raises(BinaryError, match=r"'program.bin': "):
@@ -119,7 +147,7 @@ def places(value: object, way: tuple = ()) -> list[tuple]:
 def test_every_wrong_value_of_the_description(program: Program, wrong: object):
     """Of another type, or missing: a message, or where the value may be that, a program that reads back as it is."""
     data = program.to_bytes()
-    start = HEADER_BYTES + len(program.stream)
+    start = HEADER_BYTES + len(program.load_stream) + len(program.stream)
     for way in places(json.loads(data[start:]))[1:]:
         changed = json.loads(data[start:])
         holder = changed
@@ -144,12 +172,13 @@ def test_every_wrong_value_of_the_description(program: Program, wrong: object):
 
 def test_files(module, program: Program, tmp_path: Path):
     x = random_input(module)
-    paths = write_files(module, tmp_path / "net", x=x, expected=run(module, x), measured=Measured(bundles={"bundle_0": 1000}))
+    measured = Measured(4000, {"bundle_0": 1000}, 70, register_accesses=8)
+    paths = write_files(module, tmp_path / "net", x=x, expected=run(module, x), measured=measured)
     names = {path.name for path in paths}
     assert names == {"program.bin", "weights.bin", "config_firmware.h", "report.json", "input.bin", "expected.bin"}
     assert read_program(tmp_path / "net" / "program.bin") == program
     first = [path.read_bytes() for path in paths]
-    write_files(module, tmp_path / "net", x=x, expected=run(module, x), measured=Measured(bundles={"bundle_0": 1000}))
+    write_files(module, tmp_path / "net", x=x, expected=run(module, x), measured=measured)
     assert [path.read_bytes() for path in paths] == first
     report = json.loads((tmp_path / "net" / "report.json").read_text())
     assert Hardware.from_dict(report["hardware"]) == program.hardware
@@ -157,7 +186,7 @@ def test_files(module, program: Program, tmp_path: Path):
 
 
 def test_report(program: Program):
-    report = make_report(program, "net", Measured(4000, {"bundle_1": 10}))
+    report = make_report(program, "net", Measured(4000, {"bundle_1": 10}, 70, register_accesses=8))
     conv, dense = report["bundles"]
     # 2 images x 4 x 6 positions x 4 channels x (3 x 1 x 2) weights; 2 images x 3 outputs x 24 inputs.
     assert (conv["macs"], dense["macs"]) == (2 * 4 * 6 * 4 * 6, 2 * 3 * 24)
@@ -168,6 +197,23 @@ def test_report(program: Program):
     # Input and the convolution's output, and 2 x 2 x 3 x 4 after the pool.
     assert 64 + 192 <= conv["feature_memory_bytes"] <= 64 + 192 + 48 + 16
     assert report["dram_words"] == sum(one["dram_words"] for one in report["bundles"])
+    assert (report["measured_cycles"], report["register_accesses"]) == (4000, 8)
+
+
+def test_report_of_the_load_program(program: Program):
+    """Two loads of weights and two of parameters: in the load program, or in each run."""
+    report = make_report(program, "net", Measured(4000, {}, 70, register_accesses=8))
+    # In beats of 8 bytes: for each of 8 columns 3 x 1 x 2 weights of 4 bits, or 24, and 8 bytes of parameters.
+    words = 6 * 8 // 2 // 8 + 24 * 8 // 2 // 8 + 2 * 8
+    moved = 2 * 4 * 4 * 2 // 8 + 2 * 3 * 4 // 8
+    if not program.load_steps:
+        assert report["load_program"] is None
+        assert report["dram_words"] == moved + words
+        return
+    load = report["load_program"]
+    assert (load["instructions"], load["program_bytes"]) == (5, 5 * 32)
+    assert (load["cycles"], load["measured_cycles"]) == (program.load_cycles, 70)
+    assert (load["dram_words"], report["dram_words"]) == (words, moved)
 
 
 def test_report_of_the_array(program: Program):
@@ -202,8 +248,8 @@ def test_report_that_is_not_measured_has_no_cycles_of_the_array(program: Program
 PROBE = r"""
 #include <stdio.h>
 #include "config_firmware.h"
+#include "dsf.h"
 #include "dsf_isa.h"
-#include "dsf_regs.h"
 
 /* Prints what the header says and a few fields of the instruction given in argv[1], as hexadecimal bytes. */
 int main(int argc, char **argv)
@@ -211,6 +257,10 @@ int main(int argc, char **argv)
     uint8_t instruction[DSF_SIZEOF_MATRIX];
     for (unsigned i = 0; i < sizeof instruction; i++)
         sscanf(argv[argc - 1] + 2 * i, "%2hhx", &instruction[i]);
+    const struct dsf_network network = DSF_NETWORK_AT(0x10000000u);
+
+    printf("%u %u %u ", (unsigned)(network.load_program - 0x10000000u), network.load_program_bytes,
+           (unsigned)(network.program - 0x10000000u));
     printf("%u %u %u %u %s %u ", DSF_HARDWARE_HASH, DSF_PROGRAM_BYTES, DSF_WEIGHTS_OFFSET, DSF_BATCH,
            dsf_bundles[0].name, (unsigned)dsf_inputs[0].shape[3]);
     printf("%lld %lld %lld\n", (long long)DSF_FIELD(instruction, DSF_MATRIX_OPCODE),
@@ -238,7 +288,8 @@ def test_headers_compile(module, program: Program, tmp_path: Path, language: str
         offset += BY_NAME[step.instruction.name].bytes
     data = program.stream[offset:][:128].hex()
     said = subprocess.run([str(tmp_path / "probe"), data], check=True, capture_output=True, text=True).stdout.split()
-    known = [program.hardware.hash, len(program.stream), 4096, 2, "bundle_0", 2]
+    places = [HEADER_BYTES, len(program.load_stream), HEADER_BYTES + len(program.load_stream)]
+    known = [*places, program.hardware.hash, len(program.stream), 4096, 2, "bundle_0", 2]
     assert said == [str(one) for one in (*known, 3, matrix["weight_words"], matrix["x_start"])]
 
 

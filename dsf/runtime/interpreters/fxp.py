@@ -47,18 +47,17 @@ class FxpFunctions(InterpreterFunctions):
     @impl(fxp.RequantizeOp)
     def run_requantize(self, interpreter: Interpreter, op: fxp.RequantizeOp, args: PythonValues) -> PythonValues:
         biased(args[0], op)
-        return (
-            numerics.requantize(
-                args[0],
-                op.bias_array,
-                bias_shift=op.bias_shift.value.data,
-                multiplier=op.multiplier_array,
-                shift=op.shift_array,
-                leak=op.leak.value.data,
-                low=op.low.value.data,
-                high=op.high.value.data,
-            ),
+        y = numerics.requantize(
+            args[0],
+            op.bias_array,
+            bias_shift=op.bias_shift.value.data,
+            multiplier=op.multiplier_array,
+            shift=op.shift_array,
+            leak=op.leak.value.data,
+            low=op.low.value.data,
+            high=op.high.value.data,
         )
+        return (numerics.to_element(y, width(op.output)),)
 
     @impl(fxp.RawOp)
     def run_raw(self, interpreter: Interpreter, op: fxp.RawOp, args: PythonValues) -> PythonValues:
@@ -66,19 +65,18 @@ class FxpFunctions(InterpreterFunctions):
 
     @impl(fxp.AddOp)
     def run_add(self, interpreter: Interpreter, op: fxp.AddOp, args: PythonValues) -> PythonValues:
-        return (
-            numerics.residual_add(
-                args[0],
-                args[1],
-                multiplier_a=op.multiplier_a.value.data,
-                multiplier_b=op.multiplier_b.value.data,
-                offset=op.offset.value.data,
-                shift=op.shift.value.data,
-                leak=op.leak.value.data,
-                low=op.low.value.data,
-                high=op.high.value.data,
-            ),
+        y = numerics.residual_add(
+            args[0],
+            args[1],
+            multiplier_a=op.multiplier_a.value.data,
+            multiplier_b=op.multiplier_b.value.data,
+            offset=op.offset.value.data,
+            shift=op.shift.value.data,
+            leak=op.leak.value.data,
+            low=op.low.value.data,
+            high=op.high.value.data,
         )
+        return (numerics.to_element(y, width(op.output)),)
 
     @impl(fxp.PoolOp)
     def run_pool(self, interpreter: Interpreter, op: fxp.PoolOp, args: PythonValues) -> PythonValues:
@@ -88,17 +86,16 @@ class FxpFunctions(InterpreterFunctions):
         else:
             count_padding, pad_value = op.count_padding is not None, op.pad_value.value.data
             acc, count = window_sums(x, op.window, count_padding=count_padding, pad_value=pad_value)
-        return (
-            numerics.pool_scale(
-                acc,
-                count,
-                left=op.left.value.data,
-                right=op.right.value.data,
-                leak=op.leak.value.data,
-                low=op.low.value.data,
-                high=op.high.value.data,
-            ),
+        y = numerics.pool_scale(
+            acc,
+            count,
+            left=op.left.value.data,
+            right=op.right.value.data,
+            leak=op.leak.value.data,
+            low=op.low.value.data,
+            high=op.high.value.data,
         )
+        return (numerics.to_element(y, width(op.output)),)
 
     @impl(fxp.ReshapeOp)
     def run_reshape(self, interpreter: Interpreter, op: fxp.ReshapeOp, args: PythonValues) -> PythonValues:

@@ -62,7 +62,7 @@ def load_weights(machine: Machine, fields: Fields) -> None:
     data = machine.read_dram(fields["base"], fields["offset"], fields["bytes"]).tobytes()
     lanes, first = hardware.group_columns, fields["address"]
     if fields["target"] == WeightTarget.TABLES:
-        machine.tables[first : first + groups] = unpack_tables(data, hardware.bits_input, groups)
+        machine.tables[first : first + groups] = unpack_tables(data, hardware.operand_bits, groups)
         return
     if fields["target"] == WeightTarget.PARAMETERS:
         target = slice(first, first + groups)
@@ -121,7 +121,7 @@ def matrix(machine: Machine, fields: Fields) -> None:
         high=fields["high"],
     )
     if fields["residual"]:
-        values = _add_residual(machine, fields, positions, values)
+        values = _add_residual(machine, fields, positions, numerics.to_element(values, hardware.bits_input))
     _write(machine, positions, values)
 
 
@@ -202,7 +202,7 @@ def _write_to(machine: Machine, addresses: Ints, values: Ints) -> None:
     low, high = int_range(machine.hardware.bits_input)
     if values.min() < low or values.max() > high:
         raise EngineError(f"clips to {values.min()} to {values.max()}, needs {low} to {high}, what feature memory holds")
-    machine.scatter(addresses, values)
+    machine.scatter(addresses, numerics.to_element(values, machine.hardware.bits_input))
 
 
 def _write_raw(machine: Machine, positions: Positions, values: Ints) -> None:
@@ -272,7 +272,7 @@ def _elementwise(machine: Machine, fields: Fields, positions: Positions, channel
         case VectorFunction.MULTIPLY:
             return numerics.multiply(a, b(), multiplier=fields["multiplier_a"], **scale)
         case VectorFunction.TABLE:
-            return numerics.lookup(a, machine.tables[fields["table_address"]], machine.hardware.bits_input)
+            return numerics.lookup(a, machine.tables[fields["table_address"]], machine.hardware.operand_bits)
         case VectorFunction.COPY:
             return numerics.clip(a, fields["low"], fields["high"])
         case function:

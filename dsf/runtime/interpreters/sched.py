@@ -8,6 +8,8 @@ addresses that the engine's instructions will have: the two levels check each ot
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, impl, register_impls
 from xdsl.ir import SSAValue
@@ -46,7 +48,14 @@ class SchedFunctions(InterpreterFunctions):
 
     @impl(sched.ProgramOp)
     def run_program(self, interpreter: Interpreter, op: sched.ProgramOp, args: PythonValues) -> PythonValues:
-        for instruction in op.instructions:
+        return self._run_instructions(interpreter, op.instructions)
+
+    @impl(sched.LoadProgramOp)
+    def run_load_program(self, interpreter: Interpreter, op: sched.LoadProgramOp, args: PythonValues) -> PythonValues:
+        return self._run_instructions(interpreter, op.instructions)
+
+    def _run_instructions(self, interpreter: Interpreter, instructions: Sequence[sched.InstructionOp]) -> PythonValues:
+        for instruction in instructions:
             # Buffers and tokens have no value: what an instruction uses is in its definition.
             interpreter.run_op(instruction, (None,) * len(instruction.operands))
         return ()
@@ -104,7 +113,7 @@ class SchedFunctions(InterpreterFunctions):
         if op.residual is not None:
             added = _addresses(buffer_of(op.residual), piece, piece.rows, op.piece.output_image)
             residual = machine.gather(added[..., first : first + count])
-        y = epilogue(op, sums, (bias, multiplier, shift), residual, machine.hardware.bits_sum)
+        y = epilogue(op, sums, (bias, multiplier, shift), residual, machine.hardware)
         per_element = 1 if op.raw is None else machine.hardware.raw_elements
         if op.raw is not None:
             y = self._raw_elements(y)
@@ -133,7 +142,7 @@ class SchedFunctions(InterpreterFunctions):
         piece = op.piece.piece
         rows, window = strip_window(op.window.window, piece.rows, op.piece.input_image[0])
         x = self.machine.gather(_addresses(buffer_of(op.x), piece, rows, op.piece.input_image))
-        y = pooled(op.kind.data, x, window, op.window.pad_value.data, op.scale)
+        y = pooled(op.kind.data, x, window, op.window.pad_value.data, op.scale, self.machine.hardware.bits_input)
         self.machine.scatter(_addresses(buffer_of(op.y), piece, piece.rows, op.piece.output_image), y)
         return TOKEN
 

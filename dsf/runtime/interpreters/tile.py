@@ -27,7 +27,7 @@ from dsf.hardware import Hardware
 from dsf.numerics import Ints
 from dsf.runtime.interpreters.convolution import check_sums, convolve, window_maxima, window_sums
 from dsf.scheduling.network import IMAGES
-from dsf.scheduling.pieces import Piece, Span, channel_groups, pieces, strip_window
+from dsf.scheduling.pieces import Cut, Piece, Span, channel_groups, strip_window
 
 #: What elements hold that no piece has written.
 UNWRITTEN = np.iinfo(np.int64).min
@@ -39,9 +39,8 @@ def _pieces_of(op: tile.MatrixOp | tile.PoolOp, groups: int) -> Iterator[Piece]:
     function = op.parent_op()
     chunk = function.attributes.get(IMAGES) if isinstance(function, FuncOp) else None
     size = chunk.value.data if isinstance(chunk, IntegerAttr) else images
-    cut = op.cut.images.data, op.cut.rows.data, op.cut.groups.data
     for some in Span(0, images).blocks(size):
-        yield from pieces(some, rows, groups, cut)
+        yield from (piece for piece, *_ in Cut.of(op.cut).pieces(some, rows, groups))
 
 
 def _strip(op: tile.MatrixOp | tile.PoolOp, x: Ints, piece: Piece) -> tuple[Ints, Window]:
@@ -63,15 +62,15 @@ def _complete(op: Operation, y: Ints) -> PythonValues:
 
 
 def epilogue(
-    op: tile.MatrixOp | sched.MatrixOp, sums: Ints, parameters: tuple[Ints, Ints, Ints], residual: Ints | None, bits_sum: int
+    op: tile.MatrixOp | sched.MatrixOp, sums: Ints, parameters: tuple[Ints, Ints, Ints], residual: Ints | None, hw: Hardware
 ) -> Ints:
     """
-    From sums to results; `parameters` are bias, multiplier and shift of the channels. Raises `EngineError` for sums that do
-    not fit `bits_sum`.
+    From sums to results, raw or elements; `parameters` are bias, multiplier and shift of the channels. Raises `EngineError`
+    for sums that do not fit the hardware's.
     """
     how, add = op.epilogue, op.add
     bias, multiplier, shift = parameters
-    check_sums(sums, bias, bias_shift=how.bias_shift.data, bits=bits_sum, where=f"{where(op)}: ")
+    check_sums(sums, bias, bias_shift=how.bias_shift.data, bits=hw.bits_sum, where=f"{where(op)}: ")
     if isinstance(how, tile.RawAttr):
         return numerics.raw(sums, bias, bias_shift=how.bias_shift.data)
     y = numerics.requantize(
@@ -84,9 +83,10 @@ def epilogue(
         low=how.low.data,
         high=how.high.data,
     )
+    y = numerics.to_element(y, hw.bits_input)
     if add is None or residual is None:
         return y
-    return numerics.residual_add(
+    total = numerics.residual_add(
         y,
         residual,
         multiplier_a=add.multiplier_a.data,
@@ -97,15 +97,16 @@ def epilogue(
         low=add.low.data,
         high=add.high.data,
     )
+    return numerics.to_element(total, hw.bits_input)
 
 
-def pooled(kind: PoolKind, x: Ints, window: Window, pad_value: int, scale: tile.ScaleAttr) -> Ints:
-    """A pooling of a strip."""
+def pooled(kind: PoolKind, x: Ints, window: Window, pad_value: int, scale: tile.ScaleAttr, bits: int) -> Ints:
+    """A pooling of a strip, to elements of `bits` bits."""
     if kind is PoolKind.MAX:
         acc, count = window_maxima(x, window), np.ones(1, dtype=np.int64)
     else:
         acc, count = window_sums(x, window, count_padding=scale.count_padding.data == 1, pad_value=pad_value)
-    return numerics.pool_scale(
+    y = numerics.pool_scale(
         acc,
         count,
         left=scale.left.data,
@@ -114,6 +115,7 @@ def pooled(kind: PoolKind, x: Ints, window: Window, pad_value: int, scale: tile.
         low=scale.low.data,
         high=scale.high.data,
     )
+    return numerics.to_element(y, bits)
 
 
 @register_impls
@@ -140,7 +142,7 @@ class TileFunctions(InterpreterFunctions):
             )
             sums = convolve(strip, weights[..., channels], window, pad_value=op.window.pad_value.data)
             parameters = bias[channels], multiplier[channels], shift[channels]
-            y[part] = epilogue(op, sums, parameters, None if residual is None else residual[part], hw.bits_sum)
+            y[part] = epilogue(op, sums, parameters, None if residual is None else residual[part], hw)
         return _complete(op, y)
 
     @impl(tile.PoolOp)
@@ -150,7 +152,7 @@ class TileFunctions(InterpreterFunctions):
         for piece in _pieces_of(op, groups=1):
             strip, window = _strip(op, x, piece)
             part = slice(piece.images.first, piece.images.stop), slice(piece.rows.first, piece.rows.stop)
-            y[part] = pooled(op.kind.data, strip, window, op.window.pad_value.data, op.scale)
+            y[part] = pooled(op.kind.data, strip, window, op.window.pad_value.data, op.scale, _hardware(op).bits_input)
         return _complete(op, y)
 
     @impl(tile.ReshapeOp)

@@ -15,9 +15,12 @@ func.func @main(%x: tensor<3x4x!bundle.q<8, 4>>) -> tensor<3x2x!bundle.q<32, 10>
   %s = bundle.dense %x weights q<8, 6> dense<[[0.5, -0.25], [1.0, 0.125], [-0.5, 0.75], [0.0, -1.0]]> : tensor<4x2xf64> : tensor<3x4x!bundle.q<8, 4>> -> tensor<3x2x!bundle.q<32, 10>>
   func.return %s : tensor<3x2x!bundle.q<32, 10>>
 }
-// ASM:     program.bin: {{[0-9]+}} instructions, 64 + {{[0-9]+}} bytes
+// ASM:     program.bin: 3 instructions of the load program and 4 instructions, 64 + 96 + {{[0-9]+}} bytes
 // CHECK:   engine.hardware {processing_elements = [2, 4], frequency = 200,
 // CHECK:   isa.program {{.*}}bundles ["bundle_0"]
+// CHECK:   isa.load_program {
+// CHECK:   isa.load_weights {{.*}}loc("bundle_0")
+// CHECK:   isa.end
 // CHECK:   isa.matrix {{.*}}raw = 1{{.*}}loc("bundle_0")
 // CHECK:   isa.end
 // FOREIGN: dsf: {{.*}}needs a file that begins with the 64-byte header of 'DSFP'

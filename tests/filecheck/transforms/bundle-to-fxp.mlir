@@ -71,3 +71,24 @@ func.func @main(%x: tensor<2x3x!bundle.q<8, 4>>) -> tensor<2x3x!bundle.q<8, 4>> 
   %b = bundle.add %a, %x : tensor<2x3x!bundle.q<8, 3>>, tensor<2x3x!bundle.q<8, 4>> -> tensor<2x3x!bundle.q<8, 4>>
   func.return %b : tensor<2x3x!bundle.q<8, 4>>
 }
+
+// -----
+
+// One bit is a sign: neither a slope nor a rescaling changes it, and no right shift rounds it to 0. An average of 9 elements is
+// scaled up by 16 for the same reason. Weights are bits b for 2b - 1: the weight -0.5 is false.
+
+engine.hardware {bits_input = 1, bits_weights = 1, bits_sum = 16}
+
+// CHECK:       func.func @main(%x: tensor<1x4x4x1xi1>) -> tensor<1x2x2x1xi1> attributes {dsf.input_frac = 0 : i64, dsf.output_frac = -2 : i64} {
+// CHECK-NEXT:    %0 = fxp.conv %x padding [1, 1, 1, 1] weights dense<false> : tensor<3x3x1x1xi1> : tensor<1x4x4x1xi1> -> tensor<1x4x4x1xi16>
+// CHECK-NEXT:    %1 = fxp.requantize %0 bias dense<-2> : tensor<1xi32> multiplier dense<1> : tensor<1xi32> shift dense<0> : tensor<1xi8> clip -1 to 1 : tensor<1x4x4x1xi16> -> tensor<1x4x4x1xi1>
+// CHECK-NEXT:    %2 = fxp.add %1, %x multiplier_a 4 clip -1 to 1 : tensor<1x4x4x1xi1>, tensor<1x4x4x1xi1> -> tensor<1x4x4x1xi1>
+// CHECK-NEXT:    %3 = fxp.pool avg %2 size [3, 3] left 4 clip -1 to 1 : tensor<1x4x4x1xi1> -> tensor<1x2x2x1xi1>
+// CHECK-NEXT:    func.return %3 : tensor<1x2x2x1xi1>
+func.func @main(%x: tensor<1x4x4x1x!bundle.q<1, 0>>) -> tensor<1x2x2x1x!bundle.q<1, -2>> {
+  %s = bundle.conv %x padding [1, 1, 1, 1] weights q<1, 1> dense<-0.5> : tensor<3x3x1x1xf64> bias q<16, 1> dense<-1.0> : tensor<1xf64> : tensor<1x4x4x1x!bundle.q<1, 0>> -> tensor<1x4x4x1x!bundle.q<16, 1>>
+  %a = bundle.activation %s negative_slope 0.125 : tensor<1x4x4x1x!bundle.q<16, 1>> -> tensor<1x4x4x1x!bundle.q<1, -2>>
+  %b = bundle.add %a, %x negative_slope 0.5 : tensor<1x4x4x1x!bundle.q<1, -2>>, tensor<1x4x4x1x!bundle.q<1, 0>> -> tensor<1x4x4x1x!bundle.q<1, -2>>
+  %p = bundle.pool avg %b size [3, 3] : tensor<1x4x4x1x!bundle.q<1, -2>> -> tensor<1x2x2x1x!bundle.q<1, -2>>
+  func.return %p : tensor<1x2x2x1x!bundle.q<1, -2>>
+}

@@ -122,3 +122,25 @@ engine.hardware {}
 
 func.func private @main()
 // CHECK: 'builtin.module': has 0 engine.hardware operations, needs one; put 'engine.hardware {}' at its top
+
+// -----
+
+// One bit needs hardware for it, and is a sign.
+
+engine.hardware {}
+func.func @main(%x: tensor<1x2x!bundle.q<1, 0>>) -> tensor<1x2x!bundle.q<32, 0>> {
+  %s = bundle.dense %x weights q<1, 0> dense<0.5> : tensor<2x2xf64> : tensor<1x2x!bundle.q<1, 0>> -> tensor<1x2x!bundle.q<32, 0>> loc("fc")
+  func.return %s : tensor<1x2x!bundle.q<32, 0>>
+}
+// CHECK:      'fc': an activation of 1 bit, needs 2 to 8 (bits_input); use more bits or Hardware(bits_input=1, bits_weights=1)
+// CHECK-NEXT: 'fc': weights of 1 bit, needs 2 to 8 (bits_weights); use more bits or Hardware(bits_input=1, bits_weights=1)
+
+// -----
+
+engine.hardware {bits_input = 1, bits_weights = 1}
+func.func @main(%x: tensor<1x2x!bundle.q<1, 0>>) -> tensor<1x2x!bundle.q<1, 0>> {
+  %s = bundle.dense %x weights q<1, 0> dense<0.5> : tensor<2x2xf64> : tensor<1x2x!bundle.q<1, 0>> -> tensor<1x2x!bundle.q<32, 0>> loc("fc")
+  %y = bundle.activation %s negative_slope 0.0 : tensor<1x2x!bundle.q<32, 0>> -> tensor<1x2x!bundle.q<1, 0>> loc("fc")
+  func.return %y : tensor<1x2x!bundle.q<1, 0>>
+}
+// CHECK: 'fc': a ReLU with a result of 1 bit, which is always +1, needs a negative_slope above 0; use QIdentity, which is the sign

@@ -3,13 +3,13 @@
 // RUN: dsf-opt %s -p fxp-to-tile --print-debuginfo --split-input-file --verify-diagnostics | filecheck %s --check-prefix=LOCATION
 
 // Sums, requantisation and addition become one operation; the addition goes into the later convolution, whose multiplier is
-// that of the second operand. All of the batch fits on chip.
+// that of the second operand. All of the batch fits on chip, but the first image is pooled while the second one is computed.
 
 engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 2048, weight_memory = 2048, parameter_groups = 8}
 // CHECK:       attributes {dsf.input_frac = 4 : i64, tile.images = 2 : i64} {
 // CHECK-NEXT:    %0 = tile.matrix %x window <kernel = [3, 3], padding = [1, 1, 1, 1]> requantize <bias_shift = 4, leak = 3, low = -128, high = 127> cut <images = 2, rows = 8, groups = 2> weights dense<1> : tensor<3x3x2x6xi8> bias dense<5> : tensor<6xi32> multiplier dense<1> : tensor<6xi32> shift dense<3> : tensor<6xi8> : tensor<2x8x8x2xi8> -> tensor<2x8x8x6xi8>
-// CHECK-NEXT:    %1 = tile.matrix %0 add %0 <multiplier_a = 2, shift = 1, low = 0, high = 127> window
-// CHECK-NEXT:    %2 = tile.pool avg %1 window <kernel = [8, 8]> scale <low = -128, high = 127> cut <images = 2, rows = 1>
+// CHECK-NEXT:    %1 = tile.matrix %0 add %0 <multiplier_a = 2, shift = 1, low = 0, high = 127> window {{.*}} cut <images = 1, rows = 8, groups = 2>
+// CHECK-NEXT:    %2 = tile.pool avg %1 window <kernel = [8, 8]> scale <low = -128, high = 127> cut <images = 1, rows = 1>
 // CHECK-NEXT:    %3 = tile.matrix %2 window <kernel = [1, 1]> raw <bias_shift = 3> cut <images = 2, rows = 1, mode = tall>
 // CHECK-NEXT:    %4 = tile.reshape %3 : tensor<2x1x1x3xi32> -> tensor<2x3xi32>
 // CHECK-NEXT:    func.return %4 : tensor<2x3xi32>
@@ -105,7 +105,7 @@ func.func @main(%x: tensor<1x1x1x4xi8>) -> tensor<1x1x1x4xi16> {
   %0 = fxp.pool max %x size [1, 1] clip -128 to 127 : tensor<1x1x1x4xi8> -> tensor<1x1x1x4xi16> loc("wide")
   func.return %0 : tensor<1x1x1x4xi16>
 }
-// CHECK: 'wide': elements of 16 bits, needs at most 8, or 32 for raw sums; raise bits_input or narrow the layer's result
+// CHECK: 'wide': elements of 16 bits, needs 2 to 8, or 32 for raw sums; change bits_input or the layer's result
 
 // -----
 
@@ -223,3 +223,34 @@ func.func @main(%x: tensor<1x4xi8>) -> tensor<1x4xi8> {
   "test.termop"() : () -> ()
 }
 // CHECK: 'main': no func.return at its end, needs one; return the last layer's result
+
+// -----
+
+// One bit is no narrower integer.
+
+engine.hardware {}
+func.func @main(%x: tensor<1x1x1x4xi1>) -> tensor<1x1x1x4xi8> {
+  %0 = fxp.pool max %x size [1, 1] clip -128 to 127 : tensor<1x1x1x4xi1> -> tensor<1x1x1x4xi8>
+  func.return %0 : tensor<1x1x1x4xi8>
+}
+// CHECK: 'input': elements of 1 bits, needs 2 to 8, or 32 for raw sums; change bits_input or the layer's result
+
+// -----
+
+engine.hardware {}
+func.func @main(%x: tensor<1x1x1x4xi8>) -> tensor<1x1x1x1xi32> {
+  %0 = fxp.conv %x weights dense<true> : tensor<1x1x4x1xi1> : tensor<1x1x1x4xi8> -> tensor<1x1x1x1xi32> loc("binary")
+  %1 = fxp.raw %0 bias dense<0> : tensor<1xi32> : tensor<1x1x1x1xi32> -> tensor<1x1x1x1xi32> loc("binary")
+  func.return %1 : tensor<1x1x1x1xi32>
+}
+// CHECK: 'binary': weights of 1 bit, needs 2 bits or more (bits_weights); quantise them anew
+
+// -----
+
+engine.hardware {bits_input = 1, bits_weights = 1}
+func.func @main(%x: tensor<1x1x1x4xi1>) -> tensor<1x1x1x1xi32> {
+  %0 = fxp.conv %x weights dense<1> : tensor<1x1x4x1xi2> : tensor<1x1x1x4xi1> -> tensor<1x1x1x1xi32> loc("integer")
+  %1 = fxp.raw %0 bias dense<0> : tensor<1xi32> : tensor<1x1x1x1xi32> -> tensor<1x1x1x1xi32> loc("integer")
+  func.return %1 : tensor<1x1x1x1xi32>
+}
+// CHECK: 'integer': weights of more than 1 bit, needs 1 bit (bits_weights); quantise them anew

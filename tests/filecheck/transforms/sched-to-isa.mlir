@@ -3,7 +3,8 @@
 
 // Of the tokens those remain that say something new: what an instruction's queue waited for before, or what an awaited one
 // waited for, need not be waited for again. The first window begins in padding, one row and one pixel before the tensor:
-// x_start = -3, y_start = -1, src = 0 - 12 - 3 modulo 2**24. The second strip begins at row 2, so y_start = 1.
+// x_start = -3, y_start = -1, src = 0 - 12 - 3 modulo 2**24. The second strip begins at row 2, so y_start = 1; on the wide array
+// a tile is a line of it, and for the last line the third kernel row, of 9 weight words, is padding.
 
 engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, feature_memory = 1024, weight_memory = 1024}
 // CHECK:       isa.program inputs [#engine.tensor<shape = [1, 4, 4, 3], {{.*}} softmax weights dense<0> : tensor<280xi8> attributes {dsf.cycles = 99 : i64} {
@@ -11,7 +12,7 @@ engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length 
 // CHECK-NEXT:    isa.load_weights {base = weights, bytes = 64, target = 1, words = 1, groups = 2} cycles 0
 // CHECK-NEXT:    isa.load_weights signal(matrix) {base = weights, offset = 64, bytes = 216, words = 27, groups = 2} cycles 0
 // CHECK-NEXT:    isa.matrix wait(load, weight) {src = 16777201, x_start = -3, x_step = 3, y_start = -1, y_step = 1, row_step = 12, image_step = 48, row_elements = 12, height = 4, kernel_rows = 3, kernel_row_step = 12, y_dilation = 1, kernel_runs = 1, run = 9, chunk = 9, chunks = 1, last_chunk = 9, columns = 4, rows = 2, images = 1, dst = 48, dst_pixel_step = 5, dst_row_step = 20, dst_image_step = 80, pixels = 8, channel_groups = 2, last_group_lanes = 1, tall = 1, weight_words = 27, high = 127} cycles 54
-// CHECK-NEXT:    isa.matrix signal(vector) {src = 9, {{.*}}y_start = 1, {{.*}}dst = 88, {{.*}}pixels = 8, {{.*}}weight_words = 27, bias_shift = 2, leak = 3, low = -128, high = 127} cycles 54
+// CHECK-NEXT:    isa.matrix signal(vector) {src = 9, {{.*}}y_start = 1, {{.*}}y_dilation = 1, skip_rows = 1, kernel_row_words = 9, {{.*}}dst = 88, {{.*}}pixels = 8, {{.*}}weight_words = 27, bias_shift = 2, leak = 3, low = -128, high = 127} cycles 54
 // CHECK-NEXT:    isa.vector wait(matrix) signal(matrix) {function = average_pool, src = 48, x_step = 10, y_step = 2, row_step = 40, image_step = 80, row_elements = 20, height = 4, kernel_rows = 2, kernel_row_step = 20, kernel_columns = 2, kernel_column_step = 5, columns = 2, rows = 2, images = 1, dst = 128, dst_pixel_step = 5, dst_row_step = 10, dst_image_step = 20, channels = 5, count_padding = 1, left = 1, low = -128, high = 127} cycles 0
 // The residual's steps are those of the result; a raw sum takes four elements.
 // CHECK-NEXT:    isa.matrix wait(vector) signal(matrix) {src = 128, {{.*}}dst = 160, {{.*}}residual = 1, residual_src = 128, residual_pixel_step = 5, residual_row_step = 10, residual_image_step = 20, residual_multiplier_a = 1, residual_multiplier_b = 2, residual_shift = 1, residual_high = 127} cycles 0
@@ -80,6 +81,40 @@ sched.program inputs [#engine.tensor<shape = [1, 301, 300, 1], bits = 8, frac = 
 // CHECK-NEXT: 'stride': in its vector instruction y_step is 300, needs 0 to 255; change the layer
 // CHECK-NEXT: 'clip': in its vector instruction high is 128, needs -128 to 127, what feature memory holds; change the layer
 // CHECK-NOT:  in its
+
+// -----
+
+// The load program has an end of its own, and nothing waits for it.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, feature_memory = 1024, weight_memory = 1024}
+// CHECK:         isa.program {{.*}} attributes {dsf.load_cycles = 40 : i64} {
+// CHECK-NEXT:      isa.load_program {
+// CHECK-NEXT:        isa.load_weights {base = weights, bytes = 32, target = 1, words = 1, groups = 1} cycles 4
+// CHECK-NEXT:        isa.load_weights {base = weights, offset = 64, bytes = 48, words = 12, groups = 1} cycles 0
+// CHECK-NEXT:        isa.end
+// CHECK-NEXT:      }
+// CHECK-NEXT:      isa.load signal(matrix) {base = input
+// CHECK-NEXT:      isa.matrix wait(load) signal(store)
+// CHECK-NEXT:      isa.store wait(matrix)
+// CHECK-NEXT:      isa.end
+// LOCATION:        isa.load_program
+// LOCATION-NEXT:   isa.load_weights {{.*}} loc("a")
+sched.program inputs [#engine.tensor<shape = [1, 12], bits = 8, frac = 4, base = input, offset = 0>] outputs [#engine.tensor<shape = [1, 2], bits = 32, frac = 8, base = output, offset = 0>] arena 0 bundles ["a"] weights dense<0> : tensor<128xi8> attributes {dsf.load_cycles = 40 : i64} {
+  %input = sched.buffer input "input" at 0 size 12
+  %output = sched.buffer output "output" at 0 size 8
+  %stream = sched.buffer weights "weights" at 0 size 128
+  %x = sched.buffer feature "input" at 0 size 12
+  %y = sched.buffer feature "a" at 16 size 8
+  %w = sched.buffer weight "a" at 0 size 12
+  %p = sched.buffer parameter "a" at 0 size 1
+  sched.load_program {
+    %0 = sched.load_weights %stream[0] bytes 32 to %p groups 1 words 1 cycles 4 beats 4 loc("a")
+    %1 = sched.load_weights %stream[64] bytes 48 to %w groups 1 words 12 loc("a")
+  }
+  %2 = sched.load %input[0] to %x[0] elements 12
+  %3 = sched.matrix %x, %w, %p to %y wide <input = [1, 1, 12], output = [1, 1, 2], images = [0, 1], rows = [0, 1]> window <kernel = [1, 1]> raw <> after(%2)
+  %4 = sched.store %y[0] to %output[0] elements 8 after(%3)
+}
 
 // -----
 

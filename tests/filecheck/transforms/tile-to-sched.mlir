@@ -1,4 +1,5 @@
 // RUN: dsf-opt %s -p tile-to-sched --split-input-file --verify-diagnostics | filecheck %s
+// RUN: dsf-opt %s -p 'tile-to-sched{resident-weights=false}' --split-input-file --verify-diagnostics | filecheck %s --check-prefix=LOADING
 // RUN: dsf-opt %s -p tile-to-sched --print-debuginfo --split-input-file --verify-diagnostics | filecheck %s --check-prefix=LOCATION
 
 // A batch of three, one image at a time: inputs take turns in two places, so that the next one is loaded meanwhile. The weights
@@ -34,6 +35,79 @@ func.func @main(%x: tensor<3x4x4x4xi8>) -> tensor<3x4x4x8xi8> attributes {dsf.in
   %1 = tile.matrix %0 add %0 <low = 0, high = 127> window <kernel = [1, 1]> requantize <low = 0, high = 127> cut <images = 1, rows = 4, groups = 2> weights dense<1> : tensor<1x1x8x8xi8> bias dense<0> : tensor<8xi32> multiplier dense<1> : tensor<8xi32> shift dense<0> : tensor<8xi8> : tensor<3x4x4x8xi8>, tensor<3x4x4x8xi8> -> tensor<3x4x4x8xi8> loc("second")
   func.return %1 : tensor<3x4x4x8xi8>
 }
+
+// -----
+
+// All weights fit at once: they are loaded before the first run, and runs wait for no load of them. The two images take turns
+// with the same weights. Without residency, they are loaded in the run, each as its layer needs it.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 512, weight_memory = 128, parameter_groups = 8}
+// CHECK:       sched.program {{.*}} attributes {dsf.cycles = {{[0-9]+}} : i64, dsf.load_cycles = {{[0-9]+}} : i64, dsf.estimates = [#sched.estimate<{{.*}} beats = 56>, #sched.estimate<{{.*}} beats = 72>]} {
+// CHECK:         sched.load_program {
+// CHECK-NEXT:      %0 = sched.load_weights %weights[0] bytes 64 to %first.parameter groups 2 words 1 cycles 8 beats 8
+// CHECK-NEXT:      %1 = sched.load_weights %weights[64] bytes 32 to %first.weight groups 2 words 4 cycles 8 beats 4
+// CHECK-NEXT:      %2 = sched.load_weights %weights[128] bytes 64 to %second.parameter groups 2 words 1 cycles 8 beats 8
+// CHECK-NEXT:      %3 = sched.load_weights %weights[192] bytes 64 to %second.weight groups 2 words 8 cycles 16 beats 8
+// CHECK-NEXT:    }
+// CHECK-NEXT:    %4 = sched.load
+// CHECK-NOT:     sched.load_weights
+// CHECK:         sched.matrix %input.feature, %first.weight, %first.parameter {{.*}} after(%4) cycles
+// CHECK:         sched.matrix %first.feature, %second.weight, %second.parameter
+// CHECK:         sched.matrix %input.feature_1, %first.weight, %first.parameter
+// CHECK-NOT:     sched.load_weights
+// LOADING:      sched.program {{.*}} attributes {dsf.cycles = {{[0-9]+}} : i64, dsf.estimates =
+// LOADING:      attributes {dsf.cycles = {{[0-9]+}} : i64, dsf.estimates =
+// LOADING-NOT:  sched.load_program
+// LOADING:      %[[W:[0-9]+]] = sched.load_weights %weights[64] bytes 32 to %first.weight
+// LOADING:      sched.matrix %input.feature, %first.weight, %first.parameter {{.*}} after({{.*}}%[[W]]) cycles
+// LOCATION:      sched.load_program
+// LOCATION-NEXT: sched.load_weights {{.*}} loc("first")
+func.func @main(%x: tensor<2x4x4x4xi8>) -> tensor<2x4x4x8xi8> attributes {tile.images = 1 : i64} {
+  %0 = tile.matrix %x window <kernel = [1, 1]> requantize <low = 0, high = 127> cut <images = 1, rows = 4, groups = 2> weights dense<1> : tensor<1x1x4x8xi8> bias dense<0> : tensor<8xi32> multiplier dense<1> : tensor<8xi32> shift dense<0> : tensor<8xi8> : tensor<2x4x4x4xi8> -> tensor<2x4x4x8xi8> loc("first")
+  %1 = tile.matrix %0 window <kernel = [1, 1]> requantize <low = 0, high = 127> cut <images = 1, rows = 4, groups = 2> weights dense<1> : tensor<1x1x8x8xi8> bias dense<0> : tensor<8xi32> multiplier dense<1> : tensor<8xi32> shift dense<0> : tensor<8xi8> : tensor<2x4x4x8xi8> -> tensor<2x4x4x8xi8> loc("second")
+  func.return %1 : tensor<2x4x4x8xi8>
+}
+
+// -----
+
+// Strips and loads of several sizes. With the strips outermost each goes through the channel groups, every other one backwards.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 512, weight_memory = 1024, parameter_groups = 8}
+// CHECK:      sched.program
+// CHECK:      sched.matrix {{.*}} tall <{{.*}}rows = [0, 1]>
+// CHECK:      sched.matrix {{.*}} wide <{{.*}}rows = [0, 1], groups = [1, 2]>
+// CHECK:      sched.store {{.*}} elements 48
+// CHECK:      sched.matrix {{.*}} wide <{{.*}}rows = [1, 3], groups = [1, 2]>
+// CHECK-NEXT: sched.matrix {{.*}} tall <{{.*}}rows = [1, 3]>
+// CHECK-NEXT: sched.store {{.*}} elements 144
+// CHECK-NEXT: }
+func.func @main(%x: tensor<1x4x4x4xi8>) -> tensor<1x4x4x12xi8> {
+  %0 = tile.matrix %x window <kernel = [1, 1]> requantize <low = 0, high = 127> cut <images = 1, rows = [1, 3], groups = [1, 2], mode = [tall, wide], outer = strips> weights dense<1> : tensor<1x1x4x12xi8> bias dense<0> : tensor<12xi32> multiplier dense<1> : tensor<12xi32> shift dense<0> : tensor<12xi8> : tensor<1x4x4x4xi8> -> tensor<1x4x4x12xi8> loc("dense")
+  func.return %0 : tensor<1x4x4x12xi8>
+}
+
+// -----
+
+// Without weights there is nothing to load.
+
+engine.hardware {}
+// CHECK:     sched.program
+// CHECK-NOT: sched.load_program
+// CHECK:     sched.pool
+func.func @main(%x: tensor<1x4x4x4xi8>) -> tensor<1x4x4x4xi8> {
+  %0 = tile.pool max %x window <kernel = [1, 1]> scale <low = -128, high = 127> cut <images = 1, rows = 4> : tensor<1x4x4x4xi8> -> tensor<1x4x4x4xi8>
+  func.return %0 : tensor<1x4x4x4xi8>
+}
+
+// -----
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 512, weight_memory = 64, parameter_groups = 2}
+func.func @main(%x: tensor<1x4x4x4xi8>) -> tensor<1x4x4x12xi8> {
+  %0 = tile.matrix %x window <kernel = [1, 1]> requantize <low = 0, high = 127> cut <images = 1, rows = 2, outer = strips> weights dense<1> : tensor<1x1x4x12xi8> bias dense<0> : tensor<12xi32> multiplier dense<1> : tensor<12xi32> shift dense<0> : tensor<12xi8> : tensor<1x4x4x4xi8> -> tensor<1x4x4x12xi8> loc("dense")
+  func.return %0 : tensor<1x4x4x12xi8>
+}
+// CHECK:      'dense': several loads for each strip, needs all weights on chip, 12 words of each weight bank and has 8; cut it with outer = groups or raise weight_memory
+// CHECK-NEXT: 'dense': several loads for each strip, needs all weights on chip, 3 parameter groups and has 2; cut it with outer = groups or raise parameter_groups
 
 // -----
 

@@ -10,6 +10,7 @@ module dsf_matrix_tb
   import dsf_isa_pkg::*;
   import dsf_matrix_pkg::*;
 #(
+  parameter int unsigned Pe           = PeInteger,
   parameter int unsigned Rows         = 4,
   parameter int unsigned Cols         = 12,
   parameter int unsigned Groups       = 3,
@@ -157,6 +158,7 @@ module dsf_matrix_tb
   end
 
   dsf_matrix #(
+    .Pe           (Pe),
     .Rows         (Rows),
     .Cols         (Cols),
     .Groups       (Groups),

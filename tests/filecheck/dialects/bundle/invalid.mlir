@@ -1,7 +1,7 @@
 // RUN: DSF_VERIFY_DIAG
 
-"test.op"() {type = !bundle.q<1, 0>} : () -> ()
-// CHECK: 'bundle.q': 1 bits, needs 2 to 64; change the width
+"test.op"() {type = !bundle.q<0, 0>} : () -> ()
+// CHECK: 'bundle.q': 0 bits, needs 1 to 64; change the width
 
 // -----
 

@@ -32,7 +32,7 @@ engine.hardware {axi_width = wide}
 // -----
 
 "test.op"() {tensor = #engine.tensor<shape = [8], bits = 3, frac = 0, base = input, offset = 0>} : () -> ()
-// CHECK: '#engine.tensor': bits 3, needs one of 2, 4, 8, 16, 32
+// CHECK: '#engine.tensor': bits 3, needs one of 1, 2, 4, 8, 16, 32
 
 // -----
 

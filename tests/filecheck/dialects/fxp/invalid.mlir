@@ -2,13 +2,13 @@
 
 %x = "test.op"() : () -> tensor<1x4x4x2xf32>
 %y = fxp.conv %x weights dense<1> : tensor<3x3x2x4xi4> : tensor<1x4x4x2xf32> -> tensor<1x2x2x4xi24>
-// CHECK: 'fxp.conv': elements of type f32, needs integers, i2 to i32; change the element type
+// CHECK: 'fxp.conv': elements of type f32, needs integers, i1 to i32; change the element type
 
 // -----
 
 %x = "test.op"() : () -> tensor<1x4x4x2xi8>
 %y = fxp.conv %x weights dense<1.0> : tensor<3x3x2x4xf64> : tensor<1x4x4x2xi8> -> tensor<1x2x2x4xi24>
-// CHECK: 'fxp.conv': weights of type f64, needs integers, i2 to i64; change the element type
+// CHECK: 'fxp.conv': weights of type f64, needs integers, i1 to i64; change the element type
 
 // -----
 
@@ -62,7 +62,7 @@
 
 %x = "test.op"() : () -> tensor<1x2x2x4xf32>
 %y = fxp.requantize %x bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<3> : tensor<4xi8> clip -128 to 127 : tensor<1x2x2x4xf32> -> tensor<1x2x2x4xi8>
-// CHECK: 'fxp.requantize': elements of type f32, needs integers, i2 to i32; change the element type
+// CHECK: 'fxp.requantize': elements of type f32, needs integers, i1 to i32; change the element type
 
 // -----
 
@@ -254,13 +254,13 @@
 
 %x = "test.op"() : () -> tensor<1x4x4x2xi8>
 %y = fxp.conv %x weights dense<200> : tensor<1x1x2x4xui8> : tensor<1x4x4x2xi8> -> tensor<1x4x4x4xi24>
-// CHECK: 'fxp.conv': weights of type ui8, needs integers, i2 to i64; change the element type
+// CHECK: 'fxp.conv': weights of type ui8, needs integers, i1 to i64; change the element type
 
 // -----
 
 %x = "test.op"() : () -> tensor<1x4x4x2xi128>
 %y = fxp.pool max %x size [1, 1] clip 0 to 1 : tensor<1x4x4x2xi128> -> tensor<1x4x4x2xi8>
-// CHECK: 'fxp.pool': elements of type i128, needs integers, i2 to i32; change the element type
+// CHECK: 'fxp.pool': elements of type i128, needs integers, i1 to i32; change the element type
 
 // -----
 
@@ -279,3 +279,10 @@
 %x = "test.op"() : () -> tensor<4xi24>
 %y = fxp.raw %x bias dense<0> : tensor<4xi32> : tensor<4xi24> -> tensor<4xi32>
 // CHECK: 'fxp.raw': input of shape 4, needs (N, K) or (N, H, W, C); reshape or flatten it first
+
+// -----
+
+// Of one bit, only weights are constants that mean something.
+%x = "test.op"() : () -> tensor<1x4x4x2xi24>
+"fxp.raw"(%x) <{bias = dense<true> : tensor<2xi1>}> : (tensor<1x4x4x2xi24>) -> tensor<1x4x4x2xi32>
+// CHECK: 'fxp.raw': bias of type i1, needs integers, i2 to i64; change the element type

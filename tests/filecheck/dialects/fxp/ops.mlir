@@ -38,3 +38,11 @@
 
 %f = fxp.reshape %p : tensor<1x3x3x2xi8> -> tensor<1x18xi8>
 // CHECK-NEXT:    %f = fxp.reshape %p : tensor<1x3x3x2xi8> -> tensor<1x18xi8>
+
+// -----
+
+// Constants of one bit: true is 1, false -1.
+%x = "test.op"() : () -> tensor<1x4x4x2xi1>
+%s = fxp.conv %x weights dense<[[[[true], [false]]]]> : tensor<1x1x2x1xi1> : tensor<1x4x4x2xi1> -> tensor<1x4x4x1xi16>
+// CHECK:         %s = fxp.conv %x weights dense<[{{\[\[}}[true], [false]]]]> : tensor<1x1x2x1xi1> : tensor<1x4x4x2xi1> -> tensor<1x4x4x1xi16>
+// CHECK-GENERIC: %s = "fxp.conv"(%x) <{weights = dense<[{{\[\[}}[true], [false]]]]> : tensor<1x1x2x1xi1>

@@ -129,3 +129,74 @@ isa.program inputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = input
   isa.end
 }
 // CHECK: 'isa.program': weights of type tensor<4xi16>, needs tensor<Nxi8>, the bytes of the weight stream
+
+// -----
+
+isa.load_program {
+  isa.end
+}
+// CHECK: 'isa.load_program': stands in 'builtin.module', needs to stand in 'isa.program'; move it there
+
+// -----
+
+isa.program inputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = input, offset = 0>]
+  outputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = output, offset = 0>]
+  arena 0 bundles [] weights dense<> : tensor<0xi8> {
+  isa.load_program {
+    isa.load_weights {base = weights, bytes = 2, words = 1, groups = 1}
+  }
+  isa.end
+}
+// CHECK: 'isa.load_program': ends with 'isa.load_weights', needs 'isa.end' last and nowhere else
+
+// -----
+
+isa.program inputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = input, offset = 0>]
+  outputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = output, offset = 0>]
+  arena 0 bundles [] weights dense<> : tensor<0xi8> {
+  isa.load_program {
+    isa.load {base = input, rows = 1, row_elements = 1}
+    isa.end
+  }
+  isa.end
+}
+// CHECK: 'isa.load_program': 'isa.load' uses base input, which is set for each run, needs another; move it to the run
+
+// -----
+
+isa.program inputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = input, offset = 0>]
+  outputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = output, offset = 0>]
+  arena 0 bundles [] weights dense<> : tensor<0xi8> {
+  isa.load {base = input, rows = 1, row_elements = 1}
+  isa.load_program {
+    isa.end
+  }
+  isa.end
+}
+// CHECK: 'isa.load_program': stands after instructions, needs to stand before them; move it up
+
+// -----
+
+isa.program inputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = input, offset = 0>]
+  outputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = output, offset = 0>]
+  arena 0 bundles [] weights dense<> : tensor<0xi8> {
+  isa.load_program {
+    isa.end
+  }
+  isa.load_program {
+    isa.end
+  }
+  isa.end
+}
+// CHECK: 'isa.program': 2 load programs, needs at most one; make them one
+
+// -----
+
+isa.program inputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = input, offset = 0>]
+  outputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = output, offset = 0>]
+  arena 0 bundles [] weights dense<> : tensor<0xi8> {
+  isa.load_program {
+    isa.end
+  }
+}
+// CHECK: 'isa.program': no instructions, needs at least 'isa.end'

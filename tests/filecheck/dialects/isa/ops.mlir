@@ -41,3 +41,29 @@ isa.program
   isa.end
   // CHECK-NEXT: isa.end
 }
+
+// -----
+
+// What is run once is a program of its own.
+
+isa.program
+  inputs [#engine.tensor<shape = [1, 2, 2, 3], bits = 8, frac = 4, base = input, offset = 0>]
+  outputs [#engine.tensor<shape = [1, 10], bits = 32, frac = 8, base = output, offset = 0>]
+  arena 0 bundles [] weights dense<[1, -2]> : tensor<2xi8> {
+// CHECK:         isa.program
+// CHECK-NEXT:      isa.load_program {
+// CHECK-NEXT:        isa.load_weights {base = weights, bytes = 2, words = 1, groups = 1} cycles 3
+// CHECK-NEXT:        isa.end
+// CHECK-NEXT:      }
+// CHECK-NEXT:      isa.load {base = input
+// CHECK-NEXT:      isa.end
+// CHECK-GENERIC:   "isa.load_program"() ({
+// CHECK-GENERIC:   "isa.end"() <{{.*}}
+// CHECK-GENERIC:   }) : () -> ()
+  isa.load_program {
+    isa.load_weights {base = weights, bytes = 2, words = 1, groups = 1} cycles 3
+    isa.end
+  }
+  isa.load {base = input, rows = 1, row_elements = 12}
+  isa.end
+}

@@ -154,3 +154,90 @@ sched.program inputs [#engine.tensor<shape = [1, 16], bits = 8, frac = 0, base =
   %x = "test.op"() : () -> !sched.buffer
 }
 // CHECK: 'sched.program': holds 'test.op', needs sched.buffer and instructions; move it out
+
+// -----
+
+%x = sched.buffer input "x" at 0 size 4
+%y = sched.buffer feature "x" at 0 size 4
+sched.load_program {
+  %t = sched.load %x[0] to %y[0] elements 4
+}
+// CHECK: 'sched.load_program': stands in 'builtin.module', needs to stand in 'sched.program'; move it there
+
+// -----
+
+sched.program inputs [#engine.tensor<shape = [1, 16], bits = 8, frac = 0, base = input, offset = 0>] outputs [#engine.tensor<shape = [1, 16], bits = 8, frac = 0, base = output, offset = 0>] arena 0 bundles [] weights dense<[]> : tensor<0xi8> {
+  %input = sched.buffer input "input" at 0 size 16
+  %x = sched.buffer feature "x" at 0 size 16
+  sched.load_program {
+    %0 = sched.load %input[0] to %x[0] elements 16
+  }
+}
+// CHECK: 'sched.load_program': holds 'sched.load', needs sched.load_weights only; move it out
+
+// -----
+
+sched.program inputs [#engine.tensor<shape = [1, 16], bits = 8, frac = 0, base = input, offset = 0>] outputs [#engine.tensor<shape = [1, 16], bits = 8, frac = 0, base = output, offset = 0>] arena 0 bundles [] weights dense<[]> : tensor<0xi8> {
+  sched.load_program {
+  ^empty:
+  }
+  sched.load_program {
+  ^empty:
+  }
+}
+// CHECK: 'sched.program': 2 load programs, needs at most one; make them one
+
+// -----
+
+sched.program inputs [#engine.tensor<shape = [1, 16], bits = 8, frac = 0, base = input, offset = 0>] outputs [#engine.tensor<shape = [1, 16], bits = 8, frac = 0, base = output, offset = 0>] arena 0 bundles [] weights dense<[]> : tensor<0xi8> {
+  %input = sched.buffer input "input" at 0 size 16
+  %x = sched.buffer feature "x" at 0 size 16
+  %0 = sched.load %input[0] to %x[0] elements 16
+  sched.load_program {
+  ^empty:
+  }
+}
+// CHECK: 'sched.load_program': stands after instructions, needs to stand before them; move it up
+
+// -----
+
+// A run loads the weights of a second layer over those that are to stay.
+
+engine.hardware {}
+sched.program inputs [#engine.tensor<shape = [1, 16], bits = 8, frac = 0, base = input, offset = 0>] outputs [#engine.tensor<shape = [1, 16], bits = 8, frac = 0, base = output, offset = 0>] arena 0 bundles [] weights dense<0> : tensor<256xi8> {
+  %stream = sched.buffer weights "weights" at 0 size 256
+  %v = sched.buffer weight "first" at 0 size 4
+  %w = sched.buffer weight "second" at 2 size 4
+  sched.load_program {
+    %0 = sched.load_weights %stream[0] bytes 32 to %v groups 1 words 4
+  }
+  %1 = sched.load_weights %stream[64] bytes 32 to %w groups 1 words 4
+}
+// CHECK: 'instruction 0' (sched.load_weights): overwrites weight memory 2 to 3, where the load program keeps 'first' for all runs; move one of the buffers
+
+// -----
+
+engine.hardware {}
+sched.program inputs [#engine.tensor<shape = [1, 16], bits = 8, frac = 0, base = input, offset = 0>] outputs [#engine.tensor<shape = [1, 16], bits = 8, frac = 0, base = output, offset = 0>] arena 0 bundles [] weights dense<0> : tensor<32xi8> {
+  %stream = sched.buffer weights "weights" at 0 size 32
+  %v = sched.buffer weight "first" at 0 size 4
+  sched.load_program {
+    %0 = sched.load_weights %stream[4] bytes 32 to %v groups 1 words 4
+  }
+}
+// CHECK: 'instruction 0 of the load program' (sched.load_weights): bytes up to 36 of buffer 'weights', needs at most 32; correct the offset
+
+// -----
+
+// Tokens of the load program end with it.
+
+engine.hardware {}
+sched.program inputs [#engine.tensor<shape = [1, 16], bits = 8, frac = 0, base = input, offset = 0>] outputs [#engine.tensor<shape = [1, 16], bits = 8, frac = 0, base = output, offset = 0>] arena 0 bundles [] weights dense<0> : tensor<32xi8> {
+  %stream = sched.buffer weights "weights" at 0 size 32
+  %v = sched.buffer weight "first" at 0 size 4
+  sched.load_program {
+    %0 = sched.load_weights %stream[0] bytes 32 to %v groups 1 words 4
+  }
+  %1 = sched.load_weights %stream[0] bytes 32 to %v groups 1 words 4 after(%0)
+}
+// CHECK: values used but not defined: [%0]

@@ -45,3 +45,35 @@ sched.program inputs [#engine.tensor<shape = [1, 4, 4, 3], bits = 8, frac = 4, b
   // CHECK-GENERIC: %8 = "sched.store"(%s, %output, %7) <{at = 0 : i64, offset = 0 : i64, elements = 8 : i64, cycles = 0 : i64, beats = 0 : i64}>
   %8 = sched.store %s[0] to %output[0] elements 8 after(%7)
 }
+
+// -----
+
+// Weights that are loaded once, before all runs, which read them without a token.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, feature_memory = 1024, weight_memory = 1024}
+
+// CHECK:      sched.program {{.*}} attributes {dsf.cycles = 80 : i64, dsf.load_cycles = 40 : i64} {
+sched.program inputs [#engine.tensor<shape = [1, 12], bits = 8, frac = 4, base = input, offset = 0>] outputs [#engine.tensor<shape = [1, 2], bits = 32, frac = 8, base = output, offset = 0>] arena 0 bundles ["a"] weights dense<0> : tensor<128xi8> attributes {dsf.cycles = 80 : i64, dsf.load_cycles = 40 : i64} {
+  %input = sched.buffer input "input" at 0 size 12
+  %output = sched.buffer output "output" at 0 size 8
+  %stream = sched.buffer weights "weights" at 0 size 128
+  %x = sched.buffer feature "input" at 0 size 12
+  %y = sched.buffer feature "a" at 16 size 8
+  %w = sched.buffer weight "a" at 0 size 12
+  %p = sched.buffer parameter "a" at 0 size 1
+  // CHECK:         sched.load_program {
+  // CHECK-NEXT:      %0 = sched.load_weights %stream[0] bytes 32 to %p groups 1 words 1 cycles 4 beats 4
+  // CHECK-NEXT:      %1 = sched.load_weights %stream[64] bytes 48 to %w groups 1 words 12
+  // CHECK-NEXT:    }
+  // CHECK-GENERIC: "sched.load_program"() ({
+  // CHECK-GENERIC-NEXT: %0 = "sched.load_weights"(%stream, %p)
+  sched.load_program {
+    %0 = sched.load_weights %stream[0] bytes 32 to %p groups 1 words 1 cycles 4 beats 4
+    %1 = sched.load_weights %stream[64] bytes 48 to %w groups 1 words 12
+  }
+  // CHECK-NEXT:    %2 = sched.load %input[0] to %x[0] elements 12
+  %2 = sched.load %input[0] to %x[0] elements 12
+  // CHECK-NEXT:    %3 = sched.matrix %x, %w, %p to %y wide {{.*}} raw <> after(%2)
+  %3 = sched.matrix %x, %w, %p to %y wide <input = [1, 1, 12], output = [1, 1, 2], images = [0, 1], rows = [0, 1]> window <kernel = [1, 1]> raw <> after(%2)
+  %4 = sched.store %y[0] to %output[0] elements 8 after(%3)
+}

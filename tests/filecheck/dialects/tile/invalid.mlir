@@ -54,6 +54,24 @@
 
 // -----
 
+%x = "test.op"() : () -> tensor<1x4x4x3xi8>
+%y = tile.pool max %x window <kernel = [2, 2]> scale <low = 0, high = 1> cut <images = 1, rows = [2, 2]> : tensor<1x4x4x3xi8> -> tensor<1x3x3x3xi8>
+// CHECK: 'tile.pool': cut into 1 images of 2 + 2 rows, needs at most 1 images of 3 rows; make the cut smaller
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi8>
+%y = tile.pool max %x window <kernel = [2, 2]> scale <low = 0, high = 1> cut <images = 1, rows = []> : tensor<1x4x4x3xi8> -> tensor<1x3x3x3xi8>
+// CHECK: '#tile.cut': rows [], needs at least one value; add it
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi8>
+%y = tile.pool max %x window <kernel = [2, 2]> scale <low = 0, high = 1> cut <images = 1, rows = [1, 0]> : tensor<1x4x4x3xi8> -> tensor<1x3x3x3xi8>
+// CHECK: '#tile.cut': rows 0, needs at least 1; correct it
+
+// -----
+
 %x = "test.op"() : () -> tensor<2x4x4x3xi8>
 %y = tile.pool max %x window <kernel = [2, 2]> scale <low = 0, high = 1> cut <images = 2, rows = 2> : tensor<2x4x4x3xi8> -> tensor<2x3x3x3xi8>
 // CHECK: 'tile.pool': cut into 2 images of 2 rows, needs 1 image, or all 3 rows; cut images or rows
@@ -62,7 +80,7 @@
 
 %x = "test.op"() : () -> tensor<1x4x4x3xf64>
 %y = tile.pool max %x window <kernel = [2, 2]> scale <low = 0, high = 1> cut <images = 1, rows = 1> : tensor<1x4x4x3xf64> -> tensor<1x3x3x3xf64>
-// CHECK: 'tile.pool': elements of type f64, needs integers, i2 to i32; change the element type
+// CHECK: 'tile.pool': elements of type f64, needs integers, i1 to i32; change the element type
 
 // -----
 
@@ -146,7 +164,7 @@
 
 %x = "test.op"() : () -> tensor<1x1x1x1xi8>
 %y = tile.matrix %x window <kernel = [1, 1]> requantize <low = 0, high = 1> cut <images = 1, rows = 1> weights dense<1.0> : tensor<1x1x1x2xf32> bias dense<0> : tensor<2xi32> multiplier dense<1> : tensor<2xi32> shift dense<0> : tensor<2xi8> : tensor<1x1x1x1xi8> -> tensor<1x1x1x2xi8>
-// CHECK: 'tile.matrix': weights of type f32, needs integers, i2 to i64; change the element type
+// CHECK: 'tile.matrix': weights of type f32, needs integers, i1 to i64; change the element type
 
 // -----
 

@@ -15,6 +15,10 @@ func.func @main(%x: tensor<2x4x4x3xi8>, %r: tensor<2x2x2x4xi8>) attributes {tile
   // CHECK-GENERIC: %z = "tile.matrix"(%a)
   %z = tile.matrix %a window <kernel = [2, 2], dilation = [1, 1], pad_value = -3> raw <bias_shift = 4> cut <images = 2, rows = 1> weights dense<1> : tensor<2x2x4x1xi4> bias dense<0> : tensor<1xi32> : tensor<2x2x2x4xi8> -> tensor<2x1x1x1xi32>
 
+  // CHECK-NEXT:    %l = tile.matrix {{.*}} cut <images = 1, rows = [1, 3], groups = [1, 2], mode = [tall, wide], outer = strips> weights
+  // CHECK-GENERIC: %l = {{.*}}cut = #tile.cut<images = 1, rows = [1, 3], groups = [1, 2], mode = [tall, wide], outer = strips>
+  %l = tile.matrix %x window <kernel = [1, 1]> raw <> cut <outer = strips, images = 1, rows = [1, 3], groups = [1, 2], mode = [tall, wide]> weights dense<1> : tensor<1x1x3x3xi4> bias dense<0> : tensor<3xi32> : tensor<2x4x4x3xi8> -> tensor<2x4x4x3xi32>
+
   // CHECK-NEXT:    %p = tile.pool avg %a window <kernel = [2, 2]> scale <count_padding = 1, right = 2, low = -128, high = 127> cut <images = 2, rows = 1> : tensor<2x2x2x4xi8> -> tensor<2x1x1x4xi8>
   // CHECK-GENERIC: %p = "tile.pool"(%a) <{kind = #bundle<pool_kind avg>, window = #tile.window<kernel = [2, 2]>, scale = #tile.scale<count_padding = 1, right = 2, low = -128, high = 127>, cut = #tile.cut<images = 2, rows = 1>}>
   %p = tile.pool avg %a window <kernel = [2, 2]> scale <count_padding = 1, right = 2, low = -128, high = 127> cut <images = 2, rows = 1> : tensor<2x2x2x4xi8> -> tensor<2x1x1x4xi8>
