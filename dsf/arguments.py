@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import operator
 from typing import SupportsIndex, cast
 
@@ -15,6 +16,11 @@ def as_int(value: object) -> int | None:
         return operator.index(value)
     except TypeError:
         return None
+
+
+def is_real(value: object) -> bool:
+    """A real number of any type; a truth value is none."""
+    return not isinstance(value, bool) and isinstance(value, numbers.Real)
 
 
 def plain(value: object) -> object:

@@ -11,21 +11,25 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.passes import ModulePass
 
 from dsf.codegen.program import set_shapes
 from dsf.dialects import get_all_dialects
+from dsf.dialects.bundle_group import BundleOp
 from dsf.dialects.isa import program_of
+from dsf.disk import writing
 from dsf.dominance import check_dominance
-from dsf.errors import BinaryError, DsfError, MismatchError, ModelError
+from dsf.errors import BinaryError, DsfError, MismatchError, ModelError, OutputError
 from dsf.numerics import Ints, as_ints, random_elements
 from dsf.parsing import PositionParser
 from dsf.runtime.execute import PROGRAM_LEVELS, Capture, input_shape, level_of, run_integers, run_program
+from dsf.runtime.machine import input_integers
 from dsf.sidecar import module_text, resolve
 from dsf.transforms.dsf_pipeline import DsfPipelinePass
 from dsf.transforms.locations import location_name
@@ -55,7 +59,7 @@ def parse_module(path: Path) -> ModuleOp:
     Raises `BinaryError` if it can't be read, and `ParseError`, which names line and column.
     """
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "not text"
         raise BinaryError(f"'{path}': {why}, needs a file of textual IR") from error
@@ -78,7 +82,7 @@ def compile_module(
     it). `emit_ir` is a directory that receives the module after each pass.
 
     Raises `ModelError` with all that does not fit the hardware, and `MismatchError` when `verify_each` finds a pass that
-    changes what the network computes.
+    changes what the network computes, and `OutputError` when `emit_ir` can't be written.
     """
     compiled = module.clone()
     compiled.location = module.location
@@ -125,8 +129,9 @@ def check(module: ModuleOp) -> None:
 
 
 def _write_ir(module: ModuleOp, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(module_text(module, path.parent))
+    with writing(path.parent, OutputError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(module_text(module, path.parent), encoding="utf-8")
 
 
 @dataclass
@@ -144,10 +149,14 @@ class Outputs:
 
 @dataclass
 class LevelComparison:
-    """The outputs of the last level, which the next one must reproduce."""
+    """
+    The outputs of the last level, which the next one must reproduce: the result, and that of each bundle. Only what a
+    `bundle.bundle` named is a bundle: other locations are of single operations, which the next level may fuse.
+    """
 
     x: Ints
     last: Outputs
+    bundles: set[str] = field(default_factory=set[str])
 
     @staticmethod
     def begin(module: ModuleOp, x: ArrayLike | Path | None = None) -> LevelComparison:
@@ -156,8 +165,8 @@ class LevelComparison:
 
         Raises `ModelError` if the module can't be executed or the input does not fit it.
         """
-        values = random_input(module) if x is None else load_integers(x) if isinstance(x, Path) else as_ints(x)
-        return LevelComparison(values, Outputs.of(module, values))
+        values = random_input(module) if x is None else load_integers(x) if isinstance(x, Path) else input_integers(x)
+        return LevelComparison(values, Outputs.of(module, values), _bundles(module))
 
     def check(self, module: ModuleOp, pass_name: str) -> None:
         """Runs the module that `pass_name` made. Raises `MismatchError`, naming the pass and the first bundle that differs."""
@@ -165,8 +174,9 @@ class LevelComparison:
             outputs = Outputs.of(module, self.x)
         except DsfError as error:
             raise type(error)([f"after '{pass_name}': {problem}" for problem in error.problems]) from error
+        self.bundles |= _bundles(module)
         for name, values in outputs.bundles.items():
-            if name in self.last.bundles:
+            if name in self.bundles and name in self.last.bundles:
                 compare(values, self.last.bundles[name], f"'{pass_name}', {name}")
         compare(outputs.result, self.last.result, f"'{pass_name}', output")
         self._check_runs(module, pass_name)
@@ -181,6 +191,11 @@ class LevelComparison:
         for index, got in enumerate(run_program(module, [self.x] * len(seeds), seeds)):
             order = f", random order {seeds[index]}" if level == "isa" else ""
             compare(got, self.last.result, f"'{pass_name}', output of run {index}{order}")
+
+
+def _bundles(module: ModuleOp) -> set[str]:
+    """The names of the bundles of a module that has them."""
+    return {op.label.data for op in module.walk() if isinstance(op, BundleOp)}
 
 
 def compare(got: Ints, expected: Ints, where: str) -> None:
@@ -206,8 +221,18 @@ def random_input(module: ModuleOp, seed: int = 0) -> Ints:
 def load_integers(path: Path) -> Ints:
     """The integers of a .npy file. Raises `ModelError` if it can't be read or holds something else."""
     try:
-        return as_ints(np.load(path))
+        loaded = np.load(path)
     except OSError as error:
-        raise ModelError(f"'{path}': {error.strerror or error}, needs a .npy file of integers") from error
+        raise _not_integers(path, error.strerror or "is truncated or no .npy file") from error
+    except Exception as error:  # what numpy's parser of headers, the unpickler and the zip reader raise
+        raise _not_integers(path, "is truncated, holds Python objects, or is no .npy file") from error
+    if not isinstance(loaded, np.ndarray):
+        raise _not_integers(path, "is an archive of arrays (.npz)")
+    try:
+        return as_ints(cast("NDArray[Any]", loaded))
     except ValueError as error:
-        raise ModelError(f"'{path}': {error}, needs a .npy file of integers; quantise the input first") from error
+        raise _not_integers(path, str(error)) from error
+
+
+def _not_integers(path: Path, has: str) -> ModelError:
+    return ModelError(f"'{path}': {has}, needs a .npy file of integers; quantise the input and save it with numpy.save")

@@ -9,16 +9,16 @@ user sees all of them at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import prod
 
-import numpy as np
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.ir import BlockArgument, Operation, SSAValue
 
 from dsf import numerics
 from dsf.dialects import bundle
 from dsf.dialects.bundle_group import LETTERS
-from dsf.dialects.engine import hardware_of
+from dsf.dialects.engine import MAX_BYTES, hardware_of
 from dsf.dialects.functions import function_problems
 from dsf.dialects.integers import MAX_BIAS_SHIFT, MAX_POOL_SHIFT
 from dsf.dialects.shapes import as_text, shape
@@ -42,16 +42,19 @@ def problems_of(module: ModuleOp) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def name_of(op: Operation) -> str:
-    """The bundle that `op` is, or is in, as messages name it."""
+def bundle_of(op: Operation) -> str | None:
+    """The name of the bundle that `op` is, or is in; outside of bundles that of its location."""
     holder: Operation | None = op
-    while holder is not None:
+    while holder is not None and not isinstance(holder, func.FuncOp):
         if isinstance(holder, bundle.BundleOp):
-            return f"'{holder.label.data}'"
-        if isinstance(holder, func.FuncOp):
-            break
+            return holder.label.data
         holder = holder.parent_op()
-    return f"'{location_name(op) or op.name}'"
+    return location_name(op)
+
+
+def name_of(op: Operation) -> str:
+    """How messages name `op`: by its bundle, or else by its kind."""
+    return f"'{bundle_of(op) or op.name}'"
 
 
 def users_of(value: SSAValue, *, behind_flatten: bool = False) -> list[Operation]:
@@ -231,9 +234,9 @@ def weight_memory(op: Operation, hardware: Hardware) -> Problems:
     """The weights of one channel group, KH * KW * CI words, fit into one of the banks of weight memory."""
     if not isinstance(op, bundle.CoreOp):
         return
-    words = int(np.prod(op.weights.get_shape()[:-1]))
+    words = prod(op.weights.get_shape()[:-1])
     if words > hardware.weight_words:
-        needed = words * hardware.column_groups * hardware.weight_slot_bits // 8
+        needed = hardware.weight_bytes(words)
         yield (
             f"{name_of(op)}: {words} weights per output channel, needs at most {hardware.weight_words} in "
             f"{hardware.weight_memory} bytes of weight memory; use Hardware(weight_memory={needed}), or pool before the layer"
@@ -241,10 +244,10 @@ def weight_memory(op: Operation, hardware: Hardware) -> Problems:
 
 
 def instruction_fields(op: Operation, hardware: Hardware) -> Problems:
-    """Sizes, strides and padding of a convolution or pooling fit the fields of its instruction."""
+    """Sizes, strides and padding of a convolution or pooling fit the fields of its instruction; a batch is cut to fit."""
     if not isinstance(op, bundle.ConvOp | bundle.PoolOp):
         return
-    batch, _, width, inputs = shape(op.input)
+    _, _, width, inputs = shape(op.input)
     window = op.window
     top, _, left, _ = window.padding
     values = {
@@ -253,7 +256,6 @@ def instruction_fields(op: Operation, hardware: Hardware) -> Problems:
         "y_step": (window.strides[0], "a vertical stride of {} rows"),
         "x_start": (-left * inputs, "the first window at element {} of a row"),
         "y_start": (-top, "the first window at row {}"),
-        "images": (batch, "a batch of {} images"),
         "kernel_rows": (window.kernel[0], "a window of {} rows"),
     }
     if isinstance(op, bundle.ConvOp):
@@ -300,12 +302,24 @@ def whole_bytes(op: Operation, hardware: Hardware) -> Problems:
         if isinstance(one.owner, bundle.CoreOp | bundle.SoftmaxOp):
             continue
         batch, *image = shape(one)
-        bits = int(np.prod(image)) * hardware.bits_input
+        bits = prod(image) * hardware.bits_input
         if batch > 1 and bits % 8 != 0:
             yield (
                 f"'{what}': images of {as_text(image)} elements, {bits} bits each, needs whole bytes for a batch of {batch}; "
                 f"use batch 1 or a number of channels that fills bytes"
             )
+
+
+def addresses(op: Operation, hardware: Hardware) -> Problems:
+    """A network's input and its output lie within the bytes that a base register and an offset reach."""
+    if not isinstance(op, func.FuncOp):
+        return
+    for what, kinds in (("input", op.function_type.inputs), ("output", op.function_type.outputs)):
+        for kind in kinds:
+            # A raw sum takes 32 bits, whatever the elements.
+            size = prod(kind.get_shape()) * 4 if isinstance(kind, TensorType) else 0
+            if size > MAX_BYTES:
+                yield f"'{what}': {size} bytes with 4 for a number, needs at most {MAX_BYTES}; use a smaller batch"
 
 
 # Widths and scales.
@@ -446,6 +460,7 @@ CONSTRAINTS: tuple[Constraint, ...] = (
     instruction_fields,
     pool_window,
     whole_bytes,
+    addresses,
     widths,
     sign,
     accumulator,

@@ -30,6 +30,10 @@ class BinaryError(DsfError):
     """A program or weight file is truncated, foreign or illegal."""
 
 
+class OutputError(DsfError):
+    """A file can't be written where it shall be."""
+
+
 class MismatchError(DsfError):
     """Two levels that must agree bit for bit do not."""
 

@@ -10,24 +10,30 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import math
-import numbers
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from dsf.arguments import as_int, as_pair
+from dsf.arguments import as_int, as_pair, is_real
+from dsf.disk import read_json
 from dsf.errors import HardwareError
+from dsf.isa.table import FEATURE_ADDRESSES, LOAD_WEIGHTS, MATRIX
+from dsf.layout import table_bytes
+from dsf.sizes import power_of_two_at_least
 
-#: Addresses have 24 bits and wrap; the upper half stands for what lies before the first element.
-MAX_FEATURE_ELEMENTS = 1 << 23
-#: Weight addresses have 20 bits.
-MAX_WEIGHT_WORDS = 1 << 20
+#: The upper half of the addresses stands for what lies before the first element.
+MAX_FEATURE_ELEMENTS = FEATURE_ADDRESSES // 2
+MAX_WEIGHT_WORDS = 1 << LOAD_WEIGHTS.field("address").bits
 #: Lookup tables that the vector unit holds.
 VECTOR_TABLES = 2
-#: Channels of a channel group: the field `last_group_lanes` has 8 bits.
-MAX_GROUP_COLUMNS = 255
+#: In MHz; the firmware has it in Hz, in 32 bits.
+MAX_FREQUENCY = 4000
+#: Channels of a channel group.
+MAX_GROUP_COLUMNS = MATRIX.field("last_group_lanes").high
+#: Kernels and images, in each direction.
+MAX_KERNEL = MATRIX.field("kernel_rows").high
+MAX_IMAGE = MATRIX.field("height").high
 
 #: Words that C (to C11) keeps for itself: the firmware names things after the hardware.
 _C_KEYWORDS = re.compile(
@@ -53,10 +59,6 @@ PE_KINDS = {
     "integer": PeKind(parameter=0, latency=3, bits=(2, 4, 8)),
     "binary": PeKind(parameter=1, latency=2, bits=(1,)),
 }
-
-
-def _power_of_two_at_least(x: int) -> int:
-    return 1 << max(0, x - 1).bit_length()
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ class Hardware:
                     self._set(one.name, integer)
             if one.type == "float":
                 integer = as_int(value)
-                if isinstance(value, bool) or (integer is None and not isinstance(value, numbers.Real)):
+                if not is_real(value):
                     problems.append(f"'{one.name}': {value!r}, needs a number")
                 else:
                     self._set(one.name, float(cast(float, value)) if integer is None else integer)
@@ -146,7 +148,7 @@ class Hardware:
 
         rows, columns = self.processing_elements
         need(1 <= rows <= 64 and 1 <= columns <= 256, "processing_elements", "1 to 64 rows and 1 to 256 columns")
-        need(math.isfinite(self.frequency) and self.frequency > 0, "frequency", "a positive number of MHz")
+        need(0.001 <= self.frequency <= MAX_FREQUENCY, "frequency", f"0.001 to {MAX_FREQUENCY} MHz")
         need(self.pe in ("", *PE_KINDS), "pe", f"one of {', '.join(PE_KINDS)}")
         pe = self.pe if self.pe in PE_KINDS else self._suitable_pe()
         *most, last = (str(bits) for bits in PE_KINDS[pe].bits)
@@ -155,8 +157,8 @@ class Hardware:
             need(getattr(self, name) in PE_KINDS[pe].bits, name, f"{widths} with {pe} processing elements")
         need(16 <= self.bits_sum <= 32, "bits_sum", "16 to 32")
         need(self.bits_bias in (8, 16, 32), "bits_bias", "8, 16 or 32")
-        need(all(1 <= k <= 255 for k in self.max_kernel_size), "max_kernel_size", "1 to 255 in each direction")
-        need(all(1 <= s <= 4095 for s in self.max_image_size), "max_image_size", "1 to 4095 in each direction")
+        need(all(1 <= k <= MAX_KERNEL for k in self.max_kernel_size), "max_kernel_size", f"1 to {MAX_KERNEL} in each direction")
+        need(all(1 <= s <= MAX_IMAGE for s in self.max_image_size), "max_image_size", f"1 to {MAX_IMAGE} in each direction")
         need(1 <= self.max_channels_in <= 1 << 16, "max_channels_in", "1 to 65536")
         need(1 <= self.max_channels_out <= 1 << 15, "max_channels_out", "1 to 32768")
         need(0 <= self.column_groups <= 16, "column_groups", "at most 16")
@@ -195,17 +197,17 @@ class Hardware:
         if self.feature_memory == 0:
             height, width = self.max_image_size
             elements = 2 * height * width * max(self.max_channels_in, self.max_channels_out)
-            size = _power_of_two_at_least(elements * self.bits_input // 8)
+            size = power_of_two_at_least(elements * self.bits_input // 8)
             self._set("feature_memory", min(max(size, 1 << 14), 1 << 18))
         if self.weight_memory == 0:
             kernel_height, kernel_width = self.max_kernel_size
             weights = 2 * columns * kernel_height * kernel_width * self.max_channels_in
-            size = _power_of_two_at_least(weights * self.bits_weights // 8)
+            size = power_of_two_at_least(weights * self.bits_weights // 8)
             # A channel group's weights have to be there at once: 8192 words hold a dense layer of as many inputs.
             deep = 8192 * self.column_groups * self.weight_slot_bits // 8
             self._set("weight_memory", min(max(size, 1 << 14), max(deep, 1 << 17)))
         if self.parameter_groups == 0:
-            groups = _power_of_two_at_least(4 * -(-self.max_channels_out // self.group_columns))
+            groups = power_of_two_at_least(4 * -(-self.max_channels_out // self.group_columns))
             self._set("parameter_groups", min(max(groups, 16), 1024))
 
     def _suitable_pe(self) -> str:
@@ -213,8 +215,8 @@ class Hardware:
 
     def _least_vector_length(self) -> int:
         return max(
-            _power_of_two_at_least(self.pixels_tall),
-            _power_of_two_at_least(self.group_columns),
+            power_of_two_at_least(self.pixels_tall),
+            power_of_two_at_least(self.group_columns),
             self.axi_width // self.bits_input,
         )
 
@@ -239,12 +241,11 @@ class Hardware:
         if elements > MAX_FEATURE_ELEMENTS:
             most = MAX_FEATURE_ELEMENTS * self.bits_input // 8
             problems.append(f"'feature_memory': {self.feature_memory} bytes, needs at most {most} (23-bit addresses)")
-        bank_bits = self.column_groups * self.weight_slot_bits
         if self.weight_words < 4:
-            least = 4 * bank_bits // 8
+            least = self.weight_bytes(4)
             problems.append(f"'weight_memory': {self.weight_memory} bytes, needs at least {least} (4 words a bank)")
         if self.weight_words > MAX_WEIGHT_WORDS:
-            most = MAX_WEIGHT_WORDS * bank_bits // 8
+            most = self.weight_bytes(MAX_WEIGHT_WORDS)
             problems.append(f"'weight_memory': {self.weight_memory} bytes, needs at most {most} (20-bit addresses)")
         return problems
 
@@ -303,7 +304,7 @@ class Hardware:
     @property
     def table_bytes(self) -> int:
         """Bytes of a lookup table in the weight stream: its entries, packed, and at least 64 bits."""
-        return max(8, self.table_entries * self.operand_bits // 8)
+        return table_bytes(self.operand_bits)
 
     @property
     def word_bytes(self) -> int:
@@ -327,12 +328,16 @@ class Hardware:
     @property
     def weight_slot_bits(self) -> int:
         """Bits that a weight word takes in the weight stream."""
-        return max(8, _power_of_two_at_least(self.weight_word_bits))
+        return max(8, power_of_two_at_least(self.weight_word_bits))
 
     @property
     def weight_words(self) -> int:
         """Words of each of the G banks of weight memory."""
         return self.weight_memory * 8 // (self.column_groups * self.weight_slot_bits)
+
+    def weight_bytes(self, words: int) -> int:
+        """Bytes of a weight memory whose banks have `words` words."""
+        return words * self.column_groups * self.weight_slot_bits // 8
 
     @property
     def beat_bytes(self) -> int:
@@ -378,12 +383,7 @@ class Hardware:
     def from_json(path: str | Path) -> Hardware:
         """Reads what `export` wrote as `config_hw.json`."""
         path = Path(path)
-        try:
-            data = json.loads(path.read_text())
-        except OSError as error:
-            raise HardwareError([f"'{path}': {error.strerror}, needs the file that Hardware.export() writes"]) from error
-        except ValueError as error:
-            raise HardwareError([f"'{path}' is not JSON ({error}), needs the file that Hardware.export() writes"]) from error
+        data = read_json(path, HardwareError, "the file that Hardware.export() writes")
         if not isinstance(data, dict):
             raise HardwareError([f"'{path}' holds no object, needs one with the parameters by name"])
         return Hardware.from_dict(cast(dict[str, Any], data), str(path))

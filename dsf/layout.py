@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dsf.numerics import Ints, as_ints, fits, to_element
+from dsf.sizes import align_up
 
 Bytes = NDArray[np.uint8]
 
@@ -44,7 +45,7 @@ def pack_elements(x: ArrayLike, bits: int) -> bytes:
     if bits >= 8:
         return codes.astype(f"<u{bits // 8}").tobytes()
     per_byte = 8 // bits
-    padded = np.zeros(-(-codes.size // per_byte) * per_byte, dtype=np.int64)
+    padded = np.zeros(align_up(codes.size, per_byte), dtype=np.int64)
     padded[: codes.size] = codes
     shifts = bits * np.arange(per_byte)
     return (padded.reshape(-1, per_byte) << shifts).sum(axis=1).astype(np.uint8).tobytes()
@@ -100,13 +101,18 @@ def unpack_parameters(data: bytes, channels: int) -> tuple[Ints, Ints, Ints]:
     return bias, multiplier, shift
 
 
+def table_bytes(bits: int) -> int:
+    """Bytes that a lookup table for elements of `bits` bits takes."""
+    return max(8, packed_bytes(1 << bits, bits))
+
+
 def pack_tables(tables: ArrayLike, bits: int) -> bytes:
     """Lookup tables (tables, 2**bits) to stream bytes. Entry i of a table is the result for the value i - 2**(bits - 1)."""
-    return b"".join(pack_elements(table, bits).ljust(8, b"\0") for table in as_ints(tables))
+    return b"".join(pack_elements(table, bits).ljust(table_bytes(bits), b"\0") for table in as_ints(tables))
 
 
 def unpack_tables(data: bytes, bits: int, count: int) -> Ints:
     """The inverse of `pack_tables`: (count, 2**bits)."""
     entries = 1 << bits
-    size = max(8, packed_bytes(entries, bits))
+    size = table_bytes(bits)
     return np.stack([unpack_elements(data[i * size :], bits, entries) for i in range(count)])

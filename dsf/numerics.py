@@ -64,10 +64,14 @@ def random_elements(generator: np.random.Generator, size: int | tuple[int, ...],
 
 
 def as_ints(x: ArrayLike) -> Ints:
-    """`x` as `int64`, without rounding: a fractional value is an error."""
+    """`x` as `int64`, without rounding: a `ValueError` for a fraction, for what is no number, and beyond 64 bits."""
     array = np.asarray(x)
-    if array.dtype.kind in "iub":
+    if array.dtype.kind in "ib" or (array.dtype.kind == "u" and array.dtype.itemsize < 8):
         return array.astype(np.int64)
+    if array.dtype.kind not in "uf":
+        raise ValueError(f"as_ints: elements of type {array.dtype}, not integers")
+    if array.size and not -(2.0**63) <= array.min() <= array.max() < 2.0**63:
+        raise ValueError("as_ints: a value is not an integer of 64 bits")
     ints = array.astype(np.int64)
     if not np.array_equal(ints, array):
         raise ValueError("as_ints: a value is not an integer")

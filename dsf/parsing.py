@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 
 from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 from xdsl.parser import Parser
 from xdsl.utils.exceptions import DiagnosticException, ParseError
@@ -14,6 +15,8 @@ from xdsl.utils.lexer import Input, Span
 
 #: Characters of a line that a message shows before and after the place of the error: constants make lines of megabytes.
 CONTEXT = 60
+#: Characters of what is wrong: it may repeat a word of the input, whatever its length.
+LONGEST = 1000
 
 #: Comments, and strings up to where they should be closed. Possessive: on failure a string is not tried again piece by piece.
 _STRINGS = re.compile(r'//[^\n]*|"(?:[^"\\\n\v\f]++|\\(?:["nt\\]|[0-9A-Fa-f]{2}))*+(?P<end>"?)')
@@ -31,14 +34,21 @@ class PositionParser(Parser):
         self._text = text
         self._starts: dict[Operation, int] = {}
 
+    def parse_module(self, allow_implicit_module: bool = True) -> ModuleOp:
+        try:
+            return super().parse_module(allow_implicit_module)
+        except RecursionError:
+            self.raise_error("this is nested too deeply, needs fewer levels; no module of DSF has as many")
+
     def parse_operation(self) -> Operation:
         start = self._current_token.span.start
         try:
             op = super().parse_operation()
         except ParseError:
             raise
-        except (DiagnosticException, ValueError, NotImplementedError) as error:
-            self.raise_error(str(error), start, self._current_token.span.end)
+        except (DiagnosticException, ValueError, NotImplementedError, AssertionError) as error:
+            # The assertions are of xDSL's parser, on tokens that it did not expect.
+            self.raise_error(" ".join(map(str, error.args)), start, self._current_token.span.end)
         self._starts[op] = start
         return op
 
@@ -76,4 +86,5 @@ def parse_error_text(error: ParseError) -> str:
     before, after = "..." if first > 0 else "", "..." if last < len(line) else ""
     mark = " " * (len(before) + column - first) + "^" * max(1, min(span.len, len(line) - column, CONTEXT))
     shown = f"{before}{line[first:last]}{after}"
-    return f"{place.file}:{place.line}:{place.col}: {error.msg}\n  {shown}\n  {mark}"
+    message = error.msg if len(error.msg) <= LONGEST else f"{error.msg[:LONGEST]}..."
+    return f"{place.file}:{place.line}:{place.col}: {message}\n  {shown}\n  {mark}"

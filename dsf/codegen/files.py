@@ -19,9 +19,11 @@ from numpy.typing import ArrayLike
 from xdsl.dialects.builtin import ModuleOp
 
 from dsf.codegen.firmware_header import firmware_header
-from dsf.codegen.program import Program
+from dsf.codegen.program import WEIGHTS_NAME, Program
 from dsf.codegen.report import NOT_MEASURED, Measured, make_report
 from dsf.dialects.engine import TensorAttr
+from dsf.disk import write_all
+from dsf.errors import OutputError
 from dsf.layout import pack_elements
 from dsf.numerics import as_ints
 
@@ -38,13 +40,13 @@ def write_files(
     Writes the files of a module at the `isa` level into `directory`, which is made if need be; returns their paths.
 
     `x` and `expected` are the integers of the self-test; without them `input.bin` and `expected.bin` are not written.
-    `measured` is what a run of the simulated engine took, for the report.
+    `measured` is what a run of the simulated engine took, for the report. Raises `OutputError`.
     """
     program = Program.from_module(module)
     report = make_report(program, directory.resolve().name, measured)
     contents = {
         "program.bin": program.to_bytes(),
-        "weights.bin": program.weights,
+        WEIGHTS_NAME: program.weights,
         "config_firmware.h": firmware_header(program, report).encode(),
         "report.json": f"{json.dumps(report, indent=2)}\n".encode(),
     }
@@ -52,10 +54,7 @@ def write_files(
         contents["input.bin"] = tensor_bytes(program.inputs[0], x)
     if expected is not None:
         contents["expected.bin"] = tensor_bytes(program.outputs[0], expected)
-    directory.mkdir(parents=True, exist_ok=True)
-    for name, data in contents.items():
-        (directory / name).write_bytes(data)
-    return [directory / name for name in contents]
+    return write_all(directory, contents, OutputError)
 
 
 def tensor_bytes(tensor: TensorAttr, values: ArrayLike) -> bytes:

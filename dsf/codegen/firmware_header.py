@@ -12,6 +12,7 @@ from dsf.codegen.program import HEADER_BYTES, Program
 from dsf.codegen.report import Report
 from dsf.dialects.engine import TensorAttr
 from dsf.isa.table import BaseRegister
+from dsf.sizes import align_up
 
 ALIGNMENT = 4096
 
@@ -120,7 +121,7 @@ def _memory_map(program: Program) -> list[str]:
         lines.append(f"#define DSF_{base.name}_BYTES {size}u")
         lines.append(f"#define DSF_{base.name}_OFFSET 0x{offset:08X}u")
         room = len(program.to_bytes()) if base is BaseRegister.PROGRAM else size
-        offset += -(-room // ALIGNMENT) * ALIGNMENT
+        offset += align_up(room, ALIGNMENT)
     return [*lines, f"#define DSF_MEMORY_BYTES 0x{offset:08X}u"]
 
 

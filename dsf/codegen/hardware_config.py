@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from dsf.disk import write_all
 from dsf.errors import HardwareError
 from dsf.hardware import Hardware
 from dsf.resources import rtl_sources
@@ -119,13 +120,7 @@ def write_hardware_config(hw: Hardware, directory: Path) -> list[Path]:
         "config_hw.svh": hardware_svh(hw),
         "config_hw.tcl": hardware_tcl(hw),
     }
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            (directory / name).write_text(text)
-    except OSError as error:
-        raise HardwareError(f"'{directory}': {error.strerror}, needs a directory that can be written") from error
-    return [directory / name for name in files]
+    return write_all(directory, files, HardwareError)
 
 
 def _upper(name: str) -> str:

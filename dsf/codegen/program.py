@@ -18,22 +18,23 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
-from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, DictionaryAttr, IntegerAttr, ModuleOp, i64
+from xdsl.dialects.builtin import DenseArrayBase, DictionaryAttr, IntegerAttr, ModuleOp, i64
 from xdsl.ir import Operation
+from xdsl.utils.exceptions import VerifyException
 
-from dsf.dialects.engine import CYCLES, ESTIMATES, LOAD_CYCLES, HardwareOp, TensorAttr, hardware_of
+from dsf.arguments import as_int
+from dsf.dialects.engine import BUNDLE_CYCLES, BUNDLE_SHAPES, CYCLES, LOAD_CYCLES, HardwareOp, TensorAttr, hardware_of
 from dsf.dialects.isa import OPERATIONS, InstructionOp, LoadProgramOp, ProgramOp, program_of
-from dsf.dialects.sched_types import EstimateAttr
-from dsf.dialects.tile import Mode
+from dsf.disk import parse_json
 from dsf.errors import BinaryError, DsfError
 from dsf.hardware import Hardware
-from dsf.isa.encoding import Decoded, decode_stream, encode_stream
-from dsf.isa.table import BaseRegister
+from dsf.isa.encoding import Decoded, decode_stream, default_fields, encode_stream
+from dsf.isa.table import END, BaseRegister
 from dsf.transforms.locations import location_name, set_location
 
 MAGIC = int.from_bytes(b"DSFP", "little")
@@ -64,8 +65,10 @@ HEADER_BYTES = 4 * len(HEADER_WORDS)
 #: What follows the header, in order.
 PARTS = ("load_program", "program", "description")
 
-#: Discardable attribute of `isa.program`, beside those of all programs: the output's shape of each bundle, by name.
-SHAPES = "dsf.shapes"
+#: The file beside a program that holds its weights.
+WEIGHTS_NAME = "weights.bin"
+
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True)
@@ -79,11 +82,11 @@ class Step:
 
 @dataclass(frozen=True)
 class BundleInfo:
-    """What reports say of a bundle that its instructions don't: the output's shape and the compiler's estimate, if known."""
+    """What reports say of a bundle that its instructions don't: the output's shape and the estimated cycles, if known."""
 
     name: str
     shape: tuple[int, ...] | None = None
-    estimate: EstimateAttr | None = None
+    cycles: int | None = None
 
 
 @dataclass(frozen=True)
@@ -155,12 +158,12 @@ class Program:
             ops.insert(0, LoadProgramOp(_ops_of(self.load_steps)))
         names = [bundle.name for bundle in self.bundles]
         program = ProgramOp(self.inputs, self.outputs, self.weights, self.arena_bytes, names, ops, softmax=self.softmax)
-        estimates = [bundle.estimate for bundle in self.bundles if bundle.estimate is not None]
+        known = [bundle.cycles for bundle in self.bundles if bundle.cycles is not None]
         for name, cycles in ((CYCLES, self.cycles), (LOAD_CYCLES, self.load_cycles)):
             if cycles is not None:
                 program.attributes[name] = IntegerAttr(cycles, i64)
-        if estimates:
-            program.attributes[ESTIMATES] = ArrayAttr(estimates)
+        if known:
+            program.attributes[BUNDLE_CYCLES] = DenseArrayBase.from_list(i64, known)
         set_shapes(program, {bundle.name: bundle.shape for bundle in self.bundles if bundle.shape is not None})
         return program
 
@@ -211,11 +214,12 @@ class Program:
                 f"'{where}': weights of {len(weights)} bytes with CRC {zlib.crc32(weights):08x}, needs "
                 f"{header['weight_bytes']} bytes with CRC {header['weight_crc32']:08x}; use the weights.bin of the same compile"
             )
-        load, run, description = _parts(data, header)
+        load, run, text = _parts(data, header)
         instructions = decode_stream(load) if load else [], decode_stream(run)
+        description = parse_json(text, where, BinaryError, "a file that DSF wrote")
         try:
-            return _from_description(json.loads(description), header, instructions, weights)
-        except (KeyError, TypeError, ValueError) as error:
+            return _from_description(description, header, instructions, weights)
+        except (AttributeError, KeyError, TypeError, ValueError, VerifyException) as error:
             raise BinaryError(f"'{where}': its description lacks or has wrong {error}, needs a file that DSF wrote") from error
         except DsfError as error:
             raise BinaryError([f"'{where}': {problem}" for problem in error.problems]) from error
@@ -245,11 +249,11 @@ def set_shapes(program: ProgramOp, shapes: dict[str, tuple[int, ...]]) -> None:
     """Notes the output's shape of each bundle on a program, for reports."""
     if shapes:
         arrays = {name: DenseArrayBase.from_list(i64, shape) for name, shape in shapes.items()}
-        program.attributes[SHAPES] = DictionaryAttr(arrays)
+        program.attributes[BUNDLE_SHAPES] = DictionaryAttr(arrays)
 
 
 def _shapes_of(program: ProgramOp) -> dict[str, tuple[int, ...]]:
-    shapes = program.attributes.get(SHAPES)
+    shapes = program.attributes.get(BUNDLE_SHAPES)
     if not isinstance(shapes, DictionaryAttr):
         return {}
     arrays = cast("dict[str, DenseArrayBase[Any]]", shapes.data)
@@ -258,10 +262,10 @@ def _shapes_of(program: ProgramOp) -> dict[str, tuple[int, ...]]:
 
 def _bundles_of(program: ProgramOp) -> tuple[BundleInfo, ...]:
     names, shapes = program.bundle_names, _shapes_of(program)
-    attribute = program.attributes.get(ESTIMATES)
-    estimates = cast("ArrayAttr[EstimateAttr]", attribute).data if isinstance(attribute, ArrayAttr) else ()
-    known: tuple[EstimateAttr | None, ...] = estimates if len(estimates) == len(names) else (None,) * len(names)
-    return tuple(BundleInfo(name, shapes.get(name), estimate) for name, estimate in zip(names, known, strict=True))
+    attribute = program.attributes.get(BUNDLE_CYCLES)
+    cycles = cast("DenseArrayBase[Any]", attribute).get_values() if isinstance(attribute, DenseArrayBase) else ()
+    known = tuple(map(int, cycles)) if len(cycles) == len(names) else (None,) * len(names)
+    return tuple(BundleInfo(name, shapes.get(name), number) for name, number in zip(names, known, strict=True))
 
 
 def _number_of(program: ProgramOp, name: str) -> int | None:
@@ -270,18 +274,12 @@ def _number_of(program: ProgramOp, name: str) -> int | None:
 
 
 def _bundle_to_list(bundle: BundleInfo) -> list[Any]:
-    one = bundle.estimate
-    numbers = None if one is None else [one.cycles.data, one.macs.data, one.beats.data, one.mode.data.value]
-    return [bundle.name, None if bundle.shape is None else list(bundle.shape), numbers]
+    return [bundle.name, None if bundle.shape is None else list(bundle.shape), bundle.cycles]
 
 
 def _bundle_from_list(values: list[Any]) -> BundleInfo:
-    name, shape, numbers = values
-    if numbers is None:
-        return BundleInfo(name, None if shape is None else tuple(shape))
-    cycles, macs, beats, mode = numbers
-    estimate = EstimateAttr.of(cycles=cycles, macs=macs, beats=beats, mode=Mode(mode))
-    return BundleInfo(name, None if shape is None else tuple(shape), estimate)
+    name, shape, cycles = values
+    return BundleInfo(_text(name), None if shape is None else tuple(map(_number, shape)), _optional(_number, cycles))
 
 
 def _tensor_to_dict(tensor: TensorAttr) -> dict[str, Any]:
@@ -295,8 +293,28 @@ def _tensor_to_dict(tensor: TensorAttr) -> dict[str, Any]:
 
 
 def _tensor_from_dict(values: dict[str, Any]) -> TensorAttr:
-    base = BaseRegister[values["base"].upper()]
-    return TensorAttr(values["shape"], values["bits"], values["frac"], base, values["offset"])
+    frac = as_int(values["frac"])
+    if frac is None:
+        raise TypeError(f"{values['frac']!r}, where an integer belongs")
+    base = BaseRegister[_text(values["base"]).upper()]
+    return TensorAttr(map(_number, values["shape"]), _number(values["bits"]), frac, base, _number(values["offset"]))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r}, where a text belongs")
+    return value
+
+
+def _number(value: object) -> int:
+    number = as_int(value)
+    if number is None or not 0 <= number < 1 << 63:
+        raise TypeError(f"{value!r}, where an integer of at least 0 belongs")
+    return number
+
+
+def _optional(read: Callable[[object], _Read], value: object) -> _Read | None:
+    return None if value is None else read(value)
 
 
 def _from_description(
@@ -313,7 +331,7 @@ def _from_description(
             "compile again with this version"
         )
     load, run = instructions
-    return Program(
+    program = Program(
         hardware=hardware,
         steps=_described(run, description["steps"]),
         weights=weights,
@@ -322,15 +340,23 @@ def _from_description(
         arena_bytes=header["arena_bytes"],
         softmax=bool(header["flags"] & SOFTMAX_FLAG),
         bundles=tuple(map(_bundle_from_list, description["bundles"])),
-        cycles=description["cycles"],
+        cycles=_optional(_number, description["cycles"]),
         load_steps=_described(load, description["load_steps"]),
-        load_cycles=description["load_cycles"],
+        load_cycles=_optional(_number, description["load_cycles"]),
     )
+    empty = (Step(Decoded(END.name, default_fields(END.name))),)
+    replace(program, steps=empty, load_steps=()).program_op().verify()
+    for what, size in (("input", program.input_bytes), ("output", program.output_bytes)):
+        if size != header[f"{what}_bytes"]:
+            raise BinaryError(f"{what}s of {size} bytes, needs {header[f'{what}_bytes']} as in the header; compile again")
+    return program
 
 
 def _described(instructions: list[Decoded], described: list[list[Any]]) -> tuple[Step, ...]:
     steps = zip(instructions, described, strict=True)
-    return tuple(Step(instruction, bundle, cycles) for instruction, (bundle, cycles) in steps)
+    return tuple(
+        Step(instruction, _optional(_text, bundle), _optional(_number, cycles)) for instruction, (bundle, cycles) in steps
+    )
 
 
 def _parts(data: bytes, header: dict[str, int]) -> tuple[bytes, bytes, bytes]:
@@ -362,7 +388,7 @@ def read_header(data: bytes, where: str = "program.bin") -> dict[str, int]:
 
 def read_program(path: Path, weights: Path | None = None) -> Program:
     """Reads `program.bin` and the `weights.bin` beside it. Raises `BinaryError`."""
-    return Program.from_bytes(read_bytes(path), read_bytes(weights or path.with_name("weights.bin")), str(path))
+    return Program.from_bytes(read_bytes(path), read_bytes(weights or path.with_name(WEIGHTS_NAME)), str(path))
 
 
 def read_bytes(path: Path) -> bytes:

@@ -22,10 +22,11 @@ from typing import Any
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from dsf.codegen.program import BundleInfo, Program, Step
 from dsf.hardware import Hardware
-from dsf.isa.table import LOAD, LOAD_WEIGHTS, MATRIX, STORE, VECTOR, VectorFunction
+from dsf.isa.table import FEATURE_ADDRESSES, LOAD, LOAD_WEIGHTS, MATRIX, STORE, VECTOR, VectorFunction
 from dsf.layout import packed_bytes
 
 Report = dict[str, Any]
@@ -105,7 +106,6 @@ def _bundle(program: Program, info: BundleInfo, measured: Measured) -> Report:
     measured_cycles, array = measured.bundles.get(info.name), measured.bundle_array.get(info.name)
     steps = [step for step in program.steps if step.bundle == info.name]
     macs = sum(_macs(step, hardware) for step in steps)
-    estimate = None if info.estimate is None else info.estimate.cycles.data
     features = _covered(interval for step in steps for interval in _feature_intervals(step, hardware))
     return {
         "name": info.name,
@@ -113,14 +113,14 @@ def _bundle(program: Program, info: BundleInfo, measured: Measured) -> Report:
         "macs": macs,
         "mode": "+".join(_modes(steps)) or None,
         "instructions": len(steps),
-        "cycles": estimate,
+        "cycles": info.cycles,
         "measured_cycles": measured_cycles,
-        "utilization": _utilization(macs, measured_cycles if measured_cycles is not None else estimate, hardware),
+        "utilization": _utilization(macs, measured_cycles if measured_cycles is not None else info.cycles, hardware),
         "dram_words": sum(_dram_words(step, hardware) for step in steps),
         "port_bytes": _port_bytes(steps, hardware),
         "array": None if array is None else dict(array),
         "feature_memory_bytes": packed_bytes(features, hardware.bits_input),
-        "weight_memory_bytes": _covered(map(_weight_interval(hardware), steps)) * _row_bytes(hardware),
+        "weight_memory_bytes": hardware.weight_bytes(_covered(map(_weight_interval(hardware), steps))),
     }
 
 
@@ -211,7 +211,7 @@ def _window(step: Step, y_dilation: int) -> Interval:
         pitch = one["row_step"] // max(1, one["y_step"])
     first = one["src"] - one["y_start"] * pitch - one["x_start"]
     size = (one["images"] - 1) * one["image_step"] + (one["height"] - 1) * pitch + one["row_elements"]
-    return first & 0xFFFFFF, (first & 0xFFFFFF) + size
+    return first % FEATURE_ADDRESSES, first % FEATURE_ADDRESSES + size
 
 
 def _weight_interval(hardware: Hardware) -> Callable[[Step], Interval]:
@@ -227,10 +227,6 @@ def _weight_interval(hardware: Hardware) -> Callable[[Step], Interval]:
     return interval
 
 
-def _row_bytes(hardware: Hardware) -> int:
-    return hardware.column_groups * hardware.weight_slot_bits // 8
-
-
 # The table.
 
 _COLUMNS = ("bundle", "output", "MACs", "mode", "cycles", "measured", "util.", "DRAM words", "SRAM bytes")
@@ -243,13 +239,13 @@ def report_table(report: Report) -> Table:
     """The report as a table for the terminal."""
     hardware = report["hardware"]
     rows, columns = hardware["processing_elements"]
-    title = f"{report['name']}: {rows} x {columns} processing elements, {hardware['frequency']} MHz"
+    title = Text(f"{report['name']}: {rows} x {columns} processing elements, {hardware['frequency']} MHz")
     table = Table(title=title, box=box.SIMPLE_HEAD)
     for index, column in enumerate(_COLUMNS):
         table.add_column(column, justify="left" if index in (0, 1, 3) else "right", overflow="fold")
     for one in report["bundles"]:
         shape = "-" if one["shape"] is None else "x".join(map(str, one["shape"]))
-        table.add_row(one["name"], shape, *_numbers(one, one["mode"]), f"{one['feature_memory_bytes']:,}")
+        table.add_row(Text(one["name"]), shape, *_numbers(one, one["mode"]), f"{one['feature_memory_bytes']:,}")
     table.add_section()
     table.add_row("total", "", *_numbers(report, ""), "")
     table.caption = "\n".join(_remarks(report))
@@ -293,7 +289,7 @@ def array_table(report: Report) -> Table:
         table.add_column(name, justify="right", overflow="fold")
 
     def add(bundle: str, array: Mapping[str, int]) -> None:
-        table.add_row(bundle, f"{sum(array.values()):,}", *(f"{array[name]:,}" for name in names))
+        table.add_row(Text(bundle), f"{sum(array.values()):,}", *(f"{array[name]:,}" for name in names))
 
     for bundle, array in rows:
         add(bundle, array)
@@ -313,6 +309,7 @@ def print_report(report: Report, console: Console | None = None) -> None:
     """Prints the table, and where the engine was simulated a second one with the cycles of the array."""
     terminal = Console()
     console = console or (terminal if terminal.is_terminal else Console(width=_WIDTH))
-    console.print(report_table(report))
+    # Names are the user's: brackets in them are no markup.
+    console.print(report_table(report), markup=False)
     if report["array"] is not None:
-        console.print(array_table(report))
+        console.print(array_table(report), markup=False)

@@ -4,6 +4,7 @@ The cores of bundles: convolution and dense layer, whose sums are exact, and the
 
 from __future__ import annotations
 
+import numpy as np
 from numpy.typing import ArrayLike
 from xdsl.dialects.builtin import (
     I64,
@@ -49,7 +50,7 @@ from dsf.dialects.shapes import (
     shape,
 )
 from dsf.geometry import Window
-from dsf.numerics import Floats
+from dsf.numerics import Floats, fold_batch_norm
 
 
 def check_q(op: Operation, *values: SSAValue) -> None:
@@ -57,6 +58,14 @@ def check_q(op: Operation, *values: SSAValue) -> None:
     for value in values:
         needs = "!bundle.q<bits, frac>"
         need(isinstance(element(value), QType), op, f"elements of type {element(value)}", needs, "change the element type")
+
+
+def check_reals(op: Operation, name: str, constant: DenseAttr) -> None:
+    """A constant holds real numbers, finite ones."""
+    kind = constant.get_element_type()
+    need(isinstance(kind, Float64Type), op, f"{name} of type {kind}", "f64", "give real numbers")
+    finite = bool(np.isfinite(reals_of(constant)).all())
+    need(finite, op, f"{name} that are NaN or infinite", "finite numbers", "train with a lower rate, or replace them")
 
 
 class CoreOp(IRDLOperation):
@@ -110,13 +119,7 @@ class CoreOp(IRDLOperation):
 
     def verify_constants(self) -> None:
         check_q(self, self.input, self.output)
-        need(
-            isinstance(self.weights.get_element_type(), Float64Type),
-            self,
-            f"weights of type {self.weights.get_element_type()}",
-            "f64",
-            "give the real weights",
-        )
+        check_reals(self, "weights", self.weights)
         sum_frac = q_of(self.output).frac.data
         needs = f"{self.sum_frac}, those of the input and the weights together"
         need(sum_frac == self.sum_frac, self, f"a sum with {sum_frac} fraction bits", needs, "correct the result type")
@@ -128,8 +131,7 @@ class CoreOp(IRDLOperation):
             need(self.bias_shift >= 0, self, has, needs, "use fewer bias_frac_bits")
         if self.bias is None:
             return
-        has = f"a bias of type {self.bias.get_element_type()}"
-        need(isinstance(self.bias.get_element_type(), Float64Type), self, has, "f64", "give the real bias")
+        check_reals(self, "bias", self.bias)
         check_channels(self, "bias", self.bias, self.channels_out)
 
 
@@ -309,6 +311,18 @@ class BatchNormOp(IRDLOperation):
             result_types=[input.type],
         )
 
+    def folded(self) -> tuple[Floats, Floats]:
+        """The weights and the bias of a core that does all of it."""
+        return fold_batch_norm(
+            self.core.weights_array,
+            self.core.bias_array,
+            gamma=reals_of(self.gamma),
+            beta=reals_of(self.beta),
+            mean=reals_of(self.mean),
+            variance=reals_of(self.variance),
+            epsilon=self.epsilon.value.data,
+        )
+
     @property
     def core(self) -> CoreOp:
         """The core whose sum is normalised."""
@@ -332,7 +346,6 @@ class BatchNormOp(IRDLOperation):
         for name in ("gamma", "beta", "mean", "variance"):
             values: DenseAttr = getattr(self, name)
             check_channels(self, name, values, shape(self.input)[-1])
-            is_real = isinstance(values.get_element_type(), Float64Type)
-            need(is_real, self, f"{name} of type {values.get_element_type()}", "f64", "give real numbers")
+            check_reals(self, name, values)
         least = float(reals_of(self.variance).min()) + self.epsilon.value.data
         need(least > 0, self, f"variance + epsilon of {least}", "a positive number", "enlarge epsilon")

@@ -60,14 +60,21 @@ from dsf.errors import HardwareError, ModelError
 from dsf.hardware import Hardware
 from dsf.isa.table import BaseRegister
 from dsf.layout import packed_bytes
+from dsf.transforms.locations import location_name
 
+#: Bytes behind a base register: offsets have 32 bits.
+MAX_BYTES = 1 << 32
 TENSOR_BITS = (1, 2, 4, 8, 16, 32)
+#: Fraction bits of a sum: those of a value (`!bundle.q`) and of a weight together.
+MAX_FRAC = 128
 
-#: Discardable attributes of a program, for reports: estimated cycles of a run, from the first input beat to the last output
-#: beat, and of the load program; a `#sched.estimate` for each bundle.
+#: Discardable attributes of programs, for reports: the estimated cycles of a run, from the first input beat to the last output
+#: beat, and of the load program; of each bundle, from its first to its last step, for each chunk of the batch, summed; and the
+#: shapes of the bundles' results by name.
 CYCLES = "dsf.cycles"
 LOAD_CYCLES = "dsf.load_cycles"
-ESTIMATES = "dsf.estimates"
+BUNDLE_CYCLES = "dsf.bundle_cycles"
+BUNDLE_SHAPES = "dsf.bundle_shapes"
 
 
 @irdl_attr_definition
@@ -116,13 +123,15 @@ class TensorAttr(ParametrizedAttribute):
             raise VerifyException(f"'#{self.name}': shape {list(self.dimensions)}, needs sizes of at least 1")
         if self.bits.data not in TENSOR_BITS:
             raise VerifyException(f"'#{self.name}': bits {self.bits.data}, needs one of {', '.join(map(str, TENSOR_BITS))}")
+        if not -MAX_FRAC <= self.frac.data <= MAX_FRAC:
+            raise VerifyException(f"'#{self.name}': frac {self.frac.data}, needs {-MAX_FRAC} to {MAX_FRAC}")
         if self.base.data.upper() not in BaseRegister.__members__:
             names = ", ".join(BaseRegister.__members__).lower()
             raise VerifyException(f"'#{self.name}': base {self.base.data}, needs one of {names}")
         if self.offset.data < 0:
             raise VerifyException(f"'#{self.name}': offset {self.offset.data}, needs at least 0")
-        if self.offset.data + self.bytes > 1 << 32:
-            raise VerifyException(f"'#{self.name}': reaches byte {self.offset.data + self.bytes}, needs at most 2**32")
+        if self.offset.data + self.bytes > MAX_BYTES:
+            raise VerifyException(f"'#{self.name}': reaches byte {self.offset.data + self.bytes}, needs at most {MAX_BYTES}")
 
     @classmethod
     def parse_parameters(cls, parser: AttrParser) -> Sequence[Attribute]:
@@ -247,6 +256,8 @@ class ProgramOp(IRDLOperation, ABC):
     - `arena_bytes`: size of the scratch space behind base register `arena`.
     - `bundles`: names of the model's bundles, in order; the operations of a bundle carry its name as location.
     - `softmax`: the host applies a softmax to the output, `raw * 2**-frac`.
+
+    For reports a program may have the attributes `CYCLES`, `BUNDLE_CYCLES` and `BUNDLE_SHAPES`.
     """
 
     inputs = prop_def(ArrayAttr[TensorAttr])
@@ -322,6 +333,13 @@ class ProgramOp(IRDLOperation, ABC):
                 if tensor.register is not allowed:
                     base, needed = tensor.base.data, allowed.name.lower()
                     raise VerifyException(f"'{self.name}': an {what} with base {base}, needs base {needed}")
+
+
+def instruction_name(op: Operation, index: int) -> str:
+    """How messages name instruction number `index` of a program, or of its load program: number, operation, bundle."""
+    bundle = location_name(op)
+    place = " of the load program" if isinstance(op.parent_op(), LoadProgramOp) else ""
+    return f"'instruction {index}{place}' ({op.name}{'' if bundle is None else f' of {bundle}'})"
 
 
 def weight_stream(data: bytes | NDArray[np.uint8]) -> DenseIntOrFPElementsAttr:

@@ -51,9 +51,9 @@ from dsf.dialects.engine import HardwareOp
 from dsf.dialects.engine import LoadProgramOp as EngineLoadProgramOp
 from dsf.dialects.engine import ProgramOp as EngineProgramOp
 from dsf.dialects.records import ints
-from dsf.dialects.sched_types import BufferType, EstimateAttr, PieceAttr, Space, SpaceAttr, TokenType
+from dsf.dialects.sched_types import BufferType, PieceAttr, Space, SpaceAttr, TokenType
 from dsf.dialects.shapes import need, where
-from dsf.dialects.tile import AddAttr, Mode, ModeAttr, RawAttr, RequantizeAttr, ScaleAttr, WindowAttr
+from dsf.dialects.tile import AddAttr, Mode, ModeAttr, RawAttr, RequantizeAttr, ScaleAttr, WindowAttr, one_epilogue
 from dsf.errors import ModelError
 from dsf.isa.table import Queue
 
@@ -62,7 +62,7 @@ from dsf.isa.table import Queue
 class ProgramOp(EngineProgramOp):
     """
     A program: buffers and instructions, each after those that it waits for; before the first instruction there may be a
-    `sched.load_program`.
+    `sched.load_program`. What it is expected to take is in its attributes, see `engine.ProgramOp`.
     """
 
     name = "sched.program"
@@ -446,9 +446,7 @@ class MatrixOp(InstructionOp):
     @property
     def epilogue(self) -> RequantizeAttr | RawAttr:
         """What becomes of the sums; the verifier has checked that it is one of the two."""
-        epilogue = self.raw if self.requantize is None else self.requantize
-        assert epilogue is not None
-        return epilogue
+        return one_epilogue(self.requantize, self.raw)
 
     def verify_(self) -> None:
         for what, value, space in (
@@ -535,5 +533,5 @@ def _check_output(op: Operation, piece: PieceAttr, window: WindowAttr) -> None:
 Sched = Dialect(
     "sched",
     [ProgramOp, LoadProgramOp, BufferOp, LoadOp, StoreOp, LoadWeightsOp, MatrixOp, PoolOp],
-    [SpaceAttr, BufferType, TokenType, PieceAttr, EstimateAttr],
+    [SpaceAttr, BufferType, TokenType, PieceAttr],
 )

@@ -14,7 +14,7 @@ from xdsl.utils.exceptions import VerifyException
 from xdsl.utils.str_enum import StrEnum
 
 from dsf.dialects.records import RecordAttr, Rule, ints
-from dsf.dialects.tile import Mode, ModeAttr
+from dsf.isa.table import BaseRegister
 from dsf.scheduling.pieces import Piece, Span
 
 
@@ -31,6 +31,9 @@ class Space(StrEnum):
 
 
 ON_CHIP = (Space.FEATURE, Space.WEIGHT, Space.PARAMETER)
+
+#: What points at the others.
+BASES = {space: BaseRegister[space.name] for space in Space if space not in ON_CHIP}
 
 
 @irdl_attr_definition
@@ -107,20 +110,3 @@ class PieceAttr(RecordAttr):
             raise VerifyException(
                 f"'#{self.name}': rows up to {self.piece.rows.stop}, needs at most {ints(self.output)[0]}; correct the rows"
             )
-
-
-@irdl_attr_definition
-class EstimateAttr(RecordAttr):
-    """
-    What the compiler expects of one bundle in a whole run: `cycles` from its first to its last step (for each chunk of the
-    batch, summed), multiplications, beats of DRAM traffic (instructions included), and the shape of the array.
-    """
-
-    name = "sched.estimate"
-
-    cycles: IntAttr
-    macs: IntAttr
-    beats: IntAttr
-    mode: ModeAttr
-
-    RULES: ClassVar = {"cycles": Rule(0), "macs": Rule(0), "beats": Rule(0), "mode": Rule(default=Mode.WIDE, word=ModeAttr)}

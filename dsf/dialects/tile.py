@@ -244,6 +244,13 @@ def _check_pad(op: IRDLOperation, window: WindowAttr, x: SSAValue) -> None:
     need(low <= value <= high, op, f"pad_value {value}", f"{low} to {high}, what the input holds", "correct the window")
 
 
+def one_epilogue(requantize: RequantizeAttr | None, raw: RawAttr | None) -> RequantizeAttr | RawAttr:
+    """The one of the two that an operation has."""
+    epilogue = raw if requantize is None else requantize
+    assert epilogue is not None
+    return epilogue
+
+
 @irdl_op_definition
 class MatrixOp(IRDLOperation):
     """
@@ -318,9 +325,7 @@ class MatrixOp(IRDLOperation):
     @property
     def epilogue(self) -> RequantizeAttr | RawAttr:
         """What becomes of the sums; the verifier has checked that it is one of the two."""
-        epilogue = self.raw if self.requantize is None else self.requantize
-        assert epilogue is not None
-        return epilogue
+        return one_epilogue(self.requantize, self.raw)
 
     def verify_(self) -> None:
         one = (self.requantize is None) != (self.raw is None)

@@ -154,6 +154,11 @@ class Instruction:
 
 WORD_BITS = 256
 
+#: Addresses of feature memory are taken modulo this.
+FEATURE_ADDRESSES = 1 << 24
+#: Largest value of a token counter.
+MAX_TOKENS = 255
+
 HEADER = (
     Field("opcode", 4, "Which instruction; 0 is illegal, so that empty memory is."),
     Field("wait", 5, "Queues to take a token from before starting, one bit each."),

@@ -57,14 +57,13 @@ class QInput(QTensor):
 
     def __init__(self, input_shape: Shape, hw: Hardware, input_frac_bits: int):
         problems = Problems("QInput")
-        shape = tuple(input_shape) if isinstance(input_shape, (tuple, list)) else ()  # pyright: ignore[reportUnnecessaryIsInstance]
-        problems.need(len(shape) in (2, 4), f"input_shape={input_shape!r}, needs (N, H, W, C) or (N, K)")
-        for size in shape:
-            problems.integer("a size in input_shape", size, 1)
+        sizes = tuple(input_shape) if isinstance(input_shape, (tuple, list)) else ()  # pyright: ignore[reportUnnecessaryIsInstance]
+        problems.need(len(sizes) in (2, 4), f"input_shape={input_shape!r}, needs (N, H, W, C) or (N, K)")
+        shape = tuple(problems.integer("a size in input_shape", size, 1) for size in sizes)
         problems.instance("hw", hw, Hardware, "a Hardware")
-        problems.frac("input_frac_bits", input_frac_bits)
+        frac = problems.frac("input_frac_bits", input_frac_bits)
         problems.raise_if_any()
-        super().__init__(shape, input_frac_bits, hw)
+        super().__init__(shape, frac, hw)
 
 
 @dataclass(frozen=True)

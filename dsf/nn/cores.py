@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from dsf.nn.checks import Problems, as_pair
+from dsf.nn.checks import Problems, normalise
 from dsf.nn.layers import QActivation, QIdentity, QLeakyReLu, Softmax
 
 #: Added to the variance in batch normalisation.
@@ -43,8 +43,7 @@ class QConvCore:
     batch_norm: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("kernel_size", "strides", "dilation"):
-            object.__setattr__(self, name, as_pair(getattr(self, name)))
+        normalise(self, "kernel_size", "strides", "dilation")
         problems = Problems("QConvCore")
         problems.integer("filters", self.filters, 1)
         for name in ("kernel_size", "strides", "dilation"):
@@ -66,6 +65,7 @@ class QDenseCore:
     batch_norm: bool = False
 
     def __post_init__(self) -> None:
+        normalise(self)
         problems = Problems("QDenseCore")
         problems.integer("outputs", self.outputs, 1)
         _check_common(problems, self)

@@ -30,7 +30,8 @@ from dsf.codegen.program import Program
 from dsf.codegen.report import NOT_MEASURED, Measured, make_report, print_report
 from dsf.compiler import compile_module, context, run_pass
 from dsf.dialects.engine import TensorAttr
-from dsf.errors import MismatchError, ModelError
+from dsf.disk import make_directory
+from dsf.errors import MismatchError, ModelError, OutputError
 from dsf.isa.registers import ARRAY, array_name
 from dsf.isa.table import Queue
 from dsf.nn.fit import as_tensor, batches
@@ -90,17 +91,19 @@ def export_inference(
     `resident_weights`, weights that fit on chip all at once are loaded once, before the first run; without, in every run.
     `verify_each` also executes the module after every pass, `emit_ir` writes it.
 
-    Raises `ModelError` for what does not fit, `MismatchError` naming the bundle and the first element where two levels
-    differ, `EngineError` when the simulated engine stops, and `ToolError` without Verilator.
+    Raises `ModelError` for what does not fit, `OutputError` where files can't be written, `MismatchError` naming the bundle
+    and the first element where two levels differ, `EngineError` when the simulated engine stops, and `ToolError` without
+    Verilator.
     """
     folder = Path(directory) if directory is not None else Path("build") / model.hw.name
     steps = _Steps(_console(verbose))
-    check_bus(stalls, latency=0)
+    check_bus(stalls, latency=0, seed=seed)
     inputs = _inputs(model, x)
+    make_directory(folder, OutputError)
 
+    module = to_ir(model)
     with steps("float64 pass"):
         expected = [_float_pass(model, one) for one in inputs]
-    module = to_ir(model)
     with steps("integer pass, compared bundle by bundle"):
         fxp = _to_integers(module)
         for one, bundles in zip(inputs, expected, strict=True):

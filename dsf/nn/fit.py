@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import numbers
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
@@ -20,6 +19,7 @@ from numpy.typing import ArrayLike
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from torch import Tensor, nn
 
+from dsf.arguments import is_real
 from dsf.errors import ModelError
 from dsf.nn.checks import Problems
 
@@ -83,7 +83,7 @@ class Recipe:
             problems.append(f"'compile': optimizer={optimizer!r}, needs a name, a torch.optim.Optimizer or a function to one")
         if loss not in _LOSSES if isinstance(loss, str) else not callable(loss):
             problems.append(f"'compile': loss={loss!r}, needs {', '.join(_LOSSES)}, or a function of (output, target)")
-        if not isinstance(lr, numbers.Real) or not (math.isfinite(lr) and lr > 0):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not is_real(lr) or not (math.isfinite(lr) and lr > 0):
             problems.append(f"'compile': lr={lr!r}, needs a positive number; start with 1e-3")
         if schedule not in (None, "cosine"):
             problems.append(f"'compile': schedule={schedule!r}, needs 'cosine' or None")
@@ -119,9 +119,9 @@ def fit(
     `ModelError`.
     """
     problems = Problems("fit")
-    problems.integer("epochs", epochs, 1)
-    problems.integer("batch_size", batch_size, 1)
-    problems.integer("seed", seed, -(1 << 63), (1 << 63) - 1)
+    epochs = problems.integer("epochs", epochs, 1)
+    batch_size = problems.integer("batch_size", batch_size, 1)
+    seed = problems.integer("seed", seed, -(1 << 63), (1 << 63) - 1)
     problems.raise_if_any()
     check_targets("fit", recipe.loss, x, y, output_shape)
     if validation is not None:
@@ -238,7 +238,7 @@ def as_tensor(values: ArrayLike | Tensor, dtype: torch.dtype | None = None, wher
 def batches(x: Tensor, size: int) -> Sequence[Tensor]:
     """`x` in pieces of `size` along its first axis, the last one shorter. Raises `ModelError` for a size below 1."""
     problems = Problems("batches")
-    problems.integer("batch_size", size, 1)
+    size = problems.integer("batch_size", size, 1)
     problems.raise_if_any()
     return cast("Sequence[Tensor]", cast(Any, x).split(size))
 

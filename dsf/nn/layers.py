@@ -12,7 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from dsf.nn.checks import Problems, as_pair
+from dsf.arguments import is_real
+from dsf.nn.checks import Problems, normalise
 from dsf.numerics import MAX_LEAK
 
 if TYPE_CHECKING:
@@ -34,9 +35,10 @@ class QLeakyReLu:
     frac_bits: int
 
     def __post_init__(self) -> None:
+        normalise(self)
         problems = Problems("QLeakyReLu")
         problems.need(
-            self.negative_slope in _SLOPES,
+            is_real(self.negative_slope) and self.negative_slope in _SLOPES,
             f"negative_slope={self.negative_slope!r}, needs 0 or a power of two from 1 down to 2**-{MAX_LEAK}; "
             "use the nearest one, such as 0.125",
         )
@@ -56,6 +58,7 @@ class QIdentity:
     frac_bits: int
 
     def __post_init__(self) -> None:
+        normalise(self)
         problems = Problems("QIdentity")
         problems.frac("frac_bits", self.frac_bits)
         problems.raise_if_any()
@@ -91,6 +94,7 @@ class QAdd:
     frac_bits: int | None = None
 
     def __post_init__(self) -> None:
+        normalise(self)
         problems = Problems("QAdd")
         # Imported here, not above: bundles are made of layers.
         from dsf.nn.bundle import QTensor
@@ -117,10 +121,10 @@ class QPool:
     activation: QActivation | None = None
 
     def __post_init__(self) -> None:
-        _normalise(self, "size", as_pair(self.size))
-        _normalise(self, "strides", as_pair(self.strides))
+        normalise(self, "size", "strides")
         problems = Problems("QPool")
-        problems.need(self.type in ("max", "avg"), f"type={self.type!r}, needs 'max' or 'avg'")
+        ok = isinstance(self.type, str) and self.type in ("max", "avg")  # pyright: ignore[reportUnnecessaryIsInstance, reportUnnecessaryContains]
+        problems.need(ok, f"type={self.type!r}, needs 'max' or 'avg'")
         problems.pair("size", self.size)
         problems.pair("strides", self.strides)
         problems.padding("padding", self.padding)
@@ -149,7 +153,3 @@ def _check_output(problems: Problems, activation: Any, frac_bits: int | None) ->
             frac_bits == activation.frac_bits,
             f"frac_bits={frac_bits} and its activation's {activation.frac_bits} differ, needs one of them; leave frac_bits out",
         )
-
-
-def _normalise(description: object, name: str, value: object) -> None:
-    object.__setattr__(description, name, value)

@@ -83,6 +83,8 @@ class BundleModel(nn.Module):
 
     def forward_bundles(self, x: Tensor, quantized: bool = True) -> list[Tensor]:
         """The results of all bundles, in order, as `forward`."""
+        if not isinstance(x, Tensor):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ModelError(f"'input': a {type(x).__name__}, needs a torch.Tensor; pass arrays to predict")
         self._check_input(x.shape)
         weight = next(self.parameters())
         x = x.to(weight.device, torch.promote_types(x.dtype, weight.dtype))

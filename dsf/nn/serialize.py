@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import torch
 
-from dsf.errors import DsfError, ModelError
+from dsf.disk import read_json, write_all, writing
+from dsf.errors import DsfError, ModelError, OutputError
 from dsf.hardware import Hardware
 from dsf.nn.bundle import Bundle, Node, QInput, QTensor
 from dsf.nn.cores import QConvCore, QDenseCore
@@ -46,12 +47,12 @@ _LAYER_NAMES = {layer: name for name, layer in _LAYERS.items()}
 
 
 def write_model(model: BundleModel, directory: Path) -> list[Path]:
-    """Writes both files; the same model gives the same `config_model.json`."""
-    directory.mkdir(parents=True, exist_ok=True)
-    config, weights = directory / CONFIG_NAME, directory / WEIGHTS_NAME
-    config.write_text(json.dumps(model_to_dict(model), indent=2) + "\n")
-    torch.save(model.state_dict(), weights)
-    return [config, weights]
+    """Writes both files; the same model gives the same `config_model.json`. Raises `OutputError`."""
+    config = write_all(directory, {CONFIG_NAME: json.dumps(model_to_dict(model), indent=2) + "\n"}, OutputError)
+    weights = directory / WEIGHTS_NAME
+    with writing(weights, OutputError), weights.open("wb") as stream:
+        torch.save(model.state_dict(), stream)
+    return [*config, weights]
 
 
 def model_to_dict(model: BundleModel) -> _Object:
@@ -98,12 +99,7 @@ def _layer_to_dict(layer: Any) -> Any:
 
 def read_model(path: Path) -> BundleModel:
     """The model of a `config_model.json`, with the weights of the `model.pt` beside it if there is one. Raises `ModelError`."""
-    try:
-        entry = json.loads(path.read_text())
-    except OSError as error:
-        raise ModelError(f"'{path}': {error.strerror}, needs the file that BundleModel.export() writes") from error
-    except ValueError as error:
-        raise ModelError(f"'{path}': is not JSON ({error}), needs the file that BundleModel.export() writes") from error
+    entry = read_json(path, ModelError, "the file that BundleModel.export() writes")
     model = model_from_dict(entry, str(path))
     weights = path.with_name(WEIGHTS_NAME)
     if weights.exists():

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     from dsf.nn.model import BundleModel
 
 
+#: Weights of a layer that this program can hold; no engine's memory is as large.
+MAX_WEIGHTS = 1 << 28
+
+
 @dataclass(frozen=True)
 class _Core:
     """The constants of one core: weights with the output channel last, bias, and what a batch normalisation takes."""
@@ -50,6 +55,15 @@ def to_ir(model: BundleModel) -> ModuleOp:
 
 def hardware_problems(source: QInput, nodes: Sequence[Node]) -> list[str]:
     """Everything about a network that does not fit its hardware whatever the weights, one sentence each."""
+    # Constants are whole in the IR, so that layers beyond all reason have to be refused before.
+    counts = {bundle_name(place): prod(weight_shape(node)) for place, node in enumerate(nodes)}
+    problems = [
+        f"'{name}': {count} weights, needs at most {MAX_WEIGHTS}; use fewer channels or a smaller kernel"
+        for name, count in counts.items()
+        if count > MAX_WEIGHTS
+    ]
+    if problems:
+        return problems
     return problems_of(_module(source, nodes, [_zeros(node) for node in nodes]))
 
 
@@ -140,7 +154,7 @@ def _constants(module: BundleModule) -> _Core:
 def _zeros(node: Node) -> _Core:
     """As after folding: a bias instead of a batch normalisation."""
     bias = None if node.core.bias_frac_bits is None else np.zeros(channels_out(node.core))
-    return _Core(_output_last(np.zeros(weight_shape(node))), bias)
+    return _Core(_output_last(np.broadcast_to(0.0, weight_shape(node))), bias)
 
 
 def _floats(tensor: Tensor) -> Floats:
@@ -153,6 +167,14 @@ def _output_last(weight: Floats) -> Floats:
 
 
 def _check_finite(model: BundleModel) -> None:
+    lowest = {name: float(tensor.min()) for name, tensor in model.state_dict().items() if name.endswith("running_variance")}
+    problems = [
+        f"'{name}': a variance of {value}, needs at least 0; normalise real batches"
+        for name, value in lowest.items()
+        if value < 0
+    ]
+    if problems:
+        raise ModelError(problems)
     names = [name for name, tensor in model.state_dict().items() if not bool(tensor.isfinite().all())]
     if names:
         raise ModelError(

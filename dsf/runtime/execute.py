@@ -29,8 +29,8 @@ from dsf.dialects.engine import LoadProgramOp, ProgramOp, hardware_of
 from dsf.dialects.functions import function_problems
 from dsf.dialects.integers import CONSTANT_BITS
 from dsf.errors import ModelError
-from dsf.numerics import Ints, as_ints, fits, values_text
-from dsf.runtime.machine import Machine
+from dsf.numerics import Ints, fits, values_text
+from dsf.runtime.machine import Machine, input_integers
 from dsf.runtime.queues import run_queues
 from dsf.transforms.locations import location_name
 
@@ -198,7 +198,7 @@ def main_of(module: ModuleOp) -> FuncOp:
 
 
 def _checked_input(function: FuncOp, x: ArrayLike) -> Ints:
-    values = as_ints(x)
+    values = input_integers(x)
     shape, bits = input_of(function)
     if values.shape != shape:
         raise ModelError(f"'input': shape {values.shape}, needs {shape}, the shape of @main's argument")

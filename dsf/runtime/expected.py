@@ -17,12 +17,12 @@ from xdsl.interpreter import Interpreter
 
 from dsf.codegen.program import Program
 from dsf.dialects.isa import InstructionOp, ProgramOp
-from dsf.isa.table import BaseRegister
+from dsf.isa.table import FEATURE_ADDRESSES, BaseRegister
 from dsf.layout import element_codes
 from dsf.numerics import Ints, as_ints
 from dsf.runtime.execute import run_on
 from dsf.runtime.interpreters.isa import IsaFunctions
-from dsf.runtime.machine import ADDRESS_MASK, Machine
+from dsf.runtime.machine import Machine
 from dsf.runtime.queues import run_queues
 
 #: First element and number of elements of a stretch of feature memory.
@@ -53,7 +53,7 @@ class _Recording(Machine):
 
     def scatter(self, addresses: ArrayLike, values: ArrayLike) -> None:
         super().scatter(addresses, values)
-        where = (as_ints(addresses) & ADDRESS_MASK).reshape(-1)
+        where = (as_ints(addresses) % FEATURE_ADDRESSES).reshape(-1)
         self.written.append((where, np.broadcast_to(as_ints(values), np.shape(addresses)).reshape(-1)))
 
 

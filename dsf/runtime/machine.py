@@ -21,11 +21,9 @@ from numpy.typing import ArrayLike, NDArray
 from dsf.dialects.engine import ProgramOp, TensorAttr
 from dsf.errors import BinaryError, EngineError, ModelError
 from dsf.hardware import VECTOR_TABLES, Hardware
-from dsf.isa.table import BaseRegister
+from dsf.isa.table import FEATURE_ADDRESSES, BaseRegister
 from dsf.layout import Bytes, pack_elements, unpack_elements
 from dsf.numerics import Ints, as_ints, fits, int_range, to_element, values_text
-
-ADDRESS_MASK = (1 << 24) - 1
 
 
 class Machine:
@@ -73,7 +71,7 @@ class Machine:
 
     def write_tensor(self, tensor: TensorAttr, x: ArrayLike) -> None:
         """Packs integers into the tensor's place in DRAM. Raises `ModelError` for another shape or too large values."""
-        values = as_ints(x)
+        values = input_integers(x)
         if values.shape != tensor.dimensions:
             needed = tensor.dimensions
             raise ModelError(f"'input': shape {values.shape}, needs {needed}; give the batch that the program is compiled for")
@@ -123,10 +121,18 @@ class Machine:
         self.feature[self._checked(addresses, "writes")] = values
 
     def _checked(self, addresses: ArrayLike, verb: str) -> NDArray[np.int64]:
-        wrapped = as_ints(addresses) & ADDRESS_MASK
+        wrapped = as_ints(addresses) % FEATURE_ADDRESSES
         if wrapped.size and wrapped.max() >= self.feature.size:
             raise EngineError(f"{verb} element {wrapped.max()} of feature memory, needs at most {self.feature.size - 1}")
         return wrapped
+
+
+def input_integers(x: ArrayLike) -> Ints:
+    """What a user passes as input. Raises `ModelError` if it is no array of integers."""
+    try:
+        return as_ints(x)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"'input': {error}, needs an array of integers; quantise the input first") from error
 
 
 def unpack_tensor(tensor: TensorAttr, memory: bytes, where: str) -> Ints:

@@ -16,25 +16,15 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from dsf.dialects.isa import InstructionOp, LoadProgramOp
+from dsf.dialects.engine import instruction_name
+from dsf.dialects.isa import InstructionOp
 from dsf.errors import BinaryError, DsfError, EngineError
 from dsf.hardware import Hardware
 from dsf.isa.checks import instruction_problems
-from dsf.isa.table import END, Queue
-from dsf.transforms.locations import location_name
-
-#: The engine's token counters have eight bits.
-MAX_TOKENS = 255
+from dsf.isa.table import END, MAX_TOKENS, Queue
 
 Execute = Callable[[InstructionOp], object]
 Indexed = tuple[int, InstructionOp]
-
-
-def name_of(index: int, op: InstructionOp) -> str:
-    """How messages name an instruction: number, name, bundle."""
-    bundle = location_name(op)
-    place = " of the load program" if isinstance(op.parent_op(), LoadProgramOp) else ""
-    return f"'instruction {index}{place}' ({op.name}{'' if bundle is None else f' of {bundle}'})"
 
 
 @dataclass
@@ -105,17 +95,19 @@ def _run_head(state: _State, queue: Queue, hardware: Hardware, execute: Execute)
             state.tokens[producer, queue] -= 1
     problems = instruction_problems(op.instruction.name, op.fields, hardware)
     if problems:
-        raise EngineError([f"{name_of(index, op)}: {problem}" for problem in problems])
+        raise EngineError([f"{instruction_name(op, index)}: {problem}" for problem in problems])
     try:
         execute(op)
     except DsfError as error:
-        raise EngineError([f"{name_of(index, op)}: {problem}" for problem in error.problems]) from error
+        raise EngineError([f"{instruction_name(op, index)}: {problem}" for problem in error.problems]) from error
     for consumer in Queue:
         if op["signal"] >> consumer & 1:
             state.tokens[queue, consumer] += 1
             if state.tokens[queue, consumer] > MAX_TOKENS:
                 names = f"{queue.name.lower()} to {consumer.name.lower()}"
-                raise EngineError(f"{name_of(index, op)}: more than {MAX_TOKENS} tokens from {names}, needs earlier waits")
+                raise EngineError(
+                    f"{instruction_name(op, index)}: more than {MAX_TOKENS} tokens from {names}, needs earlier waits"
+                )
     return index
 
 
@@ -125,7 +117,7 @@ def _deadlock(state: _State, waiting: Sequence[Queue]) -> list[str]:
         index, op = state.queues[queue][0]
         missing = " and ".join(producer.name.lower() for producer in state.missing(queue))
         problems.append(
-            f"{name_of(index, op)}: queue {queue.name.lower()} waits for a token from {missing} that never comes, "
+            f"{instruction_name(op, index)}: queue {queue.name.lower()} waits for a token from {missing} that never comes, "
             "needs an instruction that signals it and can start; this program deadlocks"
         )
     return problems

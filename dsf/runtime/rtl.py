@@ -18,10 +18,12 @@ from typing import Any, Literal
 
 from numpy.typing import ArrayLike
 
+from dsf.arguments import as_int, is_real
 from dsf.codegen.files import tensor_bytes
 from dsf.codegen.hardware_config import core_defines, hardware_svh
 from dsf.codegen.program import Program
-from dsf.errors import BinaryError, DsfError, EngineError, MismatchError, ToolError
+from dsf.disk import check_file
+from dsf.errors import BinaryError, DsfError, EngineError, MismatchError, OutputError, ToolError
 from dsf.hardware import Hardware
 from dsf.isa.encoding import Decoded, decode_instruction
 from dsf.isa.registers import ARRAY, Counter, Port
@@ -34,6 +36,9 @@ from dsf.runtime.verilator import Design, build, cache_root, compile_c, coverage
 
 #: Cycles by what the array did in them; the counters are those of `dsf.isa.registers.ARRAY`.
 ArrayCycles = Mapping[Counter, int]
+
+#: Cycles from an address to its data that a simulation still waits for.
+MAX_LATENCY = 1 << 20
 
 RESPONSES = {2: "SLVERR", 3: "DECERR"}
 
@@ -180,13 +185,14 @@ def build_core(hw: Hardware, *, wave: bool = False) -> Path:
     )
 
 
-def check_bus(stall: float, latency: int) -> None:
+def check_bus(stall: float, latency: int, seed: int) -> None:
     """Raises `DsfError` unless a bus can be held up like that: with `stall` near 1 hardly a transfer would ever pass."""
     problems: list[str] = []
-    if not 0 <= stall <= 0.9:
-        problems.append(f"'stall': {stall}, needs 0 to 0.9; lower it")
-    if latency < 0:
-        problems.append(f"'latency': {latency}, needs at least 0; raise it")
+    if not is_real(stall) or not 0 <= stall <= 0.9:
+        problems.append(f"'stall': {stall!r}, needs a number from 0 to 0.9; lower it")
+    for name, value, most in (("latency", latency, MAX_LATENCY), ("seed", seed, (1 << 63) - 1)):
+        if as_int(value) is None or not 0 <= value <= most:
+            problems.append(f"'{name}': {value!r}, needs an integer from 0 to {most}; change it")
     if problems:
         raise DsfError(problems)
 
@@ -229,12 +235,15 @@ def simulate(
     What goes wrong on purpose: `faults` on the bus, a dsf_abort or a reset of the engine so many cycles after the start of a
     run (`aborts` and `resets`, by run), regions of memory at given `addresses`, a `program_hash` of other hardware.
 
-    Raises `DsfError` for a `stall` outside of 0 to 0.9 or a negative `latency`, `EngineError` when a run does not end well
+    Raises `DsfError` for a `stall`, `latency` or `seed` that can't be, `OutputError` for a `wave` that can't be
+    written, `EngineError` when a run does not end well
     or an assertion of the RTL fails; with `check=False` runs go on after one that failed, which says so in its trace.
     Raises `MismatchError` when feature memory does not hold what is expected, and `ToolError` when Verilator or a compiler
     is missing or fails.
     """
-    check_bus(stall, latency)
+    check_bus(stall, latency, seed)
+    if wave is not None:
+        check_file(wave, OutputError)
     inputs = [input] * runs if isinstance(input, bytes) else list(input)
     if len(inputs) != runs or len({len(one) for one in inputs}) > 1:
         raise ValueError(f"simulate: {len(inputs)} inputs of {sorted({len(one) for one in inputs})} bytes for {runs} runs")

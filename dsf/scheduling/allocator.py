@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from dsf.sizes import align_up
+
 
 @dataclass(frozen=True)
 class Request:
@@ -57,16 +59,12 @@ def _first_fit(requests: Sequence[Request], alignment: int, order: Callable[[Req
                 continue
             if base - address >= request.size:
                 break
-            address = max(address, _align(base + requests[other].size, alignment))
+            address = max(address, align_up(base + requests[other].size, alignment))
         addresses[index] = address
         placed.append((address, index))
         placed.sort()
     peak = max((address + request.size for address, request in zip(addresses, requests, strict=True)), default=0)
     return Allocation(tuple(addresses), peak)
-
-
-def _align(address: int, alignment: int) -> int:
-    return -(-address // alignment) * alignment
 
 
 def check_allocation(requests: Sequence[Request], allocation: Allocation, capacity: int, alignment: int = 1) -> None:

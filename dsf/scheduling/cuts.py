@@ -123,7 +123,7 @@ def weight_problems(layer: Layer, hw: Hardware) -> list[str]:
     words = layer.runs(hw).words
     if words <= hw.weight_words:
         return []
-    least = words * hw.column_groups * hw.weight_slot_bits // 8
+    least = hw.weight_bytes(words)
     return [
         f"'{layer.name}': {words} weights for an output channel, needs at most {hw.weight_words}, the words of a bank; "
         f"raise weight_memory to {least} bytes or use a smaller kernel or fewer input channels"

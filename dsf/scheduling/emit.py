@@ -14,7 +14,6 @@ from xdsl.ir import Operation, SSAValue
 from dsf.cost import (
     Cost,
     dispatch_cycles,
-    instruction_beats,
     load_cost,
     matrix_cost,
     shape_change,
@@ -71,9 +70,7 @@ class _Line:
         producers = self._hazards.add(step_of(op, self.hw))
         op.wait_for([self.instructions[producer].token for producer in producers])
         self.instructions.append(op)
-        name = INSTRUCTIONS[type(op)]
-        task = Task(op.QUEUE, producers, cost, dispatch_cycles(self.hw, name), instruction_beats(self.hw, name))
-        self.tasks.append(task)
+        self.tasks.append(Task(op.QUEUE, producers, cost, dispatch_cycles(self.hw, INSTRUCTIONS[type(op)])))
 
 
 class Emitter:

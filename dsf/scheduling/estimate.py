@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from dsf.cost import runs_of
-from dsf.dialects import sched, tile
+from dsf.dialects import sched
 from dsf.hardware import Hardware
 from dsf.isa.table import Queue
 from dsf.scheduling.timeline import Task, Times, simulate
@@ -53,24 +52,10 @@ def bundle_cycles(intervals: Iterable[Interval]) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Estimate:
-    """
-    Cycles of a run from the first input beat to the last output beat, and what each bundle takes, in the order of the names
-    given.
-    """
+    """Cycles of a run, from the first input beat to the last output beat, and of each bundle, in the order of the names."""
 
     cycles: int
-    bundles: tuple[sched.EstimateAttr, ...]
-
-
-def macs_of(op: sched.InstructionOp, hw: Hardware) -> int:
-    """Multiplications of an instruction, those with padding included."""
-    if not isinstance(op, sched.MatrixOp):
-        return 0
-    piece, (_, width, channels) = op.piece.piece, op.piece.output_image
-    lanes = hw.group_columns
-    computed = min(channels, piece.groups.stop * lanes) - piece.groups.first * lanes
-    words = runs_of(hw, op.window.window, op.piece.input_image[2]).words
-    return piece.images.count * piece.rows.count * width * computed * words
+    bundles: tuple[int, ...]
 
 
 def estimate_program(
@@ -78,24 +63,10 @@ def estimate_program(
 ) -> Estimate:
     """Simulates the program and sums up by bundle, the location of each instruction."""
     times = simulate(tasks, hw.queue_depth)
-    owners = [location_name(op) or "" for op in instructions]
-    cycles = bundle_cycles(_intervals(tasks, times, owners))
-    beats = dict.fromkeys(names, 0)
-    macs = dict.fromkeys(names, 0)
-    modes: dict[str, tile.Mode] = {}
-    for op, task, owner in zip(instructions, tasks, owners, strict=True):
-        beats[owner] = beats.get(owner, 0) + task.cost.beats + task.beats
-        macs[owner] = macs.get(owner, 0) + macs_of(op, hw)
-        if isinstance(op, sched.MatrixOp):
-            modes[owner] = op.mode.data
-    bundles = (
-        sched.EstimateAttr.of(
-            cycles=cycles.get(name, 0), macs=macs[name], beats=beats[name], mode=modes.get(name, tile.Mode.WIDE)
-        )
-        for name in names
-    )
+    cycles = bundle_cycles(_intervals(tasks, times, [location_name(op) or "" for op in instructions]))
     begin = min((one.start for one, task in zip(times, tasks, strict=True) if task.queue is Queue.LOAD), default=0)
-    return Estimate(max((one.finish for one in times), default=0) - begin, tuple(bundles))
+    end = max((one.finish for one in times), default=0)
+    return Estimate(end - begin, tuple(cycles.get(name, 0) for name in names))
 
 
 def _intervals(tasks: Sequence[Task], times: Sequence[Times], owners: Sequence[str]) -> Iterable[Interval]:

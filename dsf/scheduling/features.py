@@ -23,6 +23,7 @@ from dsf.hardware import Hardware
 from dsf.isa.table import MATRIX
 from dsf.scheduling.allocator import Request, allocate, check_allocation, live_at
 from dsf.scheduling.network import Network
+from dsf.sizes import align_up, power_of_two_at_least
 
 #: Images of a chunk: what the instructions can count.
 MAX_IMAGES = MATRIX.field("images").high
@@ -115,10 +116,10 @@ def problems_of_features(network: Network, hw: Hardware, images: int) -> list[st
     problems: list[str] = []
     for index, layer in enumerate(network.layers):
         live = live_at(requests, index)
-        needed = sum(_align(request.size, hw.vector_length) for request in live)
+        needed = sum(align_up(request.size, hw.vector_length) for request in live)
         if needed > hw.feature_elements:
             held = ", ".join(f"{request.name} {request.size}" for request in live)
-            size = _power_of_two(needed * hw.bits_input // 8)
+            size = power_of_two_at_least(needed * hw.bits_input // 8)
             problems.append(
                 f"'{layer.name}': {needed} elements of feature memory at once ({held}), needs at most {hw.feature_elements}; "
                 f"raise feature_memory to {size} bytes or use smaller images or fewer channels"
@@ -128,16 +129,8 @@ def problems_of_features(network: Network, hw: Hardware, images: int) -> list[st
     peak = allocate(requests, hw.vector_length).peak
     return [
         f"'feature_memory': {peak} elements with gaps, needs at most {hw.feature_elements}; "
-        f"raise it to {_power_of_two(peak * hw.bits_input // 8)} bytes"
+        f"raise it to {power_of_two_at_least(peak * hw.bits_input // 8)} bytes"
     ]
-
-
-def _align(size: int, alignment: int) -> int:
-    return -(-size // alignment) * alignment
-
-
-def _power_of_two(size: int) -> int:
-    return 1 << max(0, size - 1).bit_length()
 
 
 def least_images(network: Network, hw: Hardware) -> int:
@@ -167,7 +160,7 @@ def choose_images(network: Network, hw: Hardware, wanted: int = 0) -> int:
     """
     least = least_images(network, hw)
     if wanted > 0:
-        return min(network.images, -(-wanted // least) * least, MAX_IMAGES // least * least)
+        return min(network.images, align_up(wanted, least), MAX_IMAGES // least * least)
     if network.images <= MAX_IMAGES and _try(network, hw, network.images, _tight) is not None:
         return network.images
     most = _largest(network, hw, least, _tight)
@@ -178,7 +171,7 @@ def choose_images(network: Network, hw: Hardware, wanted: int = 0) -> int:
     count = -(-network.images // best)
     equal = -(-network.images // count)
     # Equal chunks that end at bytes; they are no larger than `best`, which is a multiple too.
-    return min(best, -(-equal // least) * least)
+    return min(best, align_up(equal, least))
 
 
 def _largest(network: Network, hw: Hardware, least: int, variant: Variant) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import prod
 
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import IntegerType, ModuleOp
 from xdsl.ir import Operation, SSAValue
 
 from dsf.cost import Cost, MatrixWork, Runs, division_steps, pool_cost, runs_of
@@ -19,7 +19,7 @@ from dsf.dialects import tile
 from dsf.dialects.bundle_types import PoolKind
 from dsf.dialects.functions import function_problems
 from dsf.dialects.integers import RAW_BITS, width
-from dsf.dialects.shapes import shape
+from dsf.dialects.shapes import element, shape
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.kernel_rows import lines_of
@@ -155,6 +155,8 @@ class _Builder:
         self.indices: dict[SSAValue, int] = {}
 
     def add_tensor(self, value: SSAValue, name: str) -> int:
+        if not isinstance(element(value), IntegerType):
+            raise ModelError(f"'{name}': elements of type {element(value)}, needs integers; run bundle-to-fxp first")
         bits, most = width(value), self.hw.bits_input
         if bits != RAW_BITS and (bits > most or (bits == 1) != (most == 1)):
             needs = "1" if most == 1 else f"2 to {most}"

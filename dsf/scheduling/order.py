@@ -25,6 +25,7 @@ from dsf.scheduling.features import FeaturePlan
 from dsf.scheduling.network import Layer, Network
 from dsf.scheduling.pieces import Cut, Piece, Span, input_rows
 from dsf.scheduling.weights import WEIGHT_MEMORIES, Stretch, WeightStream
+from dsf.sizes import align_up
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,7 @@ class _Planner:
             return
         total = images * self.network.tensors[self.network.input].elements
         beat = self.hw.beat_elements
-        stop = min(total, -(-needed // beat) * beat)
+        stop = min(total, align_up(needed, beat))
         earliest = self.released[chunk - 1] if chunk > 0 else 0
         self.inputs.append(InputLoad(chunk, Span(self.loaded, stop - self.loaded), earliest))
         self.loaded = stop

@@ -24,13 +24,12 @@ from dsf.isa.table import Queue
 
 @dataclass(frozen=True)
 class Task:
-    """An instruction: its queue, the tasks that it waits for, its cost, and what dispatching it takes in cycles and beats."""
+    """An instruction: its queue, the tasks that it waits for, its cost, and the cycles that dispatching it takes."""
 
     queue: Queue
     waits: tuple[int, ...]
     cost: Cost
     dispatch: int
-    beats: int
 
 
 @dataclass(frozen=True)

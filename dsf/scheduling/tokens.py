@@ -16,10 +16,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dsf.errors import ModelError
-from dsf.isa.table import Queue
+from dsf.isa.table import MAX_TOKENS, Queue
 
-#: Largest value of a token counter.
-MAX_TOKENS = 255
 #: Instructions of a queue that may have left its FIFO without having started: in the dispatcher and in the unit.
 IN_FLIGHT = 6
 

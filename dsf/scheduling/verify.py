@@ -16,22 +16,16 @@ from collections.abc import Sequence
 from xdsl.ir import Operation, SSAValue
 
 from dsf.dialects import sched
+from dsf.dialects.engine import instruction_name
 from dsf.dialects.sched import Space, buffer_of
 from dsf.hardware import Hardware
 from dsf.layout import packed_bytes
 from dsf.scheduling.accesses import accesses_of
 from dsf.scheduling.hazards import Access, Memory, Step, uncovered
 from dsf.scheduling.segments import Segments
-from dsf.transforms.locations import location_name
 
 #: Problems listed at most: one broken program has many.
 MOST = 8
-
-
-def _name(op: Operation, index: int) -> str:
-    bundle = location_name(op)
-    place = " of the load program" if isinstance(op.parent_op(), sched.LoadProgramOp) else ""
-    return f"'instruction {index}{place}' ({op.name}{'' if bundle is None else f' of {bundle}'})"
 
 
 def _capacities(program: sched.ProgramOp, hw: Hardware) -> dict[Space, int]:
@@ -141,7 +135,7 @@ def _instruction_problems(instructions: Sequence[sched.InstructionOp], contents:
     numbers: dict[Operation, int] = {op: index for index, op in enumerate(instructions)}
     steps: list[Step] = []
     for index, op in enumerate(instructions):
-        name, accesses = _name(op, index), accesses_of(op, hw)
+        name, accesses = instruction_name(op, index), accesses_of(op, hw)
         steps.append(Step(op.QUEUE, accesses))
         problems += _dram_problem(op, hw, name)
         # Reads first, as the instruction does.
@@ -158,6 +152,6 @@ def _instruction_problems(instructions: Sequence[sched.InstructionOp], contents:
     if any(producer >= index for index, producers in enumerate(waits) for producer in producers):
         return [*problems, "'sched.program': an instruction waits for a later one, needs earlier ones; reorder them"]
     for producer, consumer in uncovered(steps, waits):
-        first, second = _name(instructions[producer], producer), _name(instructions[consumer], consumer)
+        first, second = instruction_name(instructions[producer], producer), instruction_name(instructions[consumer], consumer)
         problems.append(f"{second}: may run before {first} is complete, whose memory it uses, needs its token; wait for it")
     return problems

@@ -12,7 +12,6 @@ Exit codes: 0 all went well, 1 the input is wrong or outputs differ, 2 the comma
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -22,8 +21,9 @@ from pathlib import Path
 import numpy as np
 from xdsl.utils.exceptions import DiagnosticException, ParseError
 
-from dsf.codegen.program import HEADER_BYTES, Program, read_bytes, read_program
-from dsf.errors import BinaryError, DsfError, MismatchError
+from dsf.codegen.program import HEADER_BYTES, WEIGHTS_NAME, Program, read_bytes, read_program
+from dsf.disk import check_file, write_all, writing
+from dsf.errors import DsfError, MismatchError, OutputError
 from dsf.numerics import Ints
 from dsf.parsing import parse_error_text
 
@@ -126,12 +126,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"dsf: {line}", file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"dsf: '{error.filename}': {error.strerror}, needs a file that can be read or written", file=sys.stderr)
+        name = error.filename or "output"
+        print(f"dsf: '{name}': {error.strerror}, needs a file that can be read or written", file=sys.stderr)
+        return 1
+    except RecursionError:
+        print("dsf: input: nested too deeply, needs fewer levels; no module of DSF has as many", file=sys.stderr)
         return 1
     return 0
 
 
 # dsf sim
+
+#: Options that say how the engine is simulated, and their defaults.
+_RTL_ONLY = {"stall": 0.0, "latency": 0, "seed": 0, "wave": None}
 
 
 def _add_sim(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:  # pyright: ignore[reportPrivateUsage]
@@ -142,29 +149,31 @@ def _add_sim(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument("--input", type=Path, metavar="X.npy", help="integers to run instead of input.bin; nothing is compared")
     parser.add_argument("--output", type=Path, metavar="Y.npy", help="write the output's integers")
     parser.add_argument("--rtl", action="store_true", help="simulate the SystemVerilog engine (needs Verilator)")
-    parser.add_argument(
-        "--stall", type=float, default=0.0, metavar="P", help="with --rtl: chance of a stall each cycle, 0 to 0.9"
-    )
-    parser.add_argument(
-        "--latency", type=int, default=0, metavar="N", help="with --rtl: cycles from an address on a bus to its data"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="with --rtl: seed of the stalls")
+    parser.add_argument("--stall", type=float, metavar="P", help="with --rtl: chance of a stall each cycle, 0 to 0.9")
+    parser.add_argument("--latency", type=int, metavar="N", help="with --rtl: cycles from an address on a bus to its data")
+    parser.add_argument("--seed", type=int, help="with --rtl: seed of the stalls")
     parser.add_argument("--wave", type=Path, metavar="FILE", help="with --rtl: write waves (VCD; large, and slow)")
-    parser.set_defaults(command=_sim)
+    parser.set_defaults(command=_sim, **_RTL_ONLY)
 
 
 def _sim(chosen: argparse.Namespace) -> None:
     from dsf.runtime.rtl import check_bus
 
     directory: Path = chosen.directory
-    check_bus(chosen.stall, chosen.latency)
+    check_bus(chosen.stall, chosen.latency, chosen.seed)
+    ignored = [f"'--{name}'" for name, default in _RTL_ONLY.items() if getattr(chosen, name) != default]
+    if ignored and not chosen.rtl:
+        raise DsfError(f"{', '.join(ignored)}: without --rtl, needs it; add --rtl")
+    for path in (chosen.output, chosen.wave):
+        if path is not None:
+            check_file(path, OutputError)
     program = read_program(directory / "program.bin")
     x = _input_of(program, directory, chosen.input)
     start = time.perf_counter()
     y, how = _run_rtl(program, x, chosen) if chosen.rtl else (_interpret(program, x), "interpreted")
     seconds = time.perf_counter() - start
     if chosen.output is not None:
-        with chosen.output.open("wb") as stream:
+        with writing(chosen.output, OutputError), chosen.output.open("wb") as stream:
             np.save(stream, y)
     print(f"{directory}: output {'x'.join(map(str, y.shape))}, {how}, {seconds:.1f} s")
     if chosen.input is None:
@@ -242,7 +251,8 @@ def _disasm(chosen: argparse.Namespace) -> None:
     if chosen.output is None:
         print(module_text(module), end="")
     else:
-        chosen.output.write_text(module_text(module, chosen.output.parent))
+        with writing(chosen.output, OutputError):
+            chosen.output.write_text(module_text(module, chosen.output.parent), encoding="utf-8")
 
 
 def _add_asm(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:  # pyright: ignore[reportPrivateUsage]
@@ -261,9 +271,9 @@ def _asm(chosen: argparse.Namespace) -> None:
     check(module)
     program = Program.from_module(module)
     output: Path = chosen.output
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_bytes(program.to_bytes())
-    output.with_name("weights.bin").write_bytes(program.weights)
+    if output.name == WEIGHTS_NAME:
+        raise OutputError(f"'{output}': the name of the weights beside the program, needs another name; write to program.bin")
+    write_all(output.parent, {output.name: program.to_bytes(), WEIGHTS_NAME: program.weights}, OutputError)
     load = f"{len(program.load_steps)} instructions of the load program and " if program.load_steps else ""
     sizes = " + ".join(str(size) for size in (HEADER_BYTES, len(program.load_stream), len(program.stream)) if size > 0)
     print(f"{output}: {load}{len(program.steps)} instructions, {sizes} bytes")
@@ -281,13 +291,10 @@ def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _report(chosen: argparse.Namespace) -> None:
+    from dsf.codegen.read_report import read_report
     from dsf.codegen.report import print_report
 
-    path: Path = chosen.directory / "report.json"
-    try:
-        print_report(json.loads(read_bytes(path)))
-    except (ValueError, KeyError, TypeError) as error:
-        raise BinaryError(f"'{path}': {error} is wrong, needs the report.json that DSF wrote") from error
+    print_report(read_report(chosen.directory / "report.json"))
 
 
 if __name__ == "__main__":

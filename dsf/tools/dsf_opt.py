@@ -269,7 +269,11 @@ def _run(arguments: Sequence[str]) -> None:
             case MemoryError():
                 _fail(f"not enough memory ({error}), needs smaller tensors", 1)
             case OSError():
-                _fail(f"'{error.filename}': {error.strerror}, needs a file that can be read or written", 1)
+                # A file that is open already has no name in what goes wrong then.
+                name = error.filename or "output"
+                _fail(f"'{name}': {error.strerror}, needs a file that can be read or written", 1)
+            case RecursionError():
+                _fail("input: nested too deeply, needs fewer levels; no module of DSF has as many", 1)
             case UnicodeDecodeError():
                 _fail("input: not UTF-8 text, needs textual IR; 'dsf disasm' reads binary programs", 1)
             case _:

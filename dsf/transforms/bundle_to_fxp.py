@@ -22,7 +22,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from dsf import numerics
-from dsf.constraints import is_last, name_of, quantised, source_of
+from dsf.constraints import bundle_of, is_last, name_of, quantised, source_of
 from dsf.dialects import bundle, fxp
 from dsf.dialects.constants import dense_ints, integer
 from dsf.dialects.engine import hardware_of
@@ -59,10 +59,10 @@ class Lowering:
     hardware: Hardware
     block: Block
     values: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
-    location: str = ""
+    location: str | None = None
 
     def lower(self, op: Operation) -> None:
-        self.location = name_of(op).strip("'")
+        self.location = bundle_of(op)
         match op:
             case bundle.BundleOp():
                 for one in op.layers:
@@ -93,7 +93,8 @@ class Lowering:
                 raise ModelError(f"{has}; run fold-batch-norm and check-hardware first")
 
     def _insert(self, op: Operation) -> None:
-        set_location(op, self.location)
+        if self.location is not None:
+            set_location(op, self.location)
         self.block.add_op(op)
 
     def _reshape(self, value: SSAValue, sizes: tuple[int, ...]) -> SSAValue:

@@ -17,8 +17,7 @@ from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
 from dsf.dialects import bundle
-from dsf.dialects.constants import dense_reals, reals_of
-from dsf.numerics import fold_batch_norm
+from dsf.dialects.constants import dense_reals
 from dsf.transforms.locations import walker
 
 
@@ -28,15 +27,7 @@ class FoldIntoCore(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: bundle.BatchNormOp, rewriter: PatternRewriter) -> None:
         core = op.core
-        weights, bias = fold_batch_norm(
-            core.weights_array,
-            core.bias_array,
-            gamma=reals_of(op.gamma),
-            beta=reals_of(op.beta),
-            mean=reals_of(op.mean),
-            variance=reals_of(op.variance),
-            epsilon=op.epsilon.value.data,
-        )
+        weights, bias = op.folded()
         core.weights, core.bias, core.bias_type = dense_reals(weights), dense_reals(bias), op.folded_bias_type
         rewriter.notify_op_modified(core)
         rewriter.replace(op, (), (core.output,))

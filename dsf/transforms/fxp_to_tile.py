@@ -166,7 +166,8 @@ class _Lowering:
             ),
             result_type=TensorType(element(op.output), shape(matrix.y)),
         )
-        self.insert(fused, matrix)
+        # Of the bundle whose result it makes.
+        self.insert(fused, op)
         for reshape in _reshapes_of(matrix.y):
             reshape.detach()
             reshape.erase()

@@ -21,27 +21,18 @@ from dsf.dialects import isa, sched, tile
 from dsf.dialects.bundle_types import PoolKind
 from dsf.dialects.engine import hardware_of
 from dsf.dialects.sched import Space, buffer_of
+from dsf.dialects.sched_types import BASES
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.isa.checks import instruction_problems
 from dsf.isa.encoding import field_problem, operand_fields
-from dsf.isa.table import BaseRegister, VectorFunction
+from dsf.isa.table import FEATURE_ADDRESSES, VectorFunction
 from dsf.kernel_rows import lines_of
 from dsf.layout import packed_bytes
 from dsf.scheduling.tokens import token_masks
 from dsf.transforms.locations import location_name, set_location
 
 Fields = dict[str, int]
-
-#: Feature memory addresses are taken modulo this.
-ADDRESSES = 1 << 24
-
-BASES = {
-    Space.INPUT: BaseRegister.INPUT,
-    Space.OUTPUT: BaseRegister.OUTPUT,
-    Space.WEIGHTS: BaseRegister.WEIGHTS,
-    Space.ARENA: BaseRegister.ARENA,
-}
 
 
 def _dram(buffer: sched.BufferOp, offset: int, elements: int, hw: Hardware) -> Fields:
@@ -90,7 +81,7 @@ def _window(op: sched.MatrixOp | sched.PoolOp) -> Fields:
     y_start = piece.rows.first * window.strides[0] - window.padding[0]
     first = buffer_of(op.x).start + (piece.images.first * height + y_start) * row + x_start
     return {
-        "src": first % ADDRESSES,
+        "src": first % FEATURE_ADDRESSES,
         "x_start": x_start,
         "x_step": window.strides[1] * channels,
         "y_start": y_start,
@@ -297,7 +288,10 @@ class SchedToIsaPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         hw = hardware_of(op)
-        for program in [one for one in op.ops if isinstance(one, sched.ProgramOp)]:
+        programs = [one for one in op.ops if isinstance(one, sched.ProgramOp)]
+        if not programs:
+            raise ModelError("'builtin.module': no sched.program, needs one; run tile-to-sched first")
+        for program in programs:
             block = program.parent
             assert block is not None
             block.insert_op_before(lower_program(program, hw), program)

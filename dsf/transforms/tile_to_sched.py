@@ -15,13 +15,13 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, ModuleOp
+from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, ModuleOp, i64
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
 from dsf.dialects import sched
 from dsf.dialects.constants import integer
-from dsf.dialects.engine import CYCLES, ESTIMATES, LOAD_CYCLES, TensorAttr, hardware_of
+from dsf.dialects.engine import BUNDLE_CYCLES, CYCLES, LOAD_CYCLES, TensorAttr, hardware_of
 from dsf.dialects.fxp import INPUT_FRAC, OUTPUT_FRAC, SOFTMAX
 from dsf.dialects.integers import RAW_BITS, width
 from dsf.dialects.shapes import shape
@@ -121,7 +121,7 @@ def schedule(function: func.FuncOp, hw: Hardware, *, resident_weights: bool) -> 
     program.attributes[CYCLES] = integer(estimate.cycles)
     if emitted.load_tasks:
         program.attributes[LOAD_CYCLES] = integer(estimate_load(emitted.load_tasks, hw))
-    program.attributes[ESTIMATES] = ArrayAttr(estimate.bundles)
+    program.attributes[BUNDLE_CYCLES] = DenseArrayBase.from_list(i64, estimate.bundles)
     return program
 
 

@@ -1,5 +1,7 @@
 """The driver: what it checks after each pass, and that it says which pass is wrong."""
 
+import pickle
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +12,16 @@ from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import ParseError
 
-from dsf.compiler import LevelComparison, compare, compile_module, load_integers, parse_module, random_input
+from dsf.compiler import (
+    LevelComparison,
+    compare,
+    compile_module,
+    context,
+    load_integers,
+    parse_module,
+    random_input,
+    run_pass,
+)
 from dsf.dialects import fxp
 from dsf.dialects.isa import LoadWeightsOp, program_of
 from dsf.errors import BinaryError, EngineError, MismatchError, ModelError
@@ -87,6 +98,36 @@ def test_mismatch_names_pass_bundle_and_element(network: ModuleOp):
     compile_module(network, pipeline=BrokenPipeline())
 
 
+FLAT = """
+engine.hardware {processing_elements = [2, 4], axi_width = 64}
+func.func @main(%x: T[8, 4]) -> T[8, 3] {
+  %a = bundle.conv %x weights q<8, 0> dense<3.0> : tensor<1x1x4x4xf64> : T[8, 4] -> T[32, 4] LOC0
+  %b = bundle.activation %a : T[32, 4] -> T[8, 2] LOC1
+  %c = bundle.conv %b weights q<8, 0> dense<1.0> : tensor<1x1x4x4xf64> : T[8, 2] -> T[32, 2] LOC0
+  %d = bundle.activation %c : T[32, 2] -> T[8, 1] LOC1
+  %e = bundle.add %d, %x : T[8, 1], T[8, 4] -> T[8, 3] LOC2
+  func.return %e : T[8, 3]
+}
+"""
+
+
+@pytest.mark.parametrize("locations", [("", "", ""), ('loc("c")', 'loc("a")', ""), ('loc("c")', 'loc("c")', 'loc("s")')])
+def test_layers_outside_of_bundles(locations: tuple[str, ...], tmp_path: Path):
+    """Locations of single layers are no bundles: what is fused differs from what its parts made, and nothing is wrong."""
+    text = re.sub(r"T\[(.*?)\]", r"tensor<1x2x2x4x!bundle.q<\1>>", FLAT)
+    for index, location in enumerate(locations):
+        text = text.replace(f"LOC{index}", location)
+    path = tmp_path / "flat.mlir"
+    path.write_text(text)
+    module = parse_module(path)
+    comparison = LevelComparison.begin(module)
+    for one in DsfPipelinePass().passes():
+        if one.name != "group-into-bundles":
+            run_pass(context(), module, one)
+            comparison.check(module, one.name)
+    assert level_of(module) == "isa"
+
+
 def test_race_is_found(network: ModuleOp):
     """A program without tokens runs in program order by chance; some other order shows what is missing."""
     program = compile_module(network)
@@ -142,6 +183,9 @@ def test_compare():
     [
         (np.zeros((1, 4, 4, 2)), r"shape .1, 4, 4, 2., needs .2, 4, 4, 2."),
         (np.full((2, 4, 4, 2), 128), "values 128 to 128, needs -128"),
+        (np.full((2, 4, 4, 2), 0.5), "a value is not an integer, needs an array of integers; quantise the input first"),
+        (np.full((2, 4, 4, 2), None), "elements of type object, not integers, needs an array of integers"),
+        ([[1], [1, 2]], "needs an array of integers; quantise"),
     ],
 )
 @pytest.mark.parametrize("compiled", [False, True])
@@ -160,14 +204,52 @@ def test_load_integers(tmp_path: Path):
     path = tmp_path / "x.npy"
     np.save(path, np.array([1.0, 2.0]))
     np.testing.assert_array_equal(load_integers(path), [1, 2])
-    np.save(path, np.array([0.5]))
-    with pytest.raises(ModelError, match=r"not an integer, needs a .npy file of integers"):
-        load_integers(path)
-    path.write_bytes(b"nonsense")
-    with pytest.raises(ModelError, match=r"needs a .npy file of integers"):
-        load_integers(path)
     with pytest.raises(ModelError, match="No such file"):
         load_integers(tmp_path / "none.npy")
+    with pytest.raises(ModelError, match="Is a directory"):
+        load_integers(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("array", "has"),
+    [
+        (np.array([0.5]), "a value is not an integer"),
+        (np.array([np.nan]), "a value is not an integer"),
+        (np.array([2**64 - 1], dtype=np.uint64), "a value is not an integer of 64 bits"),
+        (np.array([1j]), "elements of type complex128"),
+        (np.array(["1"]), "elements of type <U1"),
+        (np.array([None]), "holds Python objects"),
+    ],
+)
+def test_arrays_that_hold_no_integers(array: np.ndarray, has: str, tmp_path: Path):
+    np.save(tmp_path / "x.npy", array, allow_pickle=True)
+    refused(tmp_path / "x.npy", has)
+
+
+@pytest.mark.parametrize("size", [0, 1, 8, 60, 128, 200])
+def test_truncated_array(size: int, tmp_path: Path):
+    np.save(tmp_path / "whole.npy", np.arange(16))
+    data = (tmp_path / "whole.npy").read_bytes()
+    assert size < len(data)
+    (tmp_path / "x.npy").write_bytes(data[:size])
+    refused(tmp_path / "x.npy", "is truncated")
+
+
+def test_files_that_are_no_arrays(tmp_path: Path):
+    path = tmp_path / "x.npy"
+    for data in (b"nonsense", b"PK\x03\x04 no zip file", pickle.dumps([1]), b"\x93NUMPY\x01\x00\x06\x00{'a':\n"):
+        path.write_bytes(data)
+        refused(path, "is truncated, holds Python objects, or is no .npy file")
+    np.savez(tmp_path / "x.npz", x=np.arange(3))
+    refused(tmp_path / "x.npz", "is an archive of arrays")
+
+
+def refused(path: Path, has: str) -> None:
+    with pytest.raises(
+        ModelError, match=f"^'{re.escape(str(path))}': .*{has}.*, needs a .npy file of integers; quantise"
+    ) as caught:
+        load_integers(path)
+    assert "\n" not in str(caught.value)
 
 
 def test_parse_module(tmp_path: Path):

@@ -216,7 +216,7 @@ def test_instructions_take_whole_words_of_the_stream():
 
 def task(queue: Queue, *waits: int, busy: int = 100, drain: int = 10, gap: int = 0, reads: int = 0) -> Task:
     fill = MATRIX_FILL if queue is Queue.MATRIX else 0
-    return Task(queue, waits, Cost(busy, fill, drain, gap, reads=reads), 1, 1)
+    return Task(queue, waits, Cost(busy, fill, drain, gap, reads=reads), 1)
 
 
 def test_an_instruction_starts_when_it_is_dispatched():

@@ -11,6 +11,7 @@ from dsf.codegen.files import write_files
 from dsf.codegen.program import read_program
 from dsf.codegen.report import Measured
 from dsf.compiler import compile_module, parse_module, random_input
+from dsf.isa.registers import ARRAY, array_name
 from dsf.runtime.execute import run
 from dsf.tools.dsf import main
 from dsf.transforms.dsf_pipeline import DsfPipelinePass
@@ -109,9 +110,15 @@ def test_disasm_and_asm_are_inverse(built: Path, tmp_path: Path, capsys: pytest.
     [
         (["sim", "nowhere"], "No such file or directory, needs a file that DSF wrote"),
         (["sim", "{net}", "--input", "none.npy"], "'none.npy': No such file or directory"),
-        (["sim", "{net}", "--stall", "1.5"], "'stall': 1.5, needs 0 to 0.9"),
-        (["sim", "{net}", "--latency", "-1"], "'latency': -1, needs at least 0"),
-        (["sim", "{net}", "--output", "/nowhere/y.npy"], "'/nowhere/y.npy': No such file or directory"),
+        (["sim", "{net}", "--stall", "1.5"], "'stall': 1.5, needs a number from 0 to 0.9"),
+        (["sim", "{net}", "--wave", "x.vcd", "--seed", "1"], "'--seed', '--wave': without --rtl, needs it; add --rtl"),
+        (["sim", "{net}", "--seed", "-1"], "'seed': -1, needs an integer from 0 to"),
+        (["sim", "{net}", "--latency", "-1"], "'latency': -1, needs an integer from 0 to"),
+        (["sim", "{net}", "--output", "/nowhere/y.npy"], "'/nowhere/y.npy': No such file or directory, needs a place"),
+        (["sim", "{net}", "--output", "{net}"], "Is a directory, needs a place that can be written; choose another one"),
+        (["sim", "{net}", "--rtl", "--wave", "{net}/input.bin/w.vcd"], "Not a directory, needs a place that can be written"),
+        (["disasm", "{net}/program.bin", "-o", "{net}"], "Is a directory, needs a place that can be written"),
+        (["disasm", "{net}/program.bin", "-o", "{net}/input.bin/x"], "Not a directory, needs a place that can be written"),
         (["disasm", "{net}/weights.bin"], "needs a file that begins with the 64-byte header of 'DSFP'"),
         (["disasm", "nowhere.bin"], "'nowhere.bin': No such file or directory"),
         (["report", "nowhere"], "No such file or directory"),
@@ -121,6 +128,83 @@ def test_disasm_and_asm_are_inverse(built: Path, tmp_path: Path, capsys: pytest.
 )
 def test_errors(built: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str):
     assert message in fails(capsys, *(argument.format(net=built) for argument in arguments))
+
+
+def test_asm_writes_where_it_can(built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    text = tmp_path / "net.mlir"
+    assert main(["disasm", str(built / "program.bin"), "-o", str(text)]) == 0
+    needs = "needs a place that can be written; choose another one"
+    assert f"File exists, {needs}" in fails(capsys, "asm", text, "-o", text / "program.bin")
+    assert f"Is a directory, {needs}" in fails(capsys, "asm", text, "-o", built)
+    assert "needs another name" in fails(capsys, "asm", text, "-o", built / "weights.bin")
+
+
+def test_output_is_refused_before_anything_runs(built: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    """And a place that can be written is left as it was when the run fails later."""
+    output = tmp_path / "y.npy"
+    (built / "input.bin").write_bytes(b"")
+    assert "Is a directory" in fails(capsys, "sim", built, "--output", built)
+    assert "it is truncated or foreign" in fails(capsys, "sim", built, "--output", output)
+    assert not output.exists()
+    output.write_bytes(b"before")
+    fails(capsys, "sim", built, "--output", output)
+    assert output.read_bytes() == b"before"
+
+
+REPORT = {"name": "x", "macs": 1, "cycles": 2, "measured_cycles": None, "utilization": 0.5, "dram_words": 3, "images": 1}
+REPORT |= {"hardware": {"processing_elements": [1, 2], "frequency": 100}, "images_per_second": 1.5}
+BYTES = {"instructions": 0, "features": 1, "weights": 2, "output": 3}
+CYCLES = {array_name(counter): 7 for counter in ARRAY}
+LOAD = {"cycles": 8, "measured_cycles": None, "dram_words": 9}
+REPORT |= {"port_bytes": BYTES, "array": CYCLES, "register_accesses": 8, "load_program": LOAD, "weight_bytes": 10}
+BUNDLE = {key: REPORT[key] for key in ("macs", "cycles", "measured_cycles", "utilization", "dram_words", "port_bytes", "array")}
+BUNDLE |= {"name": "[/b] :smile:", "shape": [1, 2], "mode": "[b]wide", "feature_memory_bytes": 4}
+
+
+def test_names_are_no_markup(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "report.json").write_text(json.dumps(REPORT | {"name": "[/net]", "bundles": [BUNDLE]}))
+    assert main(["report", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "[/net]: 1 x 2 processing elements, 100 MHz" in out
+    assert out.count("[/b] :smile:") == 2 and "[b]wide" in out
+
+
+@pytest.mark.parametrize(
+    ("report", "message"),
+    [
+        ([], "report is no object"),
+        ("text", "report is no object"),
+        (None, "report is no object"),
+        (REPORT, "report lacks bundles"),
+        (REPORT | {"bundles": {}}, "report.bundles has a wrong value"),
+        (REPORT | {"bundles": [], "macs": "1"}, "report.macs has a wrong value"),
+        (REPORT | {"bundles": [], "cycles": True}, "report.cycles has a wrong value"),
+        (REPORT | {"bundles": [], "hardware": {}}, "hardware lacks processing_elements, frequency"),
+        (REPORT | {"bundles": [1]}, "bundles[0] is no object"),
+        (REPORT | {"bundles": [], "load_program": {}}, "load_program lacks cycles, measured_cycles, dram_words"),
+        (REPORT | {"bundles": [], "array": {}}, "report.array lacks busy, "),
+        (REPORT | {"bundles": [], "array": CYCLES | {"busy": None}}, "report.array.busy has a wrong value"),
+        (REPORT | {"bundles": [BUNDLE | {"port_bytes": 3}]}, "bundles[0].port_bytes has a wrong value"),
+        (REPORT | {"bundles": [BUNDLE | {"port_bytes": {}}]}, "bundles[0].port_bytes lacks instructions, "),
+        (REPORT | {"bundles": [BUNDLE, BUNDLE | {"shape": "4x4"}]}, "bundles[1].shape has a wrong value"),
+        (REPORT | {"bundles": [], "hardware": {"processing_elements": [1], "frequency": 1}}, "has no two numbers"),
+    ],
+)
+def test_foreign_report(report: object, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps(report))
+    assert main(["report", str(tmp_path)]) == 1
+    first = capsys.readouterr().err.splitlines()[0]
+    assert first.startswith(f"dsf: '{path}': ") and message in first
+    assert first.endswith(", needs the report.json that DSF wrote")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[" * 50 + "]" * 50, '{"a":' * 40 + "1" + "}" * 40, "\xff", "{", ""])
+def test_report_that_is_no_json(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "report.json").write_bytes(text.encode("latin-1"))
+    err = fails(capsys, "report", tmp_path)
+    assert ("is not JSON" in err) != ("is nested more than 32 levels deep" in err)
+    assert err.endswith(", needs the report.json that DSF wrote\n")
 
 
 def test_truncated_files(built: Path, capsys: pytest.CaptureFixture[str]):

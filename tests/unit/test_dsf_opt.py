@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dsf.compiler import compile_module, parse_module
+from dsf.tools.dsf import main as dsf_main
 from dsf.tools.dsf_opt import main
 
 NETWORK = Path(__file__).parents[1] / "data" / "small_network.mlir"
@@ -77,6 +78,40 @@ def test_long_lines_are_cut(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     column = path.read_text().index("} : () -> ()") + 1
     assert f"{path}:1:{column}: " in err
     assert max(map(len, err.splitlines())) < 200
+
+
+@pytest.mark.parametrize("text", ["module {" * 3000 + "}" * 3000, "module attributes {a = " + "[" * 3000 + "]" * 3000 + "} {}"])
+@pytest.mark.parametrize("tool", ["dsf-opt", "dsf"])
+def test_nested_without_end(tool: str, text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path = tmp_path / "deep.mlir"
+    path.write_text(text)
+    if tool == "dsf-opt":
+        err = fails(capsys, str(path))
+    else:
+        assert dsf_main(["asm", str(path), "-o", str(tmp_path / "x.bin")]) == 1
+        err = capsys.readouterr().err
+    assert err.startswith(f"{tool}: ") and max(map(len, err.splitlines())) < 1500
+    assert "nested too deeply, needs fewer levels" in err
+
+
+def test_long_words_are_cut(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path = tmp_path / "long.mlir"
+    path.write_text("x" * 100_000)
+    assert len(fails(capsys, str(path))) < 2500
+
+
+def test_brackets_that_do_not_match(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path = tmp_path / "brackets.mlir"
+    path.write_text('module {\n  "test.op"() {a = array<i64: 1, 2)} : () -> ()\n  func.func @f(] {}\n}\n')
+    assert f"{path}:2:" in fails(capsys, str(path), "--allow-unregistered-dialect")
+    path.write_text("func.func @f(%x: tensor<4xi8>] -> tensor<4xi8> {\n}\n")
+    assert f"{path}:1:" in fails(capsys, str(path))
+
+
+def test_full_disk(capsys: pytest.CaptureFixture[str]):
+    if Path("/dev/full").exists():
+        err = fails(capsys, str(NETWORK), "-o", "/dev/full")
+        assert "'output': No space left on device, needs a file that can be read or written" in err
 
 
 def test_not_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

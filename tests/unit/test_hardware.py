@@ -43,7 +43,7 @@ def test_default_column_groups(columns: int, groups: int):
         ("processing_elements", 8, "pair of integers"),
         ("frequency", "fast", "needs a number"),
         ("name", 3, "needs a text"),
-        ("frequency", 0, "positive number of MHz"),
+        ("frequency", 0, "needs 0.001 to 4000 MHz"),
         ("bits_input", 3, "2, 4 or 8 with integer processing elements"),
         ("bits_weights", 16, "2, 4 or 8 with integer processing elements"),
         ("pe", "floating", "one of integer, binary"),
@@ -189,6 +189,7 @@ def test_numpy_integers_are_integers():
     [
         {"frequency": float("inf")},
         {"frequency": float("nan")},
+        {"frequency": 1 << 70},
         {"frequency": True},
         {"name": "\u00e9"},
         {"name": "int"},

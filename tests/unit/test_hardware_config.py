@@ -47,7 +47,7 @@ def test_export_writes_three_files_that_are_always_the_same(tmp_path: Path) -> N
 
 def test_a_directory_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(HardwareError, match="needs a directory that can be written"):
+    with pytest.raises(HardwareError, match="Not a directory, needs a place that can be written"):
         HW.export(tmp_path / "file" / "below")
 
 

@@ -94,13 +94,35 @@ def test_shape_of_x(tmp_path: Path, shape: tuple[int, ...]):
         small_model().export_inference(np.zeros(shape), tmp_path, rtl=False, verbose=False)
 
 
-@pytest.mark.parametrize("stalls", [1.0, -0.1, float("nan")])
+@pytest.mark.parametrize("stalls", [1.0, -0.1, float("nan"), "0.1", None, True])
 def test_stalls_that_nothing_would_pass(tmp_path: Path, stalls: float):
     model = small_model()
-    with pytest.raises(DsfError, match=r"'stall': .*, needs 0 to 0.9"):
+    with pytest.raises(DsfError, match=r"'stall': .*, needs a number from 0 to 0.9"):
         model.export_inference(model.random_input, tmp_path, rtl=False, stalls=stalls, verbose=False)
-    with pytest.raises(DsfError, match=r"'stall': .*, needs 0 to 0.9"):
+    with pytest.raises(DsfError, match=r"'stall': .*, needs a number from 0 to 0.9"):
         simulate(model.hw, b"", b"", b"", 0, stall=stalls)
+
+
+@pytest.mark.parametrize("seed", [-1, "a", 1.5, 1 << 70])
+def test_seeds_that_are_none(tmp_path: Path, seed: int):
+    model = small_model()
+    with pytest.raises(DsfError, match=r"'seed': .*, needs an integer from 0 to"):
+        model.export_inference(model.random_input, tmp_path, rtl=False, seed=seed, verbose=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("weight", float("nan"), "holds numbers that are not finite"),
+        ("running_variance", -1.0, "a variance of -1.0, needs at least 0"),
+    ],
+)
+def test_parameters_that_are_no_numbers(tmp_path: Path, name: str, value: float, message: str):
+    model = small_model(batch_norm=True)
+    with torch.no_grad():
+        next(tensor for key, tensor in model.state_dict().items() if key.endswith(name)).fill_(value)
+    with pytest.raises(ModelError, match=message):
+        model.export_inference(model.random_input, tmp_path, rtl=False, verbose=False)
 
 
 def test_sums_that_do_not_fit(tmp_path: Path):

@@ -1,11 +1,15 @@
 """Layers and bundles: shapes, fractions, defaults, and a message for everything that can be wrong."""
 
+import json
+
+import numpy as np
 import pytest
 from nn_networks import hardware
 
 import dsf
 from dsf import Bundle, BundleModel, QAdd, QConvCore, QDenseCore, QIdentity, QInput, QLeakyReLU, QLeakyReLu, QPool, Softmax
 from dsf.errors import ModelError
+from dsf.nn.serialize import model_to_dict
 
 HW = hardware()
 RELU = QLeakyReLu(0, 4)
@@ -39,6 +43,60 @@ def test_defaults():
     assert (core.kernel_size, core.strides, core.padding, core.dilation, core.groups) == ((3, 3), (1, 1), "same", (1, 1), 1)
     assert core.bias_frac_bits is None and core.activation is None and not core.batch_norm
     assert QPool("max", 2).strides == (1, 1) and QPool("avg", (3, 2)).padding == "same"
+
+
+@pytest.mark.parametrize("number", [np.int64, np.uint8, np.int32, np.array])
+def test_integers_of_numpy(number):
+    """As good as Python's everywhere, and Python's from then on."""
+    n = number
+    x = QInput((n(2), n(8), n(8), n(3)), HW, n(4))
+    relu = QLeakyReLu(n(0), n(4))
+    core = QConvCore(
+        filters=n(3), kernel_size=(n(3), n(2)), strides=n(1), padding=((n(1), n(1)), [n(1), n(0)]), weights_frac_bits=n(3),
+        bias_frac_bits=n(2), activation=relu, groups=n(1), dilation=[n(1), n(1)],
+    )  # fmt: skip
+    y = Bundle(
+        core=core, add=QAdd(x, frac_bits=n(3)), pool=QPool("max", n(2), strides=(n(2), n(2)), frac_bits=n(4)), flatten=True
+    )(x)
+    y = Bundle(dense=QDenseCore(outputs=n(5), weights_frac_bits=n(3), activation=QIdentity(n(2))))(y)
+    model = BundleModel(x, y)
+    assert json.dumps(model_to_dict(model))
+    assert model.predict(model.random_input, batch_size=n(1)).shape == (2, 5)
+    again = BundleModel(x, Bundle(core=conv(3), flatten=True)(x))
+    again.fit(np.zeros((n(4), 8, 8, 3)), np.zeros(4, dtype=int), epochs=n(1), batch_size=n(2), seed=n(3), verbose=False)
+
+
+@pytest.mark.parametrize("value", [True, np.True_, 2.0, np.float64(2), "2", None, np.array([2, 2]), 2**100])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda v: QInput((v, 8, 8, 3), HW, 4),
+        lambda v: QInput((2, 8, 8, 3), HW, v),
+        lambda v: QConvCore(filters=v, kernel_size=3, weights_frac_bits=3),
+        lambda v: QConvCore(filters=4, kernel_size=(3, v), weights_frac_bits=3),
+        lambda v: QConvCore(filters=4, kernel_size=3, strides=v, weights_frac_bits=3),
+        lambda v: QConvCore(filters=4, kernel_size=3, padding=((1, v), (1, 1)), weights_frac_bits=3),
+        lambda v: QConvCore(filters=4, kernel_size=3, padding=v, weights_frac_bits=3),
+        lambda v: QConvCore(filters=4, kernel_size=3, weights_frac_bits=v),
+        lambda v: QDenseCore(outputs=v, weights_frac_bits=3),
+        lambda v: QPool("max", (v, 2)),
+        lambda v: QPool(v, 2),
+        lambda v: QIdentity(v),
+        lambda v: QLeakyReLu(v, 4),
+    ],
+)
+def test_numbers_that_are_no_integers(make, value):
+    """2**100 is one, but nothing is as large."""
+    try:
+        made = make(value)
+    except ModelError as error:
+        assert "needs" in str(error)
+        return
+    assert value == 2**100, made
+    with pytest.raises(ModelError, match="needs"):
+        x = made if isinstance(made, QInput) else QInput((2, 8), HW, 4) if isinstance(made, QDenseCore) else image()
+        core = made if isinstance(made, (QConvCore, QDenseCore)) else conv(2)
+        BundleModel(x, Bundle(core=core, pool=made if isinstance(made, QPool) else None)(x))
 
 
 @pytest.mark.parametrize(

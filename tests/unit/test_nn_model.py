@@ -224,6 +224,7 @@ def test_bundles_run_in_order_of_use():
     [
         (lambda m: m(torch.zeros(2, 1, 8, 8)), r"'input': has shape \(2, 1, 8, 8\), needs \(N, 8, 8, 1\)"),
         (lambda m: m.fit(np.zeros((2, 8, 8)), [0, 1]), r"needs \(N, 8, 8, 1\)"),
+        (lambda m: m(np.zeros((2, 8, 8, 1))), "a ndarray, needs a torch.Tensor; pass arrays to predict"),
         (lambda m: m.fit(np.zeros((2, 8, 8, 1)), [0]), "2 inputs and 1 targets"),
         (lambda m: m.fit(np.zeros((2, 8, 8, 1)), [0, 1], epochs=0), "epochs=0"),
         (lambda m: m.evaluate(np.zeros((2, 8, 8, 1)), [0]), "2 inputs and 1 targets"),

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from nn_networks import random_model
 
-from dsf import BundleModel
-from dsf.errors import DsfError, ModelError
+from dsf import BundleModel, Hardware
+from dsf.errors import DsfError, HardwareError, ModelError, OutputError
 from dsf.nn.serialize import model_to_dict
 
 
@@ -112,6 +112,42 @@ def test_not_json_and_not_there(tmp_path: Path):
     config.write_text("{")
     with pytest.raises(ModelError, match="is not JSON"):
         BundleModel.from_json(config)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 40 + "1" + "}" * 40])
+def test_nested_without_end(text: str, tmp_path: Path):
+    """Whatever reads JSON calls itself for each level."""
+    path = tmp_path / "config.json"
+    path.write_text(text)
+    with pytest.raises(ModelError, match=r"is nested more than 32 levels deep, needs the file that BundleModel"):
+        BundleModel.from_json(path)
+    with pytest.raises(HardwareError, match=r"is nested more than 32 levels deep, needs the file that Hardware"):
+        Hardware.from_json(path)
+    with pytest.raises(ModelError, match="is not JSON"):
+        path.write_bytes(b"\xff\xfe")
+        BundleModel.from_json(path)
+
+
+def test_places_that_cannot_be_written(tmp_path: Path):
+    model = random_model(3)
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder" / "model.pt").mkdir(parents=True)
+    needs = "needs a place that can be written; choose another one"
+    with pytest.raises(OutputError, match=f"file': File exists, {needs}"):
+        model.export(tmp_path / "file")
+    with pytest.raises(OutputError, match=f"below': Not a directory, {needs}"):
+        model.export(tmp_path / "file" / "below")
+    with pytest.raises(OutputError, match=f"model.pt': Is a directory, {needs}"):
+        model.export(tmp_path / "folder")
+    for options in ({}, {"emit_ir": True, "rtl": False}):
+        with pytest.raises(OutputError, match=f"file': File exists, {needs}"):
+            model.export_inference(model.random_input, tmp_path / "file", verbose=False, **options)
+    (tmp_path / "net" / "program.bin").mkdir(parents=True)
+    with pytest.raises(OutputError, match=f"Is a directory, {needs}"):
+        model.export_inference(model.random_input, tmp_path / "net", rtl=False, verbose=False)
+    (tmp_path / "net" / "ir").write_text("")
+    with pytest.raises(OutputError, match=f"ir': File exists, {needs}"):
+        model.export_inference(model.random_input, tmp_path / "net", rtl=False, verbose=False, emit_ir=True)
 
 
 def test_foreign_weights(tmp_path: Path):

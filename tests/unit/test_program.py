@@ -137,6 +137,39 @@ def test_wrong_description(program: Program):
             Program.from_bytes(rewritten(data[:start] + description, **words), program.weights)
 
 
+def places(value: object, way: tuple = ()) -> list[tuple]:
+    """The way to each value inside a JSON value, the first of a list for all."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value[:1]) if isinstance(value, list) else ()
+    return [way, *(one for key, held in inner for one in places(held, (*way, key)))]
+
+
+@pytest.mark.parametrize("wrong", [None, True, -1, 1.5, 1 << 70, "", [], {}, [[[]]], KeyError])
+def test_every_wrong_value_of_the_description(program: Program, wrong: object):
+    """Of another type, or missing: a message, or where the value may be that, a program that reads back as it is."""
+    data = program.to_bytes()
+    start = HEADER_BYTES + len(program.load_stream) + len(program.stream)
+    for way in places(json.loads(data[start:]))[1:]:
+        changed = json.loads(data[start:])
+        holder = changed
+        for key in way[:-1]:
+            holder = holder[key]
+        if wrong is KeyError:
+            del holder[way[-1]]
+        else:
+            holder[way[-1]] = wrong
+        description = json.dumps(changed).encode()
+        words = {"description_bytes": len(description), "description_crc32": zlib.crc32(description)}
+        binary = rewritten(data[:start] + description, **words)
+        try:
+            read = Program.from_bytes(binary, program.weights)
+        except BinaryError as error:
+            assert str(error).startswith("'program.bin': "), way
+            continue
+        read.to_module().verify()
+        assert Program.from_module(read.to_module()) == read, way
+        make_report(read, "x")
+
+
 def test_files(module, program: Program, tmp_path: Path):
     x = random_input(module)
     measured = Measured(4000, {"bundle_0": 1000}, 70, register_accesses=8)

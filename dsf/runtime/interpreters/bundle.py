@@ -24,7 +24,6 @@ from xdsl.ir import SSAValue
 
 from dsf import numerics
 from dsf.dialects import bundle
-from dsf.dialects.constants import reals_of
 from dsf.numerics import Floats, Ints
 from dsf.runtime.interpreters.convolution import convolve_reals, window_maxima, window_sums
 
@@ -76,16 +75,7 @@ class BundleFunctions(InterpreterFunctions):
     @impl(bundle.BatchNormOp)
     def run_batch_norm(self, interpreter: Interpreter, op: bundle.BatchNormOp, args: PythonValues) -> PythonValues:
         """The sum of the core with folded weights, from the core's input: folding is the meaning of the operation."""
-        core = op.core
-        weights, bias = numerics.fold_batch_norm(
-            core.weights_array,
-            core.bias_array,
-            gamma=reals_of(op.gamma),
-            beta=reals_of(op.beta),
-            mean=reals_of(op.mean),
-            variance=reals_of(op.variance),
-            epsilon=op.epsilon.value.data,
-        )
+        core, (weights, bias) = op.core, op.folded()
         (x,) = interpreter.get_values((core.input,))
         return (core_sum(core, x, weights, bias, op.folded_bias_type),)
 

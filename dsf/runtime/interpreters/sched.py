@@ -17,20 +17,13 @@ from xdsl.ir import SSAValue
 from dsf.cost import runs_of
 from dsf.dialects import sched
 from dsf.dialects.sched import Space, buffer_of
-from dsf.isa.table import BaseRegister
+from dsf.dialects.sched_types import BASES
 from dsf.layout import pack_elements, packed_bytes, unpack_elements, unpack_parameters, unpack_weight_groups
 from dsf.numerics import Ints
 from dsf.runtime.interpreters.convolution import convolve
 from dsf.runtime.interpreters.tile import epilogue, pooled
 from dsf.runtime.machine import Machine
 from dsf.scheduling.pieces import Piece, Span, strip_window
-
-BASES = {
-    Space.INPUT: BaseRegister.INPUT,
-    Space.OUTPUT: BaseRegister.OUTPUT,
-    Space.WEIGHTS: BaseRegister.WEIGHTS,
-    Space.ARENA: BaseRegister.ARENA,
-}
 
 #: The value of a token, which carries nothing.
 TOKEN = (None,)

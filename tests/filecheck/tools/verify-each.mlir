@@ -3,6 +3,8 @@
 // RUN: dsf-opt %s -p dsf-pipeline --print-debuginfo | filecheck %s --check-prefix=LOC
 // RUN: not dsf-opt %s -p dsf-pipeline --verify-each --verify-input nowhere.npy 2>&1 | filecheck %s --check-prefix=INPUT
 
+// RUN: dsf-opt %s -p fold-batch-norm,check-hardware,bundle-to-fxp,fxp-to-tile,tile-to-sched,sched-to-isa --verify-each | filecheck %s --check-prefix=FLAT
+
 // INPUT: dsf-opt: 'nowhere.npy': No such file or directory, needs a .npy file of integers
 
 // One dense layer, from real numbers to instructions.
@@ -24,3 +26,5 @@ func.func @main(%x: tensor<3x4x!bundle.q<8, 4>>) -> tensor<3x2x!bundle.q<8, 3>> 
 // TALL-COUNT-3: isa.matrix {{.*}}tall = 1
 
 // LOC: isa.matrix {{.*}}loc("bundle_0")
+
+// FLAT: isa.program

@@ -115,3 +115,8 @@ sched.program inputs [#engine.tensor<shape = [1, 12], bits = 8, frac = 4, base =
   %3 = sched.matrix %x, %w, %p to %y wide <input = [1, 1, 12], output = [1, 1, 2], images = [0, 1], rows = [0, 1]> window <kernel = [1, 1]> raw <> after(%2)
   %4 = sched.store %y[0] to %output[0] elements 8 after(%3)
 }
+
+// -----
+
+engine.hardware {}
+// CHECK: 'builtin.module': no sched.program, needs one; run tile-to-sched first

@@ -7,7 +7,7 @@
 // with its own; the parameters stay. The first layer works in two strips, each as soon as its part of the input is there.
 
 engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 512, weight_memory = 64, parameter_groups = 8}
-// CHECK:       sched.program inputs [#engine.tensor<shape = [3, 4, 4, 4], bits = 8, frac = 4, base = input, offset = 0>] outputs [#engine.tensor<shape = [3, 4, 4, 8], bits = 8, frac = 3, base = output, offset = 0>] arena 0 bundles ["first", "second"] weights dense<{{.*}}> : tensor<256xi8> attributes {dsf.cycles = {{[0-9]+}} : i64, dsf.estimates = [#sched.estimate<cycles = {{[0-9]+}}, macs = 1536, beats = {{[0-9]+}}>, #sched.estimate<cycles = {{[0-9]+}}, macs = 3072, beats = {{[0-9]+}}>]} {
+// CHECK:       sched.program inputs [#engine.tensor<shape = [3, 4, 4, 4], bits = 8, frac = 4, base = input, offset = 0>] outputs [#engine.tensor<shape = [3, 4, 4, 8], bits = 8, frac = 3, base = output, offset = 0>] arena 0 bundles ["first", "second"] weights dense<{{.*}}> : tensor<256xi8> attributes {dsf.cycles = {{[0-9]+}} : i64, dsf.bundle_cycles = array<i64: {{[0-9]+}}, {{[0-9]+}}>} {
 // CHECK:         %input.feature = sched.buffer feature "input" at 128 size 64
 // CHECK-NEXT:    %first.feature = sched.buffer feature "first" at 0 size 128
 // CHECK-NEXT:    %second.feature = sched.buffer feature "second" at 256 size 128
@@ -195,3 +195,12 @@ func.func @main(%x: tensor<1x1x1x4xi4>) -> tensor<1x1x1x4xi4> {
   func.return %0 : tensor<1x1x1x4xi4>
 }
 // CHECK: 'clip': a clip to [0, 8], needs an interval in [-8, 7] (bits_input); narrow it or use hardware with more bits
+
+// -----
+
+engine.hardware {}
+func.func @main(%x: tensor<1x4x!bundle.q<8, 4>>) -> tensor<1x4x!bundle.q<8, 4>> {
+  %0 = bundle.activation %x : tensor<1x4x!bundle.q<8, 4>> -> tensor<1x4x!bundle.q<8, 4>>
+  func.return %0 : tensor<1x4x!bundle.q<8, 4>>
+}
+// CHECK: 'input': elements of type !bundle.q<8, 4>, needs integers; run bundle-to-fxp first

@@ -54,7 +54,7 @@
 
 %x = "test.op"() : () -> tensor<1x4x4x2x!bundle.q<8, 4>>
 %y = bundle.conv %x weights q<4, 3> dense<1> : tensor<3x3x2x4xi8> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x2x2x4x!bundle.q<24, 7>>
-// CHECK: 'bundle.conv': weights of type i8, needs f64; give the real weights
+// CHECK: 'bundle.conv': weights of type i8, needs f64; give real numbers
 
 // -----
 
@@ -96,7 +96,7 @@
 
 %x = "test.op"() : () -> tensor<1x4x4x2x!bundle.q<8, 4>>
 %y = bundle.conv %x weights q<4, 3> dense<0.5> : tensor<3x3x2x4xf64> bias q<16, 5> dense<1> : tensor<4xi8> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x2x2x4x!bundle.q<24, 7>>
-// CHECK: 'bundle.conv': a bias of type i8, needs f64; give the real bias
+// CHECK: 'bundle.conv': bias of type i8, needs f64; give real numbers
 
 // -----
 
@@ -265,3 +265,9 @@
 %x = "test.op"() : () -> tensor<1x2x2x3x!bundle.q<8, 4>>
 bundle.yield %x : tensor<1x2x2x3x!bundle.q<8, 4>>
 // CHECK: 'bundle.yield' expects parent op 'bundle.bundle'
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x2x!bundle.q<8, 4>>
+%y = bundle.dense %x weights q<8, 4> dense<"0x000000000000F87F000000000000F87F"> : tensor<2x1xf64> : tensor<1x2x!bundle.q<8, 4>> -> tensor<1x1x!bundle.q<24, 8>>
+// CHECK: 'bundle.dense': weights that are NaN or infinite, needs finite numbers; train with a lower rate, or replace them

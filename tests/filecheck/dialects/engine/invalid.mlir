@@ -47,4 +47,9 @@ engine.hardware {axi_width = wide}
 // -----
 
 "test.op"() {tensor = #engine.tensor<shape = [65536, 65536], bits = 8, frac = 0, base = input, offset = 1>} : () -> ()
-// CHECK: '#engine.tensor': reaches byte 4294967297, needs at most 2**32
+// CHECK: '#engine.tensor': reaches byte 4294967297, needs at most 4294967296
+
+// -----
+
+"test.op"() {tensor = #engine.tensor<shape = [8], bits = 8, frac = 129, base = input, offset = 0>} : () -> ()
+// CHECK: '#engine.tensor': frac 129, needs -128 to 128
