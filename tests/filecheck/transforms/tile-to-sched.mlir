@@ -42,7 +42,7 @@ func.func @main(%x: tensor<3x4x4x4xi8>) -> tensor<3x4x4x8xi8> attributes {dsf.in
 // with the same weights. Without residency, they are loaded in the run, each as its layer needs it.
 
 engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 512, weight_memory = 128, parameter_groups = 8}
-// CHECK:       sched.program {{.*}} attributes {dsf.cycles = {{[0-9]+}} : i64, dsf.load_cycles = {{[0-9]+}} : i64, dsf.estimates = [#sched.estimate<{{.*}} beats = 56>, #sched.estimate<{{.*}} beats = 72>]} {
+// CHECK:       sched.program {{.*}} attributes {dsf.cycles = {{[0-9]+}} : i64, dsf.load_cycles = {{[0-9]+}} : i64, dsf.bundle_cycles = array<i64: {{.*}}>} {
 // CHECK:         sched.load_program {
 // CHECK-NEXT:      %0 = sched.load_weights %weights[0] bytes 64 to %first.parameter groups 2 words 1 cycles 8 beats 8
 // CHECK-NEXT:      %1 = sched.load_weights %weights[64] bytes 32 to %first.weight groups 2 words 4 cycles 8 beats 4
