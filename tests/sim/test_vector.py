@@ -22,7 +22,7 @@ PARAMETERS = {
 def test_vector(parameters: dict[str, int], bench: str) -> None:
     parameters = {**parameters, "FeatureWords": 256}
     executable = build_cocotb(
-        "dsf_vector_tb", [*rtl(*FMEM, *VECTOR), HDL / "dsf_stall.sv", HDL / "dsf_vector_tb.sv"], parameters
+        "dsf_vector_tb", [*rtl(*FMEM, *VECTOR), HDL / "dsf_random_stall.sv", HDL / "dsf_vector_tb.sv"], parameters
     )
     run_cocotb(executable, bench, environment={"DSF_PARAMETERS": json.dumps(parameters), "DSF_SEED": "1"})
 

@@ -77,7 +77,7 @@ module dsf_drain_tb
   always_ff @(negedge clk_i) armed_q <= 1'b1;
   assign rst_ni = reset_ni && armed_q;
 
-  dsf_stall u_stall (.clk_i, .rst_ni, .rate_i(stall_rate_i), .req_o(feeder_req));
+  dsf_random_stall u_stall (.clk_i, .rst_ni, .rate_i(stall_rate_i), .req_o(feeder_req));
 
   dsf_fmem #(.XBits(XBits), .VecLen(VecLen), .FeatureWords(FeatureWords)) u_fmem (
     .clk_i,

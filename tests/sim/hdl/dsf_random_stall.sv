@@ -4,7 +4,7 @@
 
 `default_nettype none
 
-module dsf_stall #(
+module dsf_random_stall #(
   parameter int unsigned Seed = 1
 ) (
   input  wire logic       clk_i,
