@@ -84,6 +84,23 @@ def _dram_problem(op: sched.InstructionOp, hw: Hardware, name: str) -> list[str]
     return [f"{name}: bytes up to {stop} of buffer '{buffer.label.data}', needs at most {most}; correct the offset"]
 
 
+def _overwritten(op: sched.InstructionOp, pairs: Sequence[tuple[Access, sched.BufferOp]], name: str) -> list[str]:
+    """
+    Whether an instruction writes over what it still reads: results leave while later windows are read. A residual may lie
+    where its own sums go, for each is read just before.
+    """
+    residual = buffer_of(op.residual) if isinstance(op, sched.MatrixOp) and op.residual is not None else None
+    return [
+        f"{name}: writes '{target.label.data}' over '{source.label.data}', which it reads, needs places apart; "
+        "move one of the buffers"
+        for write, target in pairs
+        for read, source in pairs
+        if write.writes and not read.writes and write.memory is read.memory
+        if write.start < read.stop and read.start < write.stop
+        if source is not residual or (read.start, read.stop) != (write.start, write.stop)
+    ]
+
+
 class _Contents:
     """Which buffer wrote each address last, and what must stay as the load program wrote it."""
 
@@ -140,6 +157,7 @@ def _instruction_problems(instructions: Sequence[sched.InstructionOp], contents:
         problems += _dram_problem(op, hw, name)
         # Reads first, as the instruction does.
         pairs = sorted(zip(accesses, _on_chip(op), strict=True), key=lambda pair: pair[0].writes)
+        problems += _overwritten(op, pairs, name)
         for access, buffer in pairs:
             if access.start < access.stop:
                 problems += contents.problems(name, access, buffer)

@@ -30,7 +30,8 @@ PARAMETERS = {
 def test_drain(parameters: dict[str, int]) -> None:
     # A raw sum of 2-bit hardware is 16 elements long, one of 1-bit hardware 32.
     parameters = {**parameters, "FeatureWords": 2048 if parameters["XBits"] > 2 else 4096, "ParamGroups": 16}
-    executable = build_cocotb("dsf_drain_tb", [*rtl(*FMEM, *DRAIN), HDL / "dsf_random_stall.sv", HDL / "dsf_drain_tb.sv"], parameters)
+    sources = [*rtl(*FMEM, *DRAIN), HDL / "dsf_random_stall.sv", HDL / "dsf_drain_tb.sv"]
+    executable = build_cocotb("dsf_drain_tb", sources, parameters)
     run_cocotb(executable, "tb_drain", environment={"DSF_PARAMETERS": json.dumps(parameters), "DSF_SEED": "1"})
 
 

@@ -137,7 +137,7 @@ def test_live_buffers_that_overlap_are_found():
             x, y = sched.buffer_of(op.x), sched.buffer_of(op.y)
             y.address = x.address
             break
-    assert any("was written last; move one of the buffers" in one for one in problems_of_program(program, hw))
+    assert any("which it reads, needs places apart; move one of the buffers" in one for one in problems_of_program(program, hw))
 
 
 def test_a_piece_outside_its_buffer_is_found():

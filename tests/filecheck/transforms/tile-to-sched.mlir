@@ -55,8 +55,8 @@ engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length 
 // CHECK:         sched.matrix %first.feature, %second.weight, %second.parameter
 // CHECK:         sched.matrix %input.feature_1, %first.weight, %first.parameter
 // CHECK-NOT:     sched.load_weights
-// LOADING:      sched.program {{.*}} attributes {dsf.cycles = {{[0-9]+}} : i64, dsf.estimates =
-// LOADING:      attributes {dsf.cycles = {{[0-9]+}} : i64, dsf.estimates =
+// LOADING:      sched.program {{.*}} attributes {dsf.cycles = {{[0-9]+}} : i64, dsf.bundle_cycles =
+// LOADING:      attributes {dsf.cycles = {{[0-9]+}} : i64, dsf.bundle_cycles =
 // LOADING-NOT:  sched.load_program
 // LOADING:      %[[W:[0-9]+]] = sched.load_weights %weights[64] bytes 32 to %first.weight
 // LOADING:      sched.matrix %input.feature, %first.weight, %first.parameter {{.*}} after({{.*}}%[[W]]) cycles

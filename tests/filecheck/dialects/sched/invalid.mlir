@@ -241,3 +241,27 @@ sched.program inputs [#engine.tensor<shape = [1, 16], bits = 8, frac = 0, base =
   %1 = sched.load_weights %stream[0] bytes 32 to %v groups 1 words 4 after(%0)
 }
 // CHECK: values used but not defined: [%0]
+
+// -----
+
+// Results leave while later windows are read: not into the place that they are computed from, but for a residual.
+
+engine.hardware {}
+sched.program inputs [#engine.tensor<shape = [1, 16], bits = 8, frac = 0, base = input, offset = 0>] outputs [#engine.tensor<shape = [1, 16], bits = 8, frac = 0, base = output, offset = 0>] arena 0 bundles [] weights dense<0> : tensor<256xi8> {
+  %input = sched.buffer input "input" at 0 size 16
+  %stream = sched.buffer weights "weights" at 0 size 256
+  %x = sched.buffer feature "x" at 0 size 16
+  %y = sched.buffer feature "y" at 8 size 16
+  %r = sched.buffer feature "r" at 32 size 16
+  %w = sched.buffer weight "w" at 0 size 1
+  %p = sched.buffer parameter "p" at 0 size 1
+  %0 = sched.load %input[0] to %x[0] elements 16
+  %1 = sched.load %input[0] to %r[0] elements 16
+  %2 = sched.load_weights %stream[0] bytes 64 to %p groups 1 words 1
+  %3 = sched.load_weights %stream[64] bytes 8 to %w groups 1 words 1
+  %4 = sched.matrix %x, %w, %p to %r wide <input = [4, 4, 1], output = [4, 4, 1], images = [0, 1], rows = [0, 4]> window <kernel = [1, 1]> requantize <low = 0, high = 1> add %r <low = 0, high = 1> after(%1, %3)
+  %5 = sched.matrix %x, %w, %p to %y wide <input = [4, 4, 1], output = [4, 4, 1], images = [0, 1], rows = [0, 4]> window <kernel = [1, 1]> requantize <low = 0, high = 1> after(%0, %3)
+  %6 = sched.pool max %y to %y <input = [4, 4, 1], output = [4, 4, 1], images = [0, 1], rows = [0, 4]> window <kernel = [1, 1]> scale <low = 0, high = 1> after(%5)
+}
+// CHECK:      'instruction 5' (sched.matrix): writes 'y' over 'x', which it reads, needs places apart; move one of the buffers
+// CHECK-NEXT: 'instruction 6' (sched.pool): writes 'y' over 'y', which it reads, needs places apart; move one of the buffers
