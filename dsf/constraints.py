@@ -176,12 +176,6 @@ def batch_norm_folded(op: Operation, hardware: Hardware) -> Problems:
         yield f"{name_of(op)}: a batch_norm, needs folded weights; run fold-batch-norm first"
 
 
-def groups(op: Operation, hardware: Hardware) -> Problems:
-    """Convolutions have one group; the instruction set has room for more, the engine does not have them yet."""
-    if isinstance(op, bundle.ConvOp) and op.groups.value.data != 1:
-        yield f"{name_of(op)}: a convolution in {op.groups.value.data} groups, needs 1 (more are not built yet); use groups=1"
-
-
 # Sizes.
 
 
@@ -231,7 +225,7 @@ def _larger(a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:
 
 
 def weight_memory(op: Operation, hardware: Hardware) -> Problems:
-    """The weights of one channel group, KH * KW * CI words, fit into one of the banks of weight memory."""
+    """The weights of one channel group, KH * KW * CI / groups words, fit into one of the banks of weight memory."""
     if not isinstance(op, bundle.CoreOp):
         return
     words = prod(op.weights.get_shape()[:-1])
@@ -452,7 +446,6 @@ CONSTRAINTS: tuple[Constraint, ...] = (
     add_follows_core,
     softmax_is_last,
     batch_norm_folded,
-    groups,
     kernel_size,
     channels,
     image_size,

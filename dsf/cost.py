@@ -75,14 +75,15 @@ class Runs:
         return pixels * kernel_rows * self.runs * self.chunks
 
 
-def runs_of(hw: Hardware, window: Window, channels: int) -> Runs:
+def runs_of(hw: Hardware, window: Window, channels: int, taken: int | None = None) -> Runs:
     """
-    The runs of a convolution over `channels` input channels: a whole kernel row, contiguous in NHWC, is one run; with
-    dilation each tap is one.
+    The runs of a convolution over images of `channels` channels: a whole kernel row, contiguous in NHWC, is one run; with
+    dilation, or where only `taken` of the channels are read, each tap is one.
     """
     kernel_rows, kernel_columns = window.kernel
-    merged = window.dilation[1] == 1 or kernel_columns == 1
-    runs, run = (1, kernel_columns * channels) if merged else (kernel_columns, channels)
+    taken = channels if taken is None else taken
+    merged = kernel_columns == 1 or (window.dilation[1] == 1 and taken == channels)
+    runs, run = (1, kernel_columns * taken) if merged else (kernel_columns, taken)
     chunk = -(-run // -(-run // hw.vector_length))
     return Runs(kernel_rows, runs, 0 if merged else window.dilation[1] * channels, run, chunk, -(-run // chunk))
 
@@ -228,6 +229,11 @@ class Taps:
     @property
     def last_chunk(self) -> int:
         return max(1, self.chunk - 1)
+
+    @property
+    def order(self) -> list[int]:
+        """The taps of a kernel row in the order of their weights, phase after phase."""
+        return [tap for phase in range(self.phases) for tap in range(phase, self.taps, self.phases)]
 
     @property
     def words(self) -> int:

@@ -8,6 +8,7 @@ Everything is drawn from a `random.Random`, so the same functions serve seeded t
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -53,13 +54,14 @@ def random_hardware(rng: random.Random, **widths: int) -> Hardware:
     )
 
 
-def random_network(rng: random.Random, hardware: Hardware, *, layers: int = 4, dilation: bool = True) -> ModuleOp:
+def random_network(rng: random.Random, hardware: Hardware, *, layers: int = 4, depthwise: bool = False) -> ModuleOp:
     """
     A module of the `bundle` level, `engine.hardware` included, with one function `@main` of up to `layers` bundles named
-    bundle_0, bundle_1, ...: convolutions with every kind of kernel, stride and padding, residual adds, poolings, flatten and
-    dense layers, activations of all slopes; the last layer raw or quantised. `dilation=False` leaves dilated kernels out.
+    bundle_0, bundle_1, ...: convolutions with every kind of kernel, stride and padding, in groups and depthwise, residual adds,
+    poolings, flatten and dense layers, activations of all slopes; the last layer raw or quantised. With `depthwise`,
+    convolutions are depthwise wherever they can be, and dilated more often.
     """
-    module = _Network(rng, hardware, dilation).build(rng.randint(1, layers))
+    module = _Network(rng, hardware, depthwise).build(rng.randint(1, layers))
     module.verify()
     problems = problems_of(module)
     assert not problems, problems
@@ -82,7 +84,7 @@ class _Network:
 
     rng: random.Random
     hardware: Hardware
-    dilation: bool
+    depthwise: bool
     block: Block = field(default_factory=Block)
     layers: list[Operation] = field(default_factory=list)
     skips: list[SSAValue] = field(default_factory=list)
@@ -179,8 +181,8 @@ class _Network:
     def _conv(self, target: SSAValue | None) -> None:
         """A convolution; with `target`, one whose result has the shape of that value."""
         window = self._conv_window(keep_size=target is not None)
-        outputs = self._channels(self.rng.choice((4, 12, 40))) if target is None else shape(target)[3]
-        weights, bias, types = self._constants((*window.kernel, shape(self.value)[3], outputs))
+        groups, outputs = self._groups(None if target is None else shape(target)[3])
+        weights, bias, types = self._constants((*window.kernel, shape(self.value)[3] // groups, outputs))
         self._push(
             bundle.ConvOp(
                 self.value,
@@ -192,8 +194,23 @@ class _Network:
                 strides=window.strides,
                 padding=window.padding,
                 dilation=window.dilation,
+                groups=groups,
             )
         )
+
+    def _groups(self, wanted: int | None) -> tuple[int, int]:
+        """Groups and output channels, `wanted` if given: often one group, or as many as channels, or any number between."""
+        rng, inputs = self.rng, shape(self.value)[3]
+        if self.depthwise and inputs == (wanted or inputs) and self._is_number_of_channels(inputs):
+            return inputs, inputs
+        outputs = self._channels(rng.choice((4, 12, 40))) if wanted is None else wanted
+        if rng.random() < 0.5:
+            return 1, outputs
+        if wanted is None:
+            multiples = [inputs * n for n in (1, 1, 1, 2, 3) if self._is_number_of_channels(inputs * n)]
+            outputs = rng.choice([*multiples, outputs])
+        common = math.gcd(inputs, outputs)
+        return rng.choice((common, rng.choice([n for n in range(1, common + 1) if common % n == 0]))), outputs
 
     def _conv_window(self, keep_size: bool) -> Window:
         rng = self.rng
@@ -202,7 +219,8 @@ class _Network:
         kernel = (rng.randint(1, rng.choice((3, most[0]))), rng.randint(1, rng.choice((3, most[1]))))
         if kernel[0] * kernel[1] * channels > self.hardware.weight_words:
             kernel = (1, 1)
-        dilation = (rng.randint(1, 2), rng.randint(1, 2)) if self.dilation and rng.random() < 0.15 else (1, 1)
+        dilated = rng.random() < (0.5 if self.depthwise else 0.2)
+        dilation = (rng.randint(1, 3), rng.randint(1, 3)) if dilated else (1, 1)
         strides = (1, 1) if keep_size else (rng.choice((1, 1, 2, 3)), rng.choice((1, 1, 2, 3)))
         same = Window(kernel, strides, resolve_padding("same", (height, width), kernel, strides, dilation), dilation)
         if keep_size:
@@ -300,8 +318,14 @@ class _Network:
     def _channels(self, most: int) -> int:
         """A number of channels; in a batch, one whose images fill whole bytes."""
         most = min(most, self.hardware.max_channels_in, self.hardware.max_channels_out)
-        unit = 8 // self.hardware.bits_input if self.batch > 1 else 1
-        return unit * self.rng.randint(1, max(1, most // unit))
+        return self._unit * self.rng.randint(1, max(1, most // self._unit))
+
+    @property
+    def _unit(self) -> int:
+        return 8 // self.hardware.bits_input if self.batch > 1 else 1
+
+    def _is_number_of_channels(self, count: int) -> bool:
+        return count % self._unit == 0 and count <= min(self.hardware.max_channels_in, self.hardware.max_channels_out)
 
     def _activation(self, frac: int) -> bundle.QType:
         """Mostly as wide as the hardware has it."""
@@ -325,8 +349,8 @@ def hardwares() -> st.SearchStrategy[Hardware]:
 
 
 @st.composite
-def networks_with_input(draw: st.DrawFn, dilation: bool = True) -> tuple[ModuleOp, Ints]:
+def networks_with_input(draw: st.DrawFn) -> tuple[ModuleOp, Ints]:
     """Strategy of (network for a drawn engine, integers for its input)."""
     rng = draw(st.randoms(use_true_random=False))
-    module = random_network(rng, random_hardware(rng), dilation=dilation)
+    module = random_network(rng, random_hardware(rng))
     return module, input_of(rng, module)

@@ -28,7 +28,16 @@ from xdsl.ir import Operation
 from xdsl.utils.exceptions import VerifyException
 
 from dsf.arguments import as_int
-from dsf.dialects.engine import BUNDLE_CYCLES, BUNDLE_SHAPES, CYCLES, LOAD_CYCLES, HardwareOp, TensorAttr, hardware_of
+from dsf.dialects.engine import (
+    BUNDLE_CYCLES,
+    BUNDLE_MACS,
+    BUNDLE_SHAPES,
+    CYCLES,
+    LOAD_CYCLES,
+    HardwareOp,
+    TensorAttr,
+    hardware_of,
+)
 from dsf.dialects.isa import OPERATIONS, InstructionOp, LoadProgramOp, ProgramOp, program_of
 from dsf.disk import parse_json
 from dsf.errors import BinaryError, DsfError
@@ -82,11 +91,15 @@ class Step:
 
 @dataclass(frozen=True)
 class BundleInfo:
-    """What reports say of a bundle that its instructions don't: the output's shape and the estimated cycles, if known."""
+    """
+    What reports say of a bundle that its instructions don't, if known: the output's shape, the estimated cycles, and
+    multiplications, without those by 0 between groups of a convolution.
+    """
 
     name: str
     shape: tuple[int, ...] | None = None
     cycles: int | None = None
+    macs: int | None = None
 
 
 @dataclass(frozen=True)
@@ -158,12 +171,17 @@ class Program:
             ops.insert(0, LoadProgramOp(_ops_of(self.load_steps)))
         names = [bundle.name for bundle in self.bundles]
         program = ProgramOp(self.inputs, self.outputs, self.weights, self.arena_bytes, names, ops, softmax=self.softmax)
-        known = [bundle.cycles for bundle in self.bundles if bundle.cycles is not None]
         for name, cycles in ((CYCLES, self.cycles), (LOAD_CYCLES, self.load_cycles)):
             if cycles is not None:
                 program.attributes[name] = IntegerAttr(cycles, i64)
-        if known:
-            program.attributes[BUNDLE_CYCLES] = DenseArrayBase.from_list(i64, known)
+        of_bundles = {
+            BUNDLE_CYCLES: [bundle.cycles for bundle in self.bundles],
+            BUNDLE_MACS: [bundle.macs for bundle in self.bundles],
+        }
+        for name, numbers in of_bundles.items():
+            known = [number for number in numbers if number is not None]
+            if known:
+                program.attributes[name] = DenseArrayBase.from_list(i64, known)
         set_shapes(program, {bundle.name: bundle.shape for bundle in self.bundles if bundle.shape is not None})
         return program
 
@@ -262,10 +280,15 @@ def _shapes_of(program: ProgramOp) -> dict[str, tuple[int, ...]]:
 
 def _bundles_of(program: ProgramOp) -> tuple[BundleInfo, ...]:
     names, shapes = program.bundle_names, _shapes_of(program)
-    attribute = program.attributes.get(BUNDLE_CYCLES)
-    cycles = cast("DenseArrayBase[Any]", attribute).get_values() if isinstance(attribute, DenseArrayBase) else ()
-    known = tuple(map(int, cycles)) if len(cycles) == len(names) else (None,) * len(names)
-    return tuple(BundleInfo(name, shapes.get(name), number) for name, number in zip(names, known, strict=True))
+    cycles, macs = (_numbers_of(program, name, len(names)) for name in (BUNDLE_CYCLES, BUNDLE_MACS))
+    return tuple(BundleInfo(name, shapes.get(name), *known) for name, *known in zip(names, cycles, macs, strict=True))
+
+
+def _numbers_of(program: ProgramOp, name: str, count: int) -> tuple[int | None, ...]:
+    """A number for each of `count` bundles."""
+    attribute = program.attributes.get(name)
+    numbers = cast("DenseArrayBase[Any]", attribute).get_values() if isinstance(attribute, DenseArrayBase) else ()
+    return tuple(map(int, numbers)) if len(numbers) == count else (None,) * count
 
 
 def _number_of(program: ProgramOp, name: str) -> int | None:
@@ -274,12 +297,13 @@ def _number_of(program: ProgramOp, name: str) -> int | None:
 
 
 def _bundle_to_list(bundle: BundleInfo) -> list[Any]:
-    return [bundle.name, None if bundle.shape is None else list(bundle.shape), bundle.cycles]
+    return [bundle.name, None if bundle.shape is None else list(bundle.shape), bundle.cycles, bundle.macs]
 
 
 def _bundle_from_list(values: list[Any]) -> BundleInfo:
-    name, shape, cycles = values
-    return BundleInfo(_text(name), None if shape is None else tuple(map(_number, shape)), _optional(_number, cycles))
+    name, shape, *known = values
+    cycles, macs = (_optional(_number, one) for one in known)
+    return BundleInfo(_text(name), None if shape is None else tuple(map(_number, shape)), cycles, macs)
 
 
 def _tensor_to_dict(tensor: TensorAttr) -> dict[str, Any]:

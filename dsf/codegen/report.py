@@ -2,7 +2,8 @@
 `report.json`: what a compiled network takes, per bundle and in total, and the table that shows it.
 
 Cycles are the compiler's estimate, from a bundle's first to its last step, summed over the chunks of the batch; beside them
-stand the measured ones where the engine was simulated. Multiplications include those with padding. Utilisation is
+stand the measured ones where the engine was simulated. Multiplications include those with padding, not those between groups
+of a convolution. Utilisation is
 `macs / (cycles * R * C)`, of the measured cycles where there are any. A DRAM word is a beat of the bus.
 
 All numbers are those of a run. What a load program takes, once for all runs, stands apart in `load_program`.
@@ -61,7 +62,7 @@ def make_report(program: Program, name: str, measured: Measured = NOT_MEASURED) 
     hardware = program.hardware
     bundles = [_bundle(program, info, measured) for info in program.bundles]
     cycles = measured.cycles if measured.cycles is not None else program.cycles
-    macs = sum(_macs(step, hardware) for step in program.steps)
+    macs = sum(one["macs"] for one in bundles)
     images = program.inputs[0].dimensions[0]
     return {
         "name": name,
@@ -105,7 +106,8 @@ def _bundle(program: Program, info: BundleInfo, measured: Measured) -> Report:
     hardware = program.hardware
     measured_cycles, array = measured.bundles.get(info.name), measured.bundle_array.get(info.name)
     steps = [step for step in program.steps if step.bundle == info.name]
-    macs = sum(_macs(step, hardware) for step in steps)
+    # An instruction does not say what of a grouped convolution it multiplies by 0.
+    macs = sum(_macs(step, hardware) for step in steps) if info.macs is None else info.macs
     features = _covered(interval for step in steps for interval in _feature_intervals(step, hardware))
     return {
         "name": info.name,
@@ -138,7 +140,8 @@ def _macs(step: Step, hardware: Hardware) -> int:
 
 def _modes(steps: Sequence[Step]) -> list[str]:
     """Shapes of the array that the bundle uses, each once."""
-    modes = ("tall" if step.instruction["tall"] else "wide" for step in steps if step.instruction.name == MATRIX.name)
+    matrices = [step.instruction for step in steps if step.instruction.name == MATRIX.name]
+    modes = ("depthwise" if one["depthwise"] else "tall" if one["tall"] else "wide" for one in matrices)
     return list(dict.fromkeys(modes))
 
 
@@ -204,13 +207,13 @@ def _placed(step: Step, start: str, prefix: str, size: int) -> Interval:
 
 
 def _window(step: Step, y_dilation: int) -> Interval:
-    """The extent of the tensor under the windows, from its element (0, 0) on."""
+    """The extent of the tensor under the windows, from its element (0, 0) on; a y may be a column of the image."""
     one = step.instruction
     pitch = one["kernel_row_step"] // max(1, y_dilation)
     if one["kernel_rows"] == 1:
         pitch = one["row_step"] // max(1, one["y_step"])
     first = one["src"] - one["y_start"] * pitch - one["x_start"]
-    size = (one["images"] - 1) * one["image_step"] + (one["height"] - 1) * pitch + one["row_elements"]
+    size = (one["images"] - 1) * one["image_step"] + max(one["height"] * pitch, one["row_elements"])
     return first % FEATURE_ADDRESSES, first % FEATURE_ADDRESSES + size
 
 

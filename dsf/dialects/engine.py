@@ -74,6 +74,7 @@ MAX_FRAC = 128
 CYCLES = "dsf.cycles"
 LOAD_CYCLES = "dsf.load_cycles"
 BUNDLE_CYCLES = "dsf.bundle_cycles"
+BUNDLE_MACS = "dsf.bundle_macs"
 BUNDLE_SHAPES = "dsf.bundle_shapes"
 
 
@@ -257,7 +258,7 @@ class ProgramOp(IRDLOperation, ABC):
     - `bundles`: names of the model's bundles, in order; the operations of a bundle carry its name as location.
     - `softmax`: the host applies a softmax to the output, `raw * 2**-frac`.
 
-    For reports a program may have the attributes `CYCLES`, `BUNDLE_CYCLES` and `BUNDLE_SHAPES`.
+    For reports a program may have the attributes `CYCLES`, `BUNDLE_CYCLES`, `BUNDLE_MACS` and `BUNDLE_SHAPES`.
     """
 
     inputs = prop_def(ArrayAttr[TensorAttr])

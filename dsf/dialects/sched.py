@@ -56,6 +56,8 @@ from dsf.dialects.shapes import need, where
 from dsf.dialects.tile import AddAttr, Mode, ModeAttr, RawAttr, RequantizeAttr, ScaleAttr, WindowAttr, one_epilogue
 from dsf.errors import ModelError
 from dsf.isa.table import Queue
+from dsf.scheduling.depthwise import axis_of
+from dsf.scheduling.pieces import Block, Span
 
 
 @irdl_op_definition
@@ -384,7 +386,7 @@ class LoadWeightsOp(InstructionOp):
 class MatrixOp(InstructionOp):
     """
     A piece of `tile.matrix`. Weights of the piece's channel groups begin at the first word of bank 0 of `weights`, and their
-    parameters at the first group of `parameters`.
+    parameters at the first group of `parameters`. Depthwise, one residue of the positions of each line.
 
     ```
     %t = sched.matrix %x, %w, %p to %y wide <input = [8, 8, 3], output = [8, 8, 16], images = [0, 1], rows = [0, 8],
@@ -463,6 +465,19 @@ class MatrixOp(InstructionOp):
         if self.residual is not None:
             check_space(self, "residual", self.residual, Space.FEATURE)
         _check_output(self, self.piece, self.window)
+        self._verify_lines()
+
+    def _verify_lines(self) -> None:
+        """Depthwise a channel is a group of its own, and a residue one of those that there are."""
+        residue, step = self.piece.residue.data, 1
+        if self.mode.data.is_depthwise:
+            block, step = self.piece.block, axis_of(self.window.window, self.mode.data).step
+            has = (
+                f"{block.inputs.count} inputs to {block.outputs.count} outputs in {block.convolutions} convolutions, depthwise"
+            )
+            same = block.inputs == block.outputs and block.inputs.count == block.convolutions
+            need(same, self, has, "as many convolutions as channels", "make it wide or tall")
+        need(residue < step, self, f"residue {residue} of a line", f"at most {step - 1}", "correct the piece")
 
 
 @irdl_op_definition
@@ -515,7 +530,9 @@ class PoolOp(InstructionOp):
     def verify_(self) -> None:
         check_space(self, "input", self.x, Space.FEATURE)
         check_space(self, "result", self.y, Space.FEATURE)
-        same = ints(self.piece.groups) == (0, 1) and ints(self.piece.input)[2] == ints(self.piece.output)[2]
+        channels = self.piece.input_image[2]
+        whole = Block(Span(0, channels), Span(0, channels))
+        same = ints(self.piece.groups) == (0, 1) and self.piece.output_image[2] == channels and self.piece.block == whole
         need(same, self, "a part of the channels", "all of them", "pool all channels at once")
         _check_output(self, self.piece, self.window)
 

@@ -15,7 +15,7 @@ from xdsl.utils.str_enum import StrEnum
 
 from dsf.dialects.records import RecordAttr, Rule, ints
 from dsf.isa.table import BaseRegister
-from dsf.scheduling.pieces import Piece, Span
+from dsf.scheduling.pieces import Block, Piece, Span
 
 
 class Space(StrEnum):
@@ -60,6 +60,12 @@ class PieceAttr(RecordAttr):
     """
     What part of a tensor an instruction computes: `input` is (height, width, channels) of an image, `output` that of the
     result; `images`, `rows` and `groups` are (first, count) of images of the buffers, output rows, and channel groups.
+
+    Of a grouped convolution, `inputs` and `outputs` are (first, count) of the channels of the block that the piece is of, and
+    `convolutions` is how many groups of the convolution that block has; the channel groups are counted from its first output
+    channel. Empty, they are all channels.
+
+    Depthwise, the instruction computes the positions `residue`, `residue + step`, ... of each line: `dsf.scheduling.depthwise`.
     """
 
     name = "sched.piece"
@@ -69,6 +75,10 @@ class PieceAttr(RecordAttr):
     images: ArrayAttr[IntAttr]
     rows: ArrayAttr[IntAttr]
     groups: ArrayAttr[IntAttr]
+    inputs: ArrayAttr[IntAttr]
+    outputs: ArrayAttr[IntAttr]
+    convolutions: IntAttr
+    residue: IntAttr
 
     RULES: ClassVar = {
         "input": Rule(1),
@@ -76,12 +86,37 @@ class PieceAttr(RecordAttr):
         "images": Rule(0),
         "rows": Rule(0),
         "groups": Rule(0, default=(0, 1)),
+        "inputs": Rule(0, default=()),
+        "outputs": Rule(0, default=()),
+        "convolutions": Rule(1, default=1),
+        "residue": Rule(0, default=0),
     }
+
+    @staticmethod
+    def of_piece(piece: Piece, input: tuple[int, int, int], output: tuple[int, int, int], residue: int = 0) -> PieceAttr:
+        """The attribute of a piece; `input` and `output` are (height, width, channels)."""
+        inputs, outputs = piece.block.inputs, piece.block.outputs
+        return PieceAttr.of(
+            input=input,
+            output=output,
+            images=(piece.images.first, piece.images.count),
+            rows=(piece.rows.first, piece.rows.count),
+            groups=(piece.groups.first, piece.groups.count),
+            inputs=() if inputs == Span(0, input[2]) else (inputs.first, inputs.count),
+            outputs=() if outputs == Span(0, output[2]) else (outputs.first, outputs.count),
+            convolutions=piece.block.convolutions,
+            residue=residue,
+        )
 
     @property
     def piece(self) -> Piece:
-        spans = [Span(*ints(one)) for one in (self.images, self.rows, self.groups)]
-        return Piece(*spans)
+        images, rows, groups = (Span(*ints(one)) for one in (self.images, self.rows, self.groups))
+        return Piece(images, rows, groups, self.block)
+
+    @property
+    def block(self) -> Block:
+        inputs, outputs = ints(self.inputs) or (0, self.input_image[2]), ints(self.outputs) or (0, self.output_image[2])
+        return Block(Span(*inputs), Span(*outputs), self.convolutions.data)
 
     @property
     def input_image(self) -> tuple[int, int, int]:
@@ -106,7 +141,26 @@ class PieceAttr(RecordAttr):
             if len(numbers) != count or (count == 2 and numbers[1] < 1):
                 needs = "height, width, channels" if count == 3 else "the first and a count of at least 1"
                 raise VerifyException(f"'#{self.name}': {name} {list(numbers)}, needs {needs}; correct the list")
+        self._verify_block()
         if self.piece.rows.stop > ints(self.output)[0]:
             raise VerifyException(
                 f"'#{self.name}': rows up to {self.piece.rows.stop}, needs at most {ints(self.output)[0]}; correct the rows"
             )
+
+    def _verify_block(self) -> None:
+        parts = self.convolutions.data
+        for name, attribute, image in (("inputs", self.inputs, self.input), ("outputs", self.outputs, self.output)):
+            numbers, channels = ints(attribute), ints(image)[2]
+            if len(numbers) not in (0, 2) or (len(numbers) == 2 and numbers[1] < 1):
+                raise VerifyException(
+                    f"'#{self.name}': {name} {list(numbers)}, needs the first and a count of at least 1; correct the list"
+                )
+            first, count = numbers or (0, channels)
+            if first + count > channels:
+                raise VerifyException(
+                    f"'#{self.name}': {name} up to {first + count}, needs at most {channels} channels; correct the list"
+                )
+            if count % parts != 0:
+                raise VerifyException(
+                    f"'#{self.name}': {count} {name} in {parts} convolutions, needs a multiple; correct the number"
+                )

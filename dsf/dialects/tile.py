@@ -15,13 +15,17 @@ whole network together, a chunk of the batch.
 With `outer = strips` the first loop goes inside: strip by strip, all channels, with all weights on chip. Sizes of blocks are
 lists; the last number is that of all blocks that follow. A channel group is C/G channels, the columns of one column group of
 the array.
+
+A grouped convolution is computed in blocks of `cut.block` groups, the first loop above for one block after the other: a block
+is a convolution over the input channels of its groups, with weights of 0 between channels of different ones, and has channel
+groups of its own. Depthwise it has all groups.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar, cast
 
-from xdsl.dialects.builtin import ArrayAttr, DenseIntOrFPElementsAttr, IntAttr, TensorType, i32
+from xdsl.dialects.builtin import I64, ArrayAttr, DenseIntOrFPElementsAttr, IntAttr, IntegerAttr, TensorType, i32
 from xdsl.dialects.utils import EnumAttribute
 from xdsl.ir import Attribute, Dialect, SpacedOpaqueSyntaxAttribute, SSAValue
 from xdsl.irdl import (
@@ -41,7 +45,7 @@ from xdsl.utils.exceptions import VerifyException
 from xdsl.utils.str_enum import StrEnum
 
 from dsf.dialects.bundle_types import PoolKind, PoolKindAttr
-from dsf.dialects.constants import DenseAttr
+from dsf.dialects.constants import DenseAttr, integer
 from dsf.dialects.integers import (
     MAX_BIAS_SHIFT,
     MAX_MULTIPLIER,
@@ -60,10 +64,19 @@ from dsf.numerics import MAX_LEAK, MAX_SHIFT, int_range
 
 
 class Mode(StrEnum):
-    """Shape of the array: R pixels by C channels, or G*R pixels by C/G channels."""
+    """
+    Shape of the array: R pixels by C channels, or G*R pixels by C/G channels. Depthwise, R pixels along a row or a column of
+    the image by up to C channels, each of which is the sum of its own input channel.
+    """
 
     WIDE = "wide"
     TALL = "tall"
+    DEPTHWISE_ROWS = "depthwise_rows"
+    DEPTHWISE_COLUMNS = "depthwise_columns"
+
+    @property
+    def is_depthwise(self) -> bool:
+        return self in (Mode.DEPTHWISE_ROWS, Mode.DEPTHWISE_COLUMNS)
 
 
 @irdl_attr_definition
@@ -206,7 +219,8 @@ class OuterAttr(EnumAttribute[Outer], SpacedOpaqueSyntaxAttribute):
 class CutAttr(RecordAttr):
     """
     Sizes of the pieces: images of a strip; output rows of one strip after the other; channel groups, and the shape of the
-    array, of one load of weights after the other; and which loop is the outer one.
+    array, of one load of weights after the other (in each block anew); which loop is the outer one; and for a grouped
+    convolution, the groups of a block.
 
     A strip that is only a part of the rows is of one image, so that a piece is one stretch of memory.
     """
@@ -218,6 +232,7 @@ class CutAttr(RecordAttr):
     groups: ArrayAttr[IntAttr]
     mode: ArrayAttr[ModeAttr]
     outer: OuterAttr
+    block: IntAttr
 
     RULES: ClassVar = {
         "images": Rule(1),
@@ -225,6 +240,7 @@ class CutAttr(RecordAttr):
         "groups": Rule(1, default=1, series=True),
         "mode": Rule(default=Mode.WIDE, word=ModeAttr, series=True),
         "outer": Rule(default=Outer.GROUPS, word=OuterAttr),
+        "block": Rule(1, default=1),
     }
 
 
@@ -256,8 +272,10 @@ class MatrixOp(IRDLOperation):
     """
     A convolution with its epilogue, as the matrix unit and the drain compute it:
 
-        acc = sum over ky, kx, ci of tap(oy, ox, ky, kx)[ci] * weights[ky, kx, ci, co]
+        acc = sum over ky, kx, ci of tap(oy, ox, ky, kx)[g * CI / groups + ci] * weights[ky, kx, ci, co]
         y = requantize(acc), or raw(acc); with `add`: residual_add(y, residual)
+
+    where g = co // (CO / groups) is the group of the output channel, and the weights are (KH, KW, CI / groups, CO).
 
     ```
     %y = tile.matrix %x window <kernel = [3, 3], padding = [1, 1, 1, 1]> requantize <low = 0, high = 127>
@@ -273,6 +291,7 @@ class MatrixOp(IRDLOperation):
     y = result_def(TensorType)
 
     window = prop_def(WindowAttr)
+    groups = prop_def(IntegerAttr[I64], default_value=integer(1))
     requantize = opt_prop_def(RequantizeAttr)
     raw = opt_prop_def(RawAttr)
     add = opt_prop_def(AddAttr)
@@ -286,8 +305,8 @@ class MatrixOp(IRDLOperation):
     irdl_options = (AttrSizedOperandSegments(as_property=True),)
 
     assembly_format = (
-        "$x (`add` $residual^ $add)? `window` $window (`requantize` $requantize^)? (`raw` $raw^)? `cut` $cut "
-        "`weights` $weights `bias` $bias (`multiplier` $multiplier^ `shift` $shift)? attr-dict "
+        "$x (`add` $residual^ $add)? `window` $window (`groups` $groups^)? (`requantize` $requantize^)? (`raw` $raw^)? "
+        "`cut` $cut `weights` $weights `bias` $bias (`multiplier` $multiplier^ `shift` $shift)? attr-dict "
         "`:` type($x) (`,` type($residual)^)? `->` type($y)"
     )
 
@@ -302,6 +321,7 @@ class MatrixOp(IRDLOperation):
         bias: DenseAttr,
         multiplier: DenseAttr | None,
         shift: DenseAttr | None,
+        groups: int = 1,
         residual: SSAValue | None = None,
         add: AddAttr | None = None,
         result_type: Attribute,
@@ -310,6 +330,7 @@ class MatrixOp(IRDLOperation):
             operands=[x, residual],
             properties={
                 "window": window,
+                "groups": integer(groups),
                 "requantize": epilogue if isinstance(epilogue, RequantizeAttr) else None,
                 "raw": epilogue if isinstance(epilogue, RawAttr) else None,
                 "cut": cut,
@@ -335,9 +356,19 @@ class MatrixOp(IRDLOperation):
         has, needs = f"a window of {as_text(kernel)}", f"{as_text(of_weights)}, the kernel of the weights"
         need(kernel == of_weights, self, has, needs, "correct the window")
         check_weights(self, self.weights)
-        check_convolution(self, self.x, self.weights, self.window.window, groups=1)
+        groups, block = self.groups.value.data, self.cut.block.data
+        check_convolution(self, self.x, self.weights, self.window.window, groups)
         _check_pad(self, self.window, self.x)
         _check_cut(self, self.cut, self.y)
+        needs = f"at most its {groups} groups"
+        need(block <= groups, self, f"a block of {block} groups", needs, "make the block smaller")
+        depthwise = [one.data.is_depthwise for one in self.cut.mode]
+        if any(depthwise):
+            need(all(depthwise), self, "depthwise for some of the loads", "it for all of them", "change the modes")
+            inputs, outputs = shape(self.x)[-1], shape(self.y)[-1]
+            has, needs = f"{inputs} channels to {outputs} in {groups} groups, depthwise", "as many groups as channels"
+            need(groups == inputs == outputs, self, has, needs, "make it wide or tall")
+            need(block == groups, self, f"a block of {block} groups, depthwise", f"all {groups}", "change the block")
         self._verify_parameters()
         self._verify_residual()
 
@@ -406,8 +437,9 @@ class PoolOp(IRDLOperation):
         _check_pad(self, self.window, self.x)
         check_clip(self, self.scale.low.data, self.scale.high.data)
         _check_cut(self, self.cut, self.y)
-        whole = ints(self.cut.groups) == (1,) and all(one.data is Mode.WIDE for one in self.cut.mode)
-        need(whole, self, "cut into channel groups, or tall", "a cut of images and rows", "remove groups and mode")
+        dense = all(one.data is Mode.WIDE for one in self.cut.mode)
+        whole = ints(self.cut.groups) == (1,) and dense and self.cut.block.data == 1
+        need(whole, self, "cut into channels, or tall", "a cut of images and rows", "remove groups, mode and block")
         dilation = ints(self.window.dilation)
         need(dilation == (1, 1), self, f"dilation {list(dilation)}", "[1, 1]", "pool without dilation")
 

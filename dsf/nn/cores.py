@@ -27,8 +27,10 @@ class QConvCore:
     A convolution of `filters` output channels on NHWC tensors.
 
     `kernel_size`, `strides` and `dilation` are (vertical, horizontal) or one integer for both; `padding` is 'same'
-    (TensorFlow's: the odd element below and right), 'valid' or ((top, bottom), (left, right)). `bias_frac_bits=None` means no
-    bias. `activation=None`, or `Softmax()`, is for the last bundle: its result are the raw sums. Raises `ModelError`.
+    (TensorFlow's: the odd element below and right), 'valid' or ((top, bottom), (left, right)). With `groups`, equal parts of
+    the input channels make equal parts of the filters; as many groups as channels are a depthwise convolution.
+    `bias_frac_bits=None` means no bias. `activation=None`, or `Softmax()`, is for the last bundle: its result are the raw
+    sums. Raises `ModelError`.
     """
 
     filters: int

@@ -7,12 +7,12 @@ one stretch (of all channels, even if it computes some of them).
 
 from __future__ import annotations
 
-from dsf.cost import runs_of
 from dsf.dialects import sched
 from dsf.dialects.sched import Space, buffer_of
 from dsf.hardware import Hardware
 from dsf.scheduling.cuts import weight_depth
 from dsf.scheduling.hazards import Access, Memory, Step
+from dsf.scheduling.network import weight_words
 from dsf.scheduling.pieces import Piece, Span, input_rows
 
 MEMORIES = {Space.FEATURE: Memory.FEATURE, Space.WEIGHT: Memory.WEIGHT, Space.PARAMETER: Memory.PARAMETER}
@@ -43,7 +43,7 @@ def _of_window(op: sched.MatrixOp | sched.PoolOp, per_element: int) -> tuple[Acc
 
 def _of_matrix(op: sched.MatrixOp, hw: Hardware) -> list[Access]:
     piece = op.piece.piece
-    words = runs_of(hw, op.window.window, op.piece.input_image[2]).words
+    words = weight_words(op.window.window, piece.block, depthwise=op.mode.data.is_depthwise)
     depth = weight_depth(hw, words, piece.groups.count)
     accesses = [
         *_of_window(op, 1 if op.raw is None else hw.raw_elements),

@@ -8,9 +8,11 @@ How each layer is cut into pieces, and in which shape the array computes them.
   otherwise load by load of weights, so that each is loaded once.
 - Channel groups: loads of weights grow from a small one, with which computing starts. Where weights do not fit a load takes at
   most half of their memory, so that one is loaded while the other is used.
-- Mode: wide, tall, or wide for whole passes of G channel groups and tall for what is left of them.
+- Mode: wide, tall, or wide for whole passes of G channel groups and tall for what is left of them; depthwise, along rows or
+  columns of the image.
 
-Of these combinations the one with the fewest estimated cycles is taken.
+Of these combinations the one with the fewest estimated cycles is taken. How many groups of a grouped convolution are computed
+together, and whether depthwise, is decided before (`dsf.scheduling.blocks`).
 """
 
 from __future__ import annotations
@@ -18,23 +20,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, get_args
 
 from dsf.arguments import as_int
-from dsf.cost import Cost, dispatch_cycles, load_cost, matrix_cost, shape_change, store_cost, weights_cost
+from dsf.cost import Cost, dispatch_cycles, load_cost, shape_change, store_cost, weights_cost
 from dsf.dialects import tile
 from dsf.dialects.tile import Mode, Outer
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.isa.table import MATRIX
 from dsf.layout import PARAMETER_BYTES
+from dsf.scheduling.depthwise import fits
 from dsf.scheduling.network import Layer, Network
 from dsf.scheduling.pieces import Cut, Piece, Span, input_rows
+
+#: A shape of the array, or the compiler's choice.
+ModeOption = Literal["auto", "wide", "tall", "depthwise_rows", "depthwise_columns"]
 
 #: Cycles of weights that are worth a load of their own.
 LEAST_WEIGHT_LOAD = 128
 #: What the option `mode` may be.
-_MODES = ("auto", *Mode)
+_MODES = get_args(ModeOption)
 #: Most strips of equal size.
 MAX_STRIPS = 16
 #: Most rows of a first or last strip of another size.
@@ -47,16 +53,18 @@ PIECE_OVERHEAD = 2
 class TilingOptions:
     """
     What the user decides: `images` of a chunk of the batch, `rows` of a strip (all operations), channel `groups` of a load of
-    weights, `mode` of the array; 0 and "auto" leave it to the compiler. Raises `ModelError`.
+    weights, `block` of groups of a grouped convolution that are computed together, `mode` of the array (a depthwise one for
+    those layers that can be); 0 and "auto" leave it to the compiler. Raises `ModelError`.
     """
 
     images: int = 0
     rows: int = 0
     groups: int = 0
-    mode: Literal["auto", "wide", "tall"] = "auto"
+    block: int = 0
+    mode: ModeOption = "auto"
 
     def __post_init__(self) -> None:
-        fields = {"images": "images", "rows": "rows", "groups": "channel_groups"}
+        fields = {"images": "images", "rows": "rows", "groups": "channel_groups", "block": "run"}
         sizes = {name: (getattr(self, name), MATRIX.field(field).high) for name, field in fields.items()}
         problems = [
             f"'{name}': {value!r}, needs an integer from 0 (the compiler chooses) to {most}; change the option"
@@ -89,7 +97,11 @@ def matrix_layers(network: Network) -> list[Layer]:
 def resident(network: Network, hw: Hardware) -> Resident:
     """Whether everything fits at once, so that it is loaded once and not for each chunk."""
     layers = matrix_layers(network)
-    words = sum(weight_depth(hw, layer.runs(hw).words, layer.groups(hw)) for layer in layers)
+    words = sum(
+        weight_depth(hw, layer.words(block), block.channel_groups(hw.group_columns))
+        for layer in layers
+        for block in layer.blocks
+    )
     return Resident(words <= hw.weight_words, sum(layer.groups(hw) for layer in layers) <= hw.parameter_groups)
 
 
@@ -120,7 +132,7 @@ def _choose_all(network: Network, hw: Hardware, images: int, fits: Resident, opt
 
 def weight_problems(layer: Layer, hw: Hardware) -> list[str]:
     """Why a single channel group of a layer can't be on chip, if so."""
-    words = layer.runs(hw).words
+    words = layer.words(layer.blocks[0])
     if words <= hw.weight_words:
         return []
     least = hw.weight_bytes(words)
@@ -130,6 +142,43 @@ def weight_problems(layer: Layer, hw: Hardware) -> list[str]:
     ]
 
 
+def most_groups(layer: Layer, hw: Hardware) -> int:
+    """Most channel groups of a load: depthwise, if a read feeds only some columns, those that it feeds."""
+    of_block = layer.groups_of_block(hw)
+    feeds_all = hw.depthwise_groups == hw.column_groups
+    return of_block if feeds_all or not layer.is_depthwise else min(of_block, hw.depthwise_groups)
+
+
+def dense_modes(hw: Hardware, options: TilingOptions) -> tuple[Mode, ...]:
+    """Wide and tall, unless the user wants one of them."""
+    if options.mode in ("wide", "tall"):
+        return (Mode(options.mode),)
+    return (Mode.WIDE, Mode.TALL) if hw.column_groups > 1 else (Mode.WIDE,)
+
+
+def depthwise_modes(layer: Layer, hw: Hardware, options: TilingOptions) -> tuple[Mode, ...]:
+    """The depthwise modes in which a layer can be computed, unless the user wants one of them, or another; or none."""
+    op = layer.op
+    if not isinstance(op, tile.MatrixOp) or options.mode in ("wide", "tall"):
+        return ()
+    if not op.groups.value.data == layer.input_image[2] == layer.output_image[2]:
+        return ()
+    per_element = 1 if op.raw is None else hw.raw_elements
+    window, images = op.window.window, (layer.input_image, layer.output_image)
+    able = tuple(mode for mode in Mode if mode.is_depthwise and fits(window, mode, *images, per_element))
+    return tuple(mode for mode in able if mode == options.mode) or able
+
+
+def load_cycles(hw: Hardware, groups: int, words: int) -> int:
+    """Cycles of a load of the parameters and weights of channel groups of `words` words."""
+    channels = groups * hw.group_columns
+    costs = (
+        weights_cost(hw, channels * PARAMETER_BYTES, channels),
+        weights_cost(hw, groups * words * hw.weight_slot_bits // 8, groups * words),
+    )
+    return sum(cost.busy + cost.gap for cost in costs)
+
+
 def _fit(network: Network, hw: Hardware, cuts: Sequence[Cut], fits: Resident) -> bool:
     """Whether the loads of these cuts are all on chip at once where they were meant to be."""
     if not fits.weights:
@@ -137,8 +186,8 @@ def _fit(network: Network, hw: Hardware, cuts: Sequence[Cut], fits: Resident) ->
     depth = 0
     for layer, cut in zip(network.layers, cuts, strict=True):
         if isinstance(layer.op, tile.MatrixOp):
-            words, loads = layer.runs(hw).words, cut.loads(layer.groups(hw))
-            depth += sum(weight_depth(hw, words, groups.count) for groups, _ in loads)
+            loads = cut.loads(layer.blocks, hw.group_columns)
+            depth += sum(weight_depth(hw, layer.words(load.block), load.groups.count) for load in loads)
     return depth <= hw.weight_words
 
 
@@ -158,6 +207,10 @@ def _strips_of(total: int, first: int, middle: int, last: int) -> tuple[int, ...
     return (*([first] if first else []), *between, *([last] if last else []))
 
 
+#: What the cost of a piece depends on: images, rows, channel groups, input channels, mode.
+_CostKey = tuple[int, Span, int, int, Mode]
+
+
 @dataclass
 class _Chooser:
     """Chooses the cut of one layer."""
@@ -168,7 +221,7 @@ class _Chooser:
     images: int
     fits: Resident
     options: TilingOptions
-    costs: dict[tuple[int, Span, int, Mode], Cost] = field(default_factory=dict[tuple[int, Span, int, Mode], Cost])
+    costs: dict[_CostKey, Cost] = field(default_factory=dict[_CostKey, Cost])
 
     def choose(self, before: Cut | None) -> Cut:
         """The cut; for a pooling that follows a matrix layer, `before` is that one's."""
@@ -176,7 +229,7 @@ class _Chooser:
             follows = None if before is None or self.options.rows != 0 else self._strip_by_strip(before)
             return follows or self._with_ends(self._fastest(Cut(*strips) for strips in self._strips()))
         best = self._fastest(
-            Cut(*strips, groups, modes, outer)
+            Cut(*strips, groups, modes, outer, self.layer.op.cut.block.data)
             for groups, modes in dict.fromkeys(self._loads())
             for outer in self._outers(groups)
             for strips in self._strips()
@@ -217,7 +270,8 @@ class _Chooser:
 
     def _outers(self, groups: tuple[int, ...]) -> tuple[Outer, ...]:
         can_stay = self.fits.weights and self.fits.parameters and self.options.groups == 0
-        return (Outer.GROUPS, Outer.STRIPS) if can_stay and len(groups) > 1 else (Outer.GROUPS,)
+        several = len(groups) > 1 or len(self.layer.blocks) > 1
+        return (Outer.GROUPS, Outer.STRIPS) if can_stay and several else (Outer.GROUPS,)
 
     @property
     def layer(self) -> Layer:
@@ -260,33 +314,37 @@ class _Chooser:
 
     def _loads(self) -> Iterator[tuple[tuple[int, ...], tuple[Mode, ...]]]:
         """Channel groups of one load after the other, and their modes, to choose from."""
-        total, passes = self.layer.groups(self.hw), self.hw.column_groups
+        total, passes = self.layer.groups_of_block(self.hw), self.hw.column_groups
         if self.options.groups != 0:
-            yield from (((min(self.options.groups, total),), (mode,)) for mode in self._modes())
+            size = min(self.options.groups, most_groups(self.layer, self.hw))
+            yield from (((size,), (mode,)) for mode in self._modes())
             return
         size = self._groups_of_load()
         for mode in self._modes():
             yield (size,), (mode,)
+        if self.layer.is_depthwise:
+            return
         wide, left = total // passes * passes, total % passes
-        if self.options.mode == "auto" and 0 < wide < total:
+        if len(self._modes()) > 1 and 0 < wide < total:
             yield (*Span(0, wide).sizes(size), left), (*(Mode.WIDE for _ in Span(0, wide).sizes(size)), Mode.TALL)
         if not (self.fits.weights and self.fits.parameters):
             return
         for mode in self._modes():
             sizes = _grown(total, 1 if mode is Mode.TALL else passes, self.hw.parameter_groups)
             yield sizes, (mode,)
-        if self.options.mode == "auto" and 0 < wide < total:
+        if len(self._modes()) > 1 and 0 < wide < total:
             tall, rest = _grown(left, 1, left), _grown(wide, passes, self.hw.parameter_groups)
             yield (*tall, *rest), (*(Mode.TALL for _ in tall), Mode.WIDE)
 
     def _modes(self) -> tuple[Mode, ...]:
-        if self.options.mode != "auto":
-            return (Mode(self.options.mode),)
-        return (Mode.WIDE, Mode.TALL) if self.hw.column_groups > 1 else (Mode.WIDE,)
+        """The shapes of the array to choose from, of the kind that the provisional cut has."""
+        if self.layer.is_depthwise:
+            return depthwise_modes(self.layer, self.hw, self.options)
+        return dense_modes(self.hw, self.options)
 
     def _groups_of_load(self) -> int:
         """Channel groups of loads of equal size: a multiple of G, or all."""
-        hw, words, total = self.hw, self.layer.runs(self.hw).words, self.layer.groups(self.hw)
+        hw, words, total = self.hw, self.layer.words(self.layer.blocks[0]), self.layer.groups_of_block(self.hw)
         passes = -(-total // hw.column_groups)
         most = passes
         if not self.fits.weights:
@@ -295,7 +353,8 @@ class _Chooser:
             most = min(most, max(1, hw.parameter_groups // 2 // hw.column_groups))
         cycles_of_pass = max(1, words * hw.column_groups * max(hw.weight_slot_bits, hw.axi_width) // hw.axi_width)
         most = min(most, max(1, -(-LEAST_WEIGHT_LOAD // cycles_of_pass)))
-        return min(total, hw.parameter_groups, -(-passes // -(-passes // most)) * hw.column_groups)
+        equal = -(-passes // -(-passes // most)) * hw.column_groups
+        return min(total, hw.parameter_groups, most_groups(self.layer, hw), equal)
 
     def _cycles(self, cut: Cut) -> int:
         """
@@ -307,11 +366,13 @@ class _Chooser:
         weights = loaded = computed = behind = drained = pooled = 0
         seen: set[int] = set()
         last_mode, pooling = Mode.WIDE, self.pooling
-        for piece, mode, complete in cut.pieces(Span(0, self.images), height, self.layer.groups(self.hw)):
-            if piece.groups.first not in seen and isinstance(self.layer.op, tile.MatrixOp):
+        lanes = self.layer.lanes(self.hw)
+        for piece, mode, complete in cut.pieces(Span(0, self.images), height, self.layer.blocks, lanes):
+            channel = piece.channels(lanes).first
+            if channel not in seen and isinstance(self.layer.op, tile.MatrixOp):
                 if seen or self.is_cold:
-                    weights += self._load_cycles(piece.groups.count)
-                seen.add(piece.groups.first)
+                    weights += self._load_cycles(piece)
+                seen.add(channel)
             if self.loads_input:
                 loaded = max(loaded, self._input_cycles(piece))
             cost = self._cost(piece, mode)
@@ -341,25 +402,20 @@ class _Chooser:
         return cost.busy + cost.gap + (self._store_cycles(rows) if self.makes_output else 0)
 
     def _cost(self, piece: Piece, mode: Mode) -> Cost:
-        key = piece.images.count, piece.rows, piece.groups.count, mode
+        key = piece.images.count, piece.rows, piece.groups.count, piece.block.inputs.count, mode
         if key not in self.costs:
             self.costs[key] = self._new_cost(piece, mode)
         return self.costs[key]
 
     def _new_cost(self, piece: Piece, mode: Mode) -> Cost:
         if isinstance(self.layer.op, tile.MatrixOp):
-            return matrix_cost(self.hw, self.layer.work(self.hw, piece), mode is Mode.TALL)
+            costs = self.layer.costs(self.hw, piece, mode)
+            busy = sum(cost.busy for cost in costs) + (len(costs) - 1) * PIECE_OVERHEAD
+            return replace(costs[-1], busy=busy, reads=sum(cost.reads for cost in costs))
         return self.layer.pooling(self.hw, piece.images.count * piece.rows.count * self.layer.output_image[1])
 
-    def _load_cycles(self, groups: int) -> int:
-        """Cycles of a load of parameters and weights."""
-        hw, words = self.hw, self.layer.runs(self.hw).words
-        channels = groups * hw.group_columns
-        costs = (
-            weights_cost(hw, channels * PARAMETER_BYTES, channels),
-            weights_cost(hw, groups * words * hw.weight_slot_bits // 8, groups * words),
-        )
-        return sum(cost.busy + cost.gap for cost in costs)
+    def _load_cycles(self, piece: Piece) -> int:
+        return load_cycles(self.hw, piece.groups.count, self.layer.words(piece.block))
 
     def _input_cycles(self, piece: Piece) -> int:
         """Cycles until the input of a piece has been loaded, with all that lies before it."""

@@ -15,7 +15,6 @@ from dsf.cost import (
     Cost,
     dispatch_cycles,
     load_cost,
-    matrix_cost,
     shape_change,
     store_cost,
     weights_cost,
@@ -143,14 +142,14 @@ class Emitter:
         space = Space.WEIGHT if stretch.memory is Memory.WEIGHT else Space.PARAMETER
         buffer = self._buffer(space, layer.name, placed.first, stretch.size)
         set_location(buffer, layer.op)
-        slots = stretch.groups.count * (stretch.words if space is Space.WEIGHT else self.hw.group_columns)
+        slots = stretch.groups * (stretch.words if space is Space.WEIGHT else self.hw.group_columns)
         cost = weights_cost(self.hw, stretch.bytes, slots)
         op = sched.LoadWeightsOp(
             self._stream.buffer,
             buffer.buffer,
             offset=stretch.offset,
             bytes=stretch.bytes,
-            groups=stretch.groups.count,
+            groups=stretch.groups,
             words=stretch.words,
             cycles=cost.busy,
             beats=cost.beats,
@@ -201,43 +200,37 @@ class Emitter:
     def _compute(self, work: Work) -> None:
         layer = self.network.layers[work.layer]
         x, y = self._feature(layer.source, work.chunk), self._feature(layer.result, work.chunk)
-        piece = sched.PieceAttr.of(
-            input=layer.input_image,
-            output=layer.output_image,
-            images=(work.piece.images.first, work.piece.images.count),
-            rows=(work.piece.rows.first, work.piece.rows.count),
-            groups=(work.piece.groups.first, work.piece.groups.count),
-        )
-        pixels = work.piece.images.count * work.piece.rows.count * layer.output_image[1]
         if isinstance(layer.op, tile.PoolOp):
+            piece = sched.PieceAttr.of_piece(work.piece, layer.input_image, layer.output_image)
+            pixels = work.piece.images.count * work.piece.rows.count * layer.output_image[1]
             cost = layer.pooling(self.hw, pixels)
             op = sched.PoolOp(
                 layer.op.kind.data, x, y, piece=piece, window=layer.op.window, scale=layer.op.scale, cycles=cost.busy
             )
             self._add(op, cost, layer)
             return
-        self._compute_matrix(work, layer, layer.op, piece)
+        self._compute_matrix(work, layer, layer.op)
 
-    def _compute_matrix(self, work: Work, layer: Layer, op: tile.MatrixOp, piece: sched.PieceAttr) -> None:
+    def _compute_matrix(self, work: Work, layer: Layer, op: tile.MatrixOp) -> None:
         assert work.loads is not None
         parameters, weights = (self._placed[number][0].buffer for number in work.loads)
         mode = work.mode
-        cost = matrix_cost(self.hw, layer.work(self.hw, work.piece), mode is tile.Mode.TALL)
-        matrix = sched.MatrixOp(
-            self._feature(layer.source, work.chunk),
-            weights,
-            parameters,
-            self._feature(layer.result, work.chunk),
-            mode=mode,
-            piece=piece,
-            window=op.window,
-            epilogue=op.epilogue,
-            residual=None if layer.residual is None else self._feature(layer.residual, work.chunk),
-            add=op.add,
-            cycles=cost.busy,
-        )
-        self._change_shape(mode is tile.Mode.TALL)
-        self._add(matrix, cost, layer)
+        for residue, cost in enumerate(layer.costs(self.hw, work.piece, mode)):
+            matrix = sched.MatrixOp(
+                self._feature(layer.source, work.chunk),
+                weights,
+                parameters,
+                self._feature(layer.result, work.chunk),
+                mode=mode,
+                piece=sched.PieceAttr.of_piece(work.piece, layer.input_image, layer.output_image, residue),
+                window=op.window,
+                epilogue=op.epilogue,
+                residual=None if layer.residual is None else self._feature(layer.residual, work.chunk),
+                add=op.add,
+                cycles=cost.busy,
+            )
+            self._change_shape(mode is tile.Mode.TALL)
+            self._add(matrix, cost, layer)
 
     def _change_shape(self, tall: bool) -> None:
         """Says in the cost of the MATRIX instruction before this one how long the array takes to change its shape."""

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import prod
 
 from dsf.dialects import sched
 from dsf.hardware import Hardware
 from dsf.isa.table import Queue
+from dsf.scheduling.depthwise import axis_of
 from dsf.scheduling.timeline import Task, Times, simulate
 from dsf.transforms.locations import location_name
 
@@ -56,6 +58,25 @@ class Estimate:
 
     cycles: int
     bundles: tuple[int, ...]
+
+
+def bundle_macs(instructions: Sequence[sched.InstructionOp], names: Sequence[str], hw: Hardware) -> list[int]:
+    """Multiplications of each bundle, those with padding included, not those by 0 between groups of a convolution."""
+    macs = dict.fromkeys(names, 0)
+    for op in instructions:
+        if isinstance(op, sched.MatrixOp):
+            macs[location_name(op) or ""] += _macs(op, hw)
+    return list(macs.values())
+
+
+def _macs(op: sched.MatrixOp, hw: Hardware) -> int:
+    piece, block, width = op.piece.piece, op.piece.block, op.piece.output_image[1]
+    taps = prod(op.window.window.kernel) * block.inputs.count // block.convolutions
+    positions = piece.images.count * piece.rows.count * width
+    if op.mode.data.is_depthwise:
+        axis = axis_of(op.window.window, op.mode.data)
+        positions = piece.images.count * axis.across(piece, width) * axis.count(axis.along(piece, width), op.piece.residue.data)
+    return positions * piece.channels(hw.group_columns).count * taps
 
 
 def estimate_program(

@@ -7,24 +7,26 @@ A reshape is no layer: its result is the tensor that it reshapes.
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from xdsl.dialects import func
 from xdsl.dialects.builtin import IntegerType, ModuleOp
 from xdsl.ir import Operation, SSAValue
 
-from dsf.cost import Cost, MatrixWork, Runs, division_steps, pool_cost, runs_of
+from dsf.cost import Cost, DepthwiseWork, MatrixWork, depthwise_cost, division_steps, matrix_cost, pool_cost, runs_of
 from dsf.dialects import tile
 from dsf.dialects.bundle_types import PoolKind
 from dsf.dialects.functions import function_problems
 from dsf.dialects.integers import RAW_BITS, width
 from dsf.dialects.shapes import element, shape
 from dsf.errors import ModelError
+from dsf.geometry import Window
 from dsf.hardware import Hardware
 from dsf.kernel_rows import lines_of
 from dsf.scheduling.allocator import Request
-from dsf.scheduling.pieces import Piece, Span, channel_groups
+from dsf.scheduling.depthwise import axis_of, lines_across
+from dsf.scheduling.pieces import Block, Piece, Span, channel_blocks
 from dsf.transforms.locations import location_name
 
 #: The function's attribute that says how many images are a chunk of the batch.
@@ -37,6 +39,19 @@ class Tensor:
 
     name: str
     elements: int
+
+
+def blocks_of(op: tile.MatrixOp | tile.PoolOp) -> list[Block]:
+    """The channels of an operation that are computed together, as its cut has them."""
+    inputs, outputs = shape(op.x)[3], shape(op.y)[3]
+    if isinstance(op, tile.PoolOp):
+        return [Block(Span(0, inputs), Span(0, outputs))]
+    return channel_blocks(inputs, outputs, op.groups.value.data, op.cut.block.data)
+
+
+def weight_words(window: Window, block: Block, *, depthwise: bool) -> int:
+    """Weight words of a channel group of a block: one for each reduction step."""
+    return prod(window.kernel) * (1 if depthwise else block.inputs.count)
 
 
 @dataclass(frozen=True)
@@ -65,23 +80,51 @@ class Layer:
     def reads(self) -> tuple[int, ...]:
         return (self.source,) if self.residual is None else (self.source, self.residual)
 
+    @property
+    def blocks(self) -> list[Block]:
+        """The channels that depend on each other, as the cut has them; a pooling has one block."""
+        return blocks_of(self.op)
+
+    @property
+    def is_depthwise(self) -> bool:
+        """Whether the array computes it depthwise, as the cut has it."""
+        return any(mode.data.is_depthwise for mode in self.op.cut.mode)
+
+    def lanes(self, hw: Hardware) -> int:
+        """Channels of a channel group; a pooling has one group, all channels."""
+        return hw.group_columns if isinstance(self.op, tile.MatrixOp) else self.output_image[2]
+
     def groups(self, hw: Hardware) -> int:
-        """Channel groups of the result; a pooling has one, all channels."""
-        return channel_groups(self.output_image[2], hw.group_columns) if isinstance(self.op, tile.MatrixOp) else 1
+        """Channel groups of the result, those of all blocks."""
+        return sum(block.channel_groups(self.lanes(hw)) for block in self.blocks)
 
-    def runs(self, hw: Hardware) -> Runs:
-        return runs_of(hw, self.op.window.window, self.input_image[2])
+    def groups_of_block(self, hw: Hardware) -> int:
+        """Channel groups of the first block, which is the largest."""
+        return self.blocks[0].channel_groups(self.lanes(hw))
 
-    def work(self, hw: Hardware, piece: Piece) -> MatrixWork:
-        """What the matrix unit does for a piece of the result."""
-        op, columns = self.op, self.output_image[1]
+    def words(self, block: Block) -> int:
+        """Weight words of a channel group of a block."""
+        return weight_words(self.op.window.window, block, depthwise=self.is_depthwise)
+
+    def costs(self, hw: Hardware, piece: Piece, mode: tile.Mode) -> list[Cost]:
+        """Cycles of each of the matrix unit's instructions for a piece."""
+        op, window, width = self.op, self.op.window.window, self.output_image[1]
         raw = isinstance(op, tile.MatrixOp) and op.raw is not None
+        after, zeros = (raw, self.residual is not None), op.window.pad_value.data == 0
         images, rows = piece.images.count, piece.rows
-        zeros = op.window.pad_value.data == 0
-        lines = lines_of(op.window.window, self.input_image[0], rows.first, rows.count, columns, images) if zeros else None
-        return MatrixWork(
-            self.runs(hw), images * rows.count * columns, piece.groups.count, raw, self.residual is not None, lines
-        )
+        if mode.is_depthwise:
+            axis = axis_of(window, mode)
+            along, padded = axis.along(piece, width), lines_across(window, axis, self.input_image, piece, width)
+            works: list[DepthwiseWork] = []
+            for residue in axis.residues(along):
+                lines = replace(padded, columns=axis.count(along, residue))
+                count = lines.images * lines.rows, piece.groups.count
+                works.append(DepthwiseWork(axis.taps, lines.columns, *count, *after, lines if zeros else None))
+            return [depthwise_cost(hw, work) for work in works]
+        runs = runs_of(hw, window, self.input_image[2], piece.block.inputs.count)
+        lines = lines_of(window, self.input_image[0], rows.first, rows.count, width, images) if zeros else None
+        work = MatrixWork(runs, images * rows.count * width, piece.groups.count, *after, lines)
+        return [matrix_cost(hw, work, mode is tile.Mode.TALL)]
 
     def pooling(self, hw: Hardware, pixels: int) -> Cost:
         """Cycles of a pooling with `pixels` results."""

@@ -72,7 +72,7 @@ class Order:
 
 
 def _layer_pieces(layer: Layer, images: int, hw: Hardware) -> Iterator[tuple[Piece, tile.Mode, bool]]:
-    return Cut.of(layer.op.cut).pieces(Span(0, images), layer.output_image[0], layer.groups(hw))
+    return Cut.of(layer.op.cut).pieces(Span(0, images), layer.output_image[0], layer.blocks, layer.lanes(hw))
 
 
 class _Planner:
@@ -131,14 +131,14 @@ class _Planner:
         output = self._output_made(layer, piece) if complete else 0
         loads = None
         if isinstance(layer.op, tile.MatrixOp):
-            pair = self.stream.stretches[index, piece.groups.first]
+            pair = self.stream.stretches[index, piece.channels(self.hw.group_columns).first]
             loads = self._number(chunk, pair[0], step), self._number(chunk, pair[1], step)
         self._need_input(chunk, images, self._input_needed(layer, piece))
         self.spine.append(Work(chunk, index, piece, mode, loads, len(self.inputs), output))
 
     def _number(self, chunk: int, stretch: Stretch, step: int) -> int:
         """The number of the load that brings `stretch` for this chunk."""
-        key = (0 if self._stays(stretch) else chunk, stretch.layer, stretch.groups.first, stretch.offset)
+        key = (0 if self._stays(stretch) else chunk, stretch.layer, stretch.channels.first, stretch.offset)
         if key not in self.numbers:
             self.numbers[key] = len(self.stretches)
             self.stretches.append(stretch)

@@ -3,12 +3,13 @@ The pieces that `#tile.cut` describes, in the order in which the engine computes
 
     for images in blocks(chunk of the batch): for rows in blocks(output rows): for groups in blocks(channel groups)
 
-with the groups outermost, so that weights are loaded once for each block of groups, or innermost, where all are on chip.
+with the groups outermost, so that weights are loaded once for each block of groups, or innermost, where all are on chip. Of a
+grouped convolution each `Block` of channels has channel groups of its own, one block after the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
 
@@ -43,12 +44,53 @@ class Span:
 
 
 @dataclass(frozen=True)
+class Block:
+    """Output channels `outputs`, which depend on the input channels `inputs` only: `convolutions` groups of a convolution."""
+
+    inputs: Span
+    outputs: Span
+    convolutions: int = 1
+
+    def channel_groups(self, lanes: int) -> int:
+        """Channel groups of `lanes` channels."""
+        return -(-self.outputs.count // lanes)
+
+    def channels(self, groups: Span, lanes: int) -> Span:
+        """The output channels of some channel groups of `lanes` channels."""
+        first = self.outputs.first + groups.first * lanes
+        return Span(first, min(groups.count * lanes, self.outputs.stop - first))
+
+
+def channel_blocks(inputs: int, outputs: int, groups: int, size: int) -> list[Block]:
+    """A convolution over `inputs` channels in `groups` groups, in blocks of `size` groups; the last one may be smaller."""
+    ins, outs = inputs // groups, outputs // groups
+    return [
+        Block(Span(some.first * ins, some.count * ins), Span(some.first * outs, some.count * outs), some.count)
+        for some in Span(0, groups).blocks(size)
+    ]
+
+
+@dataclass(frozen=True)
 class Piece:
-    """A part of an operation's result: these images, rows of them, and channel groups."""
+    """A part of an operation's result: these images, rows of them, and channel groups of a block."""
 
     images: Span
     rows: Span
     groups: Span
+    block: Block
+
+    def channels(self, lanes: int) -> Span:
+        """The output channels, where a channel group has `lanes`."""
+        return self.block.channels(self.groups, lanes)
+
+
+@dataclass(frozen=True)
+class Load:
+    """Channel groups of a block, whose weights are loaded at once, and in which shape the array computes them."""
+
+    block: Block
+    groups: Span
+    mode: Mode
 
 
 @dataclass(frozen=True)
@@ -60,19 +102,29 @@ class Cut:
     groups: tuple[int, ...] = (1,)
     modes: tuple[Mode, ...] = (Mode.WIDE,)
     outer: Outer = Outer.GROUPS
+    block: int = 1
 
     @staticmethod
     def of(cut: CutAttr) -> Cut:
         modes = tuple(one.data for one in cut.mode)
-        return Cut(cut.images.data, ints(cut.rows), ints(cut.groups), modes, cut.outer.data)
+        return Cut(cut.images.data, ints(cut.rows), ints(cut.groups), modes, cut.outer.data, cut.block.data)
 
     @property
     def attribute(self) -> CutAttr:
-        return CutAttr.of(images=self.images, rows=self.rows, groups=self.groups, mode=self.modes, outer=self.outer)
+        sizes = {"images": self.images, "rows": self.rows, "groups": self.groups, "block": self.block}
+        return CutAttr.of(**sizes, mode=self.modes, outer=self.outer)
 
-    def loads(self, groups: int) -> list[tuple[Span, Mode]]:
-        """Blocks of `groups` channel groups whose weights are loaded at once, and in which shape the array computes them."""
-        return list(zip(Span(0, groups).blocks(*self.groups), chain(self.modes, repeat(self.modes[-1])), strict=False))
+    def loads(self, blocks: Sequence[Block], lanes: int) -> list[Load]:
+        """The loads of weights of all blocks, whose channel groups have `lanes` channels."""
+        return [
+            Load(block, groups, mode)
+            for block in blocks
+            for groups, mode in zip(
+                Span(0, block.channel_groups(lanes)).blocks(*self.groups),
+                chain(self.modes, repeat(self.modes[-1])),
+                strict=False,
+            )
+        ]
 
     def strips(self, images: Span, rows: int) -> Iterator[tuple[Span, Span]]:
         """Images and rows of the strips of a result of `rows` rows."""
@@ -80,20 +132,20 @@ class Cut:
             for strip in Span(0, rows).blocks(*self.rows):
                 yield some, strip
 
-    def pieces(self, images: Span, rows: int, groups: int) -> Iterator[tuple[Piece, Mode, bool]]:
+    def pieces(self, images: Span, rows: int, blocks: Sequence[Block], lanes: int) -> Iterator[tuple[Piece, Mode, bool]]:
         """
-        The pieces of the result of `images`, of `rows` rows and `groups` channel groups; the shape of the array for each, and
-        whether all channels of its strip are complete after it. Strip by strip every other one goes through its channel groups
-        backwards, as the shape of the array changes less often.
+        The pieces of the result of `images`, of `rows` rows and the channels of `blocks`, in channel groups of `lanes`; the
+        shape of the array for each, and whether all channels of its strip are complete after it. Strip by strip every other one
+        goes through its channel groups backwards, as the shape of the array changes less often.
         """
-        loads, strips = self.loads(groups), list(self.strips(images, rows))
+        loads, strips = self.loads(blocks, lanes), list(self.strips(images, rows))
         if self.outer is Outer.STRIPS:
             for number, strip in enumerate(strips):
                 ordered = loads if number % 2 == 0 else loads[::-1]
-                yield from ((Piece(*strip, some), mode, some is ordered[-1][0]) for some, mode in ordered)
+                yield from ((Piece(*strip, one.groups, one.block), one.mode, one is ordered[-1]) for one in ordered)
             return
-        for some, mode in loads:
-            yield from ((Piece(*strip, some), mode, some is loads[-1][0]) for strip in strips)
+        for one in loads:
+            yield from ((Piece(*strip, one.groups, one.block), one.mode, one is loads[-1]) for strip in strips)
 
 
 def input_rows(window: Window, rows: Span, height: int) -> Span:
@@ -115,8 +167,3 @@ def strip_window(window: Window, rows: Span, height: int) -> tuple[Span, Window]
     above = min(max(0, inside.first - top), needed)
     padding = (above, needed - above - inside.count, *window.padding[2:])
     return inside, Window(window.kernel, window.strides, padding, window.dilation)
-
-
-def channel_groups(channels: int, group_columns: int) -> int:
-    """Channel groups of C/G channels."""
-    return -(-channels // group_columns)

@@ -1,7 +1,7 @@
 """
 The weight stream: the weights and parameters of all layers in the order in which the engine first needs them.
 
-Each block of channel groups of a layer is two stretches of the stream, parameters first, each beginning at a multiple of
+The channel groups of a load of a layer are two stretches of the stream, parameters first, each beginning at a multiple of
 64 bytes, so that every load begins with a whole beat and a whole cache line. How weights lie in a stretch is in `dsf.layout`.
 """
 
@@ -18,9 +18,10 @@ from dsf.hardware import Hardware
 from dsf.layout import pack_parameters, pack_weight_groups
 from dsf.numerics import Ints, to_element
 from dsf.scheduling.cuts import weight_depth
+from dsf.scheduling.depthwise import axis_of
 from dsf.scheduling.hazards import Memory
 from dsf.scheduling.network import Layer, Network
-from dsf.scheduling.pieces import Cut, Span
+from dsf.scheduling.pieces import Block, Cut, Load, Span
 
 #: Alignment of a load in the stream, in bytes.
 ALIGNMENT = 64
@@ -36,11 +37,15 @@ def capacity_of(memory: Memory, hw: Hardware) -> int:
 
 @dataclass(frozen=True)
 class Stretch:
-    """One load: `size` is what it takes of its memory, in words of all banks, or in channel groups."""
+    """
+    One load, of the `channels` of a layer: `groups` channel groups. `size` is what it takes of its memory, in words of all
+    banks, or in channel groups.
+    """
 
     memory: Memory
     layer: int
-    groups: Span
+    channels: Span
+    groups: int
     offset: int
     bytes: int
     words: int
@@ -49,7 +54,7 @@ class Stretch:
 
 @dataclass(frozen=True)
 class WeightStream:
-    """The bytes, and for each matrix layer (by index) and block of groups (by its first) the parameters and the weights."""
+    """The bytes, and for each matrix layer (by index) and load (by its first channel) the parameters and the weights."""
 
     data: bytes
     stretches: dict[tuple[int, int], tuple[Stretch, Stretch]]
@@ -84,7 +89,7 @@ def pack_network(network: Network, hw: Hardware) -> WeightStream:
     for index, layer in enumerate(network.layers):
         if isinstance(layer.op, tile.MatrixOp):
             for pair in _pack_layer(stream, index, layer, layer.op, hw):
-                stretches[index, pair[0].groups.first] = pair
+                stretches[index, pair[0].channels.first] = pair
     stream.append(b"")
     return WeightStream(b"".join(stream.parts), stretches)
 
@@ -92,29 +97,58 @@ def pack_network(network: Network, hw: Hardware) -> WeightStream:
 def _pack_layer(
     stream: _Stream, index: int, layer: Layer, op: tile.MatrixOp, hw: Hardware
 ) -> Iterator[tuple[Stretch, Stretch]]:
-    lanes, groups, words = hw.group_columns, layer.groups(hw), layer.runs(hw).words
-    flat = ints_of(op.weights).reshape(words, -1)
-    parameters = [_padded(values, groups * lanes) for values in (op.bias, op.multiplier, op.shift)]
-    for block, _ in Cut.of(op.cut).loads(groups):
-        channels = slice(block.first * lanes, block.stop * lanes)
-        some = pack_parameters(*(values[channels] for values in parameters))
-        first = Stretch(Memory.PARAMETER, index, block, stream.append(some), len(some), 1, block.count)
-        part = flat[:, channels]
-        whole = to_element(np.zeros((words, block.count * lanes), dtype=np.int64), hw.bits_weights)
+    lanes, weights = hw.group_columns, ints_of(op.weights)
+    for load in Cut.of(op.cut).loads(layer.blocks, lanes):
+        count, words = load.groups.count, layer.words(load.block)
+        channels = load.block.channels(load.groups, lanes)
+        parameters = (_padded(_part(one, channels), count * lanes) for one in (op.bias, op.multiplier, op.shift))
+        some = pack_parameters(*parameters)
+        first = Stretch(Memory.PARAMETER, index, channels, count, stream.append(some), len(some), 1, count)
+        part = load_weights(op, weights, load, channels).reshape(words, -1)
+        whole = to_element(np.zeros((words, count * lanes), dtype=np.int64), hw.bits_weights)
         whole[:, : part.shape[1]] = part
-        by_group = whole.reshape(words, block.count, lanes).transpose(1, 0, 2)
+        by_group = whole.reshape(words, count, lanes).transpose(1, 0, 2)
         packed = pack_weight_groups(by_group, hw.bits_weights, hw.weight_slot_bits)
-        depth = weight_depth(hw, words, block.count)
-        yield first, Stretch(Memory.WEIGHT, index, block, stream.append(packed), len(packed), words, depth)
+        offset, depth = stream.append(packed), weight_depth(hw, words, count)
+        yield first, Stretch(Memory.WEIGHT, index, channels, count, offset, len(packed), words, depth)
 
 
-def _padded(values: DenseAttr | None, channels: int) -> Ints:
-    """One number for each of `channels` channels, 0 where there is none."""
-    padded = np.zeros(channels, dtype=np.int64)
-    if values is not None:
-        numbers = ints_of(values)
-        padded[: numbers.size] = numbers
-    return padded
+def load_weights(op: tile.MatrixOp, weights: Ints, load: Load, channels: Span) -> Ints:
+    """
+    The weights of some channels in the order of the reduction, channels last. Depthwise that is the order of the taps along
+    the lines, (kernel rows, taps, channels), with kernel rows across the lines.
+    """
+    if not load.mode.is_depthwise:
+        first = channels.first - load.block.outputs.first
+        return block_weights(weights, load.block)[..., first : first + channels.count]
+    axis = axis_of(op.window.window, load.mode)
+    kernel = weights[:, :, 0, channels.first : channels.stop]
+    return (kernel if axis.index == 1 else kernel.transpose(1, 0, 2))[:, axis.taps.order]
+
+
+def block_weights(weights: Ints, block: Block) -> Ints:
+    """
+    The kernel (KH, KW, inputs of the block, its outputs), from that of the whole layer (KH, KW, CI / groups, CO): 0 where
+    input and output channel are of different groups.
+    """
+    outputs, parts = block.outputs, block.convolutions
+    of_block = weights[..., outputs.first : outputs.stop]
+    *kernel, ins, outs = of_block.shape
+    by_part = of_block.reshape(*kernel, ins, parts, outs // parts)
+    dense = np.zeros((*kernel, parts, ins, parts, outs // parts), dtype=np.int64)
+    for part in range(parts):
+        dense[:, :, part, :, part] = by_part[:, :, :, part]
+    return dense.reshape(*kernel, parts * ins, outs)
+
+
+def _part(values: DenseAttr | None, channels: Span) -> Ints:
+    """The numbers of some channels; none where a layer has none."""
+    return np.zeros(0, dtype=np.int64) if values is None else ints_of(values)[channels.first : channels.stop]
+
+
+def _padded(values: Ints, channels: int) -> Ints:
+    """`values` with zeros at the end, so that there are `channels`."""
+    return np.pad(values, (0, channels - values.size))
 
 
 class Placer:

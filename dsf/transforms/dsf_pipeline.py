@@ -31,7 +31,7 @@ class DsfPipelinePass(TilingOptions, ModulePass):
         from dsf.transforms.fxp_to_tile import FxpToTilePass
         from dsf.transforms.tile_to_sched import TileToSchedPass
 
-        tiling = FxpToTilePass(images=self.images, rows=self.rows, groups=self.groups, mode=self.mode)
+        tiling = FxpToTilePass(images=self.images, rows=self.rows, groups=self.groups, block=self.block, mode=self.mode)
         placing = TileToSchedPass(resident_weights=self.resident_weights)
         return (*_named(BEFORE_TILING), tiling, placing, *_named(("sched-to-isa",)))
 

@@ -24,6 +24,7 @@ from dsf.dialects.constants import integer
 from dsf.dialects.engine import hardware_of
 from dsf.dialects.shapes import element, shape, tensor_type
 from dsf.errors import ModelError
+from dsf.scheduling.blocks import Way, choose_ways
 from dsf.scheduling.cuts import TilingOptions, choose_cuts
 from dsf.scheduling.features import choose_images
 from dsf.scheduling.network import IMAGES, function_of, name_of, network_of
@@ -31,10 +32,11 @@ from dsf.scheduling.ranges import check_ranges
 from dsf.transforms.locations import set_location
 
 
-def _whole(value: SSAValue) -> tile.CutAttr:
-    """The provisional cut of a result: all of it at once."""
+def _whole(value: SSAValue, way: Way | None = None) -> tile.CutAttr:
+    """The provisional cut of a result: all of it at once, of a grouped convolution in the way that is chosen for it."""
     images, rows, *_ = shape(value)
-    return tile.CutAttr.of(images=images, rows=rows, groups=1 << 12)
+    way = Way(1, (tile.Mode.WIDE,)) if way is None else way
+    return tile.CutAttr.of(images=images, rows=rows, groups=1 << 12, block=way.block, mode=way.modes[0])
 
 
 @dataclass
@@ -95,10 +97,6 @@ class _Lowering:
                 op, "sums that are used otherwise", "one fxp.requantize or fxp.raw of them", "requantise the sums once"
             )
             return
-        if op.groups.value.data != 1:
-            self.problem(op, f"{op.groups.value.data} groups of channels", "1", "split the convolution")
-            self.values[end.output] = self.reshape_any(end.output, end)
-            return
         matrix = tile.MatrixOp(
             self.values[op.input],
             window=tile.WindowAttr.from_window(op.window, op.pad_value.value.data),
@@ -108,6 +106,7 @@ class _Lowering:
             bias=end.bias,
             multiplier=end.multiplier if isinstance(end, fxp.RequantizeOp) else None,
             shift=end.shift if isinstance(end, fxp.RequantizeOp) else None,
+            groups=op.groups.value.data,
             result_type=end.output.type,
         )
         self.insert(matrix, op)
@@ -154,6 +153,7 @@ class _Lowering:
             bias=matrix.bias,
             multiplier=matrix.multiplier,
             shift=matrix.shift,
+            groups=matrix.groups.value.data,
             residual=b,
             add=tile.AddAttr.of(
                 multiplier_a=a_multiplier,
@@ -229,6 +229,8 @@ class FxpToTilePass(TilingOptions, ModulePass):
         check_ranges(network, hw)
         images = choose_images(network, hw, self.images)
         function.attributes[IMAGES] = integer(images)
+        for layer, way in zip(network.layers, choose_ways(network, hw, images, self), strict=True):
+            layer.op.cut = _whole(layer.op.y, way)
         for layer, cut in zip(network.layers, choose_cuts(network, hw, images, self), strict=True):
             layer.op.cut = cut
 

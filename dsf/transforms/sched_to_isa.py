@@ -29,6 +29,7 @@ from dsf.isa.encoding import field_problem, operand_fields
 from dsf.isa.table import FEATURE_ADDRESSES, VectorFunction
 from dsf.kernel_rows import lines_of
 from dsf.layout import packed_bytes
+from dsf.scheduling.depthwise import Axis, axis_of, lines_across, walk
 from dsf.scheduling.tokens import token_masks
 from dsf.transforms.locations import location_name, set_location
 
@@ -77,7 +78,7 @@ def _window(op: sched.MatrixOp | sched.PoolOp) -> Fields:
     window, piece = op.window.window, op.piece.piece
     height, width, channels = op.piece.input_image
     row = width * channels
-    x_start = -window.padding[2] * channels
+    x_start = piece.block.inputs.first - window.padding[2] * channels
     y_start = piece.rows.first * window.strides[0] - window.padding[0]
     first = buffer_of(op.x).start + (piece.images.first * height + y_start) * row + x_start
     return {
@@ -108,7 +109,7 @@ def _first(op: sched.MatrixOp | sched.PoolOp, buffer: sched.BufferOp, lanes: int
     height, width, channels = op.piece.output_image
     piece = op.piece.piece
     pixels = (piece.images.first * height + piece.rows.first) * width
-    return buffer.start + (pixels * channels + piece.groups.first * lanes) * per_element
+    return buffer.start + (pixels * channels + piece.channels(lanes).first) * per_element
 
 
 def _output(op: sched.MatrixOp | sched.PoolOp, lanes: int, per_element: int) -> Fields:
@@ -149,45 +150,84 @@ def _residual(op: sched.MatrixOp, add: tile.AddAttr, added: sched.BufferOp, lane
     }
 
 
-def _skipped_rows(op: sched.MatrixOp, hw: Hardware, row_words: int) -> Fields:
+def _skipped(op: sched.MatrixOp, skips: bool, row_words: int) -> Fields:
     """Kernel rows in padding are skipped where that is exact, and some can be."""
-    if op.window.pad_value.data != 0:
-        return {}
-    window, piece = op.window.window, op.piece.piece
+    return {"skip_rows": 1, "kernel_row_words": row_words} if skips and op.window.pad_value.data == 0 else {}
+
+
+def _convolution(op: sched.MatrixOp, hw: Hardware) -> Fields:
+    """How the taps of a convolution that is not depthwise are walked."""
+    window, inputs = op.window.window, op.piece.block.inputs
+    runs, piece = runs_of(hw, window, op.piece.input_image[2], inputs.count), op.piece.piece
     height, columns = op.piece.input_image[0], op.piece.output_image[1]
     lines = lines_of(window, height, piece.rows.first, piece.rows.count, columns, piece.images.count)
-    if lines.skips(hw.pixels_tall if op.mode.data is tile.Mode.TALL else hw.rows):
-        return {"skip_rows": 1, "kernel_row_words": row_words}
-    return {}
-
-
-def matrix_fields(op: sched.MatrixOp, hw: Hardware) -> Fields:
-    piece, lanes = op.piece.piece, hw.group_columns
-    channels_in, channels_out = op.piece.input_image[2], op.piece.output_image[2]
-    runs = runs_of(hw, op.window.window, channels_in)
-    output = _output(op, lanes, 1 if op.raw is None else hw.raw_elements)
-    last = min(piece.groups.stop * lanes, channels_out) - (piece.groups.stop - 1) * lanes
+    skips = lines.skips(hw.pixels_tall if op.mode.data is tile.Mode.TALL else hw.rows)
     return {
         **_window(op),
-        "y_dilation": op.window.window.dilation[0],
-        **_skipped_rows(op, hw, runs.words // runs.kernel_rows),
+        "y_dilation": window.dilation[0],
+        **_skipped(op, skips, runs.words // runs.kernel_rows),
         "kernel_runs": runs.runs,
         "run_step": runs.run_step,
         "run": runs.run,
         "chunk": runs.chunk,
         "chunks": runs.chunks,
         "last_chunk": runs.last_chunk,
+        "weight_words": runs.words,
+    }
+
+
+def _depthwise(op: sched.MatrixOp, hw: Hardware, axis: Axis) -> Fields:
+    """How the taps of a depthwise convolution are walked, along lines."""
+    piece, residue = op.piece.piece, op.piece.residue.data
+    first = (piece.rows.first, residue) if axis.index == 1 else (piece.rows.first + residue, 0)
+    fields = walk(op.window.window, axis, op.piece.input_image, first, piece.channels(hw.group_columns).first)
+    src = buffer_of(op.x).start + piece.images.first * fields["image_step"] + fields["src"]
+    lines = lines_across(op.window.window, axis, op.piece.input_image, piece, op.piece.output_image[1])
+    fields |= _skipped(op, int(lines.lines().count.min()) < lines.kernel_rows, axis.taps.taps)
+    return {**fields, "src": src % FEATURE_ADDRESSES, "pad_value": op.window.pad_value.data, "depthwise": 1}
+
+
+def _along_lines(op: sched.MatrixOp, axis: Axis, fields: Fields, base: str, steps: str) -> Fields:
+    """
+    The walk of a tensor like the result, by the positions of a residue: `fields` are those that walk all of it, row by row;
+    `base` and `steps` are the names of its first element and its steps.
+    """
+    pixel, row = fields[f"{steps}_pixel_step"], fields[f"{steps}_row_step"]
+    along, across = (pixel, row) if axis.index == 1 else (row, pixel)
+    first = fields[base] + op.piece.residue.data * along
+    return {**fields, base: first, f"{steps}_pixel_step": axis.step * along, f"{steps}_row_step": across}
+
+
+def _depthwise_output(op: sched.MatrixOp, axis: Axis, output: Fields) -> Fields:
+    """The positions that a depthwise instruction computes: columns are those of a line."""
+    piece, width = op.piece.piece, op.piece.output_image[1]
+    columns = axis.count(axis.along(piece, width), op.piece.residue.data)
+    rows = axis.across(piece, width)
+    return {**_along_lines(op, axis, output, "dst", "dst"), "columns": columns, "rows": rows}
+
+
+def matrix_fields(op: sched.MatrixOp, hw: Hardware) -> Fields:
+    piece, lanes = op.piece.piece, hw.group_columns
+    output = _output(op, lanes, 1 if op.raw is None else hw.raw_elements)
+    residual = {} if op.add is None or op.residual is None else _residual(op, op.add, buffer_of(op.residual), lanes)
+    if op.mode.data.is_depthwise:
+        axis = axis_of(op.window.window, op.mode.data)
+        taps, output = _depthwise(op, hw, axis), _depthwise_output(op, axis, output)
+        residual = _along_lines(op, axis, residual, "residual_src", "residual") if residual else {}
+    else:
+        taps = _convolution(op, hw)
+    return {
+        **taps,
         **output,
         "pixels": output["images"] * output["rows"] * output["columns"],
         "channel_groups": piece.groups.count,
-        "last_group_lanes": last,
+        "last_group_lanes": piece.channels(lanes).count - (piece.groups.count - 1) * lanes,
         "tall": int(op.mode.data is tile.Mode.TALL),
         "weight_bank": 0,
         "weight_address": buffer_of(op.weights).start,
-        "weight_words": runs.words,
         "parameter_address": buffer_of(op.parameters).start,
         **_epilogue(op),
-        **({} if op.add is None or op.residual is None else _residual(op, op.add, buffer_of(op.residual), lanes)),
+        **residual,
     }
 
 
@@ -199,7 +239,7 @@ def vector_fields(op: sched.PoolOp) -> Fields:
         **_window(op),
         "kernel_columns": op.window.window.kernel[1],
         "kernel_column_step": channels,
-        **_output(op, 0, 1),
+        **_output(op, channels, 1),
         "channels": channels,
         "count_padding": op.scale.count_padding.data,
         "left": op.scale.left.data,

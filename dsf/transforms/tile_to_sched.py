@@ -21,7 +21,7 @@ from xdsl.passes import ModulePass
 
 from dsf.dialects import sched
 from dsf.dialects.constants import integer
-from dsf.dialects.engine import BUNDLE_CYCLES, CYCLES, LOAD_CYCLES, TensorAttr, hardware_of
+from dsf.dialects.engine import BUNDLE_CYCLES, BUNDLE_MACS, CYCLES, LOAD_CYCLES, TensorAttr, hardware_of
 from dsf.dialects.fxp import INPUT_FRAC, OUTPUT_FRAC, SOFTMAX
 from dsf.dialects.integers import RAW_BITS, width
 from dsf.dialects.shapes import shape
@@ -29,9 +29,9 @@ from dsf.dialects.tile import Outer
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.isa.table import BaseRegister
-from dsf.scheduling.cuts import matrix_layers, weight_problems
+from dsf.scheduling.cuts import matrix_layers, most_groups, weight_problems
 from dsf.scheduling.emit import Emitter
-from dsf.scheduling.estimate import estimate_load, estimate_program
+from dsf.scheduling.estimate import bundle_macs, estimate_load, estimate_program
 from dsf.scheduling.features import MAX_IMAGES, plan_features
 from dsf.scheduling.hazards import Memory
 from dsf.scheduling.network import IMAGES, Layer, Network, function_of, network_of
@@ -56,7 +56,27 @@ def _goes_back_to_loads(layer: Layer, hw: Hardware) -> bool:
     """Whether a layer uses each of several loads of weights for one strip after the other."""
     cut = Cut.of(layer.op.cut)
     strips = list(cut.strips(Span(0, shape(layer.op.y)[0]), layer.output_image[0]))
-    return cut.outer is Outer.STRIPS and len(strips) > 1 and len(cut.loads(layer.groups(hw))) > 1
+    return cut.outer is Outer.STRIPS and len(strips) > 1 and len(cut.loads(layer.blocks, hw.group_columns)) > 1
+
+
+def _check_blocks(network: Network, hw: Hardware) -> None:
+    """What a grouped convolution is cut into can be computed: depthwise, or in blocks with weights of 0."""
+    problems: list[str] = []
+    for layer in matrix_layers(network):
+        cut = Cut.of(layer.op.cut)
+        groups, most = max(load.groups.count for load in cut.loads(layer.blocks, hw.group_columns)), most_groups(layer, hw)
+        if groups > most:
+            problems.append(
+                f"'{layer.name}': a cut of {groups} channel groups, depthwise, needs at most {most}, as many as a read feeds; "
+                "cut into fewer groups"
+            )
+        if hw.bits_weights == 1 and cut.block > 1 and not layer.is_depthwise:
+            problems.append(
+                f"'{layer.name}': a block of {cut.block} groups with weights of 0 between them, needs 1 group for binary "
+                "weights; make the block smaller"
+            )
+    if problems:
+        raise ModelError(problems)
 
 
 def _check_loads(network: Network, hw: Hardware, stream: WeightStream) -> None:
@@ -74,7 +94,7 @@ def _check_loads(network: Network, hw: Hardware, stream: WeightStream) -> None:
             if stretch.size > most:
                 name = network.layers[stretch.layer].name
                 problems.append(
-                    f"'{name}': a cut of {stretch.groups.count} channel groups takes {stretch.size} {what}, "
+                    f"'{name}': a cut of {stretch.groups} channel groups takes {stretch.size} {what}, "
                     f"needs at most {most}; cut into fewer groups or raise {parameter}"
                 )
     for layer in matrix_layers(network):
@@ -99,6 +119,7 @@ def schedule(function: func.FuncOp, hw: Hardware, *, resident_weights: bool) -> 
     images = min(_attribute(function, IMAGES, network.images), network.images)
     if not 1 <= images <= MAX_IMAGES:
         raise ModelError(f"'{IMAGES}': {images}, needs 1 to {MAX_IMAGES}; correct the attribute of the function")
+    _check_blocks(network, hw)
     stream = pack_network(network, hw)
     _check_loads(network, hw, stream)
     plan = plan_features(network, hw, images)
@@ -122,6 +143,7 @@ def schedule(function: func.FuncOp, hw: Hardware, *, resident_weights: bool) -> 
     if emitted.load_tasks:
         program.attributes[LOAD_CYCLES] = integer(estimate_load(emitted.load_tasks, hw))
     program.attributes[BUNDLE_CYCLES] = DenseArrayBase.from_list(i64, estimate.bundles)
+    program.attributes[BUNDLE_MACS] = DenseArrayBase.from_list(i64, bundle_macs(program.instructions, names, hw))
     return program
 
 

@@ -166,13 +166,16 @@ def legal_limits(*, groups: int, lanes: int, vector_length: int) -> list[bytes]:
 
 def array_steps(one: Decoded, hw: Hardware) -> int:
     """Steps of a MATRIX instruction: one for each tap of each tile of each pass, but for kernel rows that it may skip."""
-    assert not one["depthwise"]
     at_once, in_flight = (1, hw.pixels_tall) if one["tall"] else (hw.column_groups, hw.rows)
     words = one["kernel_runs"] * ((one["chunks"] - 1) * one["chunk"] + one["last_chunk"])
-    lines = [y for _ in range(one["images"]) for y in range(one["rows"]) for _ in range(one["columns"])]
+    lines = [[y] * one["columns"] for _ in range(one["images"]) for y in range(one["rows"])]
+    if one["depthwise"]:
+        at_once, words = hw.depthwise_groups, one["run"]
+    else:
+        lines = [[y for line in lines for y in line]]
     steps = 0
-    for first in range(0, one["pixels"], in_flight):
-        ys = [one["y_start"] + y * one["y_step"] for y in lines[first : first + in_flight]]
+    for tile in (line[first : first + in_flight] for line in lines for first in range(0, len(line), in_flight)):
+        ys = [one["y_start"] + y * one["y_step"] for y in tile]
         rows = range(one["kernel_rows"])
         if one["skip_rows"]:
             # From the first one that is not above the image for all to the last that is not below it, at least one.

@@ -2,7 +2,7 @@
 The compiler's estimates against the RTL: cycles of every bundle within 2 % or 20 cycles, of the whole run within 3 %.
 
 The network has what costs cycles in different ways: a first layer with short runs, a residual whose reads compete with the
-feeder's, a pooling that follows, a layer as long as its weights take to load, and raw sums.
+feeder's, a pooling that follows, a layer as long as its weights take to load, and raw sums. Another has convolutions in groups.
 """
 
 from __future__ import annotations
@@ -48,12 +48,22 @@ class Network:
         pool: bool = False,
         flatten: bool = False,
         stride: int = 1,
+        dilation: int = 1,
+        groups: int = 1,
     ) -> SSAValue:
         _, height, width, inputs = shape(self.value)
-        weights = np.ldexp(self.random.integers(-20, 20, (kernel, kernel, inputs, channels)), -4)
-        padding = resolve_padding("same", (height, width), (kernel, kernel), (stride, stride))
-        strides, bits = (stride, stride), self.hw.bits_sum
-        sums = bundle.ConvOp(self.value, weights, self.weights, bits_sum=bits, strides=strides, padding=padding)
+        weights = np.ldexp(self.random.integers(-20, 20, (kernel, kernel, inputs // groups, channels)), -4)
+        strides, dilations = (stride, stride), (dilation, dilation)
+        sums = bundle.ConvOp(
+            self.value,
+            weights,
+            self.weights,
+            bits_sum=self.hw.bits_sum,
+            strides=strides,
+            padding=resolve_padding("same", (height, width), (kernel, kernel), strides, dilations),
+            dilation=dilations,
+            groups=groups,
+        )
         layers: list[Operation] = [sums, bundle.ActivationOp(sums.results[0], self.activation, 0.125)]
         if add is not None:
             layers.append(bundle.AddOp(layers[-1].results[0], add, self.activation, 0.5))
@@ -95,8 +105,30 @@ def test_bundles_take_what_was_estimated(hw: Hardware, batch: int, outputs: int,
     network.conv(3, 16, stride=2, pool=True)
     network.conv(3, 16, flatten=True)
     network.dense(outputs)
+    check(network, resident)
+
+
+def test_grouped_and_depthwise_bundles_take_what_was_estimated() -> None:
+    """
+    In the middle of a network, where nothing but the layers themselves uses feature memory: groups that fill the array and
+    groups that do not, with a channel multiplier, depthwise with stride, dilation and a residual addition.
+    """
+    network = Network(WIDE, (1, 8, 14, 4))
+    network.conv(3, 12)
+    network.conv(3, 24, groups=12)
+    before = network.conv(3, 24, groups=24)
+    network.conv(5, 24, groups=24, add=before)
+    network.conv(3, 24, groups=24, dilation=2)
+    network.conv(3, 16, groups=8)
+    network.conv(3, 16, groups=16, stride=2, pool=True)
+    network.conv(3, 40, groups=2, flatten=True)
+    network.dense(10)
+    check(network, resident=False)
+
+
+def check(network: Network, resident: bool) -> None:
     program = Program.from_module(compile_module(network.module()))
-    x = random_elements(np.random.default_rng(1), (batch, 16, 16, 3), hw.bits_input)
+    x = random_elements(np.random.default_rng(1), program.inputs[0].dimensions, network.hw.bits_input)
     expected = run(program.to_module(), x)
     simulation = simulate_program(program, [x])
     np.testing.assert_array_equal(unpack_elements(simulation.outputs[0], 32, expected.size).reshape(expected.shape), expected)

@@ -33,6 +33,7 @@ from dsf.numerics import Ints, quantize
 from dsf.runtime import rtl
 from dsf.runtime.expected import Expected, interpret
 from dsf.runtime.rtl import Failure, Fault, RunTrace, Simulation, simulate, simulate_program
+from dsf.scheduling.cuts import ModeOption
 from dsf.transforms.dsf_pipeline import DsfPipelinePass
 
 ENGINES = {"eight_bits": EIGHT_BITS, "four_bits": FOUR_BITS, "two_bits": TWO_BITS, "one_bit": ONE_BIT}
@@ -53,12 +54,17 @@ def run(program: Program, inputs: list[Ints], **options) -> Simulation:
 
 
 @lru_cache(maxsize=4)
-def compiled(hw: Hardware, seed: int, runs: int = 3, *, resident: bool = False) -> tuple[Program, list[Ints], Expected]:
-    """A random network, its weights loaded in every run or once, inputs, and what has to come out."""
+def compiled(
+    hw: Hardware, seed: int, runs: int = 3, *, resident: bool = False, mode: ModeOption = "auto"
+) -> tuple[Program, list[Ints], Expected]:
+    """
+    A random network, its weights loaded in every run or once, inputs, and what has to come out; with a depthwise `mode`, one of
+    convolutions in this mode.
+    """
     rng = random.Random(seed)
-    module = random_network(rng, hw)
+    module = random_network(rng, hw, depthwise=mode != "auto")
     inputs = [input_of(rng, module) for _ in range(runs)]
-    program = Program.from_module(compile_module(module, pipeline=DsfPipelinePass(resident_weights=resident)))
+    program = Program.from_module(compile_module(module, pipeline=DsfPipelinePass(resident_weights=resident, mode=mode)))
     assert bool(program.load_steps) == resident
     return program, inputs, interpret(program, inputs)
 
@@ -100,6 +106,21 @@ def check_counters(program: Program, run: RunTrace) -> None:
     for one, (before, end) in zip(matrix[1:], pairwise(ends), strict=True):
         assert before is not None and end is not None
         assert sum(one.array.values()) == end - before
+
+
+@engines
+@pytest.mark.parametrize("mode", ["depthwise_rows", "depthwise_columns"])
+@pytest.mark.parametrize("seed", range(200, 203))
+def test_random_depthwise_networks(hw: Hardware, seed: int, mode: ModeOption) -> None:
+    """Along either axis of the image, with strides and dilation."""
+    print(f"seed {seed}")
+    program, inputs, expected = compiled(hw, seed, mode=mode)
+    assert any(step.instruction.name == "matrix" and step.instruction["depthwise"] for step in program.steps)
+    for options in ({}, {"stall": 0.3, "latency": random.Random(seed).randrange(100)}):
+        result = run(program, inputs, seed=seed, expected=expected, **options)
+        assert result.outputs == expected.outputs
+        for one in result.runs:
+            check_counters(program, one)
 
 
 @engines

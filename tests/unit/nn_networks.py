@@ -27,7 +27,10 @@ def hardware(bits_input: int = 8, bits_weights: int = 4, **changes: int) -> Hard
 
 
 def random_model(seed: int) -> BundleModel:
-    """One to four convolutions, some with residual adds, pools and batch norm, then perhaps a dense layer; random weights."""
+    """
+    One to four convolutions, some in groups, dilated, with residual adds, pools and batch norm, then perhaps a dense layer;
+    random weights.
+    """
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
     bits = int(rng.choice([1, 2, 4, 8]))
@@ -59,13 +62,18 @@ def _random_bundle(rng: np.random.Generator, x: QTensor, *, flatten: bool, raw: 
     filters = int(rng.integers(1, 9))
     fits = kernel[0] <= x.shape[1] and kernel[1] <= x.shape[2]
     padding = ((int(rng.integers(4)), 1), (0, int(rng.integers(3)))) if fits and rng.integers(2) else "same"
+    residual = not raw and bool(rng.integers(2))
+    if residual:
+        filters = x.shape[-1]
+    groups = int(np.gcd(filters, x.shape[-1])) if rng.integers(2) else 1
     if raw:
-        core = QConvCore(filters=filters, kernel_size=kernel, activation=None, **_fractions(rng, x))
+        core = QConvCore(filters=filters, kernel_size=kernel, groups=groups, activation=None, **_fractions(rng, x))
         return Bundle(core=core)(x)
-    residual = bool(rng.integers(2))
     core = QConvCore(
-        filters=x.shape[-1] if residual else filters,
+        filters=filters,
         kernel_size=kernel,
+        groups=groups,
+        dilation=tuple(int(d) for d in rng.integers(1, 3, 2)) if padding == "same" else (1, 1),
         strides=(1, 1) if residual else tuple(int(s) for s in rng.integers(1, 3, 2)),
         padding="same" if residual else padding,
         activation=_activation(rng, x),

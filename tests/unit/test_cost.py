@@ -180,6 +180,12 @@ def test_dilated_taps_are_runs_of_their_own():
     assert runs_of(TRIAL, Window((3, 1), dilation=(2, 2)), 7).runs == 1
 
 
+def test_taps_of_some_channels_are_runs_of_their_own():
+    runs = runs_of(TRIAL, Window((3, 5)), 7, 2)
+    assert (runs.runs, runs.run, runs.run_step, runs.words) == (5, 2, 7, 30)
+    assert runs_of(TRIAL, Window((3, 1)), 7, 2).runs == 1
+
+
 def test_raw_sums_take_several_writes():
     # 16 elements of 4 bits hold two sums: a group of 8 takes four writes.
     hw = Hardware(processing_elements=(8, 8), column_groups=1, bits_input=4, vector_length=16, axi_width=32)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+from collections import Counter
 from itertools import product
 
 import numpy as np
@@ -29,6 +30,7 @@ from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.numerics import MAX_SHIFT, Ints
 from dsf.runtime.execute import level_of, run, run_integers, run_program
+from dsf.scheduling.depthwise import axis_of
 from dsf.scheduling.network import IMAGES
 from dsf.transforms.bundle_to_fxp import BundleToFxpPass
 from dsf.transforms.check_hardware import CheckHardwarePass
@@ -47,7 +49,8 @@ def random_options(rng: random.Random) -> FxpToTilePass:
         images=rng.choice((0, 0, 0, 1, 2)),
         rows=rng.choice((0, 0, 1, 2, 3)),
         groups=rng.choice((0, 0, 1, 2, 3)),
-        mode=rng.choice(("auto", "wide", "tall")),
+        block=rng.choice((0, 0, 1, 2, 5)),
+        mode=rng.choice(("auto", "auto", "wide", "tall", "depthwise_rows", "depthwise_columns")),
     )
 
 
@@ -90,8 +93,13 @@ def tiled_in_small_memories(module: ModuleOp, options: FxpToTilePass, rng: rando
             hw = dataclasses.replace(hw, **{name: 2 * getattr(hw, name) for name in small})
 
 
-def check(seed: int, module: ModuleOp, x: Ints, rng: random.Random, *, small: bool) -> ModuleOp:
-    """Lowers a module of level `bundle` or `fxp` down to `isa`, and runs every level, programs on a second input too."""
+def check(
+    seed: int, module: ModuleOp, x: Ints, rng: random.Random, *, small: bool, depthwise: Counter[str] | None = None
+) -> ModuleOp:
+    """
+    Lowers a module of level `bundle` or `fxp` down to `isa`, and runs every level, programs on a second input too. With
+    `depthwise`, what can be is computed so, and is counted.
+    """
     if level_of(module) == "bundle":
         run_pass(CTX, module, CheckHardwarePass())
         run_pass(CTX, module, BundleToFxpPass())
@@ -99,12 +107,16 @@ def check(seed: int, module: ModuleOp, x: Ints, rng: random.Random, *, small: bo
     wanted = [run(module, one) for one in inputs]
     expected = wanted[0]
     options = random_options(rng)
+    if depthwise is not None:
+        options = dataclasses.replace(options, mode=rng.choice(("depthwise_rows", "depthwise_columns")))
     module = tiled_in_small_memories(module, options, rng) if small else tiled(module, options)
     np.testing.assert_array_equal(run(module, x), expected, err_msg=f"tile, seed {seed}, {options}")
     placing = TileToSchedPass(resident_weights=rng.random() < 0.7)
     run_pass(CTX, module, placing)
     for got, one in zip(run_program(module, inputs), wanted, strict=True):
         np.testing.assert_array_equal(got, one, err_msg=f"sched, seed {seed}, {options}, {placing}")
+    if depthwise is not None:
+        depthwise.update(depthwise_kinds(module))
     run_pass(CTX, module, SchedToIsaPass())
     orders = (None, rng.getrandbits(16), rng.getrandbits(16))
     for got, one in zip(run_program(module, [*inputs, x], orders), [*wanted, expected], strict=True):
@@ -112,9 +124,9 @@ def check(seed: int, module: ModuleOp, x: Ints, rng: random.Random, *, small: bo
     return module
 
 
-def case(seed: int, layers: int = 5) -> tuple[ModuleOp, Ints, random.Random]:
+def case(seed: int, layers: int = 5, *, depthwise: bool = False) -> tuple[ModuleOp, Ints, random.Random]:
     rng = random.Random(seed)
-    module = random_network(rng, random_hardware(rng), layers=layers)
+    module = random_network(rng, random_hardware(rng), layers=layers, depthwise=depthwise)
     return module, input_of(rng, module), rng
 
 
@@ -174,6 +186,29 @@ def scale_channels(module: ModuleOp, rng: random.Random) -> None:
         shift = np.minimum(op.shift_array + [rng.randint(15, 17) for _ in range(channels)], MAX_SHIFT)
         op.properties |= {"multiplier": dense_ints(multiplier, 32), "shift": dense_ints(shift, 8)}
     module.verify()
+
+
+@pytest.mark.parametrize("first", range(0, 60, 20))
+def test_depthwise_networks(first: int) -> None:
+    """Along rows and columns of the image, with strides, dilation and residual additions, all of which have to occur."""
+    seen = Counter[str]()
+    for seed in range(first, first + 20):
+        module, x, rng = case(seed, depthwise=True)
+        check(seed, module, x, rng, small=seed % 3 == 0, depthwise=seen)
+    assert min(seen[kind] for kind in ("rows", "columns", "residues", "phases", "residual", "raw")) >= 2, seen
+
+
+def depthwise_kinds(module: ModuleOp) -> list[str]:
+    """What the depthwise instructions of a program are like."""
+    kinds: list[str] = []
+    for op in module.walk():
+        if isinstance(op, sched.MatrixOp) and op.mode.data.is_depthwise:
+            axis = axis_of(op.window.window, op.mode.data)
+            kinds.append("rows" if axis.index == 1 else "columns")
+            marks = {"residues": op.piece.residue.data > 0, "phases": axis.taps.phases > 1}
+            marks |= {"residual": op.residual is not None, "raw": op.raw is not None}
+            kinds += [name for name, holds in marks.items() if holds]
+    return kinds
 
 
 def test_small_memories_cut_networks() -> None:

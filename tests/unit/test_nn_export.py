@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from nn_networks import random_model
+from nn_networks import hardware, random_model
 from test_nn_model import small_model, task
 
 from benchmarks.seven_bundles import make_hardware
-from dsf import Hardware
+from dsf import Bundle, BundleModel, Hardware, QConvCore, QIdentity, QInput
 from dsf.codegen.program import read_program
 from dsf.errors import DsfError, MismatchError, ModelError
 from dsf.nn import export_inference as module
@@ -50,6 +50,17 @@ def test_files_run_again(tmp_path: Path):
     assert [one["name"] for one in report["bundles"]] == model.names
     # The engine's multiplications are the network's, the dense layer's too.
     assert [one["macs"] for one in report["bundles"]] == [node.macs for node in model.nodes]
+
+
+@pytest.mark.parametrize("groups", [2, 4, 8])
+def test_groups_count_their_own_multiplications(groups: int, tmp_path: Path):
+    hw = hardware()
+    x_in = QInput((1, 6, 6, 8), hw, 4)
+    core = QConvCore(filters=16, kernel_size=3, weights_frac_bits=2, groups=groups, dilation=(1, 2), activation=QIdentity(3))
+    model = BundleModel(x_in, Bundle(core=core)(x_in))
+    found = model.export_inference(model.random_input, tmp_path, rtl=False, verify_each=True, verbose=False)
+    (bundle,) = found.report["bundles"]
+    assert bundle["macs"] == found.report["macs"] == model.nodes[0].macs == 36 * 16 * 9 * 8 // groups
 
 
 def test_same_model_same_bytes(tmp_path: Path):

@@ -231,6 +231,6 @@ def test_everything_that_does_not_fit_the_hardware_at_once():
     with pytest.raises(ModelError) as caught:
         BundleModel(x_in, x)
     text = "\n".join(caught.value.problems)
-    parts = ("'bundle_0'", "'bundle_1'", "max_kernel_size", "max_channels_in", "max_channels_out", "max_image_size", "groups")
+    parts = ("'bundle_0'", "'bundle_1'", "max_kernel_size", "max_channels_in", "max_channels_out", "max_image_size")
     for part in parts:
         assert part in text, part

@@ -14,7 +14,6 @@ import numpy as np
 from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, impl, register_impls
 from xdsl.ir import SSAValue
 
-from dsf.cost import runs_of
 from dsf.dialects import sched
 from dsf.dialects.sched import Space, buffer_of
 from dsf.dialects.sched_types import BASES
@@ -23,6 +22,8 @@ from dsf.numerics import Ints
 from dsf.runtime.interpreters.convolution import convolve
 from dsf.runtime.interpreters.tile import epilogue, pooled
 from dsf.runtime.machine import Machine
+from dsf.scheduling.depthwise import axis_of
+from dsf.scheduling.network import weight_words
 from dsf.scheduling.pieces import Piece, Span, strip_window
 
 #: The value of a token, which carries nothing.
@@ -37,6 +38,15 @@ def _addresses(buffer: sched.BufferOp, piece: Piece, rows: Span, image: tuple[in
     x = np.arange(width).reshape(-1, 1)
     c = np.arange(channels * per_element)
     return buffer.start + ((n * height + y) * width + x) * channels * per_element + c
+
+
+def _positions(op: sched.MatrixOp) -> tuple[slice, slice, slice]:
+    """The (images, rows, columns) of a piece that the instruction computes: depthwise, one residue along a line."""
+    if not op.mode.data.is_depthwise:
+        return slice(None), slice(None), slice(None)
+    axis = axis_of(op.window.window, op.mode.data)
+    some = slice(op.piece.residue.data, None, axis.step)
+    return (slice(None), slice(None), some) if axis.index == 1 else (slice(None), some, slice(None))
 
 
 @register_impls
@@ -101,10 +111,12 @@ class SchedFunctions(InterpreterFunctions):
         machine, lanes, piece = self.machine, self.machine.hardware.group_columns, op.piece.piece
         rows, window = strip_window(op.window.window, piece.rows, op.piece.input_image[0])
         x = machine.gather(_addresses(buffer_of(op.x), piece, rows, op.piece.input_image))
-        first = piece.groups.first * lanes
-        count = min(piece.groups.stop * lanes, op.piece.output_image[2]) - first
-        weights = self._weights(op, piece.groups.count)[..., :count]
-        sums = convolve(x, weights, window, pad_value=op.window.pad_value.data)
+        channels, depthwise = piece.channels(lanes), op.mode.data.is_depthwise
+        first, count = channels.first, channels.count
+        inputs = channels if depthwise else piece.block.inputs
+        part = x[..., inputs.first : inputs.stop]
+        weights, groups = self._weights(op, piece.groups.count)[..., :count], count if depthwise else 1
+        sums = convolve(part, weights, window, groups=groups, pad_value=op.window.pad_value.data)
         place = slice(buffer_of(op.parameters).start, buffer_of(op.parameters).start + piece.groups.count)
         bias, multiplier, shift = (
             values[place].reshape(-1)[:count] for values in (machine.bias, machine.multiplier, machine.shift)
@@ -118,19 +130,27 @@ class SchedFunctions(InterpreterFunctions):
         if op.raw is not None:
             y = self._raw_elements(y)
         target = _addresses(buffer_of(op.y), piece, piece.rows, op.piece.output_image, per_element)
-        machine.scatter(target[..., first * per_element : (first + count) * per_element], y)
+        positions = _positions(op)
+        machine.scatter(target[..., first * per_element : (first + count) * per_element][positions], y[positions])
         return TOKEN
 
     def _weights(self, op: sched.MatrixOp, groups: int) -> Ints:
-        """(KH, KW, CI, groups * lanes)."""
-        hw = self.machine.hardware
-        channels = op.piece.input_image[2]
-        words, start = runs_of(hw, op.window.window, channels).words, buffer_of(op.weights).start
+        """(KH, KW, input channels of the block, or 1 depthwise, groups * lanes)."""
+        hw, window = self.machine.hardware, op.window.window
+        words = weight_words(window, op.piece.block, depthwise=op.mode.data.is_depthwise)
+        start = buffer_of(op.weights).start
         banks = [
             self.machine.weights[group % hw.column_groups, start + group // hw.column_groups * words :][:words]
             for group in range(groups)
         ]
-        return np.concatenate(banks, axis=1).reshape(*op.window.window.kernel, channels, -1)
+        weights = np.concatenate(banks, axis=1)
+        if not op.mode.data.is_depthwise:
+            return weights.reshape(*window.kernel, op.piece.block.inputs.count, -1)
+        axis = axis_of(window, op.mode.data)
+        ordered = weights.reshape(axis.taps.kernel_rows, axis.taps.taps, -1)
+        kernel = np.empty_like(ordered)
+        kernel[:, axis.taps.order] = ordered
+        return (kernel if axis.index == 1 else kernel.transpose(1, 0, 2))[:, :, None]
 
     def _raw_elements(self, y: Ints) -> Ints:
         """Each 32-bit sum as elements of feature memory, lowest first."""

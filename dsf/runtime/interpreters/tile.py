@@ -26,21 +26,22 @@ from dsf.geometry import Window
 from dsf.hardware import Hardware
 from dsf.numerics import Ints
 from dsf.runtime.interpreters.convolution import check_sums, convolve, window_maxima, window_sums
-from dsf.scheduling.network import IMAGES
-from dsf.scheduling.pieces import Cut, Piece, Span, channel_groups, strip_window
+from dsf.scheduling.network import IMAGES, blocks_of
+from dsf.scheduling.pieces import Cut, Piece, Span, strip_window
+from dsf.scheduling.weights import block_weights
 
 #: What elements hold that no piece has written.
 UNWRITTEN = np.iinfo(np.int64).min
 
 
-def _pieces_of(op: tile.MatrixOp | tile.PoolOp, groups: int) -> Iterator[Piece]:
-    """All pieces of the batch, chunk after chunk."""
+def _pieces_of(op: tile.MatrixOp | tile.PoolOp, lanes: int) -> Iterator[Piece]:
+    """All pieces of the batch, chunk after chunk; a channel group has `lanes` channels."""
     images, rows, *_ = shape(op.y)
     function = op.parent_op()
     chunk = function.attributes.get(IMAGES) if isinstance(function, FuncOp) else None
     size = chunk.value.data if isinstance(chunk, IntegerAttr) else images
     for some in Span(0, images).blocks(size):
-        yield from (piece for piece, *_ in Cut.of(op.cut).pieces(some, rows, groups))
+        yield from (piece for piece, *_ in Cut.of(op.cut).pieces(some, rows, blocks_of(op), lanes))
 
 
 def _strip(op: tile.MatrixOp | tile.PoolOp, x: Ints, piece: Piece) -> tuple[Ints, Window]:
@@ -100,6 +101,17 @@ def epilogue(
     return numerics.to_element(total, hw.bits_input)
 
 
+def _sums(op: tile.MatrixOp, strip: Ints, weights: Ints, window: Window, piece: Piece, made: Span) -> Ints:
+    """The sums of a piece, of the channels `made`: depthwise, or those of a block as of a convolution of its own."""
+    block, pad_value = piece.block, op.window.pad_value.data
+    if op.cut.mode.data[0].data.is_depthwise:
+        channels = slice(made.first, made.stop)
+        return convolve(strip[..., channels], weights[..., channels], window, groups=made.count, pad_value=pad_value)
+    first = made.first - block.outputs.first
+    kernel = block_weights(weights, block)[..., first : first + made.count]
+    return convolve(strip[..., block.inputs.first : block.inputs.stop], kernel, window, pad_value=pad_value)
+
+
 def pooled(kind: PoolKind, x: Ints, window: Window, pad_value: int, scale: tile.ScaleAttr, bits: int) -> Ints:
     """A pooling of a strip, to elements of `bits` bits."""
     if kind is PoolKind.MAX:
@@ -131,16 +143,17 @@ class TileFunctions(InterpreterFunctions):
         hw = _hardware(op)
         lanes = hw.group_columns
         y = np.full(shape(op.y), UNWRITTEN, dtype=np.int64)
-        for piece in _pieces_of(op, channel_groups(y.shape[3], lanes)):
+        for piece in _pieces_of(op, lanes):
             strip, window = _strip(op, x, piece)
-            channels = slice(piece.groups.first * lanes, piece.groups.stop * lanes)
+            made = piece.channels(lanes)
+            channels = slice(made.first, made.stop)
             part = (
                 slice(piece.images.first, piece.images.stop),
                 slice(piece.rows.first, piece.rows.stop),
                 slice(None),
                 channels,
             )
-            sums = convolve(strip, weights[..., channels], window, pad_value=op.window.pad_value.data)
+            sums = _sums(op, strip, weights, window, piece, made)
             parameters = bias[channels], multiplier[channels], shift[channels]
             y[part] = epilogue(op, sums, parameters, None if residual is None else residual[part], hw)
         return _complete(op, y)
@@ -149,7 +162,7 @@ class TileFunctions(InterpreterFunctions):
     def run_pool(self, interpreter: Interpreter, op: tile.PoolOp, args: PythonValues) -> PythonValues:
         (x,) = args
         y = np.full(shape(op.y), UNWRITTEN, dtype=np.int64)
-        for piece in _pieces_of(op, groups=1):
+        for piece in _pieces_of(op, lanes=y.shape[3]):
             strip, window = _strip(op, x, piece)
             part = slice(piece.images.first, piece.images.stop), slice(piece.rows.first, piece.rows.stop)
             y[part] = pooled(op.kind.data, strip, window, op.window.pad_value.data, op.scale, _hardware(op).bits_input)

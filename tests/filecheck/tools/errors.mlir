@@ -9,7 +9,7 @@
 // PASS: dsf-opt: 'bundle-to-fxq': unknown pass, needs a known one; did you mean one of: bundle-to-fxp
 
 // RUN: not dsf-opt -p 'fxp-to-tile{colour=1}' %s 2>&1 | filecheck %s --check-prefix=OPTION
-// OPTION: dsf-opt: 'fxp-to-tile': Provided arguments ["colour"] not found in expected arguments ["images", "rows", "groups", "mode"]
+// OPTION: dsf-opt: 'fxp-to-tile': Provided arguments ["colour"] not found in expected arguments ["images", "rows", "groups", "block", "mode"]
 
 // RUN: not dsf-opt -p 'fxp-to-tile{mode="long"}' %s 2>&1 | filecheck %s --check-prefix=VALUE
 // VALUE: dsf-opt: 'fxp-to-tile':

@@ -22,8 +22,7 @@ func.func @main(%x: tensor<1x9x8x8x!bundle.q<16, 4>>) -> tensor<1x3x8x8x!bundle.
   }
   func.return %y : tensor<1x3x8x8x!bundle.q<8, 4>>
 }
-// CHECK:      'stem': a convolution in 4 groups, needs 1 (more are not built yet); use groups=1
-// CHECK-NEXT: 'stem': a kernel of 7x1, needs at most 3x3; use a smaller kernel or Hardware(max_kernel_size=(7, 3))
+// CHECK:      'stem': a kernel of 7x1, needs at most 3x3; use a smaller kernel or Hardware(max_kernel_size=(7, 3))
 // CHECK-NEXT: 'stem': 8 input channels, needs at most 4; use fewer filters before it or Hardware(max_channels_in=8)
 // CHECK-NEXT: 'stem': 8 output channels, needs at most 4; use fewer filters or Hardware(max_channels_out=8)
 // CHECK-NEXT: 'stem': an input image of 9x8, needs at most 8x8; use smaller images or Hardware(max_image_size=(9, 8))

@@ -1,5 +1,6 @@
 // RUN: dsf-opt %s -p fxp-to-tile --split-input-file --verify-diagnostics | filecheck %s
-// RUN: dsf-opt %s -p 'fxp-to-tile{images=1 rows=3 groups=1 mode="tall"}' --verify-each --split-input-file --verify-diagnostics | filecheck %s --check-prefix=CUT
+// RUN: dsf-opt %s -p 'fxp-to-tile{images=1 rows=3 groups=1 block=1 mode="tall"}' --verify-each --split-input-file --verify-diagnostics | filecheck %s --check-prefix=CUT
+// RUN: dsf-opt %s -p 'fxp-to-tile{mode="depthwise_rows"}' --verify-each --split-input-file --verify-diagnostics | filecheck %s --check-prefix=ROWS
 // RUN: dsf-opt %s -p fxp-to-tile --print-debuginfo --split-input-file --verify-diagnostics | filecheck %s --check-prefix=LOCATION
 
 // Sums, requantisation and addition become one operation; the addition goes into the later convolution, whose multiplier is
@@ -56,18 +57,57 @@ func.func @main(%x: tensor<8x64xi8>) -> tensor<8x64xi8> {
 
 // -----
 
+// A convolution in groups: two groups of two input channels fill a chunk of four pixels, and the columns of both channel groups
+// but two, so that three instructions compute the five groups; not one of a dense convolution, nor five.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 2048, weight_memory = 2048, parameter_groups = 16}
+// CHECK:     tile.matrix %x window <kernel = [3, 3], padding = [1, 1, 1, 1]> groups 5 requantize <low = -128, high = 127> cut <images = 1, rows = 4, groups = 2, block = 2> weights
+// CUT:       tile.matrix %x {{.*}} groups 5 requantize <low = -128, high = 127> cut <images = 1, rows = 3, mode = tall> weights
+// LOCATION:  tile.matrix {{.*}} loc("grouped")
+func.func @main(%x: tensor<1x4x4x10xi8>) -> tensor<1x4x4x15xi8> {
+  %0 = fxp.conv %x padding [1, 1, 1, 1] groups 5 weights dense<1> : tensor<3x3x2x15xi8> : tensor<1x4x4x10xi8> -> tensor<1x4x4x15xi32> loc("grouped")
+  %1 = fxp.requantize %0 bias dense<5> : tensor<15xi32> multiplier dense<1> : tensor<15xi32> shift dense<3> : tensor<15xi8> clip -128 to 127 : tensor<1x4x4x15xi32> -> tensor<1x4x4x15xi8> loc("grouped")
+  func.return %1 : tensor<1x4x4x15xi8>
+}
+
+// -----
+
+// Depthwise, the eight output rows of a column of the image fill the array's four rows twice, and dilation across the columns
+// costs nothing; along the rows it would take two instructions. Wide or tall it goes in blocks.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 2048, weight_memory = 2048, parameter_groups = 16}
+// CHECK:     tile.matrix %x {{.*}} groups 10 requantize <low = -128, high = 127> cut <images = 1, rows = 8, groups = 3, mode = depthwise_columns, block = 10> weights
+// CUT:       tile.matrix %x {{.*}} groups 10 requantize <low = -128, high = 127> cut <images = 1, rows = 3, mode = tall> weights
+// ROWS:      mode = depthwise_rows, block = 10>
+func.func @main(%x: tensor<1x8x3x10xi8>) -> tensor<1x8x3x10xi8> {
+  %0 = fxp.conv %x padding [1, 1, 2, 2] dilation [1, 2] groups 10 weights dense<1> : tensor<3x3x1x10xi8> : tensor<1x8x3x10xi8> -> tensor<1x8x3x10xi32> loc("depthwise")
+  %1 = fxp.requantize %0 bias dense<5> : tensor<10xi32> multiplier dense<1> : tensor<10xi32> shift dense<3> : tensor<10xi8> clip -128 to 127 : tensor<1x8x3x10xi32> -> tensor<1x8x3x10xi8> loc("depthwise")
+  func.return %1 : tensor<1x8x3x10xi8>
+}
+
+// -----
+
+// The proof of the sums goes by the weights of a channel's own group.
+
+engine.hardware {bits_sum = 16}
+func.func @main(%x: tensor<1x1x1x8xi8>) -> tensor<1x1x1x4xi32> {
+  %0 = fxp.conv %x groups 4 weights dense<127> : tensor<1x1x2x4xi8> : tensor<1x1x1x8xi8> -> tensor<1x1x1x4xi16> loc("grouped")
+  %1 = fxp.raw %0 bias dense<[0, 255, 256, 0]> : tensor<4xi32> : tensor<1x1x1x4xi16> -> tensor<1x1x1x4xi32> loc("grouped")
+  func.return %1 : tensor<1x1x1x4xi32>
+}
+// CHECK: 'grouped': sums of up to 32768 (channel 2) in 16 bits, needs 17 bits; use Hardware(bits_sum=17) or smaller weights
+
+// -----
+
 // What has no place in the engine, all at once.
 
 engine.hardware {}
 func.func @main(%x: tensor<1x4x4x2xi8>) -> tensor<1x4x4x2xi8> {
   %0 = fxp.conv %x weights dense<1> : tensor<1x1x2x2xi8> : tensor<1x4x4x2xi8> -> tensor<1x4x4x2xi32> loc("sums")
-  %1 = fxp.conv %x groups 2 weights dense<1> : tensor<1x1x1x2xi8> : tensor<1x4x4x2xi8> -> tensor<1x4x4x2xi32> loc("groups")
-  %2 = fxp.requantize %1 bias dense<0> : tensor<2xi32> multiplier dense<1> : tensor<2xi32> shift dense<0> : tensor<2xi8> clip -128 to 127 : tensor<1x4x4x2xi32> -> tensor<1x4x4x2xi8> loc("groups")
   %3 = fxp.add %x, %x clip -128 to 127 : tensor<1x4x4x2xi8>, tensor<1x4x4x2xi8> -> tensor<1x4x4x2xi8> loc("add")
   func.return %3 : tensor<1x4x4x2xi8>
 }
 // CHECK:      'sums': sums that are used otherwise, needs one fxp.requantize or fxp.raw of them; requantise the sums once
-// CHECK-NEXT: 'groups': 2 groups of channels, needs 1; split the convolution
 // CHECK-NEXT: 'add': an addition that follows no convolution of its own, needs one to be fused into; add the result of a convolution that nothing else uses, before any pooling
 
 // -----

@@ -44,6 +44,51 @@ sched.program inputs [#engine.tensor<shape = [1, 4, 4, 3], bits = 8, frac = 4, b
 
 // -----
 
+// The third group of five, of two input and three output channels: a run for each kernel column, from the group's channels on;
+// the block of the fourth and fifth.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, feature_memory = 1024, weight_memory = 1024}
+// CHECK: isa.matrix {{.*}} {src = 16777170, x_start = -6, x_step = 10, y_start = -1, y_step = 1, row_step = 40, image_step = 160, row_elements = 40, height = 4, kernel_rows = 3, kernel_row_step = 40, y_dilation = 1, skip_rows = 1, kernel_row_words = 6, kernel_runs = 3, run_step = 10, run = 2, chunk = 2, chunks = 1, last_chunk = 2, columns = 4, rows = 4, images = 1, dst = 166, dst_pixel_step = 15, dst_row_step = 60, dst_image_step = 240, pixels = 16, channel_groups = 1, last_group_lanes = 3, weight_words = 18, high = 127}
+// CHECK: isa.matrix {src = 16777172, x_start = -4, {{.*}}kernel_runs = 3, run_step = 10, run = 4, chunk = 4, {{.*}}dst = 169, {{.*}}channel_groups = 2, last_group_lanes = 2, tall = 1, weight_words = 36, high = 127}
+sched.program inputs [#engine.tensor<shape = [1, 4, 4, 10], bits = 8, frac = 0, base = input, offset = 0>] outputs [#engine.tensor<shape = [1, 4, 4, 15], bits = 8, frac = 0, base = output, offset = 0>] arena 0 bundles [] weights dense<0> : tensor<352xi8> {
+  %input = sched.buffer input "input" at 0 size 160
+  %stream = sched.buffer weights "weights" at 0 size 352
+  %x = sched.buffer feature "input" at 0 size 160
+  %y = sched.buffer feature "a" at 160 size 240
+  %w = sched.buffer weight "a" at 0 size 36
+  %p = sched.buffer parameter "a" at 0 size 2
+  %0 = sched.load %input[0] to %x[0] elements 160
+  %1 = sched.load_weights %stream[0] bytes 64 to %p groups 2 words 1
+  %2 = sched.load_weights %stream[64] bytes 288 to %w groups 2 words 36
+  %3 = sched.matrix %x, %w, %p to %y wide <input = [4, 4, 10], output = [4, 4, 15], images = [0, 1], rows = [0, 4], inputs = [4, 2], outputs = [6, 3]> window <kernel = [3, 3], padding = [1, 1, 1, 1]> requantize <low = 0, high = 127> after(%0, %2)
+  %4 = sched.matrix %x, %w, %p to %y tall <input = [4, 4, 10], output = [4, 4, 15], images = [0, 1], rows = [0, 4], groups = [0, 2], inputs = [6, 4], outputs = [9, 6], convolutions = 2> window <kernel = [3, 3], padding = [1, 1, 1, 1]> requantize <low = 0, high = 127> after(%0, %2)
+}
+
+// -----
+
+// Depthwise. Along the rows of the image: the odd columns of the second row, whose taps are two columns of 10 channels apart, so
+// that x_step = run_step = 20; along its columns, where a row is 80 elements, the rows 1, 4, ... of three residues, and x is
+// x_start = (0 + 1 - 3) * 80. The second time only channels 4 to 9, the residual alike.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, feature_memory = 1024, weight_memory = 1024}
+// CHECK: isa.matrix {{.*}} {src = 16777206, x_start = -10, x_step = 20, y_step = 1, row_step = 80, image_step = 320, row_elements = 80, height = 4, kernel_rows = 3, kernel_row_step = 80, y_dilation = 1, kernel_runs = 1, run_step = 20, run = 3, chunk = 3, chunks = 1, last_chunk = 2, columns = 4, rows = 1, images = 1, dst = 410, dst_pixel_step = 20, dst_row_step = 80, dst_image_step = 320, pixels = 4, channel_groups = 3, last_group_lanes = 2, depthwise = 1, weight_words = 9, high = 127}
+// CHECK: isa.matrix {{.*}}{src = 16777050, x_start = -156, x_step = 240, y_start = -1, y_step = 1, row_step = 10, image_step = 320, row_elements = 320, height = 8, kernel_rows = 3, kernel_row_step = 10, y_dilation = 1, skip_rows = 1, kernel_row_words = 3, kernel_runs = 1, run_step = 240, run = 3, chunk = 3, chunks = 1, last_chunk = 2, columns = 1, rows = 8, images = 1, dst = 404, dst_pixel_step = 240, dst_row_step = 10, dst_image_step = 320, pixels = 8, channel_groups = 2, last_group_lanes = 2, depthwise = 1, weight_words = 9, high = 127, residual = 1, residual_src = 84, residual_pixel_step = 240, residual_row_step = 10, residual_image_step = 320, residual_multiplier_a = 1, residual_multiplier_b = 1, residual_high = 127}
+sched.program inputs [#engine.tensor<shape = [1, 4, 8, 10], bits = 8, frac = 0, base = input, offset = 0>] outputs [#engine.tensor<shape = [1, 4, 8, 10], bits = 8, frac = 0, base = output, offset = 0>] arena 0 bundles [] weights dense<0> : tensor<256xi8> {
+  %input = sched.buffer input "input" at 0 size 320
+  %stream = sched.buffer weights "weights" at 0 size 256
+  %x = sched.buffer feature "input" at 0 size 320
+  %y = sched.buffer feature "a" at 320 size 320
+  %w = sched.buffer weight "a" at 0 size 18
+  %p = sched.buffer parameter "a" at 0 size 3
+  %0 = sched.load %input[0] to %x[0] elements 320
+  %1 = sched.load_weights %stream[0] bytes 96 to %p groups 3 words 1
+  %2 = sched.load_weights %stream[128] bytes 108 to %w groups 3 words 9
+  %3 = sched.matrix %x, %w, %p to %y depthwise_rows <input = [4, 8, 10], output = [4, 8, 10], images = [0, 1], rows = [1, 1], groups = [0, 3], convolutions = 10, residue = 1> window <kernel = [3, 3], padding = [1, 1, 2, 2], dilation = [1, 2]> requantize <low = 0, high = 127> after(%0, %2)
+  %4 = sched.matrix %x, %w, %p to %y depthwise_columns <input = [4, 8, 10], output = [4, 8, 10], images = [0, 1], rows = [0, 4], groups = [1, 2], convolutions = 10, residue = 1> window <kernel = [3, 3], padding = [3, 3, 1, 1], dilation = [3, 1]> requantize <low = 0, high = 127> add %x <low = 0, high = 127> after(%0, %2)
+}
+
+// -----
+
 // Loads into both memories of a second kind: addresses of weights count words of all banks, those of parameters groups.
 
 engine.hardware {bits_input = 4, bits_weights = 4}

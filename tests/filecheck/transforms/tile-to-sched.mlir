@@ -7,7 +7,7 @@
 // with its own; the parameters stay. The first layer works in two strips, each as soon as its part of the input is there.
 
 engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 512, weight_memory = 64, parameter_groups = 8}
-// CHECK:       sched.program inputs [#engine.tensor<shape = [3, 4, 4, 4], bits = 8, frac = 4, base = input, offset = 0>] outputs [#engine.tensor<shape = [3, 4, 4, 8], bits = 8, frac = 3, base = output, offset = 0>] arena 0 bundles ["first", "second"] weights dense<{{.*}}> : tensor<256xi8> attributes {dsf.cycles = {{[0-9]+}} : i64, dsf.bundle_cycles = array<i64: {{[0-9]+}}, {{[0-9]+}}>} {
+// CHECK:       sched.program inputs [#engine.tensor<shape = [3, 4, 4, 4], bits = 8, frac = 4, base = input, offset = 0>] outputs [#engine.tensor<shape = [3, 4, 4, 8], bits = 8, frac = 3, base = output, offset = 0>] arena 0 bundles ["first", "second"] weights dense<{{.*}}> : tensor<256xi8> attributes {dsf.cycles = {{[0-9]+}} : i64, dsf.bundle_cycles = array<i64: {{[0-9]+}}, {{[0-9]+}}>, dsf.bundle_macs = array<i64: 1536, 3072>} {
 // CHECK:         %input.feature = sched.buffer feature "input" at 128 size 64
 // CHECK-NEXT:    %first.feature = sched.buffer feature "first" at 0 size 128
 // CHECK-NEXT:    %second.feature = sched.buffer feature "second" at 256 size 128
@@ -204,3 +204,74 @@ func.func @main(%x: tensor<1x4x!bundle.q<8, 4>>) -> tensor<1x4x!bundle.q<8, 4>> 
   func.return %0 : tensor<1x4x!bundle.q<8, 4>>
 }
 // CHECK: 'input': elements of type !bundle.q<8, 4>, needs integers; run bundle-to-fxp first
+
+// -----
+
+// A convolution in five groups, two at a time: each block has parameters and weights of its own, 0 between channels of different
+// groups (the first word of the first block has 1 for the first three of its six channels). MACs count each channel's own group.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 2048, weight_memory = 2048, parameter_groups = 16}
+// CHECK:       weights dense<"0x{{[0-9]+}}0101010001010100000000010000000100000000000000000101000001010000{{.*}}dsf.bundle_macs = array<i64: 480>
+// CHECK:           sched.load_weights %weights[64] bytes 32 to %grouped.weight groups 2 words 4
+// CHECK-NEXT:      sched.load_weights %weights[128] bytes 64 to %grouped.parameter_1 groups 2 words 1
+// CHECK-NEXT:      sched.load_weights %weights[192] bytes 32 to %grouped.weight_1 groups 2 words 4
+// CHECK-NEXT:      sched.load_weights %weights[256] bytes 32 to %grouped.parameter_2 groups 1 words 1
+// CHECK-NEXT:      sched.load_weights %weights[320] bytes 8 to %grouped.weight_2 groups 1 words 2
+// CHECK:         sched.matrix %input.feature, %grouped.weight, %grouped.parameter to %grouped.feature wide <input = [4, 4, 10], output = [4, 4, 15], images = [0, 1], rows = [0, 4], groups = [0, 2], inputs = [0, 4], outputs = [0, 6], convolutions = 2> window <kernel = [1, 1]> requantize <low = -128, high = 127> after(%6)
+// CHECK-NEXT:    sched.matrix %input.feature, %grouped.weight_1, %grouped.parameter_1 to %grouped.feature wide <{{.*}}, groups = [0, 2], inputs = [4, 4], outputs = [6, 6], convolutions = 2>
+// CHECK-NEXT:    %9 = sched.matrix %input.feature, %grouped.weight_2, %grouped.parameter_2 to %grouped.feature wide <{{.*}}, rows = [0, 4], inputs = [8, 2], outputs = [12, 3]>
+// CHECK-NEXT:    sched.store {{.*}} after(%9)
+func.func @main(%x: tensor<1x4x4x10xi8>) -> tensor<1x4x4x15xi8> attributes {tile.images = 1 : i64} {
+  %0 = tile.matrix %x window <kernel = [1, 1]> groups 5 requantize <low = -128, high = 127> cut <images = 1, rows = 4, groups = 2, block = 2> weights dense<1> : tensor<1x1x2x15xi8> bias dense<5> : tensor<15xi32> multiplier dense<1> : tensor<15xi32> shift dense<3> : tensor<15xi8> : tensor<1x4x4x10xi8> -> tensor<1x4x4x15xi8> loc("grouped")
+  func.return %0 : tensor<1x4x4x15xi8>
+}
+
+// -----
+
+// Depthwise along the rows of the image, where the taps of a kernel row are two columns apart and the stride is one: an
+// instruction for the even columns, one for the odd ones, of the same weights. These lie row by row, then tap by tap; along the
+// columns of the image, with a stride of two, column by column, and even taps before odd ones.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 2048, weight_memory = 2048, parameter_groups = 16}
+// CHECK:       weights dense<"0x{{[0-9]+}}010203040B0C0D0E151617181F202122292A2B2C33343536050607080F1011121{{.*}}dsf.bundle_macs = array<i64: 960>
+// CHECK:           sched.load_weights {{.*}} groups 3 words 6
+// CHECK:         %3 = sched.matrix {{.*}} depthwise_rows <input = [3, 8, 10], output = [2, 8, 10], images = [0, 1], rows = [0, 2], groups = [0, 3], convolutions = 10> window <kernel = [2, 3], padding = [0, 0, 2, 2], dilation = [1, 2]> requantize
+// CHECK-NEXT:    %4 = sched.matrix {{.*}} depthwise_rows <input = [3, 8, 10], output = [2, 8, 10], images = [0, 1], rows = [0, 2], groups = [0, 3], convolutions = 10, residue = 1>
+// CHECK-NEXT:    sched.store {{.*}} after(%4)
+func.func @main(%x: tensor<1x3x8x10xi8>) -> tensor<1x2x8x10xi8> attributes {tile.images = 1 : i64} {
+  %0 = tile.matrix %x window <kernel = [2, 3], padding = [0, 0, 2, 2], dilation = [1, 2]> groups 10 requantize <low = -128, high = 127> cut <images = 1, rows = 2, groups = 3, mode = depthwise_rows, block = 10> weights dense<[[[[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]], [[11, 12, 13, 14, 15, 16, 17, 18, 19, 20]], [[21, 22, 23, 24, 25, 26, 27, 28, 29, 30]]], [[[31, 32, 33, 34, 35, 36, 37, 38, 39, 40]], [[41, 42, 43, 44, 45, 46, 47, 48, 49, 50]], [[51, 52, 53, 54, 55, 56, 57, 58, 59, 60]]]]> : tensor<2x3x1x10xi8> bias dense<5> : tensor<10xi32> multiplier dense<1> : tensor<10xi32> shift dense<3> : tensor<10xi8> : tensor<1x3x8x10xi8> -> tensor<1x2x8x10xi8> loc("rows")
+  func.return %0 : tensor<1x2x8x10xi8>
+}
+
+// -----
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 2048, weight_memory = 2048, parameter_groups = 16}
+// CHECK:       weights dense<"0x{{[0-9]+}}010203041F2021220B0C0D0E292A2B2C1516171833343536
+// CHECK:         sched.matrix {{.*}} depthwise_columns <input = [4, 8, 10], output = [2, 6, 10], images = [0, 1], rows = [0, 2], groups = [0, 3], convolutions = 10>
+// CHECK-NEXT:    sched.store
+func.func @main(%x: tensor<1x4x8x10xi8>) -> tensor<1x2x6x10xi8> attributes {tile.images = 1 : i64} {
+  %0 = tile.matrix %x window <kernel = [2, 3], strides = [2, 1]> groups 10 requantize <low = -128, high = 127> cut <images = 1, rows = 2, groups = 3, mode = depthwise_columns, block = 10> weights dense<[[[[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]], [[11, 12, 13, 14, 15, 16, 17, 18, 19, 20]], [[21, 22, 23, 24, 25, 26, 27, 28, 29, 30]]], [[[31, 32, 33, 34, 35, 36, 37, 38, 39, 40]], [[41, 42, 43, 44, 45, 46, 47, 48, 49, 50]], [[51, 52, 53, 54, 55, 56, 57, 58, 59, 60]]]]> : tensor<2x3x1x10xi8> bias dense<5> : tensor<10xi32> multiplier dense<1> : tensor<10xi32> shift dense<3> : tensor<10xi8> : tensor<1x4x8x10xi8> -> tensor<1x2x6x10xi8>
+  func.return %0 : tensor<1x2x6x10xi8>
+}
+
+// -----
+
+// A read of 16 elements feeds one channel group of 16.
+
+engine.hardware {processing_elements = [2, 32], column_groups = 2, vector_length = 16, axi_width = 64}
+func.func @main(%x: tensor<1x4x4x32xi8>) -> tensor<1x4x4x32xi32> {
+  %0 = tile.matrix %x window <kernel = [1, 1]> groups 32 raw <> cut <images = 1, rows = 4, groups = 2, mode = depthwise_rows, block = 32> weights dense<1> : tensor<1x1x1x32xi8> bias dense<5> : tensor<32xi32> : tensor<1x4x4x32xi8> -> tensor<1x4x4x32xi32> loc("deep")
+  func.return %0 : tensor<1x4x4x32xi32>
+}
+// CHECK: 'deep': a cut of 2 channel groups, depthwise, needs at most 1, as many as a read feeds; cut into fewer groups
+
+// -----
+
+// A binary weight is never 0.
+
+engine.hardware {bits_input = 1, bits_weights = 1}
+func.func @main(%x: tensor<1x4x4x8xi1>) -> tensor<1x4x4x8xi32> {
+  %0 = tile.matrix %x window <kernel = [1, 1]> groups 4 raw <> cut <images = 1, rows = 4, block = 2> weights dense<true> : tensor<1x1x2x8xi1> bias dense<5> : tensor<8xi32> : tensor<1x4x4x8xi1> -> tensor<1x4x4x8xi32> loc("binary")
+  func.return %0 : tensor<1x4x4x8xi32>
+}
+// CHECK: 'binary': a block of 2 groups with weights of 0 between them, needs 1 group for binary weights; make the block smaller

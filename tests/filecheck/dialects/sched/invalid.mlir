@@ -265,3 +265,65 @@ sched.program inputs [#engine.tensor<shape = [1, 16], bits = 8, frac = 0, base =
 }
 // CHECK:      'instruction 5' (sched.matrix): writes 'y' over 'x', which it reads, needs places apart; move one of the buffers
 // CHECK-NEXT: 'instruction 6' (sched.pool): writes 'y' over 'y', which it reads, needs places apart; move one of the buffers
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 16
+%w = sched.buffer weight "x" at 0 size 4
+%p = sched.buffer parameter "x" at 0 size 1
+%t = sched.matrix %x, %w, %p to %x wide <input = [1, 1, 4], output = [1, 1, 4], images = [0, 1], rows = [0, 1], inputs = [2]> window <kernel = [1, 1]> requantize <low = 0, high = 127>
+// CHECK: '#sched.piece': inputs [2], needs the first and a count of at least 1; correct the list
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 16
+%w = sched.buffer weight "x" at 0 size 4
+%p = sched.buffer parameter "x" at 0 size 1
+%t = sched.matrix %x, %w, %p to %x wide <input = [1, 1, 4], output = [1, 1, 4], images = [0, 1], rows = [0, 1], outputs = [2, 0]> window <kernel = [1, 1]> requantize <low = 0, high = 127>
+// CHECK: '#sched.piece': outputs [2, 0], needs the first and a count of at least 1; correct the list
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 16
+%w = sched.buffer weight "x" at 0 size 4
+%p = sched.buffer parameter "x" at 0 size 1
+%t = sched.matrix %x, %w, %p to %x wide <input = [1, 1, 4], output = [1, 1, 4], images = [0, 1], rows = [0, 1], inputs = [2, 3]> window <kernel = [1, 1]> requantize <low = 0, high = 127>
+// CHECK: '#sched.piece': inputs up to 5, needs at most 4 channels; correct the list
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 16
+%w = sched.buffer weight "x" at 0 size 4
+%p = sched.buffer parameter "x" at 0 size 1
+%t = sched.matrix %x, %w, %p to %x wide <input = [1, 1, 4], output = [1, 1, 4], images = [0, 1], rows = [0, 1], outputs = [0, 3], convolutions = 2> window <kernel = [1, 1]> requantize <low = 0, high = 127>
+// CHECK: '#sched.piece': 3 outputs in 2 convolutions, needs a multiple; correct the number
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 16
+%t = sched.pool max %x to %x <input = [1, 1, 4], output = [1, 1, 4], images = [0, 1], rows = [0, 1], inputs = [0, 2], outputs = [0, 2]> window <kernel = [1, 1]> scale <low = 0, high = 127>
+// CHECK: 'sched.pool': a part of the channels, needs all of them; pool all channels at once
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 16
+%w = sched.buffer weight "x" at 0 size 4
+%p = sched.buffer parameter "x" at 0 size 1
+%t = sched.matrix %x, %w, %p to %x depthwise_rows <input = [1, 3, 4], output = [1, 3, 4], images = [0, 1], rows = [0, 1], convolutions = 2> window <kernel = [1, 2], padding = [0, 0, 1, 1], dilation = [1, 2]> requantize <low = 0, high = 127>
+// CHECK: 'sched.matrix': 4 inputs to 4 outputs in 2 convolutions, depthwise, needs as many convolutions as channels; make it wide or tall
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 16
+%w = sched.buffer weight "x" at 0 size 4
+%p = sched.buffer parameter "x" at 0 size 1
+%t = sched.matrix %x, %w, %p to %x depthwise_rows <input = [1, 3, 4], output = [1, 3, 4], images = [0, 1], rows = [0, 1], convolutions = 4, residue = 2> window <kernel = [1, 2], padding = [0, 0, 1, 1], dilation = [1, 2]> requantize <low = 0, high = 127>
+// CHECK: 'sched.matrix': residue 2 of a line, needs at most 1; correct the piece
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 16
+%w = sched.buffer weight "x" at 0 size 4
+%p = sched.buffer parameter "x" at 0 size 1
+%t = sched.matrix %x, %w, %p to %x tall <input = [1, 3, 4], output = [1, 3, 4], images = [0, 1], rows = [0, 1], residue = 1> window <kernel = [1, 2], padding = [0, 0, 1, 1], dilation = [1, 2]> requantize <low = 0, high = 127>
+// CHECK: 'sched.matrix': residue 1 of a line, needs at most 0; correct the piece

@@ -17,6 +17,7 @@ sched.program inputs [#engine.tensor<shape = [1, 4, 4, 3], bits = 8, frac = 4, b
   %y = sched.buffer feature "a" at 48 size 48
   %z = sched.buffer feature "b" at 96 size 12
   %s = sched.buffer feature "b" at 112 size 8
+  %u = sched.buffer feature "c" at 128 size 24
   // CHECK:         %w = sched.buffer weight "a" at 0 size 27
   %w = sched.buffer weight "a" at 0 size 27
   %v = sched.buffer weight "b" at 27 size 12
@@ -41,9 +42,17 @@ sched.program inputs [#engine.tensor<shape = [1, 4, 4, 3], bits = 8, frac = 4, b
   %6 = sched.pool max %y to %z <input = [4, 4, 3], output = [2, 2, 3], images = [0, 1], rows = [0, 2]> window <kernel = [2, 2], strides = [2, 2]> scale <low = -128, high = 127> after(%5)
   // CHECK-NEXT:    %7 = sched.matrix %z, %v, %q to %s wide <input = [1, 1, 12], output = [1, 1, 2], images = [0, 1], rows = [0, 1]> window <kernel = [1, 1]> raw <bias_shift = 4> after(%4, %6)
   %7 = sched.matrix %z, %v, %q to %s wide <input = [1, 1, 12], output = [1, 1, 2], images = [0, 1], rows = [0, 1]> window <kernel = [1, 1]> raw <bias_shift = 4> after(%4, %6)
-  // CHECK-NEXT:    %8 = sched.store %s[0] to %output[0] elements 8 after(%7)
-  // CHECK-GENERIC: %8 = "sched.store"(%s, %output, %7) <{at = 0 : i64, offset = 0 : i64, elements = 8 : i64, cycles = 0 : i64, beats = 0 : i64}>
-  %8 = sched.store %s[0] to %output[0] elements 8 after(%7)
+  // A block of a grouped convolution: the second two of four groups, of one input and two output channels each.
+  // CHECK-NEXT:    %8 = sched.matrix %z, %v, %q to %u wide <input = [1, 3, 4], output = [1, 3, 8], images = [0, 1], rows = [0, 1], inputs = [2, 2], outputs = [4, 4], convolutions = 2> window <kernel = [1, 1]> requantize <low = 0, high = 127> after(%4, %6)
+  // CHECK-GENERIC: piece = #sched.piece<input = [1, 3, 4], output = [1, 3, 8], images = [0, 1], rows = [0, 1], inputs = [2, 2], outputs = [4, 4], convolutions = 2>
+  %8 = sched.matrix %z, %v, %q to %u wide <input = [1, 3, 4], output = [1, 3, 8], images = [0, 1], rows = [0, 1], inputs = [2, 2], outputs = [4, 4], convolutions = 2> window <kernel = [1, 1]> requantize <low = 0, high = 127> after(%4, %6)
+  // Depthwise: the second of two residues, for taps that are two columns apart.
+  // CHECK-NEXT:    %9 = sched.matrix %z, %v, %q to %u depthwise_rows <input = [1, 3, 4], output = [1, 3, 4], images = [0, 1], rows = [0, 1], convolutions = 4, residue = 1> window <kernel = [1, 2], padding = [0, 0, 1, 1], dilation = [1, 2]> requantize <low = 0, high = 127> after(%4, %6)
+  // CHECK-GENERIC: %9 = "sched.matrix"({{.*}}mode = #tile<mode depthwise_rows>, piece = #sched.piece<input = [1, 3, 4], output = [1, 3, 4], images = [0, 1], rows = [0, 1], convolutions = 4, residue = 1>
+  %9 = sched.matrix %z, %v, %q to %u depthwise_rows <input = [1, 3, 4], output = [1, 3, 4], images = [0, 1], rows = [0, 1], convolutions = 4, residue = 1> window <kernel = [1, 2], padding = [0, 0, 1, 1], dilation = [1, 2]> requantize <low = 0, high = 127> after(%4, %6)
+  // CHECK-NEXT:    %10 = sched.store %s[0] to %output[0] elements 8 after(%7)
+  // CHECK-GENERIC: %10 = "sched.store"(%s, %output, %7) <{at = 0 : i64, offset = 0 : i64, elements = 8 : i64, cycles = 0 : i64, beats = 0 : i64}>
+  %10 = sched.store %s[0] to %output[0] elements 8 after(%7)
 }
 
 // -----

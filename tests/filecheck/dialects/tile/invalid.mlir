@@ -32,7 +32,7 @@
 
 %x = "test.op"() : () -> tensor<1x4x4x3xi8>
 %y = tile.pool max %x window <kernel = [2, 2]> scale <low = 0, high = 1> cut <images = 1, rows = 1, mode = long> : tensor<1x4x4x3xi8> -> tensor<1x3x3x3xi8>
-// CHECK: Expected `wide`, or `tall`.
+// CHECK: Expected `wide`, `tall`, `depthwise_rows`, or `depthwise_columns`.
 
 // -----
 
@@ -44,7 +44,7 @@
 
 %x = "test.op"() : () -> tensor<1x4x4x3xi8>
 %y = tile.pool max %x window <kernel = [2, 2]> scale <low = 0, high = 1> cut <images = 1, rows = 1, groups = 2> : tensor<1x4x4x3xi8> -> tensor<1x3x3x3xi8>
-// CHECK: 'tile.pool': cut into channel groups, or tall, needs a cut of images and rows; remove groups and mode
+// CHECK: 'tile.pool': cut into channels, or tall, needs a cut of images and rows; remove groups, mode and block
 
 // -----
 
@@ -205,3 +205,33 @@
 %x = "test.op"() : () -> tensor<i8>
 %y = tile.reshape %x : tensor<i8> -> tensor<1xi8>
 // CHECK: 'tile.reshape': input of shape scalar, needs static sizes of at least 1; fix the shape
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x1x1x4xi8>
+%y = tile.matrix %x window <kernel = [1, 1]> groups 3 raw <> cut <images = 1, rows = 1> weights dense<1> : tensor<1x1x1x6xi8> bias dense<1> : tensor<6xi32> : tensor<1x1x1x4xi8> -> tensor<1x1x1x6xi32>
+// CHECK: 'tile.matrix': 3 groups, needs a divisor of 4 input and 6 output channels; change the groups
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x1x1x4xi8>
+%y = tile.matrix %x window <kernel = [1, 1]> groups 2 raw <> cut <images = 1, rows = 1, block = 3> weights dense<1> : tensor<1x1x2x6xi8> bias dense<1> : tensor<6xi32> : tensor<1x1x1x4xi8> -> tensor<1x1x1x6xi32>
+// CHECK: 'tile.matrix': a block of 3 groups, needs at most its 2 groups; make the block smaller
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x1x1x4xi8>
+%y = tile.matrix %x window <kernel = [1, 1]> groups 4 raw <> cut <images = 1, rows = 1, mode = depthwise_rows, block = 4> weights dense<1> : tensor<1x1x1x8xi8> bias dense<1> : tensor<8xi32> : tensor<1x1x1x4xi8> -> tensor<1x1x1x8xi32>
+// CHECK: 'tile.matrix': 4 channels to 8 in 4 groups, depthwise, needs as many groups as channels; make it wide or tall
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x1x1x4xi8>
+%y = tile.matrix %x window <kernel = [1, 1]> groups 4 raw <> cut <images = 1, rows = 1, mode = depthwise_columns, block = 2> weights dense<1> : tensor<1x1x1x4xi8> bias dense<1> : tensor<4xi32> : tensor<1x1x1x4xi8> -> tensor<1x1x1x4xi32>
+// CHECK: 'tile.matrix': a block of 2 groups, depthwise, needs all 4; change the block
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x1x1x4xi8>
+%y = tile.matrix %x window <kernel = [1, 1]> groups 4 raw <> cut <images = 1, rows = 1, groups = [1, 2], mode = [depthwise_rows, wide], block = 4> weights dense<1> : tensor<1x1x1x4xi8> bias dense<1> : tensor<4xi32> : tensor<1x1x1x4xi8> -> tensor<1x1x1x4xi32>
+// CHECK: 'tile.matrix': depthwise for some of the loads, needs it for all of them; change the modes

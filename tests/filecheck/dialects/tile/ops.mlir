@@ -3,7 +3,7 @@
 
 func.func @main(%x: tensor<2x4x4x3xi8>, %r: tensor<2x2x2x4xi8>) attributes {tile.images = 1 : i64} {
   // CHECK:         %y = tile.matrix %x window <kernel = [3, 3], strides = [2, 2], padding = [0, 1, 0, 1]> requantize <leak = 3, low = -128, high = 127> cut <images = 1, rows = 1, groups = 2, mode = tall> weights dense<1> : tensor<3x3x3x4xi4> bias dense<[1, 2, 3, 4]> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<5> : tensor<4xi8> : tensor<2x4x4x3xi8> -> tensor<2x2x2x4xi8>
-  // CHECK-GENERIC: %y = "tile.matrix"(%x) <{window = #tile.window<kernel = [3, 3], strides = [2, 2], padding = [0, 1, 0, 1]>, requantize = #tile.requantize<leak = 3, low = -128, high = 127>, cut = #tile.cut<images = 1, rows = 1, groups = 2, mode = tall>, weights = dense<1> : tensor<3x3x3x4xi4>, bias = dense<[1, 2, 3, 4]> : tensor<4xi32>, multiplier = dense<1> : tensor<4xi32>, shift = dense<5> : tensor<4xi8>, operandSegmentSizes = array<i32: 1, 0>}> : (tensor<2x4x4x3xi8>) -> tensor<2x2x2x4xi8>
+  // CHECK-GENERIC: %y = "tile.matrix"(%x) <{window = #tile.window<kernel = [3, 3], strides = [2, 2], padding = [0, 1, 0, 1]>, requantize = #tile.requantize<leak = 3, low = -128, high = 127>, cut = #tile.cut<images = 1, rows = 1, groups = 2, mode = tall>, weights = dense<1> : tensor<3x3x3x4xi4>, bias = dense<[1, 2, 3, 4]> : tensor<4xi32>, multiplier = dense<1> : tensor<4xi32>, shift = dense<5> : tensor<4xi8>, operandSegmentSizes = array<i32: 1, 0>, groups = 1 : i64}> : (tensor<2x4x4x3xi8>) -> tensor<2x2x2x4xi8>
   %y = tile.matrix %x window <kernel = [3, 3], strides = [2, 2], padding = [0, 1, 0, 1]> requantize <leak = 3, low = -128, high = 127> cut <images = 1, rows = 1, groups = 2, mode = tall> weights dense<1> : tensor<3x3x3x4xi4> bias dense<[1, 2, 3, 4]> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<5> : tensor<4xi8> : tensor<2x4x4x3xi8> -> tensor<2x2x2x4xi8>
 
   // Defaults are not printed, whatever the order of what is given.
@@ -18,6 +18,13 @@ func.func @main(%x: tensor<2x4x4x3xi8>, %r: tensor<2x2x2x4xi8>) attributes {tile
   // CHECK-NEXT:    %l = tile.matrix {{.*}} cut <images = 1, rows = [1, 3], groups = [1, 2], mode = [tall, wide], outer = strips> weights
   // CHECK-GENERIC: %l = {{.*}}cut = #tile.cut<images = 1, rows = [1, 3], groups = [1, 2], mode = [tall, wide], outer = strips>
   %l = tile.matrix %x window <kernel = [1, 1]> raw <> cut <outer = strips, images = 1, rows = [1, 3], groups = [1, 2], mode = [tall, wide]> weights dense<1> : tensor<1x1x3x3xi4> bias dense<0> : tensor<3xi32> : tensor<2x4x4x3xi8> -> tensor<2x4x4x3xi32>
+  // CHECK-NEXT:    %g = tile.matrix %a window <kernel = [1, 1]> groups 4 raw <> cut <images = 2, rows = 2, block = 3> weights
+  // CHECK-GENERIC: %g = "tile.matrix"(%a) <{{.*}}groups = 4 : i64, {{.*}}cut = #tile.cut<images = 2, rows = 2, block = 3>
+  %g = tile.matrix %a window <kernel = [1, 1]> groups 4 raw <> cut <images = 2, rows = 2, block = 3> weights dense<1> : tensor<1x1x1x8xi4> bias dense<0> : tensor<8xi32> : tensor<2x2x2x4xi8> -> tensor<2x2x2x8xi32>
+
+  // CHECK-NEXT:    %d = tile.matrix %a window <kernel = [1, 1]> groups 4 raw <> cut <images = 2, rows = 2, mode = depthwise_rows, block = 4> weights
+  // CHECK-GENERIC: %d = "tile.matrix"(%a) <{{.*}}cut = #tile.cut<images = 2, rows = 2, mode = depthwise_rows, block = 4>
+  %d = tile.matrix %a window <kernel = [1, 1]> groups 4 raw <> cut <images = 2, rows = 2, mode = depthwise_rows, block = 4> weights dense<1> : tensor<1x1x1x4xi4> bias dense<0> : tensor<4xi32> : tensor<2x2x2x4xi8> -> tensor<2x2x2x4xi32>
 
   // CHECK-NEXT:    %p = tile.pool avg %a window <kernel = [2, 2]> scale <count_padding = 1, right = 2, low = -128, high = 127> cut <images = 2, rows = 1> : tensor<2x2x2x4xi8> -> tensor<2x1x1x4xi8>
   // CHECK-GENERIC: %p = "tile.pool"(%a) <{kind = #bundle<pool_kind avg>, window = #tile.window<kernel = [2, 2]>, scale = #tile.scale<count_padding = 1, right = 2, low = -128, high = 127>, cut = #tile.cut<images = 2, rows = 1>}>

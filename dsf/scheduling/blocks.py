@@ -1,0 +1,79 @@
+"""
+How a grouped convolution is computed: in blocks of so many groups, or depthwise.
+
+A block is a convolution over the channels of its groups, whose weights between channels of different groups are 0. The more
+groups it has, the more of the array's columns compute, the longer a run of input channels, which a chunk of pixels has to
+hide, and the fewer instructions there are; but the longer is each sum, and the more weights are loaded. Groups of few channels
+lie together until these two balance: of all numbers of blocks, and depthwise where that is possible, the one with the fewest
+estimated cycles is taken.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from dsf.dialects import tile
+from dsf.hardware import Hardware
+from dsf.scheduling.cuts import PIECE_OVERHEAD, TilingOptions, dense_modes, depthwise_modes, load_cycles
+from dsf.scheduling.network import Layer, Network, weight_words
+from dsf.scheduling.pieces import Block, Piece, Span, channel_blocks
+
+
+@dataclass(frozen=True)
+class Way:
+    """Groups of a block, and the shapes of the array that come into question."""
+
+    block: int
+    modes: tuple[tile.Mode, ...]
+
+
+def choose_ways(network: Network, hw: Hardware, images: int, options: TilingOptions) -> list[Way]:
+    """How each layer is computed, for chunks of `images`."""
+    return [_way(layer, hw, images, options) for layer in network.layers]
+
+
+def _way(layer: Layer, hw: Hardware, images: int, options: TilingOptions) -> Way:
+    if not isinstance(layer.op, tile.MatrixOp):
+        return Way(1, (tile.Mode.WIDE,))
+    groups, dense = layer.op.groups.value.data, dense_modes(hw, options)
+    depthwise = depthwise_modes(layer, hw, options)
+    if any(mode == options.mode for mode in depthwise):
+        return Way(groups, depthwise)
+    # A binary weight is never 0.
+    most = 1 if hw.bits_weights == 1 else groups
+    if options.block != 0:
+        return Way(min(options.block, most), dense)
+    ways = [Way(size, dense) for size in sorted({-(-groups // count) for count in range(1, groups + 1)}) if size <= most]
+    if depthwise:
+        ways.append(Way(groups, depthwise))
+    # Even the smallest block may have too many weights: the cuts find that out and say so.
+    fitting = [way for way in ways if _words(layer, way, groups) <= hw.weight_words]
+    return min(fitting or ways[:1], key=lambda way: _cycles(layer, hw, images, _blocks(layer, groups, way), way))
+
+
+def _blocks(layer: Layer, groups: int, way: Way) -> list[Block]:
+    return channel_blocks(layer.input_image[2], layer.output_image[2], groups, way.block)
+
+
+def _words(layer: Layer, way: Way, groups: int) -> int:
+    depthwise = way.modes[0].is_depthwise
+    return weight_words(layer.op.window.window, _blocks(layer, groups, way)[0], depthwise=depthwise)
+
+
+def _cycles(layer: Layer, hw: Hardware, images: int, blocks: list[Block], way: Way) -> int:
+    """Cycles of all blocks, in the better shape of the array, where one's weights are loaded while another is computed."""
+    kinds = Counter((block.inputs.count, block.outputs.count, block.convolutions) for block in blocks)
+
+    def cycles(mode: tile.Mode) -> int:
+        total = 0
+        for (inputs, outputs, convolutions), count in kinds.items():
+            block = Block(Span(0, inputs), Span(0, outputs), convolutions)
+            groups = Span(0, block.channel_groups(hw.group_columns))
+            piece = Piece(Span(0, images), Span(0, layer.output_image[0]), groups, block)
+            busy = sum(cost.busy + PIECE_OVERHEAD for cost in layer.costs(hw, piece, mode))
+            words = weight_words(layer.op.window.window, block, depthwise=mode.is_depthwise)
+            total += count * max(busy, load_cycles(hw, groups.count, words))
+        return total
+
+    return min(cycles(mode) for mode in way.modes)
