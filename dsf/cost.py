@@ -1,7 +1,7 @@
 """
 Cycles and traffic of single instructions, as functions of their geometry.
 
-The matrix unit spends one cycle for each reduction step. A run of a kernel row is cut into equal chunks of at most V
+The matrix unit spends one cycle for each reduction step. A run of a kernel row is cut into equal chunks of at most V + 1
 elements; a chunk refills the row registers of the P pixels in flight, one a cycle, so it lasts max(chunk, P) cycles
 (docs/architecture.md, and the cycle law in the trial of the array). A tile of P pixels lasts as long as the slowest of
 
@@ -84,7 +84,7 @@ def runs_of(hw: Hardware, window: Window, channels: int, taken: int | None = Non
     taken = channels if taken is None else taken
     merged = kernel_columns == 1 or (window.dilation[1] == 1 and taken == channels)
     runs, run = (1, kernel_columns * taken) if merged else (kernel_columns, taken)
-    chunk = -(-run // -(-run // hw.vector_length))
+    chunk = -(-run // -(-run // hw.reach))
     return Runs(kernel_rows, runs, 0 if merged else window.dilation[1] * channels, run, chunk, -(-run // chunk))
 
 

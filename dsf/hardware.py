@@ -289,6 +289,14 @@ class Hardware:
         return max(2, self.bits_input)
 
     @property
+    def reach(self) -> int:
+        """
+        Elements that one read of feature memory brings to a row of the array: a word of each bank holds one more than a vector
+        whatever the alignment.
+        """
+        return self.vector_length + 1
+
+    @property
     def vector_lanes(self) -> int:
         """
         Elements that the vector unit takes at once where it works on single elements (ADD, MULTIPLY, TABLE, transposed

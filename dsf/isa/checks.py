@@ -121,8 +121,8 @@ def _chunks(fields: Fields, hardware: Hardware) -> list[str]:
     """How the runs of a kernel row are cut."""
     run, chunk = fields["run"], fields["chunk"]
     problems: list[str] = []
-    if chunk > hardware.vector_length:
-        problems.append(f"chunk is {chunk}, needs at most {hardware.vector_length}, the vector length")
+    if chunk > hardware.reach:
+        problems.append(f"chunk is {chunk}, needs at most {hardware.reach}, what one read brings")
     chunks = -(-run // chunk)
     words = fields["kernel_rows"] * fields["kernel_runs"] * run
     return problems + _equal(fields, chunks=chunks, last_chunk=run - (chunks - 1) * chunk, weight_words=words)

@@ -282,7 +282,7 @@ MATRIX = Instruction(
         Field(
             "chunk",
             10,
-            "Elements of a chunk, the part of a run that one read fetches: 1 to V; depthwise: taps of the first phases, "
+            "Elements of a chunk, the part of a run that one read fetches: 1 to V + 1; depthwise: taps of the first phases, "
             "`ceil(run / kernel_runs)`.",
         ),
         Field(

@@ -33,10 +33,13 @@ module dsf_array
 
   // One cycle after load_i.
   input  wire logic [VecLen-1:0][XBits-1:0]              feed_i,
+  // Two cycles after it.
+  input  wire logic [XBits-1:0]                          feed_after_i,
 
   input  wire logic                                      valid_i,
   input  wire logic                                      first_i,
   input  wire logic                                      load_i,
+  input  wire logic                                      long_i,
   input  wire logic                                      tall_i,
   input  wire logic                                      depthwise_i,
   input  wire logic [PosBits-1:0]                        position_i,
@@ -49,7 +52,7 @@ module dsf_array
   output      logic [Groups-1:0][Lanes-1:0][AccBits-1:0] acc_o
 );
 
-  logic [Groups-1:0]                       valid, first, load;
+  logic [Groups-1:0]                       valid, first, load, long;
   logic [Groups-1:0][PosBits-1:0]          position;
   logic [Groups-1:0][Lanes-1:0][WBits-1:0] w;
   logic                                    tall_w;
@@ -82,7 +85,7 @@ module dsf_array
   );
 
   for (genvar g = 0; g < int'(Groups); g++) begin : gen_group
-    logic                        group_valid, group_first, group_load;
+    logic                        group_valid, group_first, group_load, group_long;
     logic [PosBits-1:0]          group_position;
     logic [Lanes-1:0][WBits-1:0] group_w;
 
@@ -90,12 +93,14 @@ module dsf_array
       assign group_valid    = valid_i;
       assign group_first    = first_i;
       assign group_load     = load_i;
+      assign group_long     = long_i;
       assign group_position = position_i;
       assign group_w        = w_i[0];
     end else begin : gen_shape
       assign group_valid    = tall_i ? valid[g-1] : valid_i;
       assign group_first    = tall_i ? first[g-1] : first_i;
       assign group_load     = tall_i ? load[g-1] : load_i;
+      assign group_long     = tall_i ? long[g-1] : long_i;
       assign group_position = tall_i ? position[g-1] : position_i;
       assign group_w        = tall_w ? w[g-1] : w_i[g];
     end
@@ -112,9 +117,11 @@ module dsf_array
       .clk_i,
       .rst_ni,
       .feed_i,
+      .feed_after_i,
       .valid_i      (group_valid),
       .first_i      (group_first),
       .load_i       (group_load),
+      .long_i       (group_long),
       .depthwise_i,
       .broadcast_i  (broadcast[g]),
       .position_i   (group_position),
@@ -122,6 +129,7 @@ module dsf_array
       .valid_o      (valid[g]),
       .first_o      (first[g]),
       .load_o       (load[g]),
+      .long_o       (long[g]),
       .position_o   (position[g]),
       .w_o          (w[g]),
       .row_i        (row_i[g]),
@@ -131,7 +139,7 @@ module dsf_array
 
   // The last group has no next one; with one group there is no shape.
   logic unused;
-  assign unused = ^{valid[Groups-1], first[Groups-1], load[Groups-1], position[Groups-1], w[Groups-1], tall_w, tall_i};
+  assign unused = ^{valid[Groups-1], first[Groups-1], load[Groups-1], long[Groups-1], position[Groups-1], w[Groups-1], tall_w, tall_i};
 
 endmodule
 

@@ -26,10 +26,12 @@ module dsf_array_group
   input  wire logic                          rst_ni,
 
   input  wire logic [VecLen-1:0][XBits-1:0]  feed_i,
+  input  wire logic [XBits-1:0]              feed_after_i,
 
   input  wire logic                          valid_i,
   input  wire logic                          first_i,
   input  wire logic                          load_i,
+  input  wire logic                          long_i,       // with load_i: element V follows
   input  wire logic                          depthwise_i,
   input  wire logic [Lanes-1:0][XBits-1:0]   broadcast_i,  // at the PEs of all rows
   input  wire logic [PosBits-1:0]            position_i,
@@ -38,6 +40,7 @@ module dsf_array_group
   output      logic                          valid_o,
   output      logic                          first_o,
   output      logic                          load_o,
+  output      logic                          long_o,
   output      logic [PosBits-1:0]            position_o,
   output      logic [Lanes-1:0][WBits-1:0]   w_o,
 
@@ -51,6 +54,7 @@ module dsf_array_group
   logic [Rows+1:0]              first_q;
   logic [Rows+1:0]              depthwise_q;
   logic [Rows-1:0]              load_q;
+  logic [Rows:0]                long_q;
   logic [Rows:0][PosBits-1:0]   position_q;
 
   always_ff @(posedge clk_i `DSF_OR_RESET) begin
@@ -65,6 +69,7 @@ module dsf_array_group
     first_q     <= {first_q[Rows:0], first_i};
     depthwise_q <= {depthwise_q[Rows:0], depthwise_i};
     position_q  <= {position_q[Rows-1:0], position_i};
+    long_q      <= {long_q[Rows-1:0], long_i};
   end
 
   if (Rows == 1) begin : gen_load_one
@@ -76,6 +81,7 @@ module dsf_array_group
   assign valid_o    = valid_q[Rows-1];
   assign first_o    = first_q[Rows-1];
   assign load_o     = load_q[Rows-1];
+  assign long_o     = long_q[Rows-1];
   assign position_o = position_q[Rows-1];
 
   logic [Lanes-1:0][WBits-1:0]   w_q [Rows];
@@ -99,7 +105,9 @@ module dsf_array_group
       .clk_i,
       .rst_ni,
       .feed_i,
+      .feed_after_i,
       .load_i      (load_q[r]),
+      .after_i     (long_q[r+1]),
       .position_i  (position_q[r+1]),
       .depthwise_i (depthwise_q[r+2]),
       .broadcast_i,

@@ -4,7 +4,7 @@
 // step, and the row's PEs. Relative to the cycle t in which the element is at the PEs:
 //
 //   t-2  load_i: take the pixel from the feed bus (or earlier)
-//   t-1  position_i: pick the element
+//   t-1  position_i: pick the element; after_i: element 0 is used up, element V takes its place
 //   t    valid_i, first_i, w_i at the PEs; depthwise_i: each lane takes its element from broadcast_i instead
 
 `default_nettype none
@@ -24,7 +24,9 @@ module dsf_array_row
   input  wire logic                          rst_ni,
 
   input  wire logic [VecLen-1:0][XBits-1:0]  feed_i,
+  input  wire logic [XBits-1:0]              feed_after_i,
   input  wire logic                          load_i,
+  input  wire logic                          after_i,
   input  wire logic [PosBits-1:0]            position_i,
   input  wire logic                          depthwise_i,
   input  wire logic [Lanes-1:0][XBits-1:0]   broadcast_i,
@@ -39,6 +41,7 @@ module dsf_array_row
 
   always_ff @(posedge clk_i) begin
     if (load_i) pixel_q <= feed_i;
+    else if (after_i) pixel_q[0] <= feed_after_i;
     x_q <= pixel_q[position_i];
   end
 

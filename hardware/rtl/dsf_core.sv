@@ -170,6 +170,7 @@ module dsf_core
   logic [FmemReaders-1:0]                        rd_req, rd_gnt, rd_valid;
   logic [FmemReaders-1:0][AddrBits-1:0]          rd_addr;
   logic [VecLen-1:0][XBits-1:0]                  rd_data;
+  logic [XBits-1:0]                              rd_after;
   logic [FmemWriters-1:0]                        wr_req, wr_gnt;
   logic [FmemWriters-1:0][AddrBits-1:0]          wr_addr;
   logic [FmemWriters-1:0][VecLen-1:0][XBits-1:0] wr_data;
@@ -185,6 +186,7 @@ module dsf_core
     .rd_gnt_o  (rd_gnt),
     .rd_valid_o(rd_valid),
     .rd_data_o (rd_data),
+    .rd_after_o(rd_after),
     .wr_req_i  (wr_req),
     .wr_addr_i (wr_addr),
     .wr_data_i (wr_data),
@@ -286,6 +288,7 @@ module dsf_core
     .rd_gnt_i      (rd_gnt[FmemReadFeeder]),
     .rd_valid_i    (rd_valid[FmemReadFeeder]),
     .rd_data_i     (rd_data),
+    .rd_after_i    (rd_after),
     .wm_wr_en_i    (wm_wr_en),
     .wm_wr_bank_i  (wm_wr_bank),
     .wm_wr_addr_i  (wm_wr_addr),

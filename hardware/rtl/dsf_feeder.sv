@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// From a slot and a position of the pixel table to V elements on the feed bus: forms the address, reads feature memory,
-// and replaces what lies outside the image by the padding value. What it feeds are operands, so that padding can be 0 between
-// elements of one bit too.
+// From a slot and a position of the pixel table to V elements on the feed bus, and the element after them behind it: forms
+// the address, reads feature memory, and replaces what lies outside the image by the padding value. What it feeds are
+// operands, so that padding can be 0 between elements of one bit too.
 //
 //   cycle  (0: the sequencer issues the pixel)
 //   0, 1   pixel table (outside)
 //   2      address = pixel + row_offset + x_offset;  x, y likewise
 //   3      read request; distances from x to both ends of the image row
-//   4      first and end lane inside, 0 to V
+//   4      first and end lane inside, 0 to V + 1
 //   5      mask of lanes
 //   6      data arrives, is masked
 //   7      feed_o, for one cycle
+//   8      feed_after_o, for one cycle
 //
 // The request is granted in its cycle: the feeder is feature memory's first client.
 
@@ -43,11 +44,13 @@ module dsf_feeder
   input  wire logic                               rd_gnt_i,
   input  wire logic                               rd_valid_i,
   input  wire logic [VecLen-1:0][XBits-1:0]       rd_data_i,
+  input  wire logic [XBits-1:0]                   rd_after_i,
 
-  output      logic [VecLen-1:0][OperandBits-1:0] feed_o
+  output      logic [VecLen-1:0][OperandBits-1:0] feed_o,
+  output      logic [OperandBits-1:0]             feed_after_o
 );
 
-  localparam int unsigned LaneBits = $clog2(VecLen + 1);
+  localparam int unsigned LaneBits = $clog2(VecLen + 2);
   localparam int unsigned DistBits = AddrBits + 1;
 
   // Cycles 0 to 2: the slot's part of address and coordinates meets the pixel's.
@@ -118,33 +121,37 @@ module dsf_feeder
   // Cycles 4 and 5: lanes first .. stop-1 are inside.
 
   logic [LaneBits-1:0] first_5q, stop_5q;
-  logic [VecLen-1:0]   mask_6q;
+  logic [VecLen:0]     mask_6q;
 
   function automatic logic [LaneBits-1:0] saturate(logic signed [DistBits-1:0] distance);
     if (distance[DistBits-1]) return '0;
-    if (distance > signed'(DistBits'(VecLen))) return LaneBits'(VecLen);
+    if (distance > signed'(DistBits'(VecLen + 1))) return LaneBits'(VecLen + 1);
     return distance[LaneBits-1:0];
   endfunction
 
   always_ff @(posedge clk_i) begin
     first_5q <= saturate(before_4q);
     stop_5q  <= row_inside_4q ? saturate(within_4q) : '0;
-    for (int unsigned lane = 0; lane < VecLen; lane++) begin
+    for (int unsigned lane = 0; lane <= VecLen; lane++) begin
       mask_6q[lane] <= LaneBits'(lane) >= first_5q && LaneBits'(lane) < stop_5q;
     end
   end
 
   // Cycle 6: data.
 
-  logic [VecLen-1:0][OperandBits-1:0] operand_6, feed_q;
+  logic [VecLen:0][OperandBits-1:0] operand_6, feed_q;
+  logic [OperandBits-1:0]           after_q;
 
-  dsf_element_decode #(.XBits(XBits), .Lanes(VecLen)) u_decode (.element_i(rd_data_i), .operand_o(operand_6));
+  dsf_element_decode #(.XBits(XBits), .Lanes(VecLen + 1)) u_decode (.element_i({rd_after_i, rd_data_i}), .operand_o(operand_6));
 
-  for (genvar lane = 0; lane < int'(VecLen); lane++) begin : gen_lane
+  for (genvar lane = 0; lane <= int'(VecLen); lane++) begin : gen_lane
     always_ff @(posedge clk_i) feed_q[lane] <= mask_6q[lane] ? operand_6[lane] : pad_6;
   end
 
-  assign feed_o = feed_q;
+  always_ff @(posedge clk_i) after_q <= feed_q[VecLen];
+
+  assign feed_o       = feed_q[VecLen-1:0];
+  assign feed_after_o = after_q;
 
   logic unused;
   assign unused = ^{rd_gnt_i, rd_valid_i};

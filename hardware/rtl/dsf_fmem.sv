@@ -4,7 +4,8 @@
 //
 // Element a lies in lane a % VecLen of word a / VecLen; words alternate between two banks, so that any VecLen
 // consecutive elements are at most one word of each bank. The lanes that a bank contributes are then told by a
-// comparison with the first lane, and a rotator puts element a into lane 0.
+// comparison with the first lane, and a rotator puts element a into lane 0. The element after them lies in the same two
+// words, in the first lane of the second.
 //
 // Clients are served in fixed priority, client 0 first: it is granted whenever it asks. The grant is combinational.
 //
@@ -12,7 +13,7 @@
 //   t       request, grant, addresses to RAM      request, grant -> register
 //   t + 1   RAM -> register                       rotate -> register
 //   t + 2   choose banks, rotate -> register      RAM
-//   t + 3   rd_data_o, rd_valid_o                 a read that is granted now sees it
+//   t + 3   rd_data_o, rd_after_o, rd_valid_o     a read that is granted now sees it
 //
 // Addresses wrap modulo the memory (modulo the next power of two where FeatureWords is none: what lies between reads as
 // anything and must not be written). Who reads past his data (the feeder does, in padding) masks it himself.
@@ -37,6 +38,7 @@ module dsf_fmem
   output      logic [FmemReaders-1:0]                             rd_gnt_o,
   output      logic [FmemReaders-1:0]                             rd_valid_o,
   output      logic [VecLen-1:0][XBits-1:0]                       rd_data_o,
+  output      logic [XBits-1:0]                                   rd_after_o,
 
   input  wire logic [FmemWriters-1:0]                             wr_req_i,
   input  wire logic [FmemWriters-1:0][AddrBits-1:0]               wr_addr_i,
@@ -102,7 +104,8 @@ module dsf_fmem
     rd_lane_q <= {rd_lane_q[0], rd_addr[LaneBits-1:0]};
     rd_odd_q  <= {rd_odd_q[0], rd_addr[LaneBits]};
     rd_bank_q <= rd_ram;
-    rd_data_o <= rd_rotated;
+    rd_data_o  <= rd_rotated;
+    rd_after_o <= rd_bank_q[!rd_odd_q[1]][rd_lane_q[1]];
   end
 
   assign rd_from_odd = lanes_of_next_word(rd_lane_q[1]) ^ {VecLen{rd_odd_q[1]}};

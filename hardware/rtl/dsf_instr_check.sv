@@ -48,7 +48,7 @@ module dsf_instr_check
 
   assign matrix_ok = is_legal_matrix(matrix) &&
                      matrix.kernel_rows != '0 && matrix.kernel_runs != '0 && matrix.run != '0 &&
-                     matrix.chunks != '0 && matrix.chunk != '0 && (matrix.depthwise || 32'(matrix.chunk) <= VecLen) &&
+                     matrix.chunks != '0 && matrix.chunk != '0 && (matrix.depthwise || 32'(matrix.chunk) <= VecLen + 1) &&
                      matrix.last_chunk != '0 && matrix.last_chunk <= matrix.chunk &&
                      matrix.columns != '0 && matrix.rows != '0 && matrix.images != '0 && matrix.pixels != '0 &&
                      matrix.channel_groups != '0 && matrix.weight_words != '0 &&

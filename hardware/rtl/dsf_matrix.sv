@@ -9,8 +9,8 @@
 //   dsf_feeder        pixels to padded vectors
 //
 // Each instruction is also handed to the drain, which reads the tile buffers in order, frees them, and reports completion.
-// The fields have been checked before (dsf_dispatch): counts of at least 1, chunks of at most VecLen elements, banks that
-// exist.
+// The fields have been checked before (dsf_dispatch): counts of at least 1, chunks of at most VecLen + 1 elements,
+// banks that exist.
 //
 // Cycles: an instruction takes the sum over its slots of max(steps, pixels), depthwise of steps + pixels - 1, if the drain
 // keeps up. Nothing is lost between tiles and passes, and at most 2 cycles between instructions, but
@@ -63,6 +63,7 @@ module dsf_matrix
   input  wire logic                          rd_gnt_i,
   input  wire logic                          rd_valid_i,
   input  wire logic [VecLen-1:0][XBits-1:0]  rd_data_i,
+  input  wire logic [XBits-1:0]              rd_after_i,
 
   // Weight memory, from dsf_load_weights.
   input  wire logic                          wm_wr_en_i,
@@ -115,7 +116,7 @@ module dsf_matrix
   slot_t   slot, pixel_slot;
   logic    table_ready, tile_start, slot_start, pixel_valid, pixel_next, pixel_release;
   pixel_t  pixel;
-  logic    load, step_valid;
+  logic    load, long, step_valid;
   step_t   step;
 
   logic         rows_done, rows_valid, rows_next;
@@ -188,6 +189,7 @@ module dsf_matrix
   dsf_matrix_issue #(
     .Rows         (Rows),
     .Groups       (Groups),
+    .VecLen       (VecLen),
     .CaptureTiles (CaptureTiles)
   ) u_issue (
     .clk_i,
@@ -204,6 +206,7 @@ module dsf_matrix
     .pixel_release_o (pixel_release),
     .pixel_slot_o    (pixel_slot),
     .load_o          (load),
+    .long_o          (long),
     .step_valid_o    (step_valid),
     .step_o          (step),
     .busy_o          (issue_busy),
@@ -216,6 +219,7 @@ module dsf_matrix
   localparam int unsigned OperandBits = operand_bits(XBits);
 
   logic [VecLen-1:0][OperandBits-1:0] feed;
+  logic [OperandBits-1:0]             feed_after;
 
   dsf_feeder #(
     .XBits  (XBits),
@@ -231,12 +235,14 @@ module dsf_matrix
     .rd_gnt_i,
     .rd_valid_i,
     .rd_data_i,
-    .feed_o    (feed)
+    .rd_after_i,
+    .feed_o       (feed),
+    .feed_after_o (feed_after)
   );
 
   // Steps wait for the pixels to come through the feeder.
 
-  logic [StepDelay-1:0] step_valid_q, load_q;
+  logic [StepDelay-1:0] step_valid_q, load_q, long_q;
   logic                 array_valid;
   // verilator lint_off UNUSEDSIGNAL
   step_t                array_step;
@@ -246,9 +252,11 @@ module dsf_matrix
     if (!rst_ni) begin
       step_valid_q <= '0;
       load_q       <= '0;
+      long_q       <= '0;
     end else begin
       step_valid_q <= {step_valid_q[StepDelay-2:0], step_valid};
       load_q       <= {load_q[StepDelay-2:0], load};
+      long_q       <= {long_q[StepDelay-2:0], long};
     end
   end
 
@@ -299,9 +307,11 @@ module dsf_matrix
     .clk_i,
     .rst_ni,
     .feed_i       (feed),
+    .feed_after_i (feed_after),
     .valid_i      (array_valid),
     .first_i      (array_step.first),
     .load_i       (load_q[StepDelay-1]),
+    .long_i       (long_q[StepDelay-1]),
     .tall_i       (array_step.tall),
     .depthwise_i  (array_step.depthwise),
     .position_i   (array_step.position[PosBits-1:0]),

@@ -24,6 +24,7 @@ module dsf_matrix_issue
 #(
   parameter int unsigned Rows         = 8,
   parameter int unsigned Groups       = 3,
+  parameter int unsigned VecLen       = 32,
   parameter int unsigned CaptureTiles = 4
 ) (
   input  wire logic  clk_i,
@@ -44,8 +45,9 @@ module dsf_matrix_issue
   output      logic  pixel_release_o,
   output      slot_t pixel_slot_o,
 
-  // A slot's pixels begin, the rows will load them.
+  // A slot's pixels begin, the rows will load them; long: VecLen + 1 elements of each.
   output      logic  load_o,
+  output      logic  long_o,
   output      logic  step_valid_o,
   output      step_t step_o,
 
@@ -153,7 +155,9 @@ module dsf_matrix_issue
     pixel_slot_o.x_offset = x_offset_q;
   end
 
+  // That many steps are never late, so the last element can take the place of the first, which is used at once.
   assign load_o       = load_q;
+  assign long_o       = load_q && !slot_q.depthwise && slot_q.steps_left == StepBits'(VecLen);
   assign step_valid_o = step;
   assign step_o = '{
     first:          slot_q.first && position_q == '0,
@@ -184,6 +188,7 @@ module dsf_matrix_issue
   assign drain_wait_o = busy_o ? stepping_q && !step : kept_q && kept_by_drain_q;
   assign pixel_wait_o = busy_o ? !stepping_q         : kept_q && !kept_by_drain_q;
 
+  `DSF_ASSERT(long_slots_are_never_late, long_o |-> late_q == '0)
   `DSF_ASSERT(no_tile_freed_twice, !(tile_free_i && credits_q == CreditBits'(CaptureTiles)))
 
 endmodule

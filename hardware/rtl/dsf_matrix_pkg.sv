@@ -9,7 +9,7 @@
 //     FetchDelay   read request to feature memory
 //     StepDelay    feature data is masked; control enters row 0, the weight word is read
 //     StepDelay+1  the pixel's V elements are on the feed bus, row 0 loads them
-//     StepDelay+2  row 0 picks its element
+//     StepDelay+2  row 0 picks its element; element V, if the slot is that long, is on its bus and replaces element 0
 //     StepDelay+3  element and weight at the PEs of row 0
 //
 // Linear row i (tall: i counts through the groups) does the same i cycles later with pixel i.

@@ -66,7 +66,7 @@ def drawn(draw: random.Random, name: str, *, groups: int, lanes: int, vector_len
     if "chunk" in fields:
         fields["tall"] &= 1 - fields["depthwise"]
         fields["pad_value"] *= 1 - fields["skip_rows"]
-        fields["chunk"] = draw.randint(1, vector_length)
+        fields["chunk"] = draw.randint(1, vector_length + 1)
         fields["last_chunk"] = draw.randint(1, fields["chunk"])
         fields["last_group_lanes"] = draw.randint(1, lanes)
         fields["weight_bank"] = draw.randrange(groups) if fields["tall"] else 0
@@ -128,7 +128,7 @@ def illegal_fields(*, groups: int, lanes: int, vector_length: int) -> list[Illeg
     add("load_weights", "bank", *beyond(groups - 1, 4))
     add("matrix", "weight_bank", *beyond(groups - 1, 4), tall=1)
     add("matrix", "weight_bank", *beyond(0, 4), tall=0)
-    add("matrix", "chunk", *beyond(vector_length, 10))
+    add("matrix", "chunk", *beyond(vector_length + 1, 10))
     add("matrix", "last_chunk", *beyond(2, 10), chunk=2)
     add("matrix", "tall", 1, depthwise=1)
     add("matrix", "last_group_lanes", *beyond(lanes, 8))
@@ -148,7 +148,7 @@ def legal_limits(*, groups: int, lanes: int, vector_length: int) -> list[bytes]:
     most = {
         "bank": groups - 1,
         "weight_bank": 0,
-        "chunk": vector_length,
+        "chunk": vector_length + 1,
         "last_chunk": 1,
         "last_group_lanes": lanes,
         "table_address": VECTOR_TABLES - 1,
@@ -159,7 +159,10 @@ def legal_limits(*, groups: int, lanes: int, vector_length: int) -> list[bytes]:
             function = {"function": field.functions[0]} if field.functions is not None else {}
             for value in (max(field.low, least.get(field.name, field.low)), most.get(field.name, field.high)):
                 found += [legal(name, **function, **{field.name: value})] if field.only is None else []
-    found += [legal("matrix", weight_bank=groups - 1, tall=1), legal("matrix", chunk=vector_length, last_chunk=vector_length)]
+    found += [
+        legal("matrix", weight_bank=groups - 1, tall=1),
+        legal("matrix", chunk=vector_length + 1, last_chunk=vector_length + 1),
+    ]
     shifting = (VectorFunction.ADD, VectorFunction.MULTIPLY)
     return found + [legal("vector", function=function, right=MAX_SHIFT) for function in shifting]
 

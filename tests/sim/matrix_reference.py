@@ -45,6 +45,10 @@ class Shape:
         return self.columns // self.groups
 
     @property
+    def reach(self) -> int:
+        return self.vector_length + 1
+
+    @property
     def depthwise_groups(self) -> int:
         return min(self.groups, self.vector_length // self.lanes)
 
@@ -252,7 +256,7 @@ def window(
     columns = (width + left + right - (kw - 1) * dx - 1) // sx + 1
     row = width * channels
     runs, run, run_step = (1, kw * channels, 0) if dx == 1 else (kw, channels, dx * channels)
-    chunks = -(-run // shape.vector_length)
+    chunks = -(-run // shape.reach)
     chunk = -(-run // chunks)
     return {
         "src": (base - top * row - left * channels) % 2**24,

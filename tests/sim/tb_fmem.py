@@ -86,7 +86,7 @@ class Bench:
     def ask(self, read_rate: float, write_rate: float) -> None:
         for client in range(READERS):
             if self.reads[client] is None and self.draw.random() < read_rate:
-                self.reads[client] = Request(self.address(LENGTH))
+                self.reads[client] = Request(self.address(LENGTH + 1))
         for client in range(WRITERS):
             if self.writes[client] is None and self.draw.random() < write_rate:
                 count = self.draw.choice((0, 1, LENGTH, self.draw.randint(0, LENGTH)))
@@ -118,7 +118,7 @@ class Bench:
             return None
         granted, self.reads[first] = self.reads[first], None
         assert granted is not None
-        where = self.span(granted.address, LENGTH)
+        where = self.span(granted.address, LENGTH + 1)
         defined = self.known[where]
         for write in self.landing:
             if write is not None and write.data is not None:
@@ -131,7 +131,8 @@ class Bench:
         if expected is None:
             return
         _, data, defined = expected
-        actual = unpack(int(self.dut.rd_data_o.value), BITS, LENGTH)
+        after = int(self.dut.rd_after_o.value) << LENGTH * BITS
+        actual = unpack(int(self.dut.rd_data_o.value) | after, BITS, LENGTH + 1)
         assert np.array_equal(actual[defined], data[defined])
         self.compared += int(defined.sum())
 

@@ -45,7 +45,7 @@ def slots(hw: Hardware, kernel: tuple[int, int], channels: int, pixels: int, gro
     for first_group, first_pixel in product(range(0, groups, at_once), range(0, pixels, lanes)):
         active = min(lanes, pixels - first_pixel)
         run = kernel[1] * channels
-        count = -(-run // hw.vector_length)
+        count = -(-run // (hw.vector_length + 1))
         size = -(-run // count)
         chunks = [min(size, run - start) for start in range(0, run, size)]
         steps = sum(max(chunk, active) for _ in range(kernel[0]) for chunk in chunks)
@@ -166,7 +166,8 @@ def test_first_layer_with_short_runs_is_faster_wide():
 
 
 @pytest.mark.parametrize(
-    ("run", "chunk", "chunks", "last"), [(1, 1, 1, 1), (32, 32, 1, 32), (33, 17, 2, 16), (96, 32, 3, 32), (65, 22, 3, 21)]
+    ("run", "chunk", "chunks", "last"),
+    [(1, 1, 1, 1), (32, 32, 1, 32), (33, 33, 1, 33), (34, 17, 2, 17), (65, 33, 2, 32), (96, 32, 3, 32)],
 )
 def test_runs_are_cut_into_equal_chunks(run: int, chunk: int, chunks: int, last: int):
     runs = runs_of(TRIAL, Window((2, 1)), run)

@@ -268,7 +268,7 @@ def random_matrix(rng: random.Random, hw: Hardware) -> dict[str, int]:
     raw, tall = rng.random() < 0.25, rng.random() < 0.5
     per = hw.raw_elements if raw else 1
     width = f["row_elements"] // channels
-    chunk = rng.randint(1, min(run, hw.vector_length))
+    chunk = rng.randint(1, min(run, hw.reach))
     low, high = int_range(hw.bits_input)
     step = out * per + rng.randint(0, 2)
     f |= {
@@ -542,7 +542,7 @@ DEPTHWISE = {"depthwise": 1, "kernel_runs": 2, "run": 3, "chunk": 2, "weight_wor
         (lambda: load(base=7), "reads base register 7, needs one of 0 to 4"),
         (lambda: isa.MatrixOp(**MATRIX | {"pixels": 2}), "pixels is 2, needs 1"),
         (lambda: isa.MatrixOp(**MATRIX | {"chunk": 0}), "chunk is 0, needs at least 1"),
-        (lambda: isa.MatrixOp(**MATRIX | {"run": 99, "chunk": 99}), "chunk is 99, needs at most 16, the vector length"),
+        (lambda: isa.MatrixOp(**MATRIX | {"run": 99, "chunk": 99}), "chunk is 99, needs at most 17, what one read brings"),
         (lambda: isa.MatrixOp(**MATRIX | {"chunks": 2}), "chunks is 2, needs 1"),
         (lambda: isa.MatrixOp(**MATRIX | {"weight_bank": 1}), "weight_bank is 1, needs 0 unless tall"),
         (lambda: isa.MatrixOp(**MATRIX | {"weight_bank": 3, "tall": 1}), "weight_bank is 3, needs at most 2"),

@@ -87,6 +87,7 @@ module dsf_drain_tb
     .rd_gnt_o  (rd_gnt),
     .rd_valid_o(rd_valid),
     .rd_data_o (rd_data),
+    .rd_after_o(),
     .wr_req_i  ({load_req_i, 1'b0, drain_wr_req}),
     .wr_addr_i ({load_addr_i, AddrBits'(0), drain_wr_addr}),
     .wr_data_i ({load_data_i, (VecLen * XBits)'(0), drain_wr_data}),

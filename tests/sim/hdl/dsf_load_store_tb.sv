@@ -88,6 +88,7 @@ module dsf_load_store_tb
     .rd_gnt_o  (rd_gnt),
     .rd_valid_o(rd_valid),
     .rd_data_o (rd_data),
+    .rd_after_o(),
     .wr_req_i  (wr_req),
     .wr_addr_i (wr_addr),
     .wr_data_i (wr_data),

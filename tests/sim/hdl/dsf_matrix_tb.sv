@@ -61,12 +61,14 @@ module dsf_matrix_tb
   logic [AddrBits-1:0]                  rd_addr, rd_addr_1q, rd_addr_2q;
   logic [2:0]                           rd_valid_q;
   logic [VecLen-1:0][XBits-1:0]         rd_data_q;
+  logic [XBits-1:0]                     rd_after_q;
   logic [XBits-1:0]                     fmem [FeatureWords * VecLen];
 
   always_ff @(posedge clk_i) begin
     rd_valid_q <= {rd_valid_q[1:0], rd_req};
     rd_addr_1q <= rd_addr;
     rd_addr_2q <= rd_addr_1q;
+    rd_after_q <= fmem[(32'(rd_addr_2q) + VecLen) % (FeatureWords * VecLen)];
     for (int unsigned l = 0; l < VecLen; l++) begin
       rd_data_q[l] <= fmem[(32'(rd_addr_2q) + l) % (FeatureWords * VecLen)];
       if (fm_wr_en_i) fmem[{fm_wr_word_i, LaneBits'(l)}] <= fm_wr_data_i[l];
@@ -179,6 +181,7 @@ module dsf_matrix_tb
     .rd_gnt_i       (rd_req),
     .rd_valid_i     (rd_valid_q[2]),
     .rd_data_i      (rd_data_q),
+    .rd_after_i     (rd_after_q),
     .wm_wr_en_i,
     .wm_wr_bank_i,
     .wm_wr_addr_i,

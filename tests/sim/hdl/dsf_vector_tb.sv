@@ -71,6 +71,7 @@ module dsf_vector_tb
     .rd_gnt_o  (rd_gnt),
     .rd_valid_o(rd_valid),
     .rd_data_o (rd_data),
+    .rd_after_o(),
     .wr_req_i  ({load_req_i, vector_wr_req, drain_req}),
     .wr_addr_i ({load_addr_i, vector_wr_addr, AddrBits'(0)}),
     .wr_data_i ({load_data_i, vector_wr_data, (VecLen * XBits)'(0)}),
