@@ -79,6 +79,8 @@ module dsf_drain_tb
 
   dsf_random_stall u_stall (.clk_i, .rst_ni, .rate_i(stall_rate_i), .req_o(feeder_req));
 
+  logic [XBits-1:0] unused_rd_after;
+
   dsf_fmem #(.XBits(XBits), .VecLen(VecLen), .FeatureWords(FeatureWords)) u_fmem (
     .clk_i,
     .rst_ni,
@@ -87,7 +89,7 @@ module dsf_drain_tb
     .rd_gnt_o  (rd_gnt),
     .rd_valid_o(rd_valid),
     .rd_data_o (rd_data),
-    .rd_after_o(),
+    .rd_after_o(unused_rd_after),
     .wr_req_i  ({load_req_i, 1'b0, drain_wr_req}),
     .wr_addr_i ({load_addr_i, AddrBits'(0), drain_wr_addr}),
     .wr_data_i ({load_data_i, (VecLen * XBits)'(0), drain_wr_data}),

@@ -80,6 +80,8 @@ module dsf_load_store_tb
     assign wr_count[c] = '0;
   end
 
+  logic [XBits-1:0] unused_rd_after;
+
   dsf_fmem #(.XBits(XBits), .VecLen(VecLen), .FeatureWords(FeatureWords)) u_fmem (
     .clk_i,
     .rst_ni,
@@ -88,7 +90,7 @@ module dsf_load_store_tb
     .rd_gnt_o  (rd_gnt),
     .rd_valid_o(rd_valid),
     .rd_data_o (rd_data),
-    .rd_after_o(),
+    .rd_after_o(unused_rd_after),
     .wr_req_i  (wr_req),
     .wr_addr_i (wr_addr),
     .wr_data_i (wr_data),

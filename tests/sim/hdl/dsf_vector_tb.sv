@@ -63,6 +63,8 @@ module dsf_vector_tb
   dsf_random_stall #(.Seed(2)) u_write_stall (.clk_i, .rst_ni, .rate_i(write_stall_rate_i), .req_o(drain_req));
 
   // The drain's writes are of no elements.
+  logic [XBits-1:0] unused_rd_after;
+
   dsf_fmem #(.XBits(XBits), .VecLen(VecLen), .FeatureWords(FeatureWords)) u_fmem (
     .clk_i,
     .rst_ni,
@@ -71,7 +73,7 @@ module dsf_vector_tb
     .rd_gnt_o  (rd_gnt),
     .rd_valid_o(rd_valid),
     .rd_data_o (rd_data),
-    .rd_after_o(),
+    .rd_after_o(unused_rd_after),
     .wr_req_i  ({load_req_i, vector_wr_req, drain_req}),
     .wr_addr_i ({load_addr_i, vector_wr_addr, AddrBits'(0)}),
     .wr_data_i ({load_data_i, vector_wr_data, (VecLen * XBits)'(0)}),
