@@ -62,9 +62,9 @@ module dsf_vector_tb
   dsf_random_stall #(.Seed(1)) u_read_stall (.clk_i, .rst_ni, .rate_i(read_stall_rate_i), .req_o(feeder_req));
   dsf_random_stall #(.Seed(2)) u_write_stall (.clk_i, .rst_ni, .rate_i(write_stall_rate_i), .req_o(drain_req));
 
-  // The drain's writes are of no elements.
   logic [XBits-1:0] unused_rd_after;
 
+  // The drain's writes are of no elements.
   dsf_fmem #(.XBits(XBits), .VecLen(VecLen), .FeatureWords(FeatureWords)) u_fmem (
     .clk_i,
     .rst_ni,
