@@ -202,12 +202,15 @@ def test_bus_errors(hw: Hardware, port: Port, response: str, stall: float) -> No
 
 
 @engines
-@pytest.mark.parametrize("after", [0, 1, 40, 150])
+@pytest.mark.parametrize("part", [0, 0.01, 0.3, 0.7])
 @pytest.mark.parametrize("stall", [0.0, 0.3])
 @pytest.mark.parametrize("resident", [False, True])
-def test_abort(hw: Hardware, after: int, stall: float, resident: bool) -> None:
-    """Resident weights are still there."""
-    bad_run(hw, "ABORTED", aborts={1: after}, stall=stall, resident=resident)
+def test_abort(hw: Hardware, part: float, stall: float, resident: bool) -> None:
+    """After a part of what a run takes without stalls; resident weights are still there."""
+    program, inputs, _ = compiled(hw, 104, resident=resident)
+    done = run(program, inputs[:1]).runs[0].done
+    assert done is not None
+    bad_run(hw, "ABORTED", aborts={1: int(part * done)}, stall=stall, resident=resident)
 
 
 @engines

@@ -5,6 +5,7 @@ How results are cut: every element is in one piece, any cut gives the same numbe
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from dsf.dialects.shapes import shape
 from dsf.dialects.tile import Mode, Outer
 from dsf.errors import ModelError
 from dsf.runtime.execute import run
-from dsf.scheduling.pieces import Cut, Span
+from dsf.scheduling.pieces import Block, Cut, Span, channel_blocks
 from dsf.transforms.bundle_to_fxp import BundleToFxpPass
 from dsf.transforms.check_hardware import CheckHardwarePass
 from dsf.transforms.dsf_pipeline import DsfPipelinePass
@@ -42,24 +43,33 @@ def random_sizes(rng: random.Random, total: int) -> tuple[int, ...]:
 
 
 def random_cut(rng: random.Random, images: int, rows: int, groups: int) -> Cut:
+    """One of a convolution that is not depthwise."""
     strips = random_sizes(rng, rows)
     of_images = 1 if strips[0] < rows else rng.randint(1, images)
-    modes = tuple(rng.choice(list(Mode)) for _ in range(rng.randint(1, groups)))
+    modes = tuple(rng.choice((Mode.WIDE, Mode.TALL)) for _ in range(rng.randint(1, groups)))
     return Cut(of_images, strips, random_sizes(rng, groups), modes, rng.choice(list(Outer)))
+
+
+def one_block(groups: int) -> list[Block]:
+    """Channel groups of one channel each."""
+    return [Block(Span(0, 1), Span(0, groups))]
 
 
 @pytest.mark.parametrize("seed", range(50))
 def test_every_element_is_in_one_piece(seed: int) -> None:
     rng = random.Random(seed)
-    images, rows, groups = rng.randint(1, 4), rng.randint(1, 9), rng.randint(1, 9)
-    cut = random_cut(rng, images, rows, groups)
-    seen = np.zeros((images, rows, groups), dtype=np.int64)
-    for piece, mode, complete in cut.pieces(Span(0, images), rows, groups):
+    images, rows, lanes = rng.randint(1, 4), rng.randint(1, 9), rng.randint(1, 4)
+    convolutions, each = rng.choice((1, 1, 2, 6)), rng.randint(1, 9)
+    blocks = channel_blocks(convolutions, convolutions * each, convolutions, rng.randint(1, convolutions))
+    cut = random_cut(rng, images, rows, blocks[0].channel_groups(lanes))
+    seen = np.zeros((images, rows, convolutions * each), dtype=np.int64)
+    for piece, mode, complete in cut.pieces(Span(0, images), rows, blocks, lanes):
         part = seen[piece.images.first : piece.images.stop, piece.rows.first : piece.rows.stop]
-        part[..., piece.groups.first : piece.groups.stop] += 1
+        channels = piece.channels(lanes)
+        part[..., channels.first : channels.stop] += 1
         assert complete == bool(part.all()), (seed, cut, piece)
-        block = next(index for index, (span, _) in enumerate(cut.loads(groups)) if span == piece.groups)
-        assert mode is cut.modes[min(block, len(cut.modes) - 1)], (seed, cut, piece)
+        of_block = [load.groups for load in cut.loads(blocks, lanes) if load.block == piece.block]
+        assert mode is cut.modes[min(of_block.index(piece.groups), len(cut.modes) - 1)], (seed, cut, piece)
     assert (seen == 1).all(), (seed, cut)
     assert Cut.of(cut.attribute) == cut
 
@@ -67,7 +77,7 @@ def test_every_element_is_in_one_piece(seed: int) -> None:
 def test_order_of_pieces() -> None:
     """Strip by strip every other one goes backwards through the channel groups, so that modes change less often."""
     cut = Cut(1, (1, 3), (1, 2), (Mode.TALL, Mode.WIDE), Outer.STRIPS)
-    order = [(piece.rows.first, piece.groups.first, mode) for piece, mode, _ in cut.pieces(Span(0, 1), 7, 3)]
+    order = [(piece.rows.first, piece.groups.first, mode) for piece, mode, _ in cut.pieces(Span(0, 1), 7, one_block(3), 1)]
     assert order == [
         (0, 0, Mode.TALL),
         (0, 1, Mode.WIDE),
@@ -77,7 +87,9 @@ def test_order_of_pieces() -> None:
         (4, 1, Mode.WIDE),
     ]
     by_groups = Cut(1, (1, 3), (1, 2), (Mode.TALL, Mode.WIDE))
-    order = [(piece.rows.first, piece.groups.first, mode) for piece, mode, _ in by_groups.pieces(Span(0, 1), 4, 3)]
+    order = [
+        (piece.rows.first, piece.groups.first, mode) for piece, mode, _ in by_groups.pieces(Span(0, 1), 4, one_block(3), 1)
+    ]
     assert order == [(0, 0, Mode.TALL), (1, 0, Mode.TALL), (0, 1, Mode.WIDE), (1, 1, Mode.WIDE)]
 
 
@@ -96,7 +108,13 @@ def test_any_cut_gives_the_same_numbers(seed: int) -> None:
     for op in chosen:
         images, rows, _, channels = shape(op.y)
         cut = random_cut(rng, images, rows, -(-channels // lanes))
-        op.cut = (cut if isinstance(op, tile.MatrixOp) else Cut(cut.images, cut.rows)).attribute
+        if isinstance(op, tile.PoolOp):
+            op.cut = Cut(cut.images, cut.rows).attribute
+            continue
+        # Of convolutions in groups, blocks and depthwise modes stay as chosen: they have tests of their own.
+        was = Cut.of(op.cut)
+        grouped = op.groups.value.data > 1
+        op.cut = (replace(cut, modes=was.modes, block=was.block) if grouped else cut).attribute
     module.verify()
     np.testing.assert_array_equal(run(module, x), expected, err_msg=f"tile, seed {seed}")
     try:
@@ -134,7 +152,7 @@ def cycles_of(module: ModuleOp, pipeline: DsfPipelinePass) -> int:
 def test_both_shapes_for_one_layer() -> None:
     """64 channels are two passes of 24 in the wide array, and two groups of 8 that it would leave two thirds idle for."""
     cut = cut_of("conv3x3s2")
-    modes = [mode for span, mode in cut.loads(8) for _ in range(span.count)]
+    modes = [load.mode for load in cut.loads([Block(Span(0, 32), Span(0, 64))], 8) for _ in range(load.groups.count)]
     assert modes.count(Mode.TALL) == 2
     assert modes.count(Mode.WIDE) == 6
 
