@@ -42,7 +42,7 @@ coverage: setup ## Line coverage of the RTL by its tests: at least 95 %
 	DSF_COVERAGE=build/coverage $(BIN)/python -m pytest tests/sim --numprocesses $(JOBS) --dist loadgroup
 	$(BIN)/python -m benchmarks.line_coverage build/coverage
 
-synth: setup ## Resources of the core by Yosys, and the clock of a small one on an ECP5
+synth: setup ## Resources of the core by Yosys; then a small one placed on an ECP5 (long)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[synth]'
 	$(BIN)/python -m benchmarks.synth
 
