@@ -266,7 +266,11 @@ def build_cocotb(
     main = Path(cocotb_tools.config.share_dir) / "lib" / "verilator" / "verilator.cpp"
     public = cache_root() / "public" / f"{top}.vlt"
     with _locked(public.with_suffix(".lock")):
-        public.write_text(f'`verilator_config\npublic_flat_rw -module "{top}" -var "*"\n')
+        # Written once: another process may be reading it, and a model built from half of it would hide its signals.
+        if not public.is_file():
+            making = public.with_suffix(".making")
+            making.write_text(f'`verilator_config\npublic_flat_rw -module "{top}" -var "*"\n')
+            making.rename(public)
     flags = [
         *("--vpi", "--timescale", "1ns/1ps"),
         *("-LDFLAGS", f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator"),

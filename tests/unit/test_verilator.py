@@ -134,6 +134,16 @@ def test_a_failed_build_shows_the_tools_message_and_leaves_nothing(adder: Path) 
             build(Design("adder", [adder]))
 
 
+def test_the_list_of_visible_signals_is_written_once(adder: Path) -> None:
+    # Another process may be reading it for a build with other parameters.
+    build_cocotb("adder", [adder])
+    public = cache_root() / "public" / "adder.vlt"
+    before = public.stat()
+    build_cocotb("adder", [adder], {"Width": 12})
+    after = public.stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
 def test_cocotb_passes_and_fails(adder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "cocotb_adder.py").write_text(COCOTB)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
