@@ -31,14 +31,16 @@ Problems = Iterator[str]
 Constraint = Callable[[Operation, Hardware], Problems]
 
 
-def problems_of(module: ModuleOp) -> list[str]:
+def problems_of(module: ModuleOp, *, weights: bool = True) -> list[str]:
     """
-    Everything in a module of the `bundle` level that its `engine.hardware` can't do, in program order, each once.
+    Everything in a module of the `bundle` level that its `engine.hardware` can't do, in program order, each once; without
+    `weights` only what holds whatever they are.
 
     Raises `ModelError` if the module names no hardware.
     """
     hardware = hardware_of(module)
-    found = [problem for op in module.walk() for constraint in CONSTRAINTS for problem in constraint(op, hardware)]
+    constraints = [one for one in CONSTRAINTS if weights or one not in OF_WEIGHTS]
+    found = [problem for op in module.walk() for constraint in constraints for problem in constraint(op, hardware)]
     return list(dict.fromkeys(found))
 
 
@@ -461,3 +463,5 @@ CONSTRAINTS: tuple[Constraint, ...] = (
     rescaling,
     alignment,
 )
+#: Those that read the values of weights.
+OF_WEIGHTS: tuple[Constraint, ...] = (accumulator,)

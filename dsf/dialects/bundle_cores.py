@@ -180,7 +180,7 @@ class ConvOp(CoreOp):
         groups: int = 1,
     ):
         constants = self.properties_of(weights, weights_type, bias, bias_type)
-        kernel_height, kernel_width, _, outputs = dense_reals(weights).get_shape()
+        kernel_height, kernel_width, _, outputs = np.shape(weights)
         window = Window((kernel_height, kernel_width), strides, padding, dilation)
         batch, height, width, _ = shape(input)
         q = QType.of(bits_sum, q_of(input).frac.data + weights_type.frac.data)
@@ -237,7 +237,7 @@ class DenseOp(CoreOp):
         bias_type: QType | None = None,
     ):
         constants = self.properties_of(weights, weights_type, bias, bias_type)
-        outputs = dense_reals(weights).get_shape()[-1]
+        outputs = np.shape(weights)[-1]
         q = QType.of(bits_sum, q_of(input).frac.data + weights_type.frac.data)
         result = tensor_of((shape(input)[0], outputs), q)
         super().__init__(operands=[input], properties=constants, result_types=[result])

@@ -66,10 +66,10 @@ def ints_of(attribute: DenseAttr) -> Ints:
 
 
 def reals_of(attribute: DenseAttr) -> Floats:
-    """The elements of a dense `f64` attribute."""
+    """The elements of a dense `f64` attribute, which can't be written."""
     if not isinstance(attribute.get_element_type(), Float64Type):
         raise ValueError(f"reals_of: elements are {attribute.get_element_type()}, not f64")
-    return np.frombuffer(attribute.data.data, "<f8").astype(np.float64).reshape(attribute.get_shape())
+    return np.frombuffer(attribute.data.data, "<f8").astype(np.float64, copy=False).reshape(attribute.get_shape())
 
 
 def ints_attr(values: Sequence[int]) -> IntsAttr:

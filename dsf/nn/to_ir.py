@@ -64,7 +64,7 @@ def hardware_problems(source: QInput, nodes: Sequence[Node]) -> list[str]:
     ]
     if problems:
         return problems
-    return problems_of(_module(source, nodes, [_zeros(node) for node in nodes]))
+    return problems_of(_module(source, nodes, [_zeros(node) for node in nodes]), weights=False)
 
 
 def bundle_name(place: int) -> str:
@@ -154,7 +154,8 @@ def _constants(module: BundleModule) -> _Core:
 def _zeros(node: Node) -> _Core:
     """As after folding: a bias instead of a batch normalisation."""
     bias = None if node.core.bias_frac_bits is None else np.zeros(channels_out(node.core))
-    return _Core(_output_last(np.broadcast_to(0.0, weight_shape(node))), bias)
+    outputs, *inputs = weight_shape(node)
+    return _Core(np.zeros((*inputs[1:], inputs[0], outputs)), bias)
 
 
 def _floats(tensor: Tensor) -> Floats:
