@@ -1,0 +1,123 @@
+"""`dsf sim`: runs a compiled network and compares with its expected output."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from dsf.codegen.program import Program, read_bytes, read_program
+from dsf.disk import check_file, writing
+from dsf.errors import DsfError, MismatchError, OutputError
+from dsf.numerics import Ints
+from dsf.tools.command import Commands, new_command
+
+_SIM = """\
+Runs DIR/program.bin with DIR/weights.bin on DIR/input.bin and compares the output with
+DIR/expected.bin, element by element. Without --rtl the instructions are interpreted. With it the whole
+system runs: the C firmware drives the Verilated engine on a model of memory, and what each instruction
+writes into feature memory is compared with the interpreter.
+"""
+
+_SIM_EXAMPLES = """\
+examples:
+  dsf sim build/digits --rtl --stall 0.3             with random handshakes on every bus
+  dsf sim build/digits --rtl --latency 64            with memory that answers after 64 cycles
+  dsf sim build/digits --rtl --wave digits.vcd       with waves, for a viewer
+  dsf sim build/digits --input x.npy --output y.npy  another input: integers of the input's shape
+"""
+
+#: Options that say how the engine is simulated, and their defaults.
+_RTL_ONLY = {"stall": 0.0, "latency": 0, "seed": 0, "wave": None}
+
+
+def add(commands: Commands) -> None:
+    parser = new_command(commands, "sim", _sim, summary="run a compiled network", description=_SIM, examples=_SIM_EXAMPLES)
+    parser.add_argument("directory", type=Path, metavar="DIR", help="folder with program.bin and weights.bin")
+    parser.add_argument("--input", type=Path, metavar="X.npy", help="integers to run instead of input.bin; nothing is compared")
+    parser.add_argument("--output", type=Path, metavar="Y.npy", help="write the output's integers")
+    parser.add_argument("--rtl", action="store_true", help="simulate the SystemVerilog engine (needs Verilator)")
+    parser.add_argument("--stall", type=float, metavar="P", help="with --rtl: chance of a stall each cycle, 0 to 0.9")
+    parser.add_argument("--latency", type=int, metavar="N", help="with --rtl: cycles from an address on a bus to its data")
+    parser.add_argument("--seed", type=int, help="with --rtl: seed of the stalls")
+    parser.add_argument("--wave", type=Path, metavar="FILE", help="with --rtl: write waves (VCD; large, and slow)")
+    parser.set_defaults(**_RTL_ONLY)
+
+
+def _sim(chosen: argparse.Namespace) -> None:
+    from dsf.runtime.rtl import check_bus
+
+    directory: Path = chosen.directory
+    check_bus(chosen.stall, chosen.latency, chosen.seed)
+    ignored = [f"'--{name}'" for name, default in _RTL_ONLY.items() if getattr(chosen, name) != default]
+    if ignored and not chosen.rtl:
+        raise DsfError(f"{', '.join(ignored)}: without --rtl, needs it; add --rtl")
+    for path in (chosen.output, chosen.wave):
+        if path is not None:
+            check_file(path, OutputError)
+    program = read_program(directory / "program.bin")
+    x = _input_of(program, directory, chosen.input)
+    start = time.perf_counter()
+    y, how = _run_rtl(program, x, chosen) if chosen.rtl else (_interpret(program, x), "interpreted")
+    seconds = time.perf_counter() - start
+    if chosen.output is not None:
+        with writing(chosen.output, OutputError), chosen.output.open("wb") as stream:
+            np.save(stream, y)
+    print(f"{directory}: output {'x'.join(map(str, y.shape))}, {how}, {seconds:.1f} s")
+    if chosen.input is None:
+        _compare(program, y, directory / "expected.bin")
+
+
+def _input_of(program: Program, directory: Path, path: Path | None) -> Ints:
+    from dsf.compiler import load_integers
+    from dsf.runtime.machine import unpack_tensor
+
+    if path is not None:
+        return load_integers(path)
+    return unpack_tensor(program.inputs[0], read_bytes(directory / "input.bin"), str(directory / "input.bin"))
+
+
+def _interpret(program: Program, x: Ints) -> Ints:
+    from dsf.runtime.execute import run
+
+    return run(program.to_module(), x)
+
+
+def _run_rtl(program: Program, x: Ints, chosen: argparse.Namespace) -> tuple[Ints, str]:
+    """The output, and what it took."""
+    from dsf.runtime.expected import interpret
+    from dsf.runtime.machine import unpack_tensor
+    from dsf.runtime.rtl import simulate_program
+
+    print("simulating; the engine is built the first time, which takes a minute or two", file=sys.stderr)
+    simulation = simulate_program(
+        program,
+        [x],
+        stall=chosen.stall,
+        latency=chosen.latency,
+        seed=chosen.seed,
+        wave=chosen.wave,
+        expected=interpret(program, [x]),
+    )
+    run = simulation.runs[0]
+    how = [f"{run.cycles:,} cycles on the simulated engine"]
+    if run.load_cycles is not None:
+        how.append(f"{run.load_cycles:,} before the first run to load weights")
+    how.append(f"{run.accesses} register accesses of the firmware")
+    return unpack_tensor(program.outputs[0], simulation.outputs[0], "output"), ", ".join(how)
+
+
+def _compare(program: Program, y: Ints, path: Path) -> None:
+    from dsf.runtime.machine import unpack_tensor
+
+    expected = unpack_tensor(program.outputs[0], read_bytes(path), str(path))
+    differ = np.argwhere(y != expected)
+    if differ.size:
+        first = tuple(map(int, differ[0]))
+        raise MismatchError(
+            f"'{path}': element {first} is {y[first]}, needs {expected[first]}; {len(differ)} of {y.size} differ"
+        )
+    print(f"all {y.size} elements are those of {path}")

@@ -1,0 +1,54 @@
+"""What the commands take as a network: the module of each kind of file, for its own engine or another."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from nn_networks import random_model
+
+from dsf.compiler import random_input
+from dsf.dialects.engine import hardware_of
+from dsf.errors import BinaryError, ModelError
+from dsf.hardware import Hardware
+from dsf.nn.to_ir import to_ir
+from dsf.runtime.execute import level_of, run_integers
+from dsf.tools.load import load_model
+
+NETWORK = Path(__file__).parents[1] / "data" / "small_network.mlir"
+OTHER = Hardware(processing_elements=(2, 6), bits_weights=4)
+
+
+def test_text():
+    module = load_model(NETWORK)
+    assert (level_of(module), hardware_of(module).processing_elements) == ("bundle", (4, 8))
+    assert hardware_of(load_model(NETWORK, OTHER)) == OTHER
+
+
+def test_text_without_hardware_of_its_own(tmp_path: Path):
+    text = NETWORK.read_text().splitlines()
+    (tmp_path / "x.mlir").write_text("\n".join(line for line in text if not line.startswith("engine.hardware")))
+    with pytest.raises(ModelError, match=r"has 0 engine\.hardware operations"):
+        hardware_of(load_model(tmp_path / "x.mlir"))
+    assert hardware_of(load_model(tmp_path / "x.mlir", OTHER)) == OTHER
+
+
+def test_config(tmp_path: Path):
+    model = random_model(3)
+    config, _ = model.export(tmp_path)
+    loaded, made = load_model(config), to_ir(model)
+    x = random_input(made)
+    np.testing.assert_array_equal(run_integers(loaded, x), run_integers(made, x))
+    assert hardware_of(load_model(config, OTHER)) == OTHER
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "message"),
+    [
+        ("x.txt", ModelError, "'.*x.txt': a network by no name that DSF knows, needs one of .mlir, .json; rename it"),
+        ("x.mlir", BinaryError, "'.*x.mlir': No such file"),
+        ("x.json", ModelError, "'.*x.json': No such file"),
+    ],
+)
+def test_errors(tmp_path: Path, name: str, error: type[Exception], message: str):
+    with pytest.raises(error, match=message):
+        load_model(tmp_path / name)
