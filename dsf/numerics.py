@@ -3,7 +3,7 @@ The arithmetic of DSF, in one place: rounding, saturation, requantisation, pooli
 
 Every interpreter, every test and every expected value of the hardware goes through these functions.
 All of them work on numpy `int64` arrays and are exact; none of them uses floating point, except the
-two that convert between real numbers and integers (`quantize`, `dequantize`).
+four that convert between real numbers and integers (`quantize`, `dequantize`, `quantize_linear`, `dequantize_linear`).
 
 Notation: `q<bits, frac>` is a signed two's complement integer `i` that stands for `i * 2**-frac`. One bit is binary: `b`
 stands for the integer `2b - 1`, -1 or +1, and 0 is not representable.
@@ -236,6 +236,21 @@ def quantize(x: ArrayLike, bits: int, frac: int) -> Ints:
 def dequantize(x: ArrayLike, frac: int) -> Floats:
     """`q<_, frac>` to real numbers, exactly: `x * 2**-frac`."""
     return np.ldexp(as_ints(x).astype(np.float64), -frac)
+
+
+def quantize_linear(x: ArrayLike, scale: ArrayLike, zero_point: ArrayLike, low: int, high: int) -> Ints:
+    """
+    Real numbers to integers of any scale: `clip(rhe(x / scale) + zero_point, low, high)`, which is ONNX's QuantizeLinear.
+    `scale` and `zero_point` broadcast; the division is one of `x`'s type, float64 for what is no array.
+    """
+    real = np.asarray(x)
+    quotient = np.rint(real / np.asarray(scale, dtype=real.dtype if real.dtype.kind == "f" else np.float64))
+    return (np.clip(quotient, -(2.0**62), 2.0**62).astype(np.int64) + as_ints(zero_point)).clip(low, high)
+
+
+def dequantize_linear(x: ArrayLike, scale: ArrayLike, zero_point: ArrayLike) -> Floats:
+    """What integers of a scale stand for: `(x - zero_point) * scale`, in float64."""
+    return (as_ints(x) - as_ints(zero_point)) * np.asarray(scale, dtype=np.float64)
 
 
 def accumulator_bound(weights: ArrayLike, bias: ArrayLike | None, bias_shift: int, input_bits: int) -> Ints:

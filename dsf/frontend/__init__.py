@@ -1,0 +1,1 @@
+"""Models as people export them: ONNX files, PyTorch modules, and their quantisation."""

@@ -1,0 +1,180 @@
+"""
+What a float graph needs before it is quantised: constants folded, batch normalisations in the weights before them, matrix
+products as Gemm, and no nodes left that do nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import numpy as np
+import onnx
+from onnx import NodeProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+from dsf import numerics
+from dsf.errors import ModelError
+from dsf.frontend.quantize.graph import Array, Graph, attribute, label
+
+#: Constants larger than this stay nodes: what makes them is smaller than they are.
+MAX_CONSTANT_ELEMENTS = 1 << 27
+_RANDOM = frozenset({"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial"})
+#: Where the weights of what a batch normalisation is folded into have their output channels.
+_CHANNEL_AXIS = {"Conv": 0, "ConvTranspose": 1, "Gemm": 1}
+
+
+def prepare(graph: Graph) -> None:
+    """Folds all of it, in place. Raises `ModelError` for batch normalisations that are still in training."""
+    graph.sort()
+    _fold_constants(graph)
+    for node in [one for one in graph.nodes if one.op_type in ("Identity", "Dropout")]:
+        graph.bypass(node)
+    for node in [one for one in graph.nodes if one.op_type == "MatMul"]:
+        _matmul_to_gemm(graph, node)
+    _fold_batch_norms(graph)
+    _remove_dead(graph)
+
+
+def _remove_dead(graph: Graph) -> None:
+    live = {one.name for one in graph.outputs}
+    kept: list[NodeProto] = []
+    for node in reversed(graph.nodes):
+        if any(name in live for name in node.output):
+            live.update(node.input)
+            kept.append(node)
+    graph.nodes = kept[::-1]
+
+
+def _fold_constants(graph: Graph) -> None:
+    for node in list(graph.nodes):
+        values = _constant_results(graph, node)
+        if values is None:
+            continue
+        graph.constants.update(values)
+        if not any(graph.is_output(name) for name in node.output):
+            graph.remove([node])
+
+
+def _constant_results(graph: Graph, node: NodeProto) -> dict[str, Array] | None:
+    """What a node gives, if that does not depend on the input of the network."""
+    if node.op_type == "Shape":
+        shape = graph.shape(node.input[0])
+        if shape is not None:
+            sizes = shape[attribute(node, "start", 0) : attribute(node, "end", len(shape))]
+            return {node.output[0]: np.array(sizes, dtype=np.int64)}
+    if node.op_type in _RANDOM or not all(name in graph.constants or not name for name in node.input):
+        return None
+    shapes = [graph.shape(name) for name in node.output if name]
+    if any(shape is None or np.prod(shape, dtype=np.float64) > MAX_CONSTANT_ELEMENTS for shape in shapes):
+        return None
+    constants = [numpy_helper.from_array(graph.constants[name], name) for name in dict.fromkeys(node.input) if name]
+    results = [onnx.ValueInfoProto(name=name) for name in node.output if name]
+    body = helper.make_graph([node], "constant", [], results, constants)
+    model = helper.make_model(body, opset_imports=[helper.make_opsetid("", graph.opset)])
+    try:
+        values = cast(Any, ReferenceEvaluator(model)).run(None, {})
+    except Exception as failure:  # Whatever the operator's implementation raises.
+        raise ModelError(
+            f"'{label(node)}': a {node.op_type} of constants that fails ({failure}), needs valid ones; export again"
+        ) from failure
+    return {one.name: np.asarray(value) for one, value in zip(results, values, strict=True)}
+
+
+def _matmul_to_gemm(graph: Graph, node: NodeProto) -> None:
+    """A product of a matrix and constants is a Gemm, and what is added to it, one constant for each column, its bias."""
+    weights, shape = graph.constant(node, 1), graph.shape(node.input[0])
+    if weights is None or weights.ndim != 2 or shape is None or len(shape) != 2:
+        return
+    add = graph.only_consumer(node.output[0])
+    bias = None
+    if add is not None and add.op_type == "Add":
+        other = next((name for name in add.input if name != node.output[0]), "")
+        values = graph.constants.get(other)
+        if values is not None and values.size == weights.shape[1] == values.shape[-1]:
+            bias = graph.add_constant(f"{label(node)}.bias", values.reshape(-1))
+    node.op_type = "Gemm"
+    if bias is not None and add is not None:
+        node.input.append(bias)
+        node.output[0] = add.output[0]
+        graph.remove([add])
+
+
+def _fold_batch_norms(graph: Graph) -> None:
+    norms = [node for node in graph.nodes if node.op_type == "BatchNormalization"]
+    problems = [problem for node in norms for problem in _norm_problems(graph, node)]
+    if problems:
+        raise ModelError(problems)
+    for norm in norms:
+        core = graph.producer(norm.input[0])
+        if core is None or not _folds(graph, core):
+            core = _unit_core(graph, norm)
+        _fold(graph, core, norm)
+
+
+def _norm_problems(graph: Graph, node: NodeProto) -> Iterator[str]:
+    if attribute(node, "training_mode", 0):
+        yield f"'{label(node)}': is in training, needs its final statistics; call model.eval() before the export"
+    elif any(graph.constant(node, index) is None for index in range(1, 5)):
+        yield f"'{label(node)}': its statistics are computed, needs constants; call model.eval() before the export"
+    elif graph.shape(node.input[0]) is None:
+        yield f"'{label(node)}': the shape of its input is unknown, needs fixed sizes; export without dynamic shapes"
+
+
+def _folds(graph: Graph, core: NodeProto) -> bool:
+    """Whether only a batch normalisation reads the sums of `core`, whose weights are constants used by it alone."""
+    if core.op_type not in _CHANNEL_AXIS or graph.only_consumer(core.output[0]) is None:
+        return False
+    bias = graph.constant(core, 2)
+    bias_ok = len(core.input) < 3 or not core.input[2] or (bias is not None and bias.size in (1, bias.shape[-1]))
+    plain = attribute(core, "alpha", 1.0) == 1.0 and attribute(core, "beta", 1.0) == 1.0
+    grouped = core.op_type == "ConvTranspose" and attribute(core, "group", 1) != 1
+    return graph.constant(core, 1) is not None and bias_ok and plain and not grouped
+
+
+def _unit_core(graph: Graph, norm: NodeProto) -> NodeProto:
+    """A core that does nothing before a batch normalisation that has none: depthwise 1x1, or a Gemm with 1 on its diagonal."""
+    shape = graph.shape(norm.input[0])
+    assert shape is not None
+    channels = shape[1]
+    spatial = len(shape) - 2
+    if spatial:
+        weights = np.ones((channels, 1, *[1] * spatial), dtype=np.float32)
+        core = helper.make_node("Conv", [norm.input[0], ""], [""], name=label(norm), group=channels, kernel_shape=[1] * spatial)
+    else:
+        core = helper.make_node("Gemm", [norm.input[0], ""], [""], name=label(norm))
+        weights = np.eye(channels, dtype=np.float32)
+    core.input[1] = graph.add_constant(f"{label(norm)}.weight", weights)
+    core.output[0] = graph.fresh(f"{norm.input[0]}.unit")
+    graph.replace(norm, [core, norm])
+    return core
+
+
+def _fold(graph: Graph, core: NodeProto, norm: NodeProto) -> None:
+    gamma, beta, mean, variance = (graph.constants[norm.input[index]] for index in range(1, 5))
+    axis = _CHANNEL_AXIS[core.op_type]
+    if core.op_type == "Gemm" and attribute(core, "transB", 0):
+        axis = 0
+    weights = graph.constants[core.input[1]]
+    bias = graph.constant(core, 2)
+    folded, offset = numerics.fold_batch_norm(
+        np.moveaxis(weights, axis, -1),
+        None if bias is None else bias.reshape(-1),
+        gamma=gamma,
+        beta=beta,
+        mean=mean,
+        variance=variance,
+        epsilon=attribute(norm, "epsilon", 1e-5),
+    )
+    stem = label(core)
+    core.input[1] = graph.add_constant(f"{stem}.weight", np.moveaxis(folded, -1, axis).astype(np.float32))
+    set_input(core, 2, graph.add_constant(f"{stem}.bias", offset.astype(np.float32)))
+    core.output[0] = norm.output[0]
+    graph.remove([norm])
+
+
+def set_input(node: NodeProto, index: int, name: str) -> None:
+    """Operand `index` of a node, which may have had fewer."""
+    while len(node.input) <= index:
+        node.input.append("")
+    node.input[index] = name

@@ -1,0 +1,163 @@
+"""
+A float model, read and made ready: static shapes, a current opset, its problems found before any work is done.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import ModelProto, TensorProto, ValueInfoProto, external_data_helper, version_converter
+from onnx.defs import onnx_opset_version
+
+from dsf.errors import ModelError
+from dsf.frontend.quantize.graph import label, opset_of, static_shape
+
+#: The opset that models are brought to. It has the 4-bit types; 25 has those of 2 bits.
+OPSET = 21
+OPSET_OF_2_BITS = 25
+#: What says that a model has been quantised already, whatever the domain.
+QUANTIZED = frozenset(
+    {
+        "QuantizeLinear",
+        "DequantizeLinear",
+        "DynamicQuantizeLinear",
+        "QLinearConv",
+        "QLinearMatMul",
+        "ConvInteger",
+        "MatMulInteger",
+        "Quant",
+        "BipolarQuant",
+        "Trunc",
+    }
+)
+
+
+def read_model(path: str | Path) -> ModelProto:
+    """
+    A model of a file, with its external data. Raises `ModelError` for a file that can't be read, or is no ONNX, and external
+    data that is not there.
+    """
+    path = Path(path)
+    try:
+        model = onnx.load_model_from_string(path.read_bytes())
+    except OSError as failure:
+        raise ModelError(f"'{path}': {failure.strerror or failure}, needs an ONNX file; choose another one") from failure
+    except (DecodeError, ValueError) as failure:
+        raise ModelError(
+            f"'{path}': is not an ONNX model, needs a file as torch.onnx.export writes it; export it again"
+        ) from failure
+    problems = list(_external_problems(model, path))
+    if problems:
+        raise ModelError(problems)
+    try:
+        external_data_helper.load_external_data_for_model(model, str(path.parent))
+    except (OSError, ValueError, RuntimeError, onnx.checker.ValidationError) as failure:
+        needs = "needs all of it; copy it completely, or export the model again"
+        raise ModelError(f"'{path}': its external data can't be read ({_first_line(failure)}), {needs}") from failure
+    return model
+
+
+def _external_problems(model: ModelProto, path: Path) -> Iterator[str]:
+    for location in dict.fromkeys(_locations(model)):
+        file = path.parent / location
+        if not file.is_file():
+            yield f"'{path}': its weights are in '{location}', which is not there, needs this file beside it; copy it there"
+
+
+def _locations(model: ModelProto) -> Iterator[str]:
+    for tensor in model.graph.initializer:
+        if tensor.data_location == TensorProto.EXTERNAL:
+            yield next((one.value for one in tensor.external_data if one.key == "location"), "?")
+
+
+def with_static_shapes(model: ModelProto, *, batch: int | None = None) -> ModelProto:
+    """
+    A copy of a float model at opset `OPSET` or later, in which every shape is known. `batch` is what the first size of inputs
+    is if it is dynamic.
+
+    Raises `ModelError` with everything that is wrong with the model: its opset, foreign operators, types, dynamic shapes,
+    external data that was not loaded, and what is quantised already.
+    """
+    model = copy.deepcopy(model)
+    constants = {one.name for one in model.graph.initializer}
+    inputs = [one for one in model.graph.input if one.name not in constants]
+    if batch is not None:
+        for one in inputs:
+            _set_batch(one, batch)
+    problems = [*_problems(model), *(problem for one in inputs for problem in _input_problems(one))]
+    if problems:
+        raise ModelError(problems)
+    return _inferred(_converted(model))
+
+
+def _set_batch(info: ValueInfoProto, batch: int) -> None:
+    sizes = info.type.tensor_type.shape.dim
+    if sizes and not sizes[0].HasField("dim_value"):
+        sizes[0].dim_value = batch
+
+
+def _problems(model: ModelProto) -> Iterator[str]:
+    name = model.graph.name or "model"
+    opset = opset_of(model)
+    if opset < 7 or opset > onnx_opset_version():
+        yield f"'{name}': uses opset {opset}, needs 7 to {onnx_opset_version()}; export it with opset_version={OPSET}"
+    if not model.graph.output:
+        yield f"'{name}': has no output, needs at least one; export it again"
+    for node in model.graph.node:
+        if node.op_type in QUANTIZED:
+            yield (
+                f"'{label(node)}': is a {node.op_type}, so the model is quantised already, needs a float model; "
+                "compile it as it is, without calibration data"
+            )
+        elif node.domain not in ("", "ai.onnx"):
+            yield f"'{label(node)}': is a {node.op_type} of domain '{node.domain}', needs a standard operator; replace it"
+        elif any(one.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS) for one in node.attribute):
+            yield f"'{label(node)}': is a {node.op_type}, which branches, needs a fixed graph; export without control flow"
+    for tensor in model.graph.initializer:
+        if tensor.data_location == TensorProto.EXTERNAL:
+            yield f"'{tensor.name}': is in a file of its own that was not loaded, needs its data; pass the path of the model"
+
+
+def _input_problems(info: ValueInfoProto) -> Iterator[str]:
+    kind = info.type.tensor_type
+    if kind.elem_type != TensorProto.FLOAT:
+        has = TensorProto.DataType.Name(kind.elem_type).lower() if kind.elem_type else "no tensor"
+        yield f"'{info.name}': is an input of type {has}, needs float; export the model in float32"
+    if static_shape(info) is not None:
+        return
+    sizes = [one.dim_param or "?" if not one.HasField("dim_value") else one.dim_value for one in kind.shape.dim]
+    dynamic = [index for index, size in enumerate(sizes) if isinstance(size, str)]
+    text = "x".join(str(size) for size in sizes) if sizes else "unknown"
+    fix = "pass batch=1, or another number" if dynamic == [0] else "export the model with fixed sizes, without dynamic_shapes"
+    yield f"'{info.name}': is an input of shape {text}, needs every size to be a number; {fix}"
+
+
+def _converted(model: ModelProto) -> ModelProto:
+    if opset_of(model) >= OPSET:
+        return model
+    try:
+        return version_converter.convert_version(model, OPSET)
+    except Exception as failure:  # The converter is C++ and throws what it likes.
+        raise ModelError(
+            f"'{model.graph.name or 'model'}': uses opset {opset_of(model)}, which can't be converted "
+            f"({_first_line(failure)}), needs {OPSET}; export it with opset_version={OPSET}"
+        ) from failure
+
+
+def _inferred(model: ModelProto) -> ModelProto:
+    try:
+        return onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+    except Exception as failure:  # Also C++.
+        raise ModelError(
+            f"'{model.graph.name or 'model'}': its shapes contradict each other ({_first_line(failure)}), needs a graph that "
+            "onnx.checker accepts; export it again"
+        ) from failure
+
+
+def _first_line(failure: BaseException) -> str:
+    lines = str(failure).strip().splitlines()
+    return lines[0][:200] if lines else type(failure).__name__

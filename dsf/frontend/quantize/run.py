@@ -1,0 +1,100 @@
+"""
+Runs a float or QDQ graph on arrays: onnx's reference evaluator, which says what ONNX means, with poolings that are not loops in
+Python.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+import onnx
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+from onnx.reference import ReferenceEvaluator
+from onnx.reference.ops.op_average_pool import AveragePool_19
+from onnx.reference.ops.op_max_pool import MaxPool
+
+from dsf.errors import ModelError
+
+Array = NDArray[Any]
+
+
+class Runner:
+    """A model whose every tensor can be looked at."""
+
+    def __init__(self, model: onnx.ModelProto):
+        self._evaluator = ReferenceEvaluator(model, new_ops=[_MaxPool, _AveragePool])
+        self._name = model.graph.name
+
+    def __call__(self, feeds: dict[str, Any]) -> dict[str, Array]:
+        """All tensors by name, constants among them. Raises `ModelError` if an operator fails on these inputs."""
+        try:
+            with np.errstate(all="ignore"):  # Who uses the results looks for infinities.
+                results = cast(Any, self._evaluator).run(None, feeds, intermediate=True)
+        except Exception as failure:  # Whatever an operator's implementation raises.
+            raise ModelError(
+                f"'{self._name}': fails on the calibration data ({str(failure)[:200]}), needs a model that ONNX can run; check "
+                "it with onnxruntime"
+            ) from failure
+        return cast("dict[str, Array]", results)
+
+
+def _windows(x: Array, kernel: list[int], pads: list[int], strides: list[int], padding: float) -> Array:
+    """The windows of a pooling: (batch, channels, *positions, *taps)."""
+    n = len(kernel)
+    padded = np.pad(x, [(0, 0), (0, 0), *zip(pads[:n], pads[n:], strict=True)], constant_values=padding)
+    windows = sliding_window_view(padded, kernel, axis=tuple(range(2, 2 + n)))
+    return windows[(slice(None), slice(None), *(slice(None, None, stride) for stride in strides))]
+
+
+def _is_plain(auto_pad: str | None, ceil_mode: int | None, dilations: list[int] | None) -> bool:
+    """Whether a pooling's windows are where its pads say; the others are rare, and left to the reference."""
+    return auto_pad in (None, "NOTSET") and not ceil_mode and max(dilations or [1]) == 1
+
+
+class _MaxPool(MaxPool):
+    def _run(  # pyright: ignore[reportIncompatibleMethodOverride, reportIncompatibleVariableOverride]
+        self,
+        x: Array,
+        auto_pad: str | None = None,
+        ceil_mode: int | None = None,
+        dilations: list[int] | None = None,
+        kernel_shape: list[int] | None = None,
+        pads: list[int] | None = None,
+        storage_order: int | None = None,
+        strides: list[int] | None = None,
+    ) -> Any:
+        if len(self.output) > 1 or not _is_plain(auto_pad, ceil_mode, dilations) or x.dtype.kind != "f":
+            return cast(Any, super())._run(x, auto_pad, ceil_mode, dilations, kernel_shape, pads, storage_order, strides)
+        kernel = list(kernel_shape or [])
+        n = len(kernel)
+        windows = _windows(x, kernel, pads or [0] * 2 * n, strides or [1] * n, -np.inf)
+        return (windows.max(axis=tuple(range(-n, 0))),)
+
+
+class _AveragePool(AveragePool_19):
+    def _run(  # pyright: ignore[reportIncompatibleMethodOverride, reportIncompatibleVariableOverride]
+        self,
+        x: Array,
+        auto_pad: str | None = None,
+        ceil_mode: int | None = None,
+        dilations: list[int] | None = None,
+        kernel_shape: list[int] | None = None,
+        pads: list[int] | None = None,
+        strides: list[int] | None = None,
+        count_include_pad: int | None = None,
+    ) -> Any:
+        if not _is_plain(auto_pad, ceil_mode, dilations):
+            return cast(Any, super())._run(x, auto_pad, ceil_mode, dilations, kernel_shape, pads, strides, count_include_pad)
+        kernel = list(kernel_shape or [])
+        n = len(kernel)
+        taps = tuple(range(-n, 0))
+        where = pads or [0] * 2 * n, strides or [1] * n
+        inside = _windows(np.ones((1, 1, *x.shape[2:])), kernel, *where, 1.0 if count_include_pad else 0.0)
+        sums = _windows(x, kernel, *where, 0.0).sum(axis=taps, dtype=np.float64)
+        return ((sums / inside.sum(axis=taps)).astype(x.dtype),)
+
+
+_AveragePool.__name__ = "AveragePool"
+_MaxPool.__name__ = "MaxPool"
