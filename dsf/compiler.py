@@ -19,6 +19,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.passes import ModulePass
 
+from dsf.codegen.kept import LEVEL, keep
 from dsf.codegen.program import set_shapes
 from dsf.dialects import get_all_dialects
 from dsf.dialects.bundle_group import BundleOp
@@ -73,17 +74,20 @@ def compile_module(
     verify_each: bool = False,
     verify_input: ArrayLike | None = None,
     emit_ir: Path | None = None,
+    keep_in: Path | None = None,
     timing: Timing | None = None,
 ) -> ModuleOp:
     """
-    Compiles a module at the `bundle` level, which is left as it is, and returns one at the `isa` level.
+    Compiles a module at the `bundle` level, or a lower one, which is left as it is, and returns one at the `isa` level.
 
     `pipeline` chooses the options of tiling. `verify_input` are the integers that `verify_each` runs (random ones without
-    it). `emit_ir` is a directory that receives the module after each pass.
+    it). `emit_ir` is a directory that receives the module after each pass, `keep_in` one that receives the network as the tools
+    need it (`dsf.codegen.kept`).
 
     Raises `ModelError` with all that does not fit the hardware, and `MismatchError` when `verify_each` finds a pass that
-    changes what the network computes, and `OutputError` when `emit_ir` can't be written.
+    changes what the network computes, and `OutputError` when a directory can't be written.
     """
+    pipeline = pipeline or DsfPipelinePass()
     compiled = module.clone()
     compiled.location = module.location
     check(compiled)
@@ -92,7 +96,9 @@ def compile_module(
         _write_ir(compiled, emit_ir / "0-input.mlir")
     ctx = context()
     shapes: dict[str, tuple[int, ...]] = {}
-    for index, one in enumerate((pipeline or DsfPipelinePass()).passes(), start=1):
+    for index, one in enumerate(pipeline.passes(level_of(compiled)), start=1):
+        if keep_in is not None and level_of(compiled) == LEVEL:
+            keep(compiled, pipeline, keep_in)
         start = time.perf_counter()
         run_pass(ctx, compiled, one)
         if timing is not None:

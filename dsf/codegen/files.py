@@ -8,6 +8,8 @@ The files that a compile writes into `build/<name>/`; the same input always give
 | `config_firmware.h` | memory map, tensors and bundles for the C firmware |
 | `input.bin`, `expected.bin` | for the self-test: what base registers INPUT and OUTPUT point at, before and after |
 | `report.json` | per bundle and in total: multiplications, cycles, utilisation, memory |
+
+A compile also keeps the network, `model.mlir`, see `dsf.codegen.kept`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import NoneType
 from typing import cast
 
-from dsf.codegen.report import PORTS, Report
+from dsf.codegen.report import MEMORIES, PORTS, Report
 from dsf.disk import read_json
 from dsf.errors import BinaryError
 from dsf.isa.registers import ARRAY, array_name
@@ -24,6 +24,7 @@ _BOTH: Keys = {
     "utilization": _MAYBE_NUMBER,
     "dram_words": (int,),
     "port_bytes": (dict,),
+    **{f"{name}_bytes": (int,) for name in MEMORIES},
     "array": (dict, NoneType),
 }
 _OF_REPORT: Keys = {
@@ -36,8 +37,8 @@ _OF_REPORT: Keys = {
     "load_program": (dict, NoneType),
     "weight_bytes": (int,),
 }
-_OF_BUNDLE: Keys = {**_BOTH, "shape": (list, NoneType), "mode": (str, NoneType), "feature_memory_bytes": (int,)}
-_OF_HARDWARE: Keys = {"processing_elements": (list,), "frequency": _NUMBER}
+_OF_BUNDLE: Keys = {**_BOTH, "shape": (list, NoneType), "mode": (str, NoneType)}
+_OF_HARDWARE: Keys = {"processing_elements": (list,), "frequency": _NUMBER, **dict.fromkeys(MEMORIES, (int,))}
 _OF_LOAD: Keys = {"cycles": (int, NoneType), "measured_cycles": (int, NoneType), "dram_words": (int,)}
 _OF_PORTS: Keys = dict.fromkeys(PORTS, (int,))
 _OF_ARRAY: Keys = {array_name(counter): (int,) for counter in ARRAY}

@@ -29,12 +29,16 @@ from dsf.codegen.program import BundleInfo, Program, Step
 from dsf.hardware import Hardware
 from dsf.isa.table import FEATURE_ADDRESSES, LOAD, LOAD_WEIGHTS, MATRIX, STORE, VECTOR, VectorFunction
 from dsf.layout import packed_bytes
+from dsf.progress import new_console
 
 Report = dict[str, Any]
 Interval = tuple[int, int]
 
 #: The ports of the bus.
 PORTS: tuple[str, ...] = ("instructions", "features", "weights", "output")
+
+#: The memories of an engine, as `Hardware` names them.
+MEMORIES: tuple[str, ...] = ("feature_memory", "weight_memory")
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,7 @@ def make_report(program: Program, name: str, measured: Measured = NOT_MEASURED) 
         "images_per_second": round(images * hardware.frequency * 1e6 / cycles, 3) if cycles else None,
         "dram_words": sum(_dram_words(step, hardware) for step in program.steps),
         "port_bytes": _port_bytes(program.steps, hardware),
+        **_on_chip(program.steps, hardware),
         "array": None if measured.array is None else dict(measured.array),
         "bundles": bundles,
     }
@@ -108,7 +113,6 @@ def _bundle(program: Program, info: BundleInfo, measured: Measured) -> Report:
     steps = [step for step in program.steps if step.bundle == info.name]
     # An instruction does not say what of a grouped convolution it multiplies by 0.
     macs = sum(_macs(step, hardware) for step in steps) if info.macs is None else info.macs
-    features = _covered(interval for step in steps for interval in _feature_intervals(step, hardware))
     return {
         "name": info.name,
         "shape": None if info.shape is None else list(info.shape),
@@ -121,6 +125,14 @@ def _bundle(program: Program, info: BundleInfo, measured: Measured) -> Report:
         "dram_words": sum(_dram_words(step, hardware) for step in steps),
         "port_bytes": _port_bytes(steps, hardware),
         "array": None if array is None else dict(array),
+        **_on_chip(steps, hardware),
+    }
+
+
+def _on_chip(steps: Sequence[Step], hardware: Hardware) -> dict[str, int]:
+    """Bytes of the memories that instructions use, each byte once."""
+    features = _covered(interval for step in steps for interval in _feature_intervals(step, hardware))
+    return {
         "feature_memory_bytes": packed_bytes(features, hardware.bits_input),
         "weight_memory_bytes": hardware.weight_bytes(_covered(map(_weight_interval(hardware), steps))),
     }
@@ -232,10 +244,7 @@ def _weight_interval(hardware: Hardware) -> Callable[[Step], Interval]:
 
 # The table.
 
-_COLUMNS = ("bundle", "output", "MACs", "mode", "cycles", "measured", "util.", "DRAM words", "SRAM bytes")
-
-#: Columns of text where nobody sees a terminal.
-_WIDTH = 120
+_COLUMNS = ("bundle", "output", "MACs", "mode", "cycles", "measured", "util.", "DRAM words", "features", "weights")
 
 
 def report_table(report: Report) -> Table:
@@ -248,9 +257,9 @@ def report_table(report: Report) -> Table:
         table.add_column(column, justify="left" if index in (0, 1, 3) else "right", overflow="fold")
     for one in report["bundles"]:
         shape = "-" if one["shape"] is None else "x".join(map(str, one["shape"]))
-        table.add_row(Text(one["name"]), shape, *_numbers(one, one["mode"]), f"{one['feature_memory_bytes']:,}")
+        table.add_row(Text(one["name"]), shape, *_numbers(one, one["mode"]))
     table.add_section()
-    table.add_row("total", "", *_numbers(report, ""), "")
+    table.add_row("total", "", *_numbers(report, ""))
     table.caption = "\n".join(_remarks(report))
     return table
 
@@ -258,6 +267,10 @@ def report_table(report: Report) -> Table:
 def _remarks(report: Report) -> Iterable[str]:
     """What the table says of a run beside its numbers, and of what comes before the first one."""
     rate, accesses, load = report["images_per_second"], report["register_accesses"], report["load_program"]
+    used = (
+        f"{report[f'{name}_bytes']:,} of {report['hardware'][name]:,} bytes of {name.replace('_', ' ')}" for name in MEMORIES
+    )
+    yield f"on chip: {', '.join(used)}"
     if rate is not None:
         yield f"{rate:,.0f} images a second, {report['images']} in a run"
     if accesses is not None:
@@ -278,6 +291,8 @@ def _numbers(one: Report, mode: str | None) -> list[str]:
         _count(one["measured_cycles"]),
         "-" if one["utilization"] is None else f"{one['utilization']:.1%}",
         f"{one['dram_words']:,}",
+        f"{one['feature_memory_bytes']:,}",
+        f"{one['weight_memory_bytes']:,}",
     ]
 
 
@@ -310,8 +325,7 @@ def _count(value: int | None) -> str:
 
 def print_report(report: Report, console: Console | None = None) -> None:
     """Prints the table, and where the engine was simulated a second one with the cycles of the array."""
-    terminal = Console()
-    console = console or (terminal if terminal.is_terminal else Console(width=_WIDTH))
+    console = console or new_console()
     # Names are the user's: brackets in them are no markup.
     console.print(report_table(report), markup=False)
     if report["array"] is not None:

@@ -11,9 +11,7 @@ estimate beside the simulated cycles.
 
 from __future__ import annotations
 
-import contextlib
-import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from rich.console import Console
 from torch import Tensor
 from xdsl.dialects.builtin import ModuleOp
 
 from dsf.codegen.files import write_files
+from dsf.codegen.kept import MODEL_NAME
 from dsf.codegen.program import Program
 from dsf.codegen.report import NOT_MEASURED, Measured, make_report, print_report
 from dsf.compiler import compile_module, context, run_pass
@@ -37,6 +35,7 @@ from dsf.isa.table import Queue
 from dsf.nn.fit import as_tensor, batches
 from dsf.nn.to_ir import to_ir
 from dsf.numerics import Floats, Ints, as_ints, dequantize, quantize
+from dsf.progress import Steps, new_console
 from dsf.runtime.execute import level_of, run_integers
 from dsf.runtime.expected import interpret
 from dsf.runtime.machine import unpack_tensor
@@ -96,7 +95,7 @@ def export_inference(
     Verilator.
     """
     folder = Path(directory) if directory is not None else Path("build") / model.hw.name
-    steps = _Steps(_console(verbose))
+    steps = Steps(new_console(quiet=not verbose))
     check_bus(stalls, latency=0, seed=seed)
     inputs = _inputs(model, x)
     make_directory(folder, OutputError)
@@ -117,6 +116,7 @@ def export_inference(
             verify_each=verify_each,
             verify_input=inputs[0],
             emit_ir=folder / "ir" if emit_ir else None,
+            keep_in=folder,
             timing=lambda name, _: say(name),
         )
     program = Program.from_module(compiled)
@@ -139,7 +139,7 @@ def export_inference(
             stalled = simulate_program(program, inputs, stall=stalls, seed=seed, expected=interpreted, on_run=on_run)
             rtl_results = np.concatenate(_check_runs(program, stalled, results, last))
 
-    paths = write_files(compiled, folder, x=inputs[0], expected=results[0], measured=measured)
+    paths = [*write_files(compiled, folder, x=inputs[0], expected=results[0], measured=measured), folder / MODEL_NAME]
     report = make_report(program, folder.resolve().name, measured)
     print_report(report, steps.console)
     integers, node = np.concatenate(results), model.nodes[-1]
@@ -182,26 +182,6 @@ def _intervals(program: Program, simulation: Simulation) -> Iterable[Interval]:
             yield Interval(bundle, one.first_step, one.last_step + 1)
         if one.queue is Queue.VECTOR and one.start is not None and one.finish is not None:
             yield Interval(bundle, one.start, one.finish)
-
-
-class _Steps:
-    """Says what is going on: a live line while a step runs, a lasting one when it is done."""
-
-    def __init__(self, console: Console):
-        self.console = console
-
-    @contextlib.contextmanager
-    def __call__(self, name: str) -> Generator[Callable[[str], None]]:
-        start = time.perf_counter()
-        with self.console.status(f"{name} ...") as status:
-            yield lambda detail: status.update(f"{name}: {detail} ...")
-        self.console.print(f"  {name}: {time.perf_counter() - start:.1f} s", highlight=False)
-
-
-def _console(verbose: bool) -> Console:
-    """Of the terminal's width; what goes into a file or a pipe has room for the whole table."""
-    console = Console(quiet=not verbose)
-    return console if console.is_terminal else Console(quiet=not verbose, width=120)
 
 
 def _counting(say: Callable[[str], None], runs: int) -> Callable[[int], None]:

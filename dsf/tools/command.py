@@ -7,6 +7,8 @@ import json
 from collections.abc import Callable
 from typing import TypeAlias
 
+from dsf.progress import Steps, new_console
+
 #: What `add` of a subcommand adds its parser to.
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # pyright: ignore[reportPrivateUsage]
 
@@ -34,6 +36,11 @@ def new_command(
 def add_json(parser: argparse.ArgumentParser) -> None:
     """The option `--json`, the same for all commands."""
     parser.add_argument("--json", action="store_true", help="print JSON, for programs, instead of text")
+
+
+def steps(chosen: argparse.Namespace) -> Steps:
+    """What says on the standard error what a command is doing; nothing where a program reads its output."""
+    return Steps(new_console(quiet=chosen.json, stderr=True))
 
 
 def print_json(value: object) -> None:

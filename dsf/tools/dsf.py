@@ -1,6 +1,7 @@
 """
 `dsf`: the command line tool for compiled networks.
 
+    dsf estimate MODEL      what a network takes on an engine, without writing files
     dsf sim DIR             run a compiled network and compare with its expected output
     dsf report DIR          what it takes, layer by layer
     dsf disasm program.bin  binary program to text
@@ -20,7 +21,7 @@ from xdsl.utils.exceptions import DiagnosticException, ParseError
 
 from dsf.errors import DsfError
 from dsf.parsing import parse_error_text
-from dsf.tools import asm, disasm, report, sim
+from dsf.tools import asm, disasm, estimate, report, sim
 from dsf.tools.command import FORMATTER
 
 _MAIN = """\
@@ -41,7 +42,7 @@ examples:
 """
 
 #: The subcommands, in the order of the help.
-_COMMANDS = (sim, report, disasm, asm)
+_COMMANDS = (estimate, sim, report, disasm, asm)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -5,6 +5,7 @@ What a command takes as a network: one way to load it for all of them.
 |---|---|
 | `*.mlir` | textual IR of the level `bundle`, or a lower one that still is a function |
 | `*.json` | the `config_model.json` of `BundleModel.export()`, with the `model.pt` beside it |
+| a directory | one that a compile wrote: the `model.mlir` in it |
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from xdsl.dialects.builtin import ModuleOp
 
+from dsf.codegen.kept import MODEL_NAME
 from dsf.dialects.engine import HardwareOp
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
@@ -25,9 +27,12 @@ def load_model(path: Path, hardware: Hardware | None = None) -> ModuleOp:
 
     Raises `ModelError` or `BinaryError` for what can't be read or is no network, and `ParseError`, which names line and column.
     """
-    load = _LOADERS.get(path.suffix)
+    if not path.exists():
+        raise ModelError(f"'{path}': No such file or directory, needs a network; correct the path")
+    load = _load_directory if path.is_dir() else _LOADERS.get(path.suffix)
     if load is None:
-        raise ModelError(f"'{path}': a network by no name that DSF knows, needs one of {', '.join(_LOADERS)}; rename it")
+        kinds = f"{', '.join(_LOADERS)}, or a directory that a compile wrote"
+        raise ModelError(f"'{path}': a network by no name that DSF knows, needs one of {kinds}; rename it")
     return load(path, hardware)
 
 
@@ -52,6 +57,10 @@ def _load_text(path: Path, hardware: Hardware | None) -> ModuleOp:
     from dsf.compiler import parse_module
 
     return _for_hardware(parse_module(path), hardware)
+
+
+def _load_directory(path: Path, hardware: Hardware | None) -> ModuleOp:
+    return _load_text(path / MODEL_NAME, hardware)
 
 
 def _load_config(path: Path, hardware: Hardware | None) -> ModuleOp:

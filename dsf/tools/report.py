@@ -5,18 +5,20 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from dsf.tools.command import Commands, new_command
+from dsf.tools.command import Commands, add_json, new_command, print_json
 
 _REPORT = """\
 Shows DIR/report.json as a table: per bundle the multiplications, the shape of the array, cycles
-estimated and measured, utilisation, words of DRAM traffic, and on-chip memory. Below it stand images a
+estimated and measured, utilisation, words of DRAM traffic, and the bytes of feature and weight memory
+that are used. Below it stand images a
 second, the firmware's register accesses, and what loading the weights takes, if that is done once.
 Where the engine was simulated, a second table says what the array waited for, see docs/board.md.
 """
 
 _REPORT_EXAMPLES = """\
-example:
+examples:
   dsf report build/digits
+  dsf report build/digits --json | python -c "import json, sys; print(json.load(sys.stdin)['cycles'])"
 """
 
 
@@ -25,10 +27,15 @@ def add(commands: Commands) -> None:
         commands, "report", _report, summary="what a compiled network takes", description=_REPORT, examples=_REPORT_EXAMPLES
     )
     parser.add_argument("directory", type=Path, metavar="DIR", help="folder with report.json")
+    add_json(parser)
 
 
 def _report(chosen: argparse.Namespace) -> None:
     from dsf.codegen.read_report import read_report
     from dsf.codegen.report import print_report
 
-    print_report(read_report(chosen.directory / "report.json"))
+    report = read_report(chosen.directory / "report.json")
+    if chosen.json:
+        print_json(report)
+    else:
+        print_report(report)

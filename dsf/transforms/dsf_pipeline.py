@@ -26,14 +26,22 @@ class DsfPipelinePass(TilingOptions, ModulePass):
 
     resident_weights: bool = True
 
-    def passes(self) -> tuple[ModulePass, ...]:
-        """The passes, in order."""
+    def passes(self, level: str = "bundle") -> tuple[ModulePass, ...]:
+        """The passes, in order, from `level` on; none for a module that is a program of instructions already."""
         from dsf.transforms.fxp_to_tile import FxpToTilePass
         from dsf.transforms.tile_to_sched import TileToSchedPass
 
         tiling = FxpToTilePass(images=self.images, rows=self.rows, groups=self.groups, block=self.block, mode=self.mode)
         placing = TileToSchedPass(resident_weights=self.resident_weights)
-        return (*_named(BEFORE_TILING), tiling, placing, *_named(("sched-to-isa",)))
+        steps = {
+            "bundle": _named(BEFORE_TILING),
+            "fxp": (tiling,),
+            "tile": (placing,),
+            "sched": _named(("sched-to-isa",)),
+            "isa": (),
+        }
+        levels = list(steps)
+        return tuple(one for passed in levels[levels.index(level) :] for one in steps[passed])
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         PassPipeline(self.passes()).apply(ctx, op)

@@ -86,6 +86,11 @@ def test_report(built: Path, capsys: pytest.CaptureFixture[str]):
     assert "weights stay on chip: loaded once in" in out and "register accesses" not in out
 
 
+def test_report_for_programs(built: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["report", str(built), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads((built / "report.json").read_text())
+
+
 def test_report_of_a_simulation(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     module = compile_module(parse_module(NETWORK), pipeline=DsfPipelinePass(resident_weights=False))
     write_files(module, tmp_path, measured=Measured(1234, {}, None, register_accesses=8))
@@ -152,13 +157,16 @@ def test_output_is_refused_before_anything_runs(built: Path, capsys: pytest.Capt
 
 
 REPORT = {"name": "x", "macs": 1, "cycles": 2, "measured_cycles": None, "utilization": 0.5, "dram_words": 3, "images": 1}
-REPORT |= {"hardware": {"processing_elements": [1, 2], "frequency": 100}, "images_per_second": 1.5}
+HARDWARE = {"processing_elements": [1, 2], "frequency": 100, "feature_memory": 64, "weight_memory": 32}
+REPORT |= {"hardware": HARDWARE, "images_per_second": 1.5}
 BYTES = {"instructions": 0, "features": 1, "weights": 2, "output": 3}
 CYCLES = {array_name(counter): 7 for counter in ARRAY}
 LOAD = {"cycles": 8, "measured_cycles": None, "dram_words": 9}
+REPORT |= {"feature_memory_bytes": 4, "weight_memory_bytes": 5}
 REPORT |= {"port_bytes": BYTES, "array": CYCLES, "register_accesses": 8, "load_program": LOAD, "weight_bytes": 10}
 BUNDLE = {key: REPORT[key] for key in ("macs", "cycles", "measured_cycles", "utilization", "dram_words", "port_bytes", "array")}
-BUNDLE |= {"name": "[/b] :smile:", "shape": [1, 2], "mode": "[b]wide", "feature_memory_bytes": 4}
+BUNDLE |= {key: REPORT[key] for key in ("feature_memory_bytes", "weight_memory_bytes")}
+BUNDLE |= {"name": "[/b] :smile:", "shape": [1, 2], "mode": "[b]wide"}
 
 
 def test_names_are_no_markup(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -166,6 +174,7 @@ def test_names_are_no_markup(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert main(["report", str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert "[/net]: 1 x 2 processing elements, 100 MHz" in out
+    assert "on chip: 4 of 64 bytes of feature memory, 5 of 32 bytes of weight memory" in out
     assert out.count("[/b] :smile:") == 2 and "[b]wide" in out
 
 
@@ -179,7 +188,10 @@ def test_names_are_no_markup(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         (REPORT | {"bundles": {}}, "report.bundles has a wrong value"),
         (REPORT | {"bundles": [], "macs": "1"}, "report.macs has a wrong value"),
         (REPORT | {"bundles": [], "cycles": True}, "report.cycles has a wrong value"),
-        (REPORT | {"bundles": [], "hardware": {}}, "hardware lacks processing_elements, frequency"),
+        (
+            REPORT | {"bundles": [], "hardware": {}},
+            "hardware lacks processing_elements, frequency, feature_memory, weight_memory",
+        ),
         (REPORT | {"bundles": [1]}, "bundles[0] is no object"),
         (REPORT | {"bundles": [], "load_program": {}}, "load_program lacks cycles, measured_cycles, dram_words"),
         (REPORT | {"bundles": [], "array": {}}, "report.array lacks busy, "),
@@ -187,7 +199,7 @@ def test_names_are_no_markup(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         (REPORT | {"bundles": [BUNDLE | {"port_bytes": 3}]}, "bundles[0].port_bytes has a wrong value"),
         (REPORT | {"bundles": [BUNDLE | {"port_bytes": {}}]}, "bundles[0].port_bytes lacks instructions, "),
         (REPORT | {"bundles": [BUNDLE, BUNDLE | {"shape": "4x4"}]}, "bundles[1].shape has a wrong value"),
-        (REPORT | {"bundles": [], "hardware": {"processing_elements": [1], "frequency": 1}}, "has no two numbers"),
+        (REPORT | {"bundles": [], "hardware": HARDWARE | {"processing_elements": [1]}}, "has no two numbers"),
     ],
 )
 def test_foreign_report(report: object, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -238,7 +250,7 @@ def test_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]):
     assert "usage: dsf" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["sim", "report", "disasm", "asm"])
+@pytest.mark.parametrize("command", ["estimate", "sim", "report", "disasm", "asm"])
 def test_help_teaches(command: str, capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])

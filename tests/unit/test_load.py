@@ -44,7 +44,7 @@ def test_config(tmp_path: Path):
 @pytest.mark.parametrize(
     ("name", "error", "message"),
     [
-        ("x.txt", ModelError, "'.*x.txt': a network by no name that DSF knows, needs one of .mlir, .json; rename it"),
+        ("x.txt", ModelError, "'.*x.txt': a network by no name that DSF knows, needs one of .mlir, .json, or a"),
         ("x.mlir", BinaryError, "'.*x.mlir': No such file"),
         ("x.json", ModelError, "'.*x.json': No such file"),
     ],

@@ -1,0 +1,60 @@
+"""`dsf estimate`: what a network takes on an engine, without writing or running anything."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from dsf.hardware import Hardware
+from dsf.tools.command import Commands, add_json, new_command, print_json, steps
+
+_ESTIMATE = """\
+Compiles a network and shows what it takes on an engine, bundle by bundle: cycles, utilisation, words of
+DRAM traffic and on-chip memory. Nothing is written and nothing is run: the cycles are those of the cost
+model by which the compiler chooses, and the same that `dsf report` shows.
+
+MODEL is a directory that a compile wrote, the config_model.json of model.export(), or textual IR (.mlir).
+--hw asks for another engine than the one that the network was made for, as Hardware.export() writes it.
+"""
+
+_ESTIMATE_EXAMPLES = """\
+examples:
+  dsf estimate build/digits                         on its own engine
+  dsf estimate build/digits --hw config_hw.json     would a larger array be faster?
+  dsf estimate config_model.json --json             for programs: what report.json holds
+"""
+
+
+def add(commands: Commands) -> None:
+    parser = new_command(
+        commands,
+        "estimate",
+        _estimate,
+        summary="what a network takes on an engine",
+        description=_ESTIMATE,
+        examples=_ESTIMATE_EXAMPLES,
+    )
+    parser.add_argument("model", type=Path, metavar="MODEL", help="directory of a compile, config_model.json or .mlir")
+    parser.add_argument("--hw", type=Path, metavar="HW.json", help="the engine: a config_hw.json; else the network's own")
+    add_json(parser)
+
+
+def _estimate(chosen: argparse.Namespace) -> None:
+    from dsf.codegen.kept import pipeline_of
+    from dsf.codegen.program import Program
+    from dsf.codegen.report import make_report, print_report
+    from dsf.compiler import compile_module
+    from dsf.tools.load import load_model
+
+    model: Path = chosen.model
+    step = steps(chosen)
+    hardware = None if chosen.hw is None else Hardware.from_json(chosen.hw)
+    with step("reading"):
+        module = load_model(model, hardware)
+    with step("compilation") as say:
+        compiled = compile_module(module, pipeline=pipeline_of(module), timing=lambda name, _: say(name))
+    report = make_report(Program.from_module(compiled), model.resolve().name if model.is_dir() else model.stem)
+    if chosen.json:
+        print_json(report)
+    else:
+        print_report(report)
