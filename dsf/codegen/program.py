@@ -44,7 +44,7 @@ from dsf.errors import BinaryError, DsfError
 from dsf.hardware import Hardware
 from dsf.isa.encoding import Decoded, decode_stream, default_fields, encode_stream
 from dsf.isa.table import END, BaseRegister
-from dsf.transforms.locations import location_name, set_location
+from dsf.transforms.locations import location_name, location_of, source_names
 
 MAGIC = int.from_bytes(b"DSFP", "little")
 VERSION = 2
@@ -82,11 +82,15 @@ _Read = TypeVar("_Read")
 
 @dataclass(frozen=True)
 class Step:
-    """An instruction, the bundle it belongs to and the cycles it is estimated to take, where they are known."""
+    """
+    An instruction, the bundle it belongs to and the cycles it is estimated to take, where they are known; and the nodes of the
+    source that it comes from, if these have other names than the bundle.
+    """
 
     instruction: Decoded
     bundle: str | None = None
     cycles: int | None = None
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -218,9 +222,9 @@ class Program:
             "outputs": [_tensor_to_dict(tensor) for tensor in self.outputs],
             "bundles": [_bundle_to_list(bundle) for bundle in self.bundles],
             "cycles": self.cycles,
-            "steps": [[step.bundle, step.cycles] for step in self.steps],
+            "steps": [[step.bundle, step.cycles, *step.sources] for step in self.steps],
             "load_cycles": self.load_cycles,
-            "load_steps": [[step.bundle, step.cycles] for step in self.load_steps],
+            "load_steps": [[step.bundle, step.cycles, *step.sources] for step in self.load_steps],
         }
 
     @staticmethod
@@ -244,7 +248,12 @@ class Program:
 
 
 def _steps_of(instructions: Iterable[InstructionOp]) -> tuple[Step, ...]:
-    return tuple(Step(Decoded(op.instruction.name, op.fields), location_name(op), op.estimate) for op in instructions)
+    return tuple(map(_step_of, instructions))
+
+
+def _step_of(op: InstructionOp) -> Step:
+    bundle, sources = location_name(op), source_names(op)
+    return Step(Decoded(op.instruction.name, op.fields), bundle, op.estimate, () if sources == (bundle,) else sources)
 
 
 def _ops_of(steps: Iterable[Step]) -> list[Operation]:
@@ -253,7 +262,7 @@ def _ops_of(steps: Iterable[Step]) -> list[Operation]:
     for step in steps:
         op = OPERATIONS[step.instruction.name](cycles=step.cycles, **step.instruction.fields)
         if step.bundle is not None:
-            set_location(op, step.bundle)
+            op.location = location_of(step.bundle, step.sources)
         ops.append(op)
     return ops
 
@@ -379,7 +388,8 @@ def _from_description(
 def _described(instructions: list[Decoded], described: list[list[Any]]) -> tuple[Step, ...]:
     steps = zip(instructions, described, strict=True)
     return tuple(
-        Step(instruction, _optional(_text, bundle), _optional(_number, cycles)) for instruction, (bundle, cycles) in steps
+        Step(instruction, _optional(_text, bundle), _optional(_number, cycles), tuple(map(_text, sources)))
+        for instruction, (bundle, cycles, *sources) in steps
     )
 
 

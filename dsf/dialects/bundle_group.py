@@ -22,7 +22,7 @@ from xdsl.irdl import (
 from xdsl.traits import HasParent, IsTerminator, Pure, RecursiveMemoryEffect
 from xdsl.utils.exceptions import VerifyException
 
-from dsf.transforms.locations import set_location
+from dsf.transforms.locations import set_bundle
 
 #: A letter for each kind of layer, and the order of a bundle in these letters.
 LETTERS = {
@@ -79,12 +79,15 @@ class BundleOp(IRDLOperation):
     assembly_format = "$label `->` type($output) $body attr-dict"
 
     def __init__(self, label: str, layers: Sequence[Operation]):
-        """A bundle of detached `layers`; adds the yield of the last one's result, and sets all locations."""
+        """
+        A bundle of detached `layers`; adds the yield of the last one's result, and sets all locations, in which the names that
+        layers had before stay.
+        """
         result = layers[-1].results[0]
         body = Region(Block([*layers, YieldOp(result)]))
         super().__init__(properties={"label": StringAttr(label)}, result_types=[result.type], regions=[body])
         for op in self.walk():
-            set_location(op, label)
+            set_bundle(op, label, op)
 
     @property
     def layers(self) -> tuple[Operation, ...]:

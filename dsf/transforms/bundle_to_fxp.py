@@ -32,7 +32,7 @@ from dsf.errors import ModelError
 from dsf.geometry import Window
 from dsf.hardware import Hardware
 from dsf.numerics import Ints
-from dsf.transforms.locations import set_location
+from dsf.transforms.locations import set_bundle
 
 
 def leak_of(q: bundle.QType, slope: float) -> int:
@@ -59,10 +59,10 @@ class Lowering:
     hardware: Hardware
     block: Block
     values: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
-    location: str | None = None
+    source: Operation | None = None
 
     def lower(self, op: Operation) -> None:
-        self.location = bundle_of(op)
+        self.source = op
         match op:
             case bundle.BundleOp():
                 for one in op.layers:
@@ -93,8 +93,9 @@ class Lowering:
                 raise ModelError(f"{has}; run fold-batch-norm and check-hardware first")
 
     def _insert(self, op: Operation) -> None:
-        if self.location is not None:
-            set_location(op, self.location)
+        label = None if self.source is None else bundle_of(self.source)
+        if self.source is not None and label is not None:
+            set_bundle(op, label, self.source)
         self.block.add_op(op)
 
     def _reshape(self, value: SSAValue, sizes: tuple[int, ...]) -> SSAValue:

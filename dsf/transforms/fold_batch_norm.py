@@ -18,7 +18,7 @@ from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewri
 
 from dsf.dialects import bundle
 from dsf.dialects.constants import dense_reals
-from dsf.transforms.locations import walker
+from dsf.transforms.locations import fuse_locations, walker
 
 
 class FoldIntoCore(RewritePattern):
@@ -29,6 +29,7 @@ class FoldIntoCore(RewritePattern):
         core = op.core
         weights, bias = op.folded()
         core.weights, core.bias, core.bias_type = dense_reals(weights), dense_reals(bias), op.folded_bias_type
+        fuse_locations(core, core, op)
         rewriter.notify_op_modified(core)
         rewriter.replace(op, (), (core.output,))
 

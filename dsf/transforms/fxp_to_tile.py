@@ -29,7 +29,7 @@ from dsf.scheduling.cuts import TilingOptions, choose_cuts
 from dsf.scheduling.features import choose_images
 from dsf.scheduling.network import IMAGES, function_of, name_of, network_of
 from dsf.scheduling.ranges import check_ranges
-from dsf.transforms.locations import set_location
+from dsf.transforms.locations import fuse_locations
 
 
 def _whole(value: SSAValue, way: Way | None = None) -> tile.CutAttr:
@@ -48,8 +48,9 @@ class _Lowering:
     problems: list[str] = field(default_factory=list[str])
     index: int = 0
 
-    def insert(self, op: Operation, source: Operation) -> None:
-        set_location(op, source)
+    def insert(self, op: Operation, *sources: Operation) -> None:
+        """Adds an operation that is made from `sources`, and belongs to the bundle of the first."""
+        fuse_locations(op, *sources)
         self.block.add_op(op)
 
     def lower(self, op: Operation) -> None:
@@ -109,7 +110,7 @@ class _Lowering:
             groups=op.groups.value.data,
             result_type=end.output.type,
         )
-        self.insert(matrix, op)
+        self.insert(matrix, op, end)
         self.values[end.output] = matrix.y
 
     def _add(self, op: fxp.AddOp) -> None:
@@ -167,7 +168,7 @@ class _Lowering:
             result_type=TensorType(element(op.output), shape(matrix.y)),
         )
         # Of the bundle whose result it makes.
-        self.insert(fused, op)
+        self.insert(fused, op, matrix)
         for reshape in _reshapes_of(matrix.y):
             reshape.detach()
             reshape.erase()

@@ -45,10 +45,14 @@ def test_config(tmp_path: Path):
     ("name", "error", "message"),
     [
         ("x.txt", ModelError, "'.*x.txt': a network by no name that DSF knows, needs one of .mlir, .json, or a"),
-        ("x.mlir", BinaryError, "'.*x.mlir': No such file"),
-        ("x.json", ModelError, "'.*x.json': No such file"),
+        ("x.mlir", BinaryError, "'.*x.mlir': not text, needs a file of textual IR"),
+        ("x.json", ModelError, "'.*x.json': is not JSON"),
+        ("", BinaryError, "model.mlir': No such file"),
+        ("none.mlir", ModelError, "'.*none.mlir': No such file or directory, needs a network"),
     ],
 )
 def test_errors(tmp_path: Path, name: str, error: type[Exception], message: str):
+    for kind in (".txt", ".mlir", ".json"):
+        (tmp_path / f"x{kind}").write_bytes(b"\xff")
     with pytest.raises(error, match=message):
         load_model(tmp_path / name)

@@ -6,6 +6,7 @@ from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewri
 
 from dsf.dialects import fxp
 from dsf.dialects.shapes import shape
+from dsf.transforms.locations import fuse_locations
 
 
 class DropIdentityReshape(RewritePattern):
@@ -26,5 +27,5 @@ class MergeReshapes(RewritePattern):
         if not isinstance(first, fxp.ReshapeOp):
             return
         merged = fxp.ReshapeOp(first.input, shape(op.output))
-        merged.location = op.location
+        fuse_locations(merged, op, first)
         rewriter.replace(op, merged)

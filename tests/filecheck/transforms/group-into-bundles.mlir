@@ -9,7 +9,7 @@ engine.hardware {bits_sum = 24}
 func.func @main(%x: tensor<1x4x4x1x!bundle.q<8, 4>>) -> tensor<1x4xf64> {
   // CHECK-NEXT:  %a = bundle.bundle "Conv_0" -> tensor<1x4x4x1x!bundle.q<8, 4>> {
   // CHECK-NEXT:    %s = bundle.conv %x {{.*}} loc("Conv_0")
-  // CHECK-NEXT:    %a_1 = bundle.activation %s {{.*}} loc("Conv_0")
+  // CHECK-NEXT:    %a_1 = bundle.activation %s {{.*}} loc("Conv_0"("Relu_0"))
   // CHECK-NEXT:    bundle.yield %a_1 : tensor<1x4x4x1x!bundle.q<8, 4>> loc("Conv_0")
   // CHECK-NEXT:  } loc("Conv_0")
   %s = bundle.conv %x weights q<4, 3> dense<0.5> : tensor<1x1x1x1xf64> : tensor<1x4x4x1x!bundle.q<8, 4>> -> tensor<1x4x4x1x!bundle.q<24, 7>> loc("Conv_0")
