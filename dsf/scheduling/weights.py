@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dsf.dialects import tile
+from dsf.dialects import sched, tile
 from dsf.dialects.constants import DenseAttr, ints_of
 from dsf.hardware import Hardware
 from dsf.layout import pack_parameters, pack_weight_groups
@@ -104,16 +104,25 @@ def _pack_layer(
         parameters = (_padded(_part(one, channels), count * lanes) for one in (op.bias, op.multiplier, op.shift))
         some = pack_parameters(*parameters)
         first = Stretch(Memory.PARAMETER, index, channels, count, stream.append(some), len(some), 1, count)
-        part = load_weights(op, weights, load, channels).reshape(words, -1)
-        whole = to_element(np.zeros((words, count * lanes), dtype=np.int64), hw.bits_weights)
-        whole[:, : part.shape[1]] = part
-        by_group = whole.reshape(words, count, lanes).transpose(1, 0, 2)
+        by_group = arranged_weights(op, weights, load, lanes, filling=int(to_element(0, hw.bits_weights)))
         packed = pack_weight_groups(by_group, hw.bits_weights, hw.weight_slot_bits)
         offset, depth = stream.append(packed), weight_depth(hw, words, count)
         yield first, Stretch(Memory.WEIGHT, index, channels, count, offset, len(packed), words, depth)
 
 
-def load_weights(op: tile.MatrixOp, weights: Ints, load: Load, channels: Span) -> Ints:
+def arranged_weights(op: tile.MatrixOp | sched.MatrixOp, weights: Ints, load: Load, lanes: int, *, filling: int) -> Ints:
+    """
+    The weights of a load, (channel groups, words, lanes), from those of the whole layer; lanes that have no channel hold
+    `filling`.
+    """
+    part = load_weights(op, weights, load, load.block.channels(load.groups, lanes))
+    part = part.reshape(-1, part.shape[-1])
+    whole = np.full((len(part), load.groups.count * lanes), filling, dtype=np.int64)
+    whole[:, : part.shape[1]] = part
+    return whole.reshape(len(part), load.groups.count, lanes).transpose(1, 0, 2)
+
+
+def load_weights(op: tile.MatrixOp | sched.MatrixOp, weights: Ints, load: Load, channels: Span) -> Ints:
     """
     The weights of some channels in the order of the reduction, channels last. Depthwise that is the order of the taps along
     the lines, (kernel rows, taps, channels), with kernel rows across the lines.

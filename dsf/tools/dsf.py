@@ -4,6 +4,7 @@
     dsf estimate MODEL      what a network takes on an engine, without writing files
     dsf sim DIR             run a compiled network and compare with its expected output
     dsf report DIR          what it takes, layer by layer
+    dsf where DIR ...       where an instruction or a weight comes from
     dsf disasm program.bin  binary program to text
     dsf asm program.mlir    text to binary program
 
@@ -21,7 +22,7 @@ from xdsl.utils.exceptions import DiagnosticException, ParseError
 
 from dsf.errors import DsfError
 from dsf.parsing import parse_error_text
-from dsf.tools import asm, disasm, estimate, report, sim
+from dsf.tools import asm, disasm, estimate, report, sim, where
 from dsf.tools.command import FORMATTER
 
 _MAIN = """\
@@ -42,7 +43,7 @@ examples:
 """
 
 #: The subcommands, in the order of the help.
-_COMMANDS = (estimate, sim, report, disasm, asm)
+_COMMANDS = (estimate, sim, report, where, disasm, asm)
 
 
 def _parser() -> argparse.ArgumentParser:

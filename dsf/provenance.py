@@ -1,0 +1,359 @@
+"""
+Where instructions, weights and results of a compiled network come from.
+
+A directory keeps the network (`dsf.codegen.kept`), and the compiler makes the same of it every time. So the answers are found
+in the IR: the network is compiled again down to its program, and the operations of the `sched` level, one for each
+instruction, say what part of which tensor an instruction computes, and their locations from which nodes of the source it comes.
+That the directory's program and weights are really those of its network is checked first.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import SSAValue
+
+from dsf.codegen.kept import MODEL_NAME, pipeline_of
+from dsf.codegen.program import Program, Step, read_program
+from dsf.compiler import context, parse_module, run_pass
+from dsf.dialects import fxp, sched
+from dsf.dialects.constants import ints_of
+from dsf.dialects.sched import Space, buffer_of
+from dsf.dialects.sched_types import ON_CHIP
+from dsf.errors import MismatchError, ModelError
+from dsf.hardware import Hardware
+from dsf.isa.encoding import default_fields
+from dsf.isa.table import BY_NAME, Queue
+from dsf.layout import PARAMETER_BYTES, packed_bytes
+from dsf.numerics import Ints
+from dsf.runtime.execute import level_of
+from dsf.scheduling.accesses import accesses_of
+from dsf.scheduling.hazards import Access
+from dsf.scheduling.pieces import Load, Span
+from dsf.scheduling.weights import arranged_weights
+from dsf.transforms.locations import location_name, source_names
+
+#: What is known of an instruction, a node or a byte, of JSON types.
+Facts = dict[str, Any]
+
+#: Bytes of a channel's parameters, by name: (first, one past the last).
+PARAMETERS = {"bias": (0, 4), "multiplier": (4, 6), "shift": (6, PARAMETER_BYTES)}
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """A network at the levels `fxp` and `sched`, and the program that they became."""
+
+    network: ModuleOp
+    scheduled: sched.ProgramOp
+    program: Program
+
+    @staticmethod
+    def of(directory: Path, on_pass: Callable[[str], None] = lambda _: None) -> Provenance:
+        """
+        The provenance of what lies in a directory. `on_pass` is called with the name of each pass that is run.
+
+        Raises `BinaryError` for files that are missing or damaged, and `MismatchError` if they do not belong together.
+        """
+        program = read_program(directory / "program.bin")
+        network = parse_module(directory / MODEL_NAME)
+        module, scheduled, ctx = network.clone(), None, context()
+        for one in pipeline_of(network).passes(level_of(network)):
+            on_pass(one.name)
+            run_pass(ctx, module, one)
+            if level_of(module) == "sched":
+                scheduled = module.clone()
+        made = Program.from_module(module)
+        if scheduled is None or (made.stream, made.load_stream, made.weights) != (
+            program.stream,
+            program.load_stream,
+            program.weights,
+        ):
+            raise MismatchError(
+                f"'{directory}': program.bin and weights.bin are not what this version makes of {MODEL_NAME}, needs files of "
+                "one compile; export the network again"
+            )
+        (of_schedule,) = (op for op in scheduled.ops if isinstance(op, sched.ProgramOp))
+        return Provenance(network, of_schedule, program)
+
+    @property
+    def hardware(self) -> Hardware:
+        return self.program.hardware
+
+    @cached_property
+    def _run(self) -> list[sched.InstructionOp]:
+        return self.scheduled.instructions
+
+    @cached_property
+    def _load(self) -> list[sched.InstructionOp]:
+        load = self.scheduled.load_program
+        return [] if load is None else load.instructions
+
+    # Instructions.
+
+    def instruction(self, index: int, *, load: bool = False) -> Facts:
+        """
+        What instruction `index` of a run, or of the load program, is for.
+
+        Raises `ModelError` for a number that there is not.
+        """
+        ops, steps = (self._load, self.program.load_steps) if load else (self._run, self.program.steps)
+        what = "the load program" if load else "a run"
+        if not 0 <= index < len(steps):
+            has = f"has instructions 0 to {len(steps) - 1}" if steps else "does not exist, as each run loads its weights"
+            raise ModelError(f"'instr': {index}, but {what} {has}; choose another number")
+        step = steps[index]
+        facts = {"instruction": index, "program": "load" if load else "run", **_facts_of_step(step)}
+        # The last instruction, which ends the program, has no operation at the level above.
+        return facts if index == len(ops) else {**facts, **self._facts(ops[index])}
+
+    def _facts(self, op: sched.InstructionOp) -> Facts:
+        facts: Facts = {"bundle": location_name(op), "sources": list(source_names(op))}
+        if isinstance(op, (sched.MatrixOp, sched.PoolOp)):
+            facts |= self._part(op)
+        if isinstance(op, sched.LoadWeightsOp):
+            load = self._weights(op)
+            facts |= {"of": _kind(op), "channels": _list(load.block.channels(load.groups, self.hardware.group_columns))}
+        accesses = [*self._on_chip(op), *_in_dram(op, self.hardware)]
+        facts["reads"] = [place for place, writes in accesses if not writes]
+        facts["writes"] = [place for place, writes in accesses if writes]
+        return facts
+
+    def _part(self, op: sched.MatrixOp | sched.PoolOp) -> Facts:
+        """What part of its result an instruction computes, as (first, count)."""
+        piece, height = op.piece.piece, op.piece.output_image[0]
+        lanes = self.hardware.group_columns if isinstance(op, sched.MatrixOp) else op.piece.output_image[2]
+        images = Span(self._chunk_of(op) * self._images_of_chunk(op) + piece.images.first, piece.images.count)
+        facts: Facts = {"images": _list(images), "rows": _list(piece.rows), "height": height}
+        facts["channels"] = _list(piece.channels(lanes))
+        if isinstance(op, sched.MatrixOp):
+            facts["mode"] = str(op.mode.data)
+        return facts
+
+    def _images_of_chunk(self, op: sched.MatrixOp | sched.PoolOp) -> int:
+        raw = isinstance(op, sched.MatrixOp) and op.raw is not None
+        height, width, channels = op.piece.output_image
+        per_image = height * width * channels * (self.hardware.raw_elements if raw else 1)
+        return buffer_of(op.y).size.value.data // per_image
+
+    def _chunk_of(self, op: sched.MatrixOp | sched.PoolOp) -> int:
+        """The chunk of the batch: each begins with the first piece of the layer's result."""
+        firsts = 0
+        for one in self._run:
+            if isinstance(one, (sched.MatrixOp, sched.PoolOp)) and one.y == op.y and _is_first(one):
+                firsts += 1
+            if one is op:
+                break
+        return firsts - 1
+
+    def _on_chip(self, op: sched.InstructionOp) -> Iterator[tuple[Facts, bool]]:
+        buffers = [buffer_of(value) for value in op.operands if isinstance(value.owner, sched.BufferOp)]
+        for access in accesses_of(op, self.hardware):
+            if access.start < access.stop:
+                label = next((one.label.data for one in buffers if _holds(one, access)), None)
+                place = {
+                    "memory": access.memory.value,
+                    "tensor": label,
+                    "first": access.start,
+                    "count": access.stop - access.start,
+                }
+                yield place, access.writes
+
+    # Weights.
+
+    def _user(self, op: sched.LoadWeightsOp) -> sched.MatrixOp:
+        """An instruction that uses a load."""
+        return next(use.operation for use in op.target.uses if isinstance(use.operation, sched.MatrixOp))
+
+    def _weights(self, op: sched.LoadWeightsOp) -> Load:
+        """What a load brings: it serves pieces of the same channels only."""
+        user = self._user(op)
+        return Load(user.piece.block, user.piece.piece.groups, user.mode.data)
+
+    def weight_byte(self, byte: int) -> Facts:
+        """
+        What lies at a byte of `weights.bin`. Several weights share a byte where they are narrow, so that `weights` is a list;
+        `null` is a column that has no channel, or a weight of 0 between groups of a convolution.
+
+        Raises `ModelError` for a byte that there is not.
+        """
+        size = len(self.program.weights)
+        if not 0 <= byte < size:
+            has = f"weights.bin has bytes 0 to {size - 1}" if size else "the network has no weights"
+            raise ModelError(f"'weight-byte': {byte}, but {has}; choose another number")
+        facts: Facts = {"byte": byte, "value": self.program.weights[byte]}
+        for program, ops in (("load", self._load), ("run", self._run)):
+            for index, op in enumerate(ops):
+                if isinstance(op, sched.LoadWeightsOp) and 0 <= byte - op.offset.value.data < op.bytes.value.data:
+                    inside = byte - op.offset.value.data
+                    return {
+                        **facts,
+                        "of": _kind(op),
+                        "program": program,
+                        "instruction": index,
+                        "bundle": location_name(op),
+                        "sources": list(source_names(op)),
+                        **(self._parameter(op, inside) if _kind(op) == "parameters" else self._weight(op, inside)),
+                    }
+        return {**facts, "of": "padding"}
+
+    def _parameter(self, op: sched.LoadWeightsOp, byte: int) -> Facts:
+        load, lane = self._weights(op), byte // PARAMETER_BYTES
+        inside = byte % PARAMETER_BYTES
+        name = next(name for name, (first, stop) in PARAMETERS.items() if first <= inside < stop)
+        channels = load.block.channels(load.groups, self.hardware.group_columns)
+        return {"parameter": name, "channel": channels.first + lane if lane < channels.count else None}
+
+    def _weight(self, op: sched.LoadWeightsOp, byte: int) -> Facts:
+        numbers, kernel = self._numbers(op)
+        block = self._user(op).piece.block
+        of_group = block.outputs.count // block.convolutions
+        bits, slot = self.hardware.bits_weights, self.hardware.weight_slot_bits
+        groups, words, lanes = numbers.shape
+        # A word has a slot, with room for more than its lanes.
+        in_slots = np.zeros((groups, words, slot // bits), dtype=np.int64)
+        in_slots[:, :, :lanes] = numbers
+        first = byte * 8 // bits
+        found: list[Facts | None] = []
+        for number in in_slots.reshape(-1)[first : first + max(1, 8 // bits)].tolist():
+            if number == 0:
+                found.append(None)
+                continue
+            index = _unravel(number - 1, kernel)
+            y, x, inner, channel = index
+            # Inputs are counted through all groups of a convolution.
+            entry = {"kernel": [y, x], "input": channel // of_group * kernel[2] + inner, "channel": channel}
+            found.append({**entry, **self._value(op, index)})
+        return {"weights": found}
+
+    def _numbers(self, op: sched.LoadWeightsOp) -> tuple[Ints, tuple[int, int, int, int]]:
+        """
+        Which weight each lane of each word of each channel group holds, counted from 1 through the kernel (kernel rows, kernel
+        columns, input channels of a group, output channels), whose shape comes with it; 0 for none.
+        """
+        user, load = self._user(op), self._weights(op)
+        inputs, outputs = load.block.inputs.count // load.block.convolutions, user.piece.output_image[2]
+        kernel = (*user.window.window.kernel, inputs, outputs)
+        numbers = np.arange(1, 1 + np.prod(kernel), dtype=np.int64).reshape(kernel)
+        return arranged_weights(user, numbers, load, self.hardware.group_columns, filling=0), kernel
+
+    def _value(self, op: sched.LoadWeightsOp, index: tuple[int, ...]) -> Facts:
+        """The weight in the network itself."""
+        for conv in self.network.walk():
+            if isinstance(conv, fxp.ConvOp) and location_name(conv) == location_name(op):
+                return {"value": int(ints_of(conv.weights)[index])}
+        return {}
+
+    # Nodes.
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The names of all bundles and nodes, in the order of the program."""
+        found = (name for op in self._run for name in (location_name(op), *source_names(op)))
+        return list(dict.fromkeys(name for name in found if name is not None))
+
+    def node(self, name: str) -> Facts:
+        """
+        The instructions, weights and results of a bundle or of a node of the source.
+
+        Raises `ModelError` for a name that there is not, with those that are close to it.
+        """
+        if name not in self.names:
+            close = difflib.get_close_matches(name, self.names, 3, 0.4) or self.names[:10]
+            raise ModelError(f"'{name}': no such node, needs the name of one; did you mean one of: {', '.join(close)}?")
+        run, load = ([index for index, op in enumerate(ops) if _is_of(op, name)] for ops in (self._run, self._load))
+        ops = [*(self._load[index] for index in load), *(self._run[index] for index in run)]
+        loads = {(op.offset.value.data, op.bytes.value.data, _kind(op)) for op in ops if isinstance(op, sched.LoadWeightsOp)}
+        results = dict.fromkeys(buffer_of(op.y) for op in ops if isinstance(op, (sched.MatrixOp, sched.PoolOp)))
+        return {
+            "node": name,
+            "bundles": list(dict.fromkeys(location_name(op) for op in ops)),
+            "sources": list(dict.fromkeys(source for op in ops for source in source_names(op))),
+            "instructions": [{"instruction": index, "name": self.program.steps[index].instruction.name} for index in run],
+            "load_instructions": [{"instruction": index, "name": "load_weights"} for index in load],
+            "results": [{"memory": "feature", "first": one.start, "count": one.stop - one.start} for one in results],
+            "weights": [{"of": kind, "first": first, "count": count} for first, count, kind in sorted(loads)],
+        }
+
+
+def _facts_of_step(step: Step) -> Facts:
+    """What the program itself says of an instruction."""
+    one = step.instruction
+    queue = BY_NAME[one.name].queue
+    masks = {name: [q.name.lower() for q in Queue if one[mask] >> q & 1] for mask, name in _MASKS if mask in one.fields}
+    defaults = default_fields(one.name)
+    fields = {name: value for name, value in one.fields.items() if name not in ("wait", "signal") and value != defaults[name]}
+    return {
+        "name": one.name,
+        "queue": None if queue is None else queue.name.lower(),
+        **masks,
+        "cycles": step.cycles,
+        "bundle": step.bundle,
+        "sources": list(step.sources) or ([] if step.bundle is None else [step.bundle]),
+        "fields": fields,
+    }
+
+
+_MASKS = (("wait", "waits"), ("signal", "signals"))
+
+
+def program_facts(program: Program) -> Facts:
+    """All instructions of a program, with what the program itself says of them."""
+    parts = {"load_program": program.load_steps, "program": program.steps}
+    return {
+        name: [{"instruction": index, **_facts_of_step(step)} for index, step in enumerate(steps)]
+        for name, steps in parts.items()
+    }
+
+
+def _unravel(number: int, sizes: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    """The index of element `number` of an array."""
+    rest, fourth = divmod(number, sizes[3])
+    rest, third = divmod(rest, sizes[2])
+    first, second = divmod(rest, sizes[1])
+    return first, second, third, fourth
+
+
+def _list(span: Span) -> list[int]:
+    return [span.first, span.count]
+
+
+def _is_of(op: sched.InstructionOp, name: str) -> bool:
+    return name == location_name(op) or name in source_names(op)
+
+
+def _is_first(op: sched.MatrixOp | sched.PoolOp) -> bool:
+    piece = op.piece.piece
+    first = piece.images.first == piece.rows.first == piece.groups.first == op.piece.residue.data == 0
+    return first and piece.block.outputs.first == 0
+
+
+def _kind(op: sched.LoadWeightsOp) -> str:
+    return "weights" if buffer_of(op.target).space.data is Space.WEIGHT else "parameters"
+
+
+def _holds(buffer: sched.BufferOp, access: Access) -> bool:
+    same = buffer.space.data in ON_CHIP and buffer.space.data.value == access.memory.value
+    return same and buffer.start <= access.start and access.stop <= buffer.stop
+
+
+def _in_dram(op: sched.InstructionOp, hardware: Hardware) -> Iterator[tuple[Facts, bool]]:
+    """What an instruction moves from DRAM or to it, in bytes behind a base register."""
+
+    def place(value: SSAValue, offset: int, count: int) -> Facts:
+        buffer = buffer_of(value)
+        return {"memory": str(buffer.space.data), "tensor": buffer.label.data, "first": buffer.start + offset, "count": count}
+
+    if isinstance(op, sched.LoadWeightsOp):
+        yield place(op.source, op.offset.value.data, op.bytes.value.data), False
+    elif isinstance(op, (sched.LoadOp, sched.StoreOp)):
+        size = packed_bytes(op.elements.value.data, hardware.bits_input)
+        stores = isinstance(op, sched.StoreOp)
+        yield place(op.target if stores else op.source, op.offset.value.data, size), stores

@@ -1,0 +1,123 @@
+"""`dsf where`: what an instruction, a node or a byte of the weights is for."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dsf.tools.command import Commands, add_json, new_command, print_json, steps
+
+if TYPE_CHECKING:
+    from dsf.provenance import Facts, Provenance
+
+_WHERE = """\
+Says where something in a compiled network comes from, and what it is for:
+
+  --instr N        instruction N of a run: its nodes of the source, what part of which tensor it computes, what it
+                   reads and writes (addresses on chip are elements, weight words, channel groups; in DRAM bytes)
+  --node NAME      the instructions, results and weights of a node of the source, or of a bundle
+  --weight-byte N  what lies at byte N of weights.bin: which weights, or which channel's bias, multiplier or shift
+
+DIR needs the model.mlir that a compile writes beside the program: it is compiled again, and has to give the
+same program and weights.
+"""
+
+_WHERE_EXAMPLES = """\
+examples:
+  dsf where build/digits --instr 12            an error of the engine names an instruction: what did it do?
+  dsf where build/digits --instr 0 --load      of the program that loads the weights
+  dsf where build/digits --node bundle_3
+  dsf where build/digits --weight-byte 1000 --json
+"""
+
+
+def add(commands: Commands) -> None:
+    parser = new_command(
+        commands,
+        "where",
+        _where,
+        summary="where an instruction or a weight comes from",
+        description=_WHERE,
+        examples=_WHERE_EXAMPLES,
+    )
+    parser.add_argument("directory", type=Path, metavar="DIR", help="directory of a compile")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--instr", type=int, metavar="N", help="an instruction, by its number from 0")
+    what.add_argument("--node", metavar="NAME", help="a node of the source, or a bundle")
+    what.add_argument("--weight-byte", type=int, metavar="N", help="a byte of weights.bin, by its number from 0")
+    parser.add_argument("--load", action="store_true", help="with --instr: of the program that loads the weights")
+    add_json(parser)
+
+
+def _where(chosen: argparse.Namespace) -> None:
+    from dsf.errors import DsfError
+    from dsf.provenance import Provenance
+
+    if chosen.load and chosen.instr is None:
+        raise DsfError("'--load': without --instr, needs it; add --instr")
+    with steps(chosen)("compiling the network again") as say:
+        provenance = Provenance.of(chosen.directory, say)
+    facts = _facts(provenance, chosen)
+    if chosen.json:
+        print_json(facts)
+    else:
+        print("\n".join(_lines(facts)))
+
+
+def _facts(provenance: Provenance, chosen: argparse.Namespace) -> Facts:
+    if chosen.instr is not None:
+        return provenance.instruction(chosen.instr, load=chosen.load)
+    if chosen.node is not None:
+        return provenance.node(chosen.node)
+    return provenance.weight_byte(chosen.weight_byte)
+
+
+#: Columns of the names of facts.
+_INDENT = 20
+
+
+def _lines(facts: Facts) -> Iterator[str]:
+    """What is known, a fact a line, in the order in which it was found out; what is nothing is left out."""
+    for name, value in facts.items():
+        for index, text in enumerate(_texts(name, value)):
+            yield f"{name.replace('_', ' ') if index == 0 else '':{_INDENT}}{text}"
+
+
+def _texts(name: str, value: Any) -> Sequence[str]:
+    match value:
+        case None | [] | {}:
+            return []
+        case [int(first), int(count)] if name in _SPANS:
+            return [_span(first, count)]
+        case [*entries] if all(isinstance(one, Mapping) for one in entries if one is not None):
+            return [_entry(one) for one in entries]
+        case [*words]:
+            return [", ".join(map(str, words))]
+        case {**entries}:
+            return [", ".join(f"{key} = {one}" for key, one in entries.items())]
+        case _:
+            return [str(value)]
+
+
+#: Facts that are (first, count).
+_SPANS = ("images", "rows", "channels")
+
+
+def _span(first: int, count: int) -> str:
+    return str(first) if count == 1 else f"{first} to {first + count - 1}"
+
+
+def _entry(entry: Mapping[str, Any] | None) -> str:
+    """One of several: a stretch of a memory, an instruction, a weight, or none."""
+    match entry:
+        case None:
+            return "no weight: 0"
+        case {"first": first, "count": count, **rest}:
+            return f"{' '.join(str(one) for one in rest.values() if one is not None)}: {_span(first, count)}"
+        case {"kernel": [y, x], "input": input, "channel": channel, **rest}:
+            value = f" is {rest['value']}" if "value" in rest else ""
+            return f"kernel row {y}, column {x}, input channel {input}, output channel {channel}{value}"
+        case _:
+            return " ".join(str(one) for one in entry.values())

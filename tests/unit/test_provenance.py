@@ -1,0 +1,182 @@
+"""`dsf where`: every instruction, every byte of the weights, every name leads back to what it is made from."""
+
+import json
+import random
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from networks import random_hardware, random_network
+
+from dsf.codegen.files import write_files
+from dsf.compiler import compile_module, parse_module
+from dsf.dialects import fxp
+from dsf.dialects.bundle import BundleOp
+from dsf.dialects.constants import ints_of
+from dsf.errors import BinaryError, MismatchError, ModelError
+from dsf.layout import unpack_elements
+from dsf.provenance import Provenance, program_facts
+from dsf.tools.dsf import main
+from dsf.transforms.dsf_pipeline import DsfPipelinePass
+from dsf.transforms.locations import location_name
+
+FLAT = Path(__file__).parents[1] / "data" / "flat_graph.mlir"
+
+
+@pytest.fixture(params=range(12))
+def made(request: pytest.FixtureRequest, tmp_path: Path) -> SimpleNamespace:
+    """A random network in a directory: `names` of its bundles, and its `provenance`."""
+    seed = request.param
+    print("seed", seed)
+    rng = random.Random(seed)
+    module = random_network(rng, random_hardware(rng), depthwise=seed % 4 == 3)
+    names = [op.label.data for op in module.walk() if isinstance(op, BundleOp)]
+    compiled = compile_module(module, pipeline=DsfPipelinePass(resident_weights=bool(seed % 2)), keep_in=tmp_path)
+    write_files(compiled, tmp_path)
+    return SimpleNamespace(names=names, directory=tmp_path, provenance=Provenance.of(tmp_path))
+
+
+def test_every_instruction(made: SimpleNamespace):
+    """Each has its bundle, and those of a bundle make every image, row and channel of its result."""
+    program = made.provenance.program
+    for load, steps in ((True, program.load_steps), (False, program.steps)):
+        for index, step in enumerate(steps[:-1]):
+            facts = made.provenance.instruction(index, load=load)
+            assert (facts["name"], facts["bundle"]) == (step.instruction.name, step.bundle)
+            assert step.bundle in made.names and facts["sources"] == [step.bundle]
+            assert facts["reads"] and facts["writes"]
+    assert made.provenance.instruction(len(program.steps) - 1)["name"] == "end"
+    for name in {step.bundle for step in program.steps if step.instruction.name == "matrix"}:
+        parts = [made.provenance.instruction(index) for index, step in enumerate(program.steps) if step.bundle == name]
+        check_covered([one for one in parts if one["name"] == "matrix"], program.inputs[0].dimensions[0])
+
+
+def check_covered(parts: Sequence[dict], images: int) -> None:
+    """The parts make a whole result, and but for depthwise ones each element once."""
+    channels = max(sum(one["channels"]) for one in parts)
+    counts = np.zeros((images, parts[0]["height"], channels), dtype=int)
+    for one in parts:
+        counts[tuple(slice(first, first + count) for first, count in (one[key] for key in ("images", "rows", "channels")))] += 1
+    assert counts.min() > 0
+    assert counts.max() == 1 or parts[0]["mode"].startswith("depthwise")
+
+
+def test_every_byte_of_the_weights(made: SimpleNamespace):
+    """A byte holds the weights of the network that are said to lie there, or the channel's bias; all of them lie somewhere."""
+    program, bits = made.provenance.program, made.provenance.hardware.bits_weights
+    kernels = {location_name(op): op for op in made.provenance.network.walk() if isinstance(op, fxp.ConvOp)}
+    seen = {name: np.zeros(ints_of(op.weights).shape, dtype=int) for name, op in kernels.items()}
+    for byte, value in enumerate(program.weights):
+        facts = made.provenance.weight_byte(byte)
+        assert facts["value"] == value
+        if facts["of"] == "padding":
+            assert value == 0
+        elif facts["of"] == "weights":
+            held = unpack_elements(bytes([value]), bits, 8 // bits)
+            for one, weight in zip(facts["weights"], held.tolist(), strict=True):
+                check_weight(one, weight, kernels[facts["bundle"]], seen[facts["bundle"]], bits)
+        elif facts["parameter"] == "bias" and facts["channel"] is not None:
+            (user,) = (use.operation for use in kernels[facts["bundle"]].output.uses)
+            bias = int(ints_of(user.bias)[facts["channel"]]) & 0xFFFFFFFF
+            assert value in bias.to_bytes(4, "little")
+    assert all(count.min() == count.max() == 1 for count in seen.values())
+
+
+def check_weight(one: dict | None, weight: int, conv: fxp.ConvOp, seen: np.ndarray, bits: int) -> None:
+    if one is None:
+        assert weight == (1 if bits == 1 else 0)
+        return
+    weights = ints_of(conv.weights)
+    group = one["channel"] // (weights.shape[3] // conv.groups.value.data)
+    place = (*one["kernel"], one["input"] - group * weights.shape[2], one["channel"])
+    assert weight == weights[place] == one["value"]
+    seen[place] += 1
+
+
+def test_every_name(made: SimpleNamespace):
+    """The instructions of all bundles are all there are, and all weights are someone's."""
+    nodes = [made.provenance.node(name) for name in made.provenance.names]
+    run = sorted(one["instruction"] for node in nodes for one in node["instructions"])
+    load = sorted(one["instruction"] for node in nodes for one in node["load_instructions"])
+    program = made.provenance.program
+    assert run == list(range(len(program.steps) - 1))
+    assert load == list(range(max(0, len(program.load_steps) - 1)))
+    stretches = sorted((one["first"], one["count"]) for node in nodes for one in node["weights"])
+    for (first, count), (after, _) in pairwise(stretches):
+        assert first + count <= after
+
+
+# The command.
+
+
+@pytest.fixture
+def flat(tmp_path: Path) -> Path:
+    write_files(compile_module(parse_module(FLAT), keep_in=tmp_path / "net"), tmp_path / "net")
+    return tmp_path / "net"
+
+
+def where(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict:
+    assert main(["where", *map(str, arguments), "--json"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    return json.loads(captured.out)
+
+
+def test_command(flat: Path, capsys: pytest.CaptureFixture[str]):
+    provenance = Provenance.of(flat)
+    assert where(capsys, flat, "--instr", 2) == provenance.instruction(2)
+    assert where(capsys, flat, "--instr", 0, "--load") == provenance.instruction(0, load=True)
+    assert where(capsys, flat, "--node", "Relu_3") == provenance.node("Relu_3")
+    assert where(capsys, flat, "--weight-byte", 64) == provenance.weight_byte(64)
+    assert [one["name"] for one in provenance.node("Pool_5")["instructions"]] == ["vector", "store"]
+
+
+def test_command_for_people(flat: Path, capsys: pytest.CaptureFixture[str]):
+    def lines(*arguments: object) -> list[str]:
+        assert main(["where", str(flat), *map(str, arguments)]) == 0
+        return [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+
+    assert {"sources Add_4, Conv_2, Relu_3", "rows 0 to 3", "channels 0 to 1", "mode wide"} <= set(lines("--instr", 2))
+    assert "weights kernel row 0, column 0, input channel 0, output channel 0 is 32" in lines("--weight-byte", 64)
+    assert "weights no weight: 0" in lines("--weight-byte", 66)
+    assert {"parameter bias", "channel 1"} <= set(lines("--weight-byte", 8))
+    assert {"instructions 2 matrix", "results feature: 0 to 31"} <= set(lines("--node", "Conv_2"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (["--instr", "6"], ModelError, "'instr': 6, but a run has instructions 0 to 5; choose another number"),
+        (["--instr", "-1"], ModelError, "'instr': -1, but a run has"),
+        (["--instr", "5", "--load"], ModelError, "'instr': 5, but the load program has instructions 0 to 4; choose"),
+        (["--weight-byte", "256"], ModelError, "'weight-byte': 256, but weights.bin has bytes 0 to 255; choose another"),
+        (["--node", "conv2"], ModelError, "'conv2': no such node, needs the name of one; did you mean one of: Conv_2, Conv_0?"),
+        (["--node", "Conv_0", "--load"], ModelError, "'--load': without --instr, needs it"),
+    ],
+)
+def test_errors(flat: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], error: type, message: str):
+    assert main(["where", str(flat), "--json", *arguments]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith(f"dsf: {message}") and err.count("\n") == 1
+
+
+def test_files_of_two_compiles(flat: Path, tmp_path: Path):
+    for pipeline in (DsfPipelinePass(rows=1), DsfPipelinePass(resident_weights=False)):
+        write_files(compile_module(parse_module(FLAT), pipeline=pipeline), flat)
+        with pytest.raises(MismatchError, match=r"are not what this version makes of model\.mlir, needs files of one compile"):
+            Provenance.of(flat)
+    (flat / "model.mlir").unlink()
+    with pytest.raises(BinaryError, match=r"model\.mlir': No such file"):
+        Provenance.of(flat)
+
+
+def test_facts_of_a_program(flat: Path):
+    """What a program says without its network agrees with what its network says."""
+    provenance = Provenance.of(flat)
+    facts = program_facts(provenance.program)
+    assert [len(facts["load_program"]), len(facts["program"])] == [5, 6]
+    for one in facts["program"]:
+        assert one.items() <= provenance.instruction(one["instruction"]).items()
