@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dsf.frontend.onnx.model import OnnxModel, from_onnx
     from dsf.hardware import Hardware
     from dsf.nn.bundle import Bundle, QInput
     from dsf.nn.cores import QConvCore, QDenseCore
@@ -20,6 +21,7 @@ __all__ = [
     "Bundle",
     "BundleModel",
     "Hardware",
+    "OnnxModel",
     "QAdd",
     "QConvCore",
     "QDenseCore",
@@ -29,9 +31,11 @@ __all__ = [
     "QLeakyReLu",
     "QPool",
     "Softmax",
+    "from_onnx",
 ]
 
 _MODULES = {
+    "dsf.frontend.onnx.model": ("OnnxModel", "from_onnx"),
     "dsf.hardware": ("Hardware",),
     "dsf.nn.bundle": ("Bundle", "QInput"),
     "dsf.nn.cores": ("QConvCore", "QDenseCore"),

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from math import prod
 
+import numpy as np
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.ir import BlockArgument, Operation, SSAValue
@@ -18,13 +19,15 @@ from xdsl.ir import BlockArgument, Operation, SSAValue
 from dsf import numerics
 from dsf.dialects import bundle
 from dsf.dialects.bundle_group import LETTERS
+from dsf.dialects.bundle_scales import gains, has_free_scale
 from dsf.dialects.engine import MAX_BYTES, hardware_of
 from dsf.dialects.functions import function_problems
 from dsf.dialects.integers import MAX_BIAS_SHIFT, MAX_POOL_SHIFT
-from dsf.dialects.shapes import as_text, shape
+from dsf.dialects.shapes import as_text, element, shape
 from dsf.hardware import Hardware
 from dsf.isa.checks import POOL_WINDOW_BITS, window_bits
 from dsf.isa.table import MATRIX, VECTOR, Instruction
+from dsf.numerics import MULTIPLIER_BITS
 from dsf.transforms.locations import location_name
 
 Problems = Iterator[str]
@@ -325,14 +328,14 @@ def widths(op: Operation, hardware: Hardware) -> Problems:
     """Activations, weights and biases are at most as wide as the hardware has them; sums have its width."""
     for value in (*op.operands, *op.results) if op.name in LETTERS else ():
         q = getattr(value.type, "element_type", None)
-        if isinstance(q, bundle.QType) and not _is_sum(value):
+        if isinstance(q, bundle.QType | bundle.AffineType) and not _is_sum(value):
             yield from _width(op, "an activation", q.bits.data, "bits_input", hardware.bits_input)
     if not isinstance(op, bundle.CoreOp):
         return
     yield from _width(op, "weights", op.weights_type.bits.data, "bits_weights", hardware.bits_weights)
     if op.bias_type is not None and op.bias_type.bits.data > hardware.bits_bias:
         yield _too_wide(op, f"a bias of {op.bias_type.bits.data} bits", "bits_bias", hardware.bits_bias)
-    bits_sum = bundle.q_of(op.output).bits.data
+    bits_sum = bundle.bits_of(op.output)
     if bits_sum != hardware.bits_sum:
         needs = f"{hardware.bits_sum} (bits_sum)"
         yield f"{name_of(op)}: a sum of {bits_sum} bits, needs {needs}; correct the type or Hardware(bits_sum={bits_sum})"
@@ -353,7 +356,7 @@ def _width(op: Operation, what: str, bits: int, parameter: str, most: int) -> Pr
 
 def sign(op: Operation, hardware: Hardware) -> Problems:
     """A result of one bit is the sign of what it is computed from, so that a ReLU before it would leave nothing but +1."""
-    if not isinstance(op, bundle.ActivationOp | bundle.AddOp | bundle.PoolOp) or bundle.q_of(op.output).bits.data > 1:
+    if not isinstance(op, bundle.ActivationOp | bundle.AddOp | bundle.PoolOp) or bundle.bits_of(op.output) > 1:
         return
     if op.negative_slope.value.data == 0:
         yield (
@@ -373,11 +376,12 @@ def accumulator(op: Operation, hardware: Hardware) -> Problems:
     """
     if not isinstance(op, bundle.CoreOp):
         return
-    weights, bias = quantised(op)
-    bits = bundle.q_of(op.input).bits.data
+    weights, _ = quantised(op)
+    bias, shift = engine_bias(op)
+    bits = bundle.bits_of(op.input)
     if isinstance(source_of(op.input), BlockArgument):
         bits = max(bits, hardware.bits_input)
-    bound = numerics.accumulator_bound(weights, bias, max(op.bias_shift, 0), bits)
+    bound = numerics.accumulator_bound(weights, bias, max(shift, 0), bits)
     yield from overflow(name_of(op), bound, hardware.bits_sum)
 
 
@@ -399,6 +403,33 @@ def quantised(op: bundle.CoreOp) -> tuple[numerics.Ints, numerics.Ints | None]:
     return weights, numerics.quantize(op.bias_array, op.bias_type.bits.data, op.bias_type.frac.data)
 
 
+def engine_bias(op: bundle.CoreOp) -> tuple[numerics.Ints, int]:
+    """
+    (one integer for each channel, left shift) that the engine adds to a core's sum; zeros if there is nothing to add. The
+    engine multiplies elements as they are, so a zero point of the input is in it: `-zero_point * sum(w)`.
+    """
+    weights, bias = quantised(op)
+    if bias is None:
+        bias, shift = np.zeros(op.channels_out, dtype=np.int64), 0
+    else:
+        shift = op.bias_shift
+    zero = bundle.grid_of(op.input).zero
+    if zero == 0:
+        return bias, shift
+    return (bias << max(shift, 0)) - zero * weights.reshape(-1, op.channels_out).sum(axis=0), 0
+
+
+def folded_bias(op: Operation, hardware: Hardware) -> Problems:
+    """A bias with `-zero_point * sum(w)` of the input's zero point in it has at most `bits_bias` bits."""
+    if not isinstance(op, bundle.CoreOp) or op.scales is None:
+        return
+    bits = numerics.bits_of(engine_bias(op)[0])
+    if bits > hardware.bits_bias:
+        most = next((width for width in (8, 16, 32) if width >= bits), None)
+        change = "use smaller weights" if most is None else f"use Hardware(bits_bias={most})"
+        yield f"{name_of(op)}: a bias of {bits} bits with the input's zero point, needs at most {hardware.bits_bias}; {change}"
+
+
 def bias_shift(op: Operation, hardware: Hardware) -> Problems:
     """A bias is aligned with the sum by a left shift of at most 31."""
     if isinstance(op, bundle.CoreOp) and op.bias_shift > MAX_BIAS_SHIFT:
@@ -413,13 +444,11 @@ def rescaling(op: Operation, hardware: Hardware) -> Problems:
     From sums to activations: a right shift of at most `numerics.MAX_SHIFT`, or a gain of at most 2**15. In poolings, at most
     15 either way.
     """
-    if isinstance(op, bundle.ActivationOp | bundle.PoolOp):
-        before = bundle.q_of(op.input).frac.data
-    else:
+    if not isinstance(op, bundle.ActivationOp | bundle.PoolOp) or has_free_scale(op):
         return
+    before, after = bundle.frac_of(op.input), bundle.frac_of(op.output)
     pools = isinstance(op, bundle.PoolOp) or not _is_sum(op.input)
     most_right = MAX_POOL_SHIFT if pools else numerics.MAX_SHIFT
-    after = bundle.q_of(op.output).frac.data
     if not -15 <= before - after <= most_right:
         yield (
             f"{name_of(op)}: from {before} to {after} fraction bits, needs to lose at most {most_right} or gain at most 15; "
@@ -429,14 +458,47 @@ def rescaling(op: Operation, hardware: Hardware) -> Problems:
 
 def alignment(op: Operation, hardware: Hardware) -> Problems:
     """An add aligns operands and result by multipliers of at most 2**15, then shifts right by at most `numerics.MAX_SHIFT`."""
-    if not isinstance(op, bundle.AddOp):
+    if not isinstance(op, bundle.AddOp) or has_free_scale(op):
         return
-    a, b, y = (bundle.q_of(value).frac.data for value in (op.a, op.b, op.output))
+    a, b, y = (bundle.frac_of(value) for value in (op.a, op.b, op.output))
     if max(a, b, y) - min(a, b) > 15 or max(a, b) - y > numerics.MAX_SHIFT:
         yield (
             f"{name_of(op)}: an add of operands with {a} and {b} fraction bits to {y}, needs at most 15 between them; "
             f"change frac_bits"
         )
+
+
+def free_scale(op: Operation, hardware: Hardware) -> Problems:
+    """Free scales: a sum becomes at most 2**15 times as large a number. In an add neither operand does more than 2**15."""
+    if not isinstance(op, bundle.ActivationOp | bundle.AddOp) or not has_free_scale(op):
+        return
+    scales = gains(op)
+    largest = float(scales.max())
+    if largest >= 1 << MULTIPLIER_BITS - 1:
+        yield (
+            f"{name_of(op)}: a result whose scale is {largest:.3g} times finer than that of what it is made of, needs at most "
+            f"2**{MULTIPLIER_BITS - 1}; quantise the result more coarsely"
+        )
+
+
+def one_grid(op: Operation, hardware: Hardware) -> Problems:
+    """Where no core or add computes, as in poolings, a free scale and zero point stay as they are."""
+    if not isinstance(op, bundle.ActivationOp | bundle.PoolOp) or not has_free_scale(op) or _is_sum(op.input):
+        return
+    before, after = element(op.input), element(op.output)
+    if before != after:
+        yield f"{name_of(op)}: a change from {before} to {after}, needs the same type; quantise both alike"
+
+
+def slope_of_free_scale(op: Operation, hardware: Hardware) -> Problems:
+    """A leaky ReLU with a free scale follows a core: in an add or a pooling the zero point hides the sign."""
+    if not isinstance(op, bundle.ActivationOp | bundle.AddOp | bundle.PoolOp) or not has_free_scale(op):
+        return
+    hidden = not (isinstance(op, bundle.ActivationOp) and _is_sum(op.input))
+    slope = op.negative_slope.value.data
+    if hidden and slope not in (0, 1):
+        change = "put the leaky ReLU right after a convolution"
+        yield f"{name_of(op)}: a negative slope of {slope} with a zero point, needs 0 or 1; {change}"
 
 
 #: All of them, in the order in which their problems are listed for one operation.
@@ -459,9 +521,13 @@ CONSTRAINTS: tuple[Constraint, ...] = (
     widths,
     sign,
     accumulator,
+    folded_bias,
     bias_shift,
     rescaling,
     alignment,
+    free_scale,
+    one_grid,
+    slope_of_free_scale,
 )
 #: Those that read the values of weights.
 OF_WEIGHTS: tuple[Constraint, ...] = (accumulator,)

@@ -23,6 +23,8 @@ Floats = NDArray[np.float64]
 MAX_SHIFT = 47
 #: Largest additional right shift of negative values: the slope of a leaky ReLU is `2**-leak`.
 MAX_LEAK = 15
+#: Bits of the requantisers' multipliers, unsigned.
+MULTIPLIER_BITS = 16
 
 
 def int_range(bits: int) -> tuple[int, int]:
@@ -121,20 +123,21 @@ def requantize(
     leak: int,
     low: int,
     high: int,
+    zero_point: int = 0,
 ) -> Ints:
     """
     From accumulator to activation, with one rounding:
 
         v = acc + bias * 2**bias_shift
-        y = clip(rhe(v * multiplier / 2**(shift + (leak if v < 0 else 0))), low, high)
+        y = clip(rhe(v * multiplier / 2**(shift + (leak if v < 0 else 0))) + zero_point, low, high)
 
     `bias`, `multiplier` and `shift` broadcast along the last axis (one value per output channel).
-    `leak = 0` is the identity, `leak = k` a leaky ReLU of slope `2**-k`; a ReLU is `low = 0`, since rounding is
+    `leak = 0` is the identity, `leak = k` a leaky ReLU of slope `2**-k`; a ReLU is `low = zero_point`, since rounding is
     monotonic and keeps 0. A gain above 1 is a `multiplier` above 1 with `shift = 0`.
     """
     value = as_ints(acc) + (as_ints(bias) << bias_shift)
     total_shift = as_ints(shift) + np.where(value < 0, leak, 0)
-    return clip(shift_round_half_even(value * as_ints(multiplier), total_shift), low, high)
+    return clip(shift_round_half_even(value * as_ints(multiplier), total_shift) + zero_point, low, high)
 
 
 def raw(acc: ArrayLike, bias: ArrayLike, *, bias_shift: int) -> Ints:
@@ -251,6 +254,31 @@ def quantize_linear(x: ArrayLike, scale: ArrayLike, zero_point: ArrayLike, low: 
 def dequantize_linear(x: ArrayLike, scale: ArrayLike, zero_point: ArrayLike) -> Floats:
     """What integers of a scale stand for: `(x - zero_point) * scale`, in float64."""
     return (as_ints(x) - as_ints(zero_point)) * np.asarray(scale, dtype=np.float64)
+
+
+def scale_to_multiplier(scale: ArrayLike) -> tuple[Ints, Ints]:
+    """
+    (multiplier, shift) with `multiplier / 2**shift` nearest to a positive `scale`, element by element:
+
+        2**15 <= multiplier < 2**16        shift = 15 - floor(log2(scale))
+
+    A scale below 2**-32 has a shift of `MAX_SHIFT` and a smaller multiplier, perhaps 0: no sum of 32 bits becomes more than 1.
+    A scale of 2**16 or more has no shift of at least 0, and is a `ValueError`.
+
+    Source: Jacob et al. (arXiv 1712.05877), section 2.2, with 16 bits for 32.
+    """
+    scales = np.asarray(scale, dtype=np.float64)
+    if not bool(np.all(np.isfinite(scales) & (scales > 0))):
+        raise ValueError("scale_to_multiplier: a scale is not a positive number")
+    _, exponent = np.frexp(scales)
+    shift = np.minimum(MULTIPLIER_BITS - exponent, MAX_SHIFT)
+    multiplier = np.rint(np.ldexp(scales, shift))
+    # Rounded up to the next power of two.
+    over = multiplier >= 1 << MULTIPLIER_BITS
+    multiplier, shift = np.where(over, multiplier / 2, multiplier), shift - over
+    if np.any(shift < 0):
+        raise ValueError(f"scale_to_multiplier: a scale of {scales.max()}, needs less than 2**{MULTIPLIER_BITS}")
+    return multiplier.astype(np.int64), shift.astype(np.int64)
 
 
 def accumulator_bound(weights: ArrayLike, bias: ArrayLike | None, bias_shift: int, input_bits: int) -> Ints:

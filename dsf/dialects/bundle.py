@@ -2,16 +2,20 @@
 Networks as the user writes them: layers over real numbers that lie on fixed-point grids, grouped into bundles.
 
 A bundle is what the engine does in one pass over its input: a core (convolution or dense layer), an activation, a residual
-add, a pooling, and so on. Tensors are (N, H, W, C) or (N, K) with elements `!bundle.q<bits, frac>`; values are real numbers on
-that grid, and every operation is defined in real arithmetic:
+add, a pooling, and so on. Tensors are (N, H, W, C) or (N, K) with elements `!bundle.q<bits, frac>` or
+`!bundle.affine<bits, scale, zero_point>`; values are real numbers on that grid, and every operation is defined in real
+arithmetic, with one rounding, half to even (`dsf.numerics.quantize`, `quantize_linear`):
 
-    y = clip(rhe(f(x) * 2**frac))  in units of  2**-frac
+    y = clip(rhe(f(x) * 2**frac))  in units of  2**-frac        y = clip(rhe(f(x) / scale) + zero_point)
 
-with one rounding, half to even (`dsf.numerics.quantize`). Cores don't round: their result type holds the exact sum, at
-x_frac + w_frac. The order in a bundle is core, batch norm, activation, add, activation, pool, activation, flatten, softmax.
+Cores don't round: their result type holds the exact sum, at x_frac + w_frac. A free scale is taken to 16 bits
+(`bundle_scales.py`). The order in a bundle is core, batch norm,
+activation, add, activation, pool, activation, flatten, softmax.
 """
 
 from __future__ import annotations
+
+import math
 
 from xdsl.dialects.builtin import (
     Float64Type,
@@ -21,7 +25,7 @@ from xdsl.dialects.builtin import (
     f64,
 )
 from xdsl.interfaces import HasCanonicalizationPatternsInterface
-from xdsl.ir import Dialect, Operation, SSAValue
+from xdsl.ir import Attribute, Dialect, Operation, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
     irdl_op_definition,
@@ -34,9 +38,21 @@ from xdsl.irdl import (
 from xdsl.pattern_rewriter import RewritePattern
 from xdsl.traits import Pure
 
-from dsf.dialects.bundle_cores import BatchNormOp, ConvOp, CoreOp, DenseOp, check_q
+from dsf.dialects.bundle_cores import BatchNormOp, ConvOp, CoreOp, DenseOp, check_q, core_of
 from dsf.dialects.bundle_group import BundleOp, YieldOp
-from dsf.dialects.bundle_types import PoolKind, PoolKindAttr, QType, q_of, tensor_of
+from dsf.dialects.bundle_types import (
+    AffineType,
+    Grid,
+    PoolKind,
+    PoolKindAttr,
+    QType,
+    SumType,
+    bits_of,
+    frac_of,
+    grid_of,
+    q_of,
+    tensor_of,
+)
 from dsf.dialects.constants import (
     IntsAttr,
     ints_attr,
@@ -60,6 +76,7 @@ from dsf.numerics import MAX_LEAK
 __all__ = [
     "ActivationOp",
     "AddOp",
+    "AffineType",
     "BatchNormOp",
     "Bundle",
     "BundleOp",
@@ -67,11 +84,18 @@ __all__ = [
     "CoreOp",
     "DenseOp",
     "FlattenOp",
+    "Grid",
     "PoolKind",
     "PoolOp",
     "QType",
     "SoftmaxOp",
+    "SumType",
     "YieldOp",
+    "bits_of",
+    "core_of",
+    "frac_of",
+    "grid_of",
+    "limits_of",
     "q_of",
     "tensor_of",
 ]
@@ -83,10 +107,34 @@ def check_slope(op: Operation, slope: float) -> None:
     need(ok, op, f"negative slope {slope}", f"0 or 2**-k with k from 0 to {MAX_LEAK}", "choose the nearest power of two")
 
 
+def properties_of(negative_slope: float, minimum: float | None, maximum: float | None) -> dict[str, Attribute | None]:
+    """What an activation and an add say about the function in them."""
+    limits = {"minimum": minimum, "maximum": maximum}
+    return {
+        "negative_slope": real(negative_slope),
+        **{name: None if limit is None else real(limit) for name, limit in limits.items()},
+    }
+
+
+def check_limits(op: ActivationOp | AddOp) -> None:
+    """Limits are numbers, the lower one first."""
+    low, high = limits_of(op)
+    has = f"limits {low} and {high}"
+    need(low <= high, op, has, "numbers, the lower one first", "correct them")
+
+
+def limits_of(op: ActivationOp | AddOp) -> tuple[float, float]:
+    """What is quantised lies between these two."""
+    low = -math.inf if op.minimum is None else op.minimum.value.data
+    high = math.inf if op.maximum is None else op.maximum.value.data
+    return low, high
+
+
 @irdl_op_definition
 class ActivationOp(IRDLOperation, HasCanonicalizationPatternsInterface):
     """
-    `y = quantize(x if x >= 0 else x * negative_slope)`: slope 1 only quantises, 0 is a ReLU, 2**-k a leaky ReLU.
+    `y = quantize(x if x >= 0 else x * negative_slope)`: slope 1 only quantises, 0 is a ReLU, 2**-k a leaky ReLU. What is
+    quantised is at most `maximum`, and at least `minimum`, if there are such.
 
     ```
     %y = bundle.activation %s negative_slope 1.250000e-01 : tensor<1x8x!bundle.q<24, 7>> -> tensor<1x8x!bundle.q<8, 4>>
@@ -98,22 +146,37 @@ class ActivationOp(IRDLOperation, HasCanonicalizationPatternsInterface):
     input = operand_def(TensorType)
     output = result_def(TensorType)
     negative_slope = prop_def(FloatAttr[Float64Type], default_value=real(1.0))
+    minimum = opt_prop_def(FloatAttr[Float64Type])
+    maximum = opt_prop_def(FloatAttr[Float64Type])
 
     traits = traits_def(Pure())
 
-    assembly_format = "$input (`negative_slope` $negative_slope^)? attr-dict `:` type($input) `->` type($output)"
+    assembly_format = (
+        "$input (`negative_slope` $negative_slope^)? (`minimum` $minimum^)? (`maximum` $maximum^)? attr-dict "
+        "`:` type($input) `->` type($output)"
+    )
 
-    def __init__(self, input: SSAValue, output: QType, negative_slope: float = 1.0):
+    def __init__(
+        self,
+        input: SSAValue,
+        output: Grid,
+        negative_slope: float = 1.0,
+        *,
+        minimum: float | None = None,
+        maximum: float | None = None,
+    ):
         super().__init__(
             operands=[input],
-            properties={"negative_slope": real(negative_slope)},
+            properties=properties_of(negative_slope, minimum, maximum),
             result_types=[tensor_of(shape(input), output)],
         )
 
     def verify_(self) -> None:
-        check_q(self, self.input, self.output)
+        check_q(self, self.input, sums=True)
+        check_q(self, self.output)
         check_result(self, shape(self.input))
         check_slope(self, self.negative_slope.value.data)
+        check_limits(self)
 
     @classmethod
     def get_canonicalization_patterns(cls) -> tuple[RewritePattern, ...]:
@@ -139,15 +202,29 @@ class AddOp(IRDLOperation):
     b = operand_def(TensorType)
     output = result_def(TensorType)
     negative_slope = prop_def(FloatAttr[Float64Type], default_value=real(1.0))
+    minimum = opt_prop_def(FloatAttr[Float64Type])
+    maximum = opt_prop_def(FloatAttr[Float64Type])
 
     traits = traits_def(Pure())
 
-    assembly_format = "$a `,` $b (`negative_slope` $negative_slope^)? attr-dict `:` type($a) `,` type($b) `->` type($output)"
+    assembly_format = (
+        "$a `,` $b (`negative_slope` $negative_slope^)? (`minimum` $minimum^)? (`maximum` $maximum^)? attr-dict "
+        "`:` type($a) `,` type($b) `->` type($output)"
+    )
 
-    def __init__(self, a: SSAValue, b: SSAValue, output: QType, negative_slope: float = 1.0):
+    def __init__(
+        self,
+        a: SSAValue,
+        b: SSAValue,
+        output: Grid,
+        negative_slope: float = 1.0,
+        *,
+        minimum: float | None = None,
+        maximum: float | None = None,
+    ):
         super().__init__(
             operands=[a, b],
-            properties={"negative_slope": real(negative_slope)},
+            properties=properties_of(negative_slope, minimum, maximum),
             result_types=[tensor_of(shape(a), output)],
         )
 
@@ -157,6 +234,7 @@ class AddOp(IRDLOperation):
         need(shape(self.a) == shape(self.b), self, has, "equal shapes", "match strides and filters of the two branches")
         check_result(self, shape(self.a))
         check_slope(self, self.negative_slope.value.data)
+        check_limits(self)
 
 
 @irdl_op_definition
@@ -195,7 +273,7 @@ class PoolOp(IRDLOperation):
         input: SSAValue,
         kind: PoolKind,
         size: tuple[int, int],
-        output: QType,
+        output: Grid,
         *,
         strides: tuple[int, int] | None = None,
         padding: tuple[int, int, int, int] = (0, 0, 0, 0),
@@ -250,15 +328,15 @@ class FlattenOp(IRDLOperation):
 
     def __init__(self, input: SSAValue):
         batch, height, width, channels = shape(input)
-        super().__init__(operands=[input], result_types=[tensor_of((batch, height * width * channels), q_of(input))])
+        super().__init__(operands=[input], result_types=[tensor_of((batch, height * width * channels), grid_of(input))])
 
     def verify_(self) -> None:
         check_q(self, self.input, self.output)
         check_rank(self, self.input, (4,))
         batch, height, width, channels = shape(self.input)
         check_result(self, (batch, height * width * channels))
-        has = f"a change of type from {q_of(self.input)} to {q_of(self.output)}"
-        need(q_of(self.input) == q_of(self.output), self, has, "the same type", "quantise in an activation")
+        has = f"a change of type from {element(self.input)} to {element(self.output)}"
+        need(element(self.input) == element(self.output), self, has, "the same type", "quantise in an activation")
 
 
 @irdl_op_definition
@@ -284,7 +362,7 @@ class SoftmaxOp(IRDLOperation):
         super().__init__(operands=[input], result_types=[TensorType(f64, shape(input))])
 
     def verify_(self) -> None:
-        check_q(self, self.input)
+        check_q(self, self.input, sums=True)
         has = f"probabilities of type {element(self.output)}"
         need(isinstance(element(self.output), Float64Type), self, has, "f64", "correct the result type")
         check_result(self, shape(self.input))
@@ -293,5 +371,5 @@ class SoftmaxOp(IRDLOperation):
 Bundle = Dialect(
     "bundle",
     [ConvOp, DenseOp, BatchNormOp, ActivationOp, AddOp, PoolOp, FlattenOp, SoftmaxOp, BundleOp, YieldOp],
-    [QType, PoolKindAttr],
+    [QType, AffineType, SumType, PoolKindAttr],
 )

@@ -26,7 +26,15 @@ from xdsl.irdl import (
 )
 from xdsl.traits import Pure
 
-from dsf.dialects.bundle_types import QType, q_of, tensor_of
+from dsf.dialects.bundle_group import BundleOp
+from dsf.dialects.bundle_types import (
+    AffineType,
+    QType,
+    SumType,
+    frac_of,
+    grid_of,
+    tensor_of,
+)
 from dsf.dialects.constants import (
     DenseAttr,
     IntsAttr,
@@ -53,11 +61,22 @@ from dsf.geometry import Window
 from dsf.numerics import Floats, fold_batch_norm
 
 
-def check_q(op: Operation, *values: SSAValue) -> None:
-    """The values' elements are fixed-point numbers."""
+def check_q(op: Operation, *values: SSAValue, sums: bool = False) -> None:
+    """The values' elements are quantised numbers, or with `sums` perhaps sums of a core with scales."""
     for value in values:
-        needs = "!bundle.q<bits, frac>"
-        need(isinstance(element(value), QType), op, f"elements of type {element(value)}", needs, "change the element type")
+        needs = "!bundle.q<bits, frac> or !bundle.affine<bits, scale, zero_point>"
+        ok = isinstance(element(value), QType | AffineType)
+        if sums and isinstance(element(value), SumType):
+            ok, needs = isinstance(core_of(value), CoreOp), "the sum of a core"
+        need(ok, op, f"elements of type {element(value)}", needs, "change the element type")
+
+
+def core_of(value: SSAValue) -> CoreOp | None:
+    """The core whose sum `value` is, perhaps of a bundle that yields it."""
+    owner = value.owner
+    if isinstance(owner, BundleOp):
+        return core_of(owner.yielded)
+    return owner if isinstance(owner, CoreOp) else None
 
 
 def check_reals(op: Operation, name: str, constant: DenseAttr) -> None:
@@ -68,29 +87,47 @@ def check_reals(op: Operation, name: str, constant: DenseAttr) -> None:
     need(finite, op, f"{name} that are NaN or infinite", "finite numbers", "train with a lower rate, or replace them")
 
 
+def sum_type(bits: int, input: SSAValue, weights_type: QType, scales: ArrayLike | None) -> QType | SumType:
+    """The type of a core's sum of `bits` bits."""
+    return SumType.of(bits) if scales is not None else QType.of(bits, frac_of(input) + weights_type.frac.data)
+
+
 class CoreOp(IRDLOperation):
     """
     What convolutions and dense layers share: quantised weights and bias, and an exact sum.
 
     Weights and bias are real; `dsf.numerics.quantize` to `weights_type` and `bias_type` is part of the operation (it
     changes nothing if they lie on that grid).
+
+    With `scales`, one for each output channel, the sum stands for that many times as much, and times the scale of the input:
+
+        y[co] = scale(input) * scales[co] * (bias[co] + sum of (i - zero_point(input)) * w)
+
+    for inputs of the type `!bundle.affine`, and the result is a `!bundle.sum`. Padding is the zero point.
     """
 
     input = operand_def(TensorType)
     output = result_def(TensorType)
     weights = prop_def(DenseIntOrFPElementsAttr)
     weights_type = prop_def(QType)
+    scales = opt_prop_def(DenseIntOrFPElementsAttr)
     bias = opt_prop_def(DenseIntOrFPElementsAttr)
     bias_type = opt_prop_def(QType)
 
     traits = traits_def(Pure())
 
     def properties_of(
-        self, weights: ArrayLike, weights_type: QType, bias: ArrayLike | None, bias_type: QType | None
+        self,
+        weights: ArrayLike,
+        weights_type: QType,
+        scales: ArrayLike | None,
+        bias: ArrayLike | None,
+        bias_type: QType | None,
     ) -> dict[str, Attribute | None]:
         return {
             "weights": dense_reals(weights),
             "weights_type": weights_type,
+            "scales": None if scales is None else dense_reals(scales),
             "bias": None if bias is None else dense_reals(bias),
             "bias_type": bias_type,
         }
@@ -101,8 +138,20 @@ class CoreOp(IRDLOperation):
 
     @property
     def sum_frac(self) -> int:
-        """Fraction bits of the exact sum."""
-        return q_of(self.input).frac.data + self.weights_type.frac.data
+        """Fraction bits of the exact sum, before `scales`."""
+        return frac_of(self.input) + self.weights_type.frac.data
+
+    @property
+    def units(self) -> Floats:
+        """What 1 more in the integer of a sum stands for, for each channel, or one number for all."""
+        unit = np.ldexp(1.0, -self.sum_frac)
+        return np.array([unit]) if self.scales is None else unit * self.input_scale * reals_of(self.scales)
+
+    @property
+    def input_scale(self) -> float:
+        """The scale of an input of the type `!bundle.affine`, else 1."""
+        grid = grid_of(self.input)
+        return grid.unit if isinstance(grid, AffineType) else 1.0
 
     @property
     def bias_shift(self) -> int:
@@ -118,11 +167,9 @@ class CoreOp(IRDLOperation):
         return None if self.bias is None else reals_of(self.bias)
 
     def verify_constants(self) -> None:
-        check_q(self, self.input, self.output)
+        check_q(self, self.input)
         check_reals(self, "weights", self.weights)
-        sum_frac = q_of(self.output).frac.data
-        needs = f"{self.sum_frac}, those of the input and the weights together"
-        need(sum_frac == self.sum_frac, self, f"a sum with {sum_frac} fraction bits", needs, "correct the result type")
+        self._verify_sum()
         both = (self.bias is None) == (self.bias_type is None)
         need(both, self, "a bias without a type, or a type without a bias", "both", "add what is missing")
         if self.bias_type is not None:
@@ -133,6 +180,24 @@ class CoreOp(IRDLOperation):
             return
         check_reals(self, "bias", self.bias)
         check_channels(self, "bias", self.bias, self.channels_out)
+
+    def _verify_sum(self) -> None:
+        """The result's type says what the sums stand for."""
+        kind = element(self.output)
+        if self.scales is not None:
+            need(isinstance(kind, SumType), self, f"scales and a result of {kind}", "!bundle.sum", "correct the result type")
+            check_reals(self, "scales", self.scales)
+            check_channels(self, "scales", self.scales, self.channels_out)
+            least = float(reals_of(self.scales).min())
+            need(least > 0, self, f"a scale of {least}", "a positive number", "correct it")
+            return
+        free = isinstance(grid_of(self.input), AffineType)
+        need(not free, self, f"an input of {element(self.input)} and no scales", "one for each channel", "add scales")
+        need(isinstance(kind, QType), self, f"a sum of type {kind}", "!bundle.q without scales", "correct the result type")
+        assert isinstance(kind, QType)
+        needs = f"{self.sum_frac}, those of the input and the weights together"
+        has = f"a sum with {kind.frac.data} fraction bits"
+        need(kind.frac.data == self.sum_frac, self, has, needs, "correct the result type")
 
 
 @irdl_op_definition
@@ -161,7 +226,7 @@ class ConvOp(CoreOp):
 
     assembly_format = (
         "$input (`strides` $strides^)? (`padding` $padding^)? (`dilation` $dilation^)? (`groups` $groups^)? "
-        "`weights` `q` `` $weights_type $weights (`bias` `q` `` $bias_type^ $bias)? attr-dict "
+        "`weights` `q` `` $weights_type $weights (`scales` $scales^)? (`bias` `q` `` $bias_type^ $bias)? attr-dict "
         "`:` type($input) `->` type($output)"
     )
 
@@ -172,6 +237,7 @@ class ConvOp(CoreOp):
         weights_type: QType,
         *,
         bits_sum: int,
+        scales: ArrayLike | None = None,
         bias: ArrayLike | None = None,
         bias_type: QType | None = None,
         strides: tuple[int, int] = (1, 1),
@@ -179,11 +245,11 @@ class ConvOp(CoreOp):
         dilation: tuple[int, int] = (1, 1),
         groups: int = 1,
     ):
-        constants = self.properties_of(weights, weights_type, bias, bias_type)
+        constants = self.properties_of(weights, weights_type, scales, bias, bias_type)
         kernel_height, kernel_width, _, outputs = np.shape(weights)
         window = Window((kernel_height, kernel_width), strides, padding, dilation)
         batch, height, width, _ = shape(input)
-        q = QType.of(bits_sum, q_of(input).frac.data + weights_type.frac.data)
+        q = sum_type(bits_sum, input, weights_type, scales)
         super().__init__(
             operands=[input],
             properties={
@@ -222,7 +288,7 @@ class DenseOp(CoreOp):
     name = "bundle.dense"
 
     assembly_format = (
-        "$input `weights` `q` `` $weights_type $weights (`bias` `q` `` $bias_type^ $bias)? attr-dict "
+        "$input `weights` `q` `` $weights_type $weights (`scales` $scales^)? (`bias` `q` `` $bias_type^ $bias)? attr-dict "
         "`:` type($input) `->` type($output)"
     )
 
@@ -233,12 +299,13 @@ class DenseOp(CoreOp):
         weights_type: QType,
         *,
         bits_sum: int,
+        scales: ArrayLike | None = None,
         bias: ArrayLike | None = None,
         bias_type: QType | None = None,
     ):
-        constants = self.properties_of(weights, weights_type, bias, bias_type)
+        constants = self.properties_of(weights, weights_type, scales, bias, bias_type)
         outputs = np.shape(weights)[-1]
-        q = QType.of(bits_sum, q_of(input).frac.data + weights_type.frac.data)
+        q = sum_type(bits_sum, input, weights_type, scales)
         result = tensor_of((shape(input)[0], outputs), q)
         super().__init__(operands=[input], properties=constants, result_types=[result])
 
@@ -337,8 +404,8 @@ class BatchNormOp(IRDLOperation):
 
     def verify_(self) -> None:
         owner = self.input.owner
-        alone = isinstance(owner, CoreOp) and self.input.has_one_use()
-        needs = "a bundle.conv or bundle.dense whose sum nothing else uses"
+        alone = isinstance(owner, CoreOp) and owner.scales is None and self.input.has_one_use()
+        needs = "a bundle.conv or bundle.dense without scales, whose sum nothing else uses"
         need(alone, self, "another operand", needs, "place it right after its core")
         has = f"a change of type from {self.input.type} to {self.output.type}"
         need(self.input.type == self.output.type, self, has, "the same type", "correct the result type")

@@ -27,6 +27,7 @@ from dsf.dialects.integers import (
     MAX_MULTIPLIER,
     MAX_POOL_SHIFT,
     RAW_BITS,
+    ZERO_POINT_BITS,
     check_clip,
     check_constants,
     check_integers,
@@ -138,7 +139,7 @@ class RequantizeOp(IRDLOperation):
     From sum to activation with one rounding, `dsf.numerics.requantize`; bias, multiplier and shift are per channel:
 
         v = acc + bias * 2**bias_shift
-        y = clip(rhe(v * multiplier / 2**(shift + (leak if v < 0 else 0))), low, high)
+        y = clip(rhe(v * multiplier / 2**(shift + (leak if v < 0 else 0))) + zero_point, low, high)
 
     ```
     %y = fxp.requantize %s bias dense<0> : tensor<16xi32> multiplier dense<1> : tensor<16xi32> shift dense<3> : tensor<16xi8>
@@ -155,6 +156,7 @@ class RequantizeOp(IRDLOperation):
     multiplier = prop_def(DenseIntOrFPElementsAttr)
     shift = prop_def(DenseIntOrFPElementsAttr)
     leak = prop_def(IntegerAttr[I64], default_value=integer(0))
+    zero_point = prop_def(IntegerAttr[I64], default_value=integer(0))
     low = prop_def(IntegerAttr[I64])
     high = prop_def(IntegerAttr[I64])
 
@@ -162,7 +164,7 @@ class RequantizeOp(IRDLOperation):
 
     assembly_format = (
         "$input `bias` $bias (`bias_shift` $bias_shift^)? `multiplier` $multiplier `shift` $shift (`leak` $leak^)? "
-        "`clip` $low `to` $high attr-dict `:` type($input) `->` type($output)"
+        "(`zero_point` $zero_point^)? `clip` $low `to` $high attr-dict `:` type($input) `->` type($output)"
     )
 
     def __init__(
@@ -177,6 +179,7 @@ class RequantizeOp(IRDLOperation):
         leak: int,
         low: int,
         high: int,
+        zero_point: int = 0,
     ):
         """The result is `i<bits>`; `bias`, `multiplier` and `shift` have one value for each channel."""
         super().__init__(
@@ -187,6 +190,7 @@ class RequantizeOp(IRDLOperation):
                 "multiplier": dense_ints(multiplier, 32),
                 "shift": dense_ints(shift, 8),
                 "leak": integer(leak),
+                "zero_point": integer(zero_point),
                 "low": integer(low),
                 "high": integer(high),
             },
@@ -214,6 +218,7 @@ class RequantizeOp(IRDLOperation):
         check_constants(self, 0, MAX_SHIFT, shift=self.shift)
         check_between(self, 0, MAX_BIAS_SHIFT, bias_shift=self.bias_shift)
         check_between(self, 0, MAX_LEAK, leak=self.leak)
+        check_between(self, *int_range(ZERO_POINT_BITS), zero_point=self.zero_point)
         check_clip(self, self.low.value.data, self.high.value.data)
 
 

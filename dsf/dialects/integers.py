@@ -19,6 +19,8 @@ from dsf.numerics import int_range
 #: Largest multiplier of the requantisers (16 bits, unsigned) and largest left shift of a bias.
 MAX_MULTIPLIER = (1 << 16) - 1
 MAX_BIAS_SHIFT = 31
+#: Bits of the zero point that a requantiser adds, signed.
+ZERO_POINT_BITS = 16
 #: Largest left shift of a pooling's numerator and of its denominator.
 MAX_POOL_SHIFT = 15
 #: Bits of a raw sum, and of a bias as the engine holds it; no tensor is wider.

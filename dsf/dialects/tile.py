@@ -51,6 +51,7 @@ from dsf.dialects.integers import (
     MAX_MULTIPLIER,
     MAX_POOL_SHIFT,
     RAW_BITS,
+    ZERO_POINT_BITS,
     check_clip,
     check_constants,
     check_integers,
@@ -142,10 +143,15 @@ class RequantizeAttr(RecordAttr):
 
     bias_shift: IntAttr
     leak: IntAttr
+    zero_point: IntAttr
     low: IntAttr
     high: IntAttr
 
-    RULES: ClassVar = {"bias_shift": Rule(0, MAX_BIAS_SHIFT, default=0), "leak": Rule(0, MAX_LEAK, default=0)}
+    RULES: ClassVar = {
+        "bias_shift": Rule(0, MAX_BIAS_SHIFT, default=0),
+        "leak": Rule(0, MAX_LEAK, default=0),
+        "zero_point": Rule(*int_range(ZERO_POINT_BITS), default=0),
+    }
 
 
 @irdl_attr_definition

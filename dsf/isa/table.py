@@ -315,7 +315,7 @@ MATRIX = Instruction(
         Field("parameter_address", 12, "Parameter group of the first channel group."),
         Field("bias_shift", 5, "Left shift of the bias."),
         Field("leak", 4, "Further right shift of negative values."),
-        Field("negative_multiplier", 16, "Multiplier of negative values.", only=0),
+        Field("zero_point", 16, "Added after rounding, before the clip.", signed=True),
         Field("low", 16, "Lower clip.", signed=True),
         Field("high", 16, "Upper clip.", signed=True),
         Field("residual", 1, "1: add a tensor from feature memory."),

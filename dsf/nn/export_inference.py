@@ -26,17 +26,18 @@ from dsf.codegen.files import write_files
 from dsf.codegen.kept import MODEL_NAME
 from dsf.codegen.program import Program
 from dsf.codegen.report import NOT_MEASURED, Measured, make_report, print_report
-from dsf.compiler import compile_module, context, run_pass
+from dsf.compiler import compile_module
 from dsf.dialects.engine import TensorAttr
 from dsf.disk import make_directory
 from dsf.errors import MismatchError, ModelError, OutputError
 from dsf.isa.registers import ARRAY, array_name
 from dsf.isa.table import Queue
+from dsf.lowering import to_level
 from dsf.nn.fit import as_tensor, batches
 from dsf.nn.to_ir import to_ir
 from dsf.numerics import Floats, Ints, as_ints, dequantize, quantize
 from dsf.progress import Steps, new_console
-from dsf.runtime.execute import level_of, run_integers
+from dsf.runtime.execute import run_integers
 from dsf.runtime.expected import interpret
 from dsf.runtime.machine import unpack_tensor
 from dsf.runtime.rtl import Simulation, build_core, check_bus, simulate_program
@@ -104,7 +105,7 @@ def export_inference(
     with steps("float64 pass"):
         expected = [_float_pass(model, one) for one in inputs]
     with steps("integer pass, compared bundle by bundle"):
-        fxp = _to_integers(module)
+        fxp = to_level(module, "fxp")
         for one, bundles in zip(inputs, expected, strict=True):
             _check_bundles(fxp, one, bundles)
     last = model.names[-1]
@@ -210,17 +211,6 @@ def _float_pass(model: BundleModel, x: Ints) -> dict[str, Ints]:
     grids = [node.frac_bits for node in model.nodes]
     values = (as_ints(np.ldexp(y.cpu().numpy(), frac)) for y, frac in zip(outputs, grids, strict=True))
     return dict(zip(model.names, values, strict=True))
-
-
-def _to_integers(module: ModuleOp) -> ModuleOp:
-    """A copy of `module` at the `fxp` level."""
-    lowered = module.clone()
-    ctx = context()
-    for one in DsfPipelinePass().passes():
-        run_pass(ctx, lowered, one)
-        if level_of(lowered) == "fxp":
-            break
-    return lowered
 
 
 def _check_bundles(fxp: ModuleOp, x: Ints, expected: dict[str, Ints]) -> None:

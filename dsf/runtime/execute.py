@@ -24,7 +24,7 @@ from xdsl.interpreters.func import FuncFunctions
 from xdsl.ir import Attribute, Operation
 
 from dsf.dialects.bundle import BundleOp
-from dsf.dialects.bundle_types import QType
+from dsf.dialects.bundle_types import AffineType, QType
 from dsf.dialects.engine import LoadProgramOp, ProgramOp, hardware_of
 from dsf.dialects.functions import function_problems
 from dsf.dialects.integers import CONSTANT_BITS
@@ -214,7 +214,7 @@ def input_of(function: FuncOp) -> tuple[tuple[int, ...], int]:
     element = kind.element_type
     if isinstance(element, IntegerType) and 1 <= element.bitwidth <= CONSTANT_BITS:
         return kind.get_shape(), cast("IntegerType", element).bitwidth
-    if isinstance(element, QType):
+    if isinstance(element, QType | AffineType):
         return kind.get_shape(), element.bits.data
     raise ModelError(f"'{function.sym_name.data}': argument's elements of type {element}, needs integers; correct it")
 

@@ -7,6 +7,7 @@ them.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 from xdsl.ir import Operation, SSAValue
@@ -113,7 +114,7 @@ class Emitter:
     def _buffer(self, space: Space, label: str, address: int, size: int) -> sched.BufferOp:
         buffer = sched.BufferOp(space, label, address, size)
         hint = f"{label}.{space}" if space in ON_CHIP else str(space)
-        buffer.buffer.name_hint = SSAValue.extract_valid_name(hint)
+        buffer.buffer.name_hint = _as_name(hint)
         self.ops.append(buffer)
         return buffer
 
@@ -282,3 +283,9 @@ class Emitter:
             self._release(step, work)
             self._store(work.chunk, work.output, self.network.layers[work.layer])
         return Emitted(self.ops, self._run.tasks, self._load.tasks)
+
+
+def _as_name(text: str) -> str | None:
+    """A name of a value that is like `text`: other tools name layers `/layer1/conv`."""
+    name = re.sub(r"[^A-Za-z0-9_$.-]+", "_", text)
+    return SSAValue.extract_valid_name(name if name[0].isalpha() else f"_{name}")

@@ -1,11 +1,13 @@
 """
 `bundle-to-fxp`: real layers become integer operations with the same results, bit for bit.
 
-All scales are powers of two, so a rescaling from `before` to `after` fraction bits is a right shift, or where bits are gained
-a multiplier; a slope of 2**-k is a further shift of negative values, and a ReLU a clip at 0. A result of one bit is a sign,
-which no rescaling changes but which rounding to 0 would: nothing is shifted right. A dense layer is a 1x1
-convolution between reshapes. Expects what `check-hardware` has accepted. Every operation takes the name of its bundle as
-location, and the function says what its integers mean (`dsf.input_frac`, `dsf.output_frac`, `dsf.softmax`).
+Where scales are powers of two, a rescaling from `before` to `after` fraction bits is a right shift, or where bits are gained
+a multiplier. A free scale is a multiplier of 16 bits and a right shift (`bundle_scales.py`); a zero point of the input is in
+the bias and is the padding value, one of the result is added after rounding. A slope of 2**-k is a further shift of negative
+values, and a ReLU a clip at 0. A result of one bit is a sign, which no rescaling changes but which rounding to 0 would: nothing
+is shifted right. A dense layer is a 1x1 convolution between reshapes. Expects what `check-hardware` has accepted. Every
+operation takes the name of its bundle as location, and the function says what its integers mean (`dsf.input_frac`,
+`dsf.output_frac`, `dsf.softmax`).
 """
 
 from __future__ import annotations
@@ -22,8 +24,9 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from dsf import numerics
-from dsf.constraints import bundle_of, is_last, name_of, quantised, source_of
+from dsf.constraints import bundle_of, engine_bias, is_last, name_of, quantised, source_of
 from dsf.dialects import bundle, fxp
+from dsf.dialects.bundle_scales import has_free_scale, multipliers
 from dsf.dialects.constants import dense_ints, integer
 from dsf.dialects.engine import hardware_of
 from dsf.dialects.functions import function_problems
@@ -31,19 +34,21 @@ from dsf.dialects.shapes import shape
 from dsf.errors import ModelError
 from dsf.geometry import Window
 from dsf.hardware import Hardware
-from dsf.numerics import Ints
 from dsf.transforms.locations import set_bundle
 
 
-def leak_of(q: bundle.QType, slope: float) -> int:
+def leak_of(q: bundle.Grid, slope: float) -> int:
     """k of a slope 2**-k; 0 for a ReLU, whose negative values the clip removes, and for signs."""
     return 0 if slope == 0 or q.bits.data == 1 else -int(np.log2(slope))
 
 
-def clip_of(q: bundle.QType, slope: float) -> tuple[int, int]:
-    """The clip to a type, at 0 for a ReLU."""
+def clip_of(q: bundle.Grid, slope: float, limits: tuple[float, float] = (-math.inf, math.inf)) -> tuple[int, int]:
+    """The clip to a type and, since rounding is monotonic, to limits: of a ReLU at 0."""
     low, high = numerics.int_range(q.bits.data)
-    return (0 if slope == 0 else low), high
+    if slope == 0:
+        low = q.zero
+    least, most = (int(one) for one in q.to_integers(np.array(limits)))
+    return (max(low, least), min(high, most)) if q.bits.data > 1 else (low, high)
 
 
 def scale_of(before: int, q: bundle.QType) -> tuple[int, int]:
@@ -117,11 +122,12 @@ class Lowering:
         weights, _ = quantised(op)
         groups = op.groups.value.data if isinstance(op, bundle.ConvOp) else 1
         constant = dense_ints(weights.reshape(*window.kernel, -1, op.channels_out), self.hardware.bits_weights)
-        conv = fxp.ConvOp(x, constant, window, bits_sum=self.hardware.bits_sum, groups=groups)
+        pad = bundle.grid_of(op.input).zero
+        conv = fxp.ConvOp(x, constant, window, bits_sum=self.hardware.bits_sum, groups=groups, pad_value=pad)
         self._insert(conv)
         self.values[op.output] = conv.output
         if is_last(op):
-            bias, shift = bias_of(op)
+            bias, shift = engine_bias(op)
             logits = fxp.RawOp(conv.output, bias=bias, bias_shift=shift)
             self._insert(logits)
             self.values[op.output] = self._reshape(logits.output, shape(op.output))
@@ -131,23 +137,29 @@ class Lowering:
         core = source_of(op.input).owner
         if not isinstance(core, bundle.CoreOp):
             # Of a value that is rounded already: the maximum of one element, with the activation of a pooling.
-            y = self._pool(self._images(x), op.input, op.output, bundle.PoolKind.MAX, Window((1, 1)), slope)
+            limits = bundle.limits_of(op)
+            y = self._pool(self._images(x), op.input, op.output, bundle.PoolKind.MAX, Window((1, 1)), slope, limits=limits)
         else:
-            y = self._requantize(core, x, bundle.q_of(op.output), slope)
+            y = self._requantize(core, x, op)
         self.values[op.output] = self._reshape(y, shape(op.output))
 
-    def _requantize(self, core: bundle.CoreOp, x: SSAValue, q: bundle.QType, slope: float) -> SSAValue:
-        multiplier, right = scale_of(core.sum_frac, q)
-        bias, shift = bias_of(core)
-        low, high = clip_of(q, slope)
+    def _requantize(self, core: bundle.CoreOp, x: SSAValue, activation: bundle.ActivationOp) -> SSAValue:
+        q, slope = bundle.grid_of(activation.output), activation.negative_slope.value.data
+        if isinstance(q, bundle.QType) and core.scales is None:
+            multiplier, right = scale_of(core.sum_frac, q)
+        else:
+            multiplier, right = multipliers(activation)
+        bias, shift = engine_bias(core)
+        low, high = clip_of(q, slope, bundle.limits_of(activation))
         op = fxp.RequantizeOp(
             x,
             bits=self.hardware.bits_input,
             bias=bias,
             bias_shift=shift,
-            multiplier=np.full(core.channels_out, multiplier),
-            shift=np.full(core.channels_out, right),
+            multiplier=np.broadcast_to(multiplier, core.channels_out),
+            shift=np.broadcast_to(right, core.channels_out),
             leak=leak_of(q, slope),
+            zero_point=q.zero,
             low=low,
             high=high,
         )
@@ -155,19 +167,14 @@ class Lowering:
         return op.output
 
     def _lower_add(self, op: bundle.AddOp) -> None:
-        slope, q = op.negative_slope.value.data, bundle.q_of(op.output)
-        a_frac, b_frac = bundle.q_of(op.a).frac.data, bundle.q_of(op.b).frac.data
-        finest = max(a_frac, b_frac)
-        gain, right = scale_of(finest, q)
-        low, high = clip_of(q, slope)
+        slope, q = op.negative_slope.value.data, bundle.grid_of(op.output)
+        numbers = _free_sum(op) if has_free_scale(op) else _aligned_sum(op)
+        low, high = clip_of(q, slope, bundle.limits_of(op))
         add = fxp.AddOp(
             self._images(self.values[op.a]),
             self._images(self.values[op.b]),
             bits=self.hardware.bits_input,
-            multiplier_a=gain << (finest - a_frac),
-            multiplier_b=gain << (finest - b_frac),
-            offset=0,
-            shift=right,
+            **numbers,
             leak=leak_of(q, slope),
             low=low,
             high=high,
@@ -184,15 +191,16 @@ class Lowering:
         window: Window,
         slope: float,
         count_padding: bool = False,
+        limits: tuple[float, float] = (-math.inf, math.inf),
     ) -> SSAValue:
         """A pooling of `x`; `before` and `after` are the values of the bundle level that give the scales."""
-        q = bundle.q_of(after)
-        gain = q.frac.data - bundle.q_of(before).frac.data
+        q = bundle.grid_of(after)
+        gain = bundle.frac_of(after) - bundle.frac_of(before)
         if q.bits.data == 1:
             # An average of n elements that is not 0 is 1/n at least, and n less than 2**16: scaled so, it does not round to 0.
             average = (math.prod(window.kernel) - 1).bit_length()
             gain = min(average, fxp.MAX_POOL_SHIFT) if kind is bundle.PoolKind.AVG else 0
-        low, high = clip_of(q, slope)
+        low, high = clip_of(q, slope, limits)
         op = fxp.PoolOp(
             x,
             kind,
@@ -204,15 +212,32 @@ class Lowering:
             low=low,
             high=high,
             count_padding=count_padding,
+            pad_value=q.zero,
         )
         self._insert(op)
         return op.output
 
 
-def bias_of(core: bundle.CoreOp) -> tuple[Ints, int]:
-    """(one integer for each channel, left shift) of a core's bias, zeros if it has none."""
-    _, bias = quantised(core)
-    return (np.zeros(core.channels_out, dtype=np.int64), 0) if bias is None else (bias, core.bias_shift)
+def _aligned_sum(op: bundle.AddOp) -> dict[str, int]:
+    """The numbers of an `fxp.add` of fixed-point operands: exact."""
+    a_frac, b_frac, q = bundle.frac_of(op.a), bundle.frac_of(op.b), bundle.q_of(op.output)
+    finest = max(a_frac, b_frac)
+    gain, right = scale_of(finest, q)
+    return {
+        "multiplier_a": gain << (finest - a_frac),
+        "multiplier_b": gain << (finest - b_frac),
+        "offset": 0,
+        "shift": right,
+    }
+
+
+def _free_sum(op: bundle.AddOp) -> dict[str, int]:
+    """The numbers of an `fxp.add` with free scales; all zero points are in the offset, exactly."""
+    (a, b), right = multipliers(op)
+    a, b, right = int(a), int(b), int(right)
+    zeros = bundle.grid_of(op.a).zero, bundle.grid_of(op.b).zero, bundle.grid_of(op.output).zero
+    offset = (zeros[2] << right) - zeros[0] * a - zeros[1] * b
+    return {"multiplier_a": a, "multiplier_b": b, "offset": offset, "shift": right}
 
 
 def lower_function(function: func.FuncOp, hardware: Hardware) -> func.FuncOp:
@@ -242,11 +267,11 @@ def meaning(function: func.FuncOp) -> dict[str, Attribute]:
     returned = function.get_return_op()
     assert returned is not None
     result = source_of(returned.arguments[0])
-    attributes: dict[str, Attribute] = {fxp.INPUT_FRAC: integer(bundle.q_of(function.args[0]).frac.data)}
+    attributes: dict[str, Attribute] = {fxp.INPUT_FRAC: integer(bundle.frac_of(function.args[0]))}
     if isinstance(result.owner, bundle.SoftmaxOp):
         attributes[fxp.SOFTMAX] = UnitAttr()
         result = result.owner.input
-    attributes[fxp.OUTPUT_FRAC] = integer(bundle.q_of(result).frac.data)
+    attributes[fxp.OUTPUT_FRAC] = integer(bundle.frac_of(result))
     return attributes
 
 

@@ -212,7 +212,11 @@ def _epilogue(op: fxp.RequantizeOp | fxp.RawOp) -> tile.RequantizeAttr | tile.Ra
     if isinstance(op, fxp.RawOp):
         return tile.RawAttr.of(bias_shift=op.bias_shift.value.data)
     return tile.RequantizeAttr.of(
-        bias_shift=op.bias_shift.value.data, leak=op.leak.value.data, low=op.low.value.data, high=op.high.value.data
+        bias_shift=op.bias_shift.value.data,
+        leak=op.leak.value.data,
+        zero_point=op.zero_point.value.data,
+        low=op.low.value.data,
+        high=op.high.value.data,
     )
 
 

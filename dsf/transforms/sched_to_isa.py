@@ -130,6 +130,7 @@ def _epilogue(op: sched.MatrixOp) -> Fields:
     return {
         "bias_shift": how.bias_shift.data,
         "leak": how.leak.data,
+        "zero_point": how.zero_point.data,
         "low": how.low.data,
         "high": how.high.data,
     }

@@ -67,6 +67,7 @@ module dsf_element_lane #(
     .clk_i,
     .value_i (sum_q),
     .shift_i (sum_q[SumBits-1] ? shift_negative_i : shift_i),
+    .zero_i  ('0),
     .low_i,
     .high_i,
     .result_o

@@ -119,6 +119,7 @@ module dsf_epilogue
       .shift_i     (shift_i[l]),
       .bias_shift_i(config_i.bias_shift),
       .leak_i      (config_i.leak),
+      .zero_i      (config_i.zero_point),
       .low_i       (config_i.low),
       .high_i      (config_i.high),
       .sum_o       (lane_sum),

@@ -114,7 +114,7 @@ package dsf_isa_pkg;
     logic residual;
     logic signed [15:0] high;
     logic signed [15:0] low;
-    logic [15:0] negative_multiplier;
+    logic signed [15:0] zero_point;
     logic [3:0] leak;
     logic [4:0] bias_shift;
     logic [11:0] parameter_address;
@@ -254,7 +254,6 @@ package dsf_isa_pkg;
     return i.reserved == 18'd0 &&
            i.dst_channel_step == 16'd1 &&
            i.to_stream == 1'd0 &&
-           i.negative_multiplier == 16'd0 &&
            i.spare == '0;
   endfunction
 

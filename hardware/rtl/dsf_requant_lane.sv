@@ -3,14 +3,14 @@
 // One channel's way from accumulator to activation (`requantize` and `raw` of dsf/numerics.py), a value a cycle:
 //
 //   sum_o    = acc + (bias << bias_shift)                                                          2 cycles later
-//   result_o = clip(round_half_even(sum * multiplier / 2**(shift + (sum < 0 ? leak : 0))))         6 cycles later
+//   result_o = clip(round_half_even(sum * multiplier / 2**(shift + (sum < 0 ? leak : 0))) + zero)  6 cycles later
 //
 //   cycle 0   shift the bias        3..5   round and clip
 //         1   add
 //         2   multiply
 //
 // The compiler proves that the sum fits the accumulator, so sums are taken modulo 2**AccBits. shift + leak is at most 62.
-// bias_shift_i, leak_i, low_i and high_i are steady while values are on their way; the rest comes with the value.
+// bias_shift_i, leak_i, zero_i (the zero point), low_i and high_i are steady while values are on their way; the rest comes with the value.
 
 `default_nettype none
 
@@ -27,6 +27,7 @@ module dsf_requant_lane #(
 
   input  wire logic [4:0]                bias_shift_i,
   input  wire logic [3:0]                leak_i,
+  input  wire logic signed [15:0]        zero_i,
   input  wire logic signed [15:0]        low_i,
   input  wire logic signed [15:0]        high_i,
 
@@ -63,6 +64,7 @@ module dsf_requant_lane #(
     .clk_i,
     .value_i (product_q),
     .shift_i (total_shift_q),
+    .zero_i,
     .low_i,
     .high_i,
     .result_o

@@ -51,6 +51,7 @@ module dsf_residual_lane #(
     .clk_i,
     .value_i (sum_q),
     .shift_i (shift_i + (sum_q[SumBits-1] ? 6'(leak_i) : 6'd0)),
+    .zero_i  ('0),
     .low_i,
     .high_i,
     .result_o

@@ -2,14 +2,15 @@
 //
 // The one rounding of DSF (shift_round_half_even and clip of dsf/numerics.py), for one lane, a value a cycle:
 //
-//   result_o = clip(round_half_even(value_i / 2**shift_i), low_i, high_i)          3 cycles later
+//   result_o = clip(round_half_even(value_i / 2**shift_i) + zero_i, low_i, high_i)          3 cycles later
 //
 //   cycle 0   shift right by shift[5:4] * 16, remember whether a one fell off -> register
 //   cycle 1   shift right by shift[3:0], saturate to OutBits + 1 bits -> register
-//   cycle 2   round, clip -> register
+//   cycle 2   round, add zero, clip -> register
 //
 // value is kept with one more bit below the point, the half; with the sticky bit of what fell off below it, rounding up
-// is half && (sticky || odd). Saturating early is exact: the limits have OutBits bits. low_i <= high_i are steady.
+// is half && (sticky || odd). Saturating early is exact: limits less a zero have OutBits + 1 bits. zero_i and
+// low_i <= high_i are steady. Rounding up is the carry into the addition of zero.
 
 `default_nettype none
 
@@ -21,6 +22,7 @@ module dsf_round_clip #(
 
   input  wire logic signed [InBits-1:0]  value_i,
   input  wire logic [5:0]                shift_i,
+  input  wire logic signed [OutBits-1:0] zero_i,
   input  wire logic signed [OutBits-1:0] low_i,
   input  wire logic signed [OutBits-1:0] high_i,
   output      logic signed [OutBits-1:0] result_o
@@ -74,10 +76,18 @@ module dsf_round_clip #(
 
   // Cycle 2. At or above the upper limit, and below the lower one, rounding up does not matter.
 
+  logic signed [SatBits-1:0] low_q, high_q;
+
+  // Steady long before a value gets here.
   always_ff @(posedge clk_i) begin
-    if (floor_q >= SatBits'(high_i))     result_o <= high_i;
-    else if (floor_q < SatBits'(low_i))  result_o <= low_i;
-    else                                 result_o <= floor_q[OutBits-1:0] + OutBits'(up_q);
+    low_q  <= SatBits'(low_i) - SatBits'(zero_i);
+    high_q <= SatBits'(high_i) - SatBits'(zero_i);
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (floor_q >= high_q)     result_o <= high_i;
+    else if (floor_q < low_q)  result_o <= low_i;
+    else                       result_o <= floor_q[OutBits-1:0] + zero_i + OutBits'(up_q);
   end
 
 endmodule

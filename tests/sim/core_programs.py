@@ -47,6 +47,7 @@ class Parameters:
     shift: Ints
     bias_shift: int
     leak: int
+    zero_point: int
     low: int
     high: int
     bits: int
@@ -62,13 +63,14 @@ class Parameters:
             shift=random.integers(15, 17, size=channels) + max(0, spread - hw.bits_input + 1),
             bias_shift=int(random.integers(0, 3)),
             leak=int(random.integers(0, 4)),
+            zero_point=int(random.integers(low // 4, high // 4 + 1)),
             low=low,
             high=high,
             bits=hw.bits_input,
         )
 
     def fields(self) -> dict[str, int]:
-        return {name: getattr(self, name) for name in ("bias_shift", "leak", "low", "high")}
+        return {name: getattr(self, name) for name in ("bias_shift", "leak", "zero_point", "low", "high")}
 
     def requantize(self, acc: Ints) -> Ints:
         y = numerics.requantize(acc, self.bias, multiplier=self.multiplier, shift=self.shift, **self.fields())

@@ -75,6 +75,7 @@ class Layer:
             "raw": int(kind == "raw"),
             "parameter_address": pick(0, P["ParamGroups"] - groups),
             "bias_shift": pick(0, 3),
+            "zero_point": pick(-128, 127),
             "leak": int(draw.choice([0, 0, 3])),
             "low": first if kind == "plain" else -(1 << 15),
             "high": high if kind == "plain" else (1 << 15) - 1,
@@ -157,6 +158,7 @@ class Layer:
                     multiplier=self.multiplier[p, :lanes],
                     shift=self.shift[p, :lanes],
                     leak=f["leak"],
+                    zero_point=f["zero_point"],
                     low=f["low"],
                     high=f["high"],
                 )

@@ -50,6 +50,8 @@ async def values_match_numerics(dut) -> None:
         leak = int(draw.choice([0, 1, 7, 15]))
         bias_shift = int(draw.integers(0, 6)) if batch % 2 else 0
         low, high = sorted(int(v) for v in draw.integers(-300, 300, 2)) if batch % 3 else (-(1 << 15), (1 << 15) - 1)
+        # Of a quantised activation, and the extremes, where limits less it take a bit more.
+        zero_point = int(draw.choice([0, -128, 127, -(1 << 15), (1 << 15) - 1]))
 
         # Where acc = sum - bias is out of range, there is no bias: a sum must stay within the accumulator.
         wanted = sums_with_ties(draw, multiplier, shift)
@@ -62,13 +64,22 @@ async def values_match_numerics(dut) -> None:
         sums = raw(acc, bias, bias_shift=bias_shift)
         assert np.array_equal(sums, wanted)
         results = requantize(
-            acc, bias, bias_shift=bias_shift, multiplier=multiplier, shift=shift, leak=leak, low=low, high=high
+            acc,
+            bias,
+            bias_shift=bias_shift,
+            multiplier=multiplier,
+            shift=shift,
+            leak=leak,
+            zero_point=zero_point,
+            low=low,
+            high=high,
         )
         total = shift + np.where(sums < 0, leak, 0)
         ties += int(np.sum((total > 0) & ((sums * multiplier) % (1 << total) == (1 << np.maximum(total - 1, 0)))))
 
         dut.bias_shift_i.value = bias_shift
         dut.leak_i.value = leak
+        dut.zero_i.value = zero_point
         dut.low_i.value = low
         dut.high_i.value = high
         for cycle in range(BATCH + RESULT_LATENCY):

@@ -158,7 +158,8 @@ def loop_matrix(m: Machine, f: dict[str, int]) -> None:
                         m.feature[(place + c * per + e) % 2**24] = part
                     continue
                 down = int(m.shift[p, lane]) + (f["leak"] if v < 0 else 0)
-                v = clipped(half_even(v * int(m.multiplier[p, lane]), 1 << down), f["low"], f["high"])
+                v = half_even(v * int(m.multiplier[p, lane]), 1 << down) + f["zero_point"]
+                v = clipped(v, f["low"], f["high"])
                 if f["residual"]:
                     b = f["residual_src"] + n * f["residual_image_step"] + oy * f["residual_row_step"]
                     b += ox * f["residual_pixel_step"] + c
@@ -295,6 +296,7 @@ def random_matrix(rng: random.Random, hw: Hardware) -> dict[str, int]:
         "parameter_address": rng.randint(0, 3),
         "bias_shift": rng.randint(0, 6),
         "leak": rng.randint(0, 3),
+        "zero_point": rng.choice([0, low, high]),
         "low": rng.choice([low, 0]),
         "high": high,
     }

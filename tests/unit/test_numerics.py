@@ -49,14 +49,23 @@ def test_divide_needs_positive_denominator():
     shift=st.integers(0, numerics.MAX_SHIFT),
     leak=st.integers(0, numerics.MAX_LEAK),
     relu=st.booleans(),
+    zero=st.integers(-(2**15), 2**15 - 1),
 )
-def test_requantize(acc: int, bias: int, bias_shift: int, multiplier: int, shift: int, leak: int, relu: bool):
+def test_requantize(acc: int, bias: int, bias_shift: int, multiplier: int, shift: int, leak: int, relu: bool, zero: int):
     low, high = (0 if relu else -128), 127
     v = acc + bias * 2**bias_shift
     slope = Fraction(1, 2**leak) if v < 0 else Fraction(1)
-    expected = min(max(exact_rhe(v * multiplier * slope / 2**shift), low), high)
+    expected = min(max(exact_rhe(v * multiplier * slope / 2**shift) + zero, low), high)
     got = numerics.requantize(
-        acc, bias, bias_shift=bias_shift, multiplier=multiplier, shift=shift, leak=leak, low=low, high=high
+        acc,
+        bias,
+        bias_shift=bias_shift,
+        multiplier=multiplier,
+        shift=shift,
+        leak=leak,
+        zero_point=zero,
+        low=low,
+        high=high,
     )
     assert got == expected
 
@@ -173,3 +182,33 @@ def test_random_elements_are_all_values(bits: int):
     low, high = numerics.int_range(bits)
     drawn = numerics.random_elements(np.random.default_rng(0), 1000, bits)
     assert set(drawn.tolist()) == ({-1, 1} if bits == 1 else set(range(low, high + 1)))
+
+
+@given(scale=st.floats(2.0**-47, 65535.0), x=st.integers(-(2**31), 2**31 - 1))
+def test_scale_to_multiplier(scale: float, x: int):
+    """Nearest of the multipliers with 16 bits and a leading one; below 2**-32 the shift is the largest there is."""
+    multiplier, shift = (int(one) for one in numerics.scale_to_multiplier(scale))
+    assert 0 <= shift <= numerics.MAX_SHIFT
+    assert multiplier < 1 << 16
+    assert multiplier >= 1 << 15 or shift == numerics.MAX_SHIFT
+    assert abs(Fraction(multiplier, 2**shift) - Fraction(scale)) <= Fraction(1, 2 ** (shift + 1))
+
+
+def test_scales_that_are_no_multipliers():
+    """A power of two is exact, what rounds up to one too; what is too large or no positive number is refused."""
+    assert [int(one) for one in numerics.scale_to_multiplier(0.25)] == [1 << 15, 17]
+    assert [int(one) for one in numerics.scale_to_multiplier(1 - 2.0**-20)] == [1 << 15, 15]
+    with pytest.raises(ValueError, match=r"needs less than 2\*\*16"):
+        numerics.scale_to_multiplier([1.0, 65536.0])
+    for wrong in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="not a positive number"):
+            numerics.scale_to_multiplier(wrong)
+
+
+@given(x=st.floats(-1e6, 1e6), scale=st.floats(2.0**-20, 1e3), zero_point=st.integers(-128, 127), bits=st.integers(2, 8))
+def test_affine_grid(x: float, scale: float, zero_point: int, bits: int):
+    low, high = numerics.int_range(bits)
+    expected = min(max(exact_rhe(Fraction(x / scale)) + zero_point, low), high)
+    got = numerics.quantize_linear(x, scale, zero_point, low, high)
+    assert got == expected
+    assert numerics.dequantize_linear(got, scale, zero_point) == (expected - zero_point) * scale

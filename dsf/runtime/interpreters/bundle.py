@@ -3,8 +3,9 @@ The meaning of the `bundle` dialect, in float64: the reference for the integers 
 
 A tensor is held as the int64 integers of its grid, so that what goes in and comes out of a network is integers; each
 operation works on the real numbers they stand for. Float64 is exact here: sums stay below 53 bits, and scaling by powers of
-two loses nothing. The quotient of an average is rounded by float64 first, which can't create a tie: a sum of at most 2**30
-over a count of at most 2**20 either is half an integer or differs from it by 2**-21 or more.
+two loses nothing. With free scales it multiplies integers by gains of 16 bits, also exactly. The quotient of an average
+is rounded by float64 first, which can't create a tie: a sum of at most 2**30 over a count of at most 2**20 either is half an
+integer or differs from it by 2**-21 or more.
 """
 
 from __future__ import annotations
@@ -24,23 +25,38 @@ from xdsl.ir import SSAValue
 
 from dsf import numerics
 from dsf.dialects import bundle
+from dsf.dialects.bundle_scales import has_free_scale, rounded_gains
 from dsf.numerics import Floats, Ints
 from dsf.runtime.interpreters.convolution import convolve_reals, window_maxima, window_sums
 
 
 def to_reals(x: Ints, value: SSAValue) -> Floats:
     """The real numbers that the integers `x` of `value` stand for."""
-    return numerics.dequantize(x, bundle.q_of(value).frac.data)
+    core = bundle.core_of(value)
+    if core is not None and core.scales is not None:
+        return numerics.dequantize_linear(x, core.units, 0)
+    return bundle.grid_of(value).to_reals(x)
 
 
 def to_integers(y: Floats, value: SSAValue) -> Ints:
     """Real numbers, rounded to the grid of `value`."""
-    q = bundle.q_of(value)
-    return numerics.quantize(y, q.bits.data, q.frac.data)
+    return bundle.grid_of(value).to_integers(y)
 
 
-def activate(x: Floats, negative_slope: float) -> Floats:
-    return np.where(x < 0, x * negative_slope, x)
+def activate(x: Floats, negative_slope: float, limits: tuple[float, float] = (-np.inf, np.inf)) -> Floats:
+    return np.clip(np.where(x < 0, x * negative_slope, x), *limits)
+
+
+def on_free_grid(scaled: Floats, op: bundle.ActivationOp | bundle.AddOp) -> Ints:
+    """
+    The result of a layer with free scales, of numbers in units of its scale. The zero point is added after rounding, in an add
+    before it; that makes a difference for ties.
+    """
+    grid, (low, high) = bundle.grid_of(op.output), bundle.limits_of(op)
+    activated = activate(scaled, op.negative_slope.value.data)
+    y = np.rint(activated + grid.zero) if isinstance(op, bundle.AddOp) else np.rint(activated) + grid.zero
+    least, most = grid.to_integers(np.array([low, high]))
+    return np.clip(y, least, most).astype(np.int64)
 
 
 def on_grid(x: Floats, q: bundle.QType) -> Floats:
@@ -49,8 +65,12 @@ def on_grid(x: Floats, q: bundle.QType) -> Floats:
 
 
 def core_sum(core: bundle.CoreOp, x: Ints, weights: Floats, bias: Floats | None, bias_type: bundle.QType | None) -> Ints:
-    """The exact sum of a core with these weights and this bias, in units of 2**-sum_frac; it is not rounded."""
-    reals, w = to_reals(x, core.input), on_grid(weights, core.weights_type)
+    """
+    The exact sum of a core with these weights and this bias, in units of 2**-sum_frac, before its scales; it is not rounded.
+    """
+    free = isinstance(bundle.grid_of(core.input), bundle.AffineType)
+    reals = numerics.dequantize_linear(x, 1.0, bundle.grid_of(core.input).zero) if free else to_reals(x, core.input)
+    w = on_grid(weights, core.weights_type)
     if isinstance(core, bundle.ConvOp):
         sums = convolve_reals(reals, w, core.window, groups=core.groups.value.data)
     else:
@@ -81,23 +101,35 @@ class BundleFunctions(InterpreterFunctions):
 
     @impl(bundle.ActivationOp)
     def run_activation(self, interpreter: Interpreter, op: bundle.ActivationOp, args: PythonValues) -> PythonValues:
-        y = activate(to_reals(args[0], op.input), op.negative_slope.value.data)
+        if has_free_scale(op):
+            zero = 0 if bundle.core_of(op.input) is not None else bundle.grid_of(op.input).zero
+            return (on_free_grid((args[0] - zero) * rounded_gains(op), op),)
+        y = activate(to_reals(args[0], op.input), op.negative_slope.value.data, bundle.limits_of(op))
         return (to_integers(y, op.output),)
 
     @impl(bundle.AddOp)
     def run_add(self, interpreter: Interpreter, op: bundle.AddOp, args: PythonValues) -> PythonValues:
+        if has_free_scale(op):
+            (a, b), zeros = rounded_gains(op), [bundle.grid_of(value).zero for value in (op.a, op.b)]
+            return (on_free_grid((args[0] - zeros[0]) * a + (args[1] - zeros[1]) * b, op),)
         total = to_reals(args[0], op.a) + to_reals(args[1], op.b)
-        return (to_integers(activate(total, op.negative_slope.value.data), op.output),)
+        return (to_integers(activate(total, op.negative_slope.value.data, bundle.limits_of(op)), op.output),)
 
     @impl(bundle.PoolOp)
     def run_pool(self, interpreter: Interpreter, op: bundle.PoolOp, args: PythonValues) -> PythonValues:
         (x,) = args
         if op.kind.data is bundle.PoolKind.MAX:
-            pooled = to_reals(window_maxima(x, op.window), op.input)
+            pooled, counts = window_maxima(x, op.window), 1
         else:
-            sums, counts = window_sums(x, op.window, count_padding=op.count_padding is not None)
-            pooled = to_reals(sums, op.input) / counts
-        return (to_integers(activate(pooled, op.negative_slope.value.data), op.output),)
+            pad_value = bundle.grid_of(op.input).zero
+            counting = op.count_padding is not None
+            pooled, counts = window_sums(x, op.window, count_padding=counting, pad_value=pad_value)
+        if has_free_scale(op):
+            # Of codes, on one grid: see `dsf.constraints.one_grid`.
+            low = bundle.grid_of(op.output).zero if op.negative_slope.value.data == 0 else -np.inf
+            return (np.maximum(np.rint(pooled / counts), low).astype(np.int64),)
+        reals = to_reals(pooled, op.input) / counts
+        return (to_integers(activate(reals, op.negative_slope.value.data), op.output),)
 
     @impl(bundle.FlattenOp)
     def run_flatten(self, interpreter: Interpreter, op: bundle.FlattenOp, args: PythonValues) -> PythonValues:

@@ -54,6 +54,7 @@ class FxpFunctions(InterpreterFunctions):
             multiplier=op.multiplier_array,
             shift=op.shift_array,
             leak=op.leak.value.data,
+            zero_point=op.zero_point.value.data,
             low=op.low.value.data,
             high=op.high.value.data,
         )

@@ -117,6 +117,7 @@ def matrix(machine: Machine, fields: Fields) -> None:
         multiplier=machine.multiplier[parameters].reshape(-1)[:channels],
         shift=machine.shift[parameters].reshape(-1)[:channels],
         leak=fields["leak"],
+        zero_point=fields["zero_point"],
         low=fields["low"],
         high=fields["high"],
     )

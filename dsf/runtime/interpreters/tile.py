@@ -81,6 +81,7 @@ def epilogue(
         multiplier=multiplier,
         shift=shift,
         leak=how.leak.data,
+        zero_point=how.zero_point.data,
         low=how.low.data,
         high=how.high.data,
     )

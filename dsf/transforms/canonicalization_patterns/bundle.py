@@ -5,11 +5,12 @@ changes no result.
 
 from __future__ import annotations
 
-from xdsl.ir import SSAValue
+from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
 from dsf.dialects import bundle
 from dsf.dialects.bundle_types import QType, q_of
+from dsf.dialects.shapes import element
 
 
 class DropIdentity(RewritePattern):
@@ -17,7 +18,7 @@ class DropIdentity(RewritePattern):
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: bundle.ActivationOp, rewriter: PatternRewriter) -> None:
-        if op.negative_slope.value.data == 1 and op.input.type == op.output.type:
+        if _only_quantises(op) and op.input.type == op.output.type:
             rewriter.replace(op, (), (op.input,))
 
 
@@ -38,6 +39,8 @@ class MergeActivation(RewritePattern):
             return
         if layer.parent is not op.parent:
             return
+        if not (_is_fixed_point(op) and _is_fixed_point(layer)):
+            return
         if layer.negative_slope.value.data != 1 or not (_same_grid(op) or _is_exact(layer)):
             return
         merged = layer.clone()
@@ -46,6 +49,19 @@ class MergeActivation(RewritePattern):
         output = rewriter.replace_value_with_new_type(merged.output, op.output.type)
         rewriter.replace(op, (), (output,))
         rewriter.erase(layer)
+
+
+def _only_quantises(op: bundle.ActivationOp) -> bool:
+    return op.negative_slope.value.data == 1 and _unlimited(op)
+
+
+def _unlimited(op: Operation) -> bool:
+    return not isinstance(op, bundle.ActivationOp | bundle.AddOp) or (op.minimum is None and op.maximum is None)
+
+
+def _is_fixed_point(op: Operation) -> bool:
+    """All operands and results are fixed-point numbers, whose scales are powers of two."""
+    return all(isinstance(element(value), QType) for value in (*op.operands, *op.results)) and _unlimited(op)
 
 
 def _same_grid(op: bundle.ActivationOp) -> bool:

@@ -92,3 +92,23 @@ func.func @main(%x: tensor<1x4x4x1x!bundle.q<1, 0>>) -> tensor<1x2x2x1x!bundle.q
   %p = bundle.pool avg %b size [3, 3] : tensor<1x4x4x1x!bundle.q<1, -2>> -> tensor<1x2x2x1x!bundle.q<1, -2>>
   func.return %p : tensor<1x2x2x1x!bundle.q<1, -2>>
 }
+
+// -----
+
+// Free scales. The input's zero point of -3 is the padding, and the bias is 5 + 3 * sum(w). The gain 0.5 * 0.02 / 0.1 is
+// 52429 / 2**19. The clip of a ReLU6 begins at the result's zero point and ends 60 above it. In the add both multipliers have
+// the shift of the larger one, 0.5 / 0.4, and all zero points are in the offset: 7 * 2**15 + 100 * 8192 + 3 * 40960.
+
+engine.hardware {bits_sum = 24, bits_bias = 32}
+
+// CHECK:       func.func @main(%x: tensor<1x4x4x1xi8>) -> tensor<1x4x4x1xi8> attributes {dsf.input_frac = 0 : i64, dsf.output_frac = 0 : i64} {
+// CHECK-NEXT:    %0 = fxp.conv %x padding [1, 1, 1, 1] pad_value -3 weights dense<4> : tensor<3x3x1x1xi8> : tensor<1x4x4x1xi8> -> tensor<1x4x4x1xi24>
+// CHECK-NEXT:    %1 = fxp.requantize %0 bias dense<113> : tensor<1xi32> multiplier dense<52429> : tensor<1xi32> shift dense<19> : tensor<1xi8> zero_point -100 clip -100 to -40 : tensor<1x4x4x1xi24> -> tensor<1x4x4x1xi8>
+// CHECK-NEXT:    %2 = fxp.add %1, %x multiplier_a 8192 multiplier_b 40960 offset 1171456 shift 15 clip -128 to 127 : tensor<1x4x4x1xi8>, tensor<1x4x4x1xi8> -> tensor<1x4x4x1xi8>
+// CHECK-NEXT:    func.return %2 : tensor<1x4x4x1xi8>
+func.func @main(%x: tensor<1x4x4x1x!bundle.affine<8, 0.5, -3>>) -> tensor<1x4x4x1x!bundle.affine<8, 0.4, 7>> {
+  %s = bundle.conv %x padding [1, 1, 1, 1] weights q<8, 0> dense<4.0> : tensor<3x3x1x1xf64> scales dense<0.02> : tensor<1xf64> bias q<32, 0> dense<5.0> : tensor<1xf64> : tensor<1x4x4x1x!bundle.affine<8, 0.5, -3>> -> tensor<1x4x4x1x!bundle.sum<24>>
+  %a = bundle.activation %s negative_slope 0.0 maximum 6.0 : tensor<1x4x4x1x!bundle.sum<24>> -> tensor<1x4x4x1x!bundle.affine<8, 0.1, -100>>
+  %b = bundle.add %a, %x : tensor<1x4x4x1x!bundle.affine<8, 0.1, -100>>, tensor<1x4x4x1x!bundle.affine<8, 0.5, -3>> -> tensor<1x4x4x1x!bundle.affine<8, 0.4, 7>>
+  func.return %b : tensor<1x4x4x1x!bundle.affine<8, 0.4, 7>>
+}

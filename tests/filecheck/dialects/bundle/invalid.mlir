@@ -12,7 +12,7 @@
 
 %x = "test.op"() : () -> tensor<1x4x4x2xi8>
 %y = bundle.conv %x weights q<4, 3> dense<0.5> : tensor<3x3x2x4xf64> : tensor<1x4x4x2xi8> -> tensor<1x2x2x4x!bundle.q<24, 7>>
-// CHECK: 'bundle.conv': elements of type i8, needs !bundle.q<bits, frac>; change the element type
+// CHECK: 'bundle.conv': elements of type i8, needs !bundle.q<bits, frac> or !bundle.affine<bits, scale, zero_point>; change the element type
 
 // -----
 
@@ -132,7 +132,7 @@
 
 %y = "test.op"() : () -> tensor<2x5x!bundle.q<24, 7>>
 %n = bundle.batch_norm %y gamma dense<1.0> : tensor<5xf64> beta dense<1.0> : tensor<5xf64> mean dense<1.0> : tensor<5xf64> variance dense<1.0> : tensor<5xf64> epsilon 0.001 bias q<16, 5> : tensor<2x5x!bundle.q<24, 7>> -> tensor<2x5x!bundle.q<24, 7>>
-// CHECK: 'bundle.batch_norm': another operand, needs a bundle.conv or bundle.dense whose sum nothing else uses; place it right after its core
+// CHECK: 'bundle.batch_norm': another operand, needs a bundle.conv or bundle.dense without scales, whose sum nothing else uses; place it right after its core
 
 // -----
 
@@ -271,3 +271,59 @@ bundle.yield %x : tensor<1x2x2x3x!bundle.q<8, 4>>
 %x = "test.op"() : () -> tensor<1x2x!bundle.q<8, 4>>
 %y = bundle.dense %x weights q<8, 4> dense<"0x000000000000F87F000000000000F87F"> : tensor<2x1xf64> : tensor<1x2x!bundle.q<8, 4>> -> tensor<1x1x!bundle.q<24, 8>>
 // CHECK: 'bundle.dense': weights that are NaN or infinite, needs finite numbers; train with a lower rate, or replace them
+
+// -----
+
+"test.op"() {type = !bundle.affine<1, 1.0, 0>} : () -> ()
+// CHECK: 'bundle.affine': 1 bit, needs 2 to 64; use !bundle.q<1, frac>
+
+// -----
+
+"test.op"() {type = !bundle.affine<8, 0.0, 0>} : () -> ()
+// CHECK: 'bundle.affine': a scale of 0.0, needs a positive number; correct it
+
+// -----
+
+"test.op"() {type = !bundle.affine<8, 0.5, 128>} : () -> ()
+// CHECK: 'bundle.affine': a zero point of 128, needs -128 to 127, an integer of 8 bits; correct it
+
+// -----
+
+"test.op"() {type = !bundle.sum<0>} : () -> ()
+// CHECK: 'bundle.sum': 0 bits, needs 1 to 64; change the width
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x3x!bundle.affine<8, 0.5, -3>>
+%s = bundle.dense %x weights q<8, 0> dense<1.0> : tensor<3x5xf64> : tensor<2x3x!bundle.affine<8, 0.5, -3>> -> tensor<2x5x!bundle.q<24, 0>>
+// CHECK: 'bundle.dense': an input of !bundle.affine<8, 0.5, -3> and no scales, needs one for each channel; add scales
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x3x!bundle.affine<8, 0.5, -3>>
+%s = bundle.dense %x weights q<8, 0> dense<1.0> : tensor<3x1xf64> scales dense<0.5> : tensor<1xf64> : tensor<2x3x!bundle.affine<8, 0.5, -3>> -> tensor<2x1x!bundle.q<24, 0>>
+// CHECK: 'bundle.dense': scales and a result of !bundle.q<24, 0>, needs !bundle.sum; correct the result type
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x3x!bundle.affine<8, 0.5, -3>>
+%s = bundle.dense %x weights q<8, 0> dense<1.0> : tensor<3x1xf64> scales dense<-0.5> : tensor<1xf64> : tensor<2x3x!bundle.affine<8, 0.5, -3>> -> tensor<2x1x!bundle.sum<24>>
+// CHECK: 'bundle.dense': a scale of -0.5, needs a positive number; correct it
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x3x!bundle.q<8, 4>>
+%s = bundle.dense %x weights q<8, 0> dense<1.0> : tensor<3x1xf64> : tensor<2x3x!bundle.q<8, 4>> -> tensor<2x1x!bundle.sum<24>>
+// CHECK: 'bundle.dense': a sum of type !bundle.sum<24>, needs !bundle.q without scales; correct the result type
+
+// -----
+
+%s = "test.op"() : () -> tensor<2x1x!bundle.sum<24>>
+%a = bundle.activation %s : tensor<2x1x!bundle.sum<24>> -> tensor<2x1x!bundle.affine<8, 0.25, 7>>
+// CHECK: 'bundle.activation': elements of type !bundle.sum<24>, needs the sum of a core; change the element type
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x1x!bundle.affine<8, 0.25, 7>>
+%a = bundle.activation %x minimum 1.0 maximum -1.0 : tensor<2x1x!bundle.affine<8, 0.25, 7>> -> tensor<2x1x!bundle.affine<8, 0.25, 7>>
+// CHECK: 'bundle.activation': limits 1.0 and -1.0, needs numbers, the lower one first; correct them

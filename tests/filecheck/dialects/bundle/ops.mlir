@@ -56,3 +56,17 @@
 // CHECK-NEXT:      %y = bundle.flatten %p : tensor<1x3x3x2x!bundle.q<8, 4>> -> tensor<1x18x!bundle.q<8, 4>>
 // CHECK-NEXT:      bundle.yield %y : tensor<1x18x!bundle.q<8, 4>>
 // CHECK-NEXT:    }
+
+// Free scales: of the input and of each channel; a scale without a point in Python's notation; limits.
+
+%fx = "test.op"() : () -> tensor<2x3x!bundle.affine<8, 1.0e-05, -3>>
+// CHECK:         %fx = "test.op"() : () -> tensor<2x3x!bundle.affine<8, 1.0e-05, -3>>
+
+%fs = bundle.dense %fx weights q<8, 0> dense<7.0> : tensor<3x2xf64> scales dense<[0.5, 0.25]> : tensor<2xf64> bias q<32, 0> dense<5.0> : tensor<2xf64> : tensor<2x3x!bundle.affine<8, 1.0e-05, -3>> -> tensor<2x2x!bundle.sum<24>>
+// CHECK-NEXT:    %fs = bundle.dense %fx weights q<8, 0> dense<7.000000e+00> : tensor<3x2xf64> scales dense<[5.000000e-01, 2.500000e-01]> : tensor<2xf64> bias q<32, 0> dense<5.000000e+00> : tensor<2xf64> : tensor<2x3x!bundle.affine<8, 1.0e-05, -3>> -> tensor<2x2x!bundle.sum<24>>
+
+%fa = bundle.activation %fs minimum -1.0 maximum 6.0 : tensor<2x2x!bundle.sum<24>> -> tensor<2x2x!bundle.affine<8, 0.25, 127>>
+// CHECK-NEXT:    %fa = bundle.activation %fs minimum -1.000000e+00 maximum 6.000000e+00 : tensor<2x2x!bundle.sum<24>> -> tensor<2x2x!bundle.affine<8, 0.25, 127>>
+
+%fb = bundle.add %fa, %fa maximum 6.0 : tensor<2x2x!bundle.affine<8, 0.25, 127>>, tensor<2x2x!bundle.affine<8, 0.25, 127>> -> tensor<2x2x!bundle.affine<8, 0.5, 0>>
+// CHECK-NEXT:    %fb = bundle.add %fa, %fa maximum 6.000000e+00 : tensor<2x2x!bundle.affine<8, 0.25, 127>>, tensor<2x2x!bundle.affine<8, 0.25, 127>> -> tensor<2x2x!bundle.affine<8, 0.5, 0>>

@@ -1,0 +1,436 @@
+"""
+An ONNX graph becomes a function of the `bundle` dialect, node by node.
+
+Handlers, one for each operator, take a node and what its inputs are, and return what its outputs are (`values.py`); an
+operation is written where a tensor's grid is known. A handler that can't raises `UnsupportedError`: the problem is noted with
+the node's name, its results are unknown, and the walk goes on, so that all problems are found at once. Every operation has
+the name of its node as location.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import Block, Operation, Region, SSAValue
+
+from dsf.dialects.bundle import (
+    ActivationOp,
+    AddOp,
+    ConvOp,
+    CoreOp,
+    DenseOp,
+    Grid,
+    PoolKind,
+    PoolOp,
+    QType,
+    tensor_of,
+)
+from dsf.dialects.engine import HardwareOp
+from dsf.dialects.shapes import shape
+from dsf.errors import ModelError
+from dsf.frontend.onnx.graph import Graph, GraphInput, Node
+from dsf.frontend.onnx.values import (
+    Addition,
+    Array,
+    Constant,
+    Host,
+    Input,
+    Places,
+    QuantisedConstant,
+    Real,
+    Rounded,
+    State,
+    Sum,
+    Unknown,
+    UnsupportedError,
+    Wire,
+    row_major,
+)
+from dsf.geometry import Window
+from dsf.hardware import Hardware
+from dsf.numerics import int_range
+from dsf.transforms.locations import set_location
+
+Handler = Callable[["Importer", Node, Sequence[State | None]], Sequence[State]]
+
+#: Handlers by operator; the files of handlers fill it.
+HANDLERS: dict[str, Handler] = {}
+
+#: Weight of a channel that is only scaled, and its bits: a bias of it is as fine as this is large.
+UNIT_WEIGHT, UNIT_BITS = 64, 8
+#: Rows up to this are rescaled by a diagonal matrix.
+MAX_DIAGONAL = 1024
+#: Elements of a tensor that this program can hold; no network for this engine has as many.
+MAX_ELEMENTS = 1 << 28
+
+
+def handles(*op_types: str) -> Callable[[Handler], Handler]:
+    """Registers a handler for these operators."""
+
+    def register(handler: Handler) -> Handler:
+        for op_type in op_types:
+            HANDLERS[op_type] = handler
+        return handler
+
+    return register
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """The input of a network: its name, the places of its elements in the engine's tensor, and what they stand for there."""
+
+    name: str
+    places: Places
+    grid: Grid
+    kind: str
+    offset: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.places.shape
+
+
+@dataclass(frozen=True)
+class OutputSpec:
+    """
+    The output of a network: where the elements of the model's tensor lie in the engine's, what its integers stand for, and
+    what the processor computes of it.
+    """
+
+    name: str
+    places: Places
+    units: Array
+    zero: int
+    codes: bool
+    offset: int
+    steps: tuple[tuple[str, Callable[[Array], Array]], ...]
+
+
+@dataclass(frozen=True)
+class Imported:
+    """
+    A module of the `bundle` level, what goes in and comes out, what became of each node (name, operator, text), and the
+    model's tensors that the engine has too.
+    """
+
+    module: ModuleOp
+    input: InputSpec
+    output: OutputSpec
+    placements: tuple[tuple[str, str, str], ...]
+    wires: Mapping[str, Wire] = field(repr=False)
+
+
+@dataclass
+class Importer:
+    """One model on its way."""
+
+    graph: Graph
+    hardware: Hardware
+    batch: int
+    block: Block = field(default_factory=Block)
+    states: dict[str, State] = field(default_factory=dict[str, State])
+    problems: list[str] = field(default_factory=list[str])
+    placements: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
+    input_spec: InputSpec | None = None
+
+    def run(self) -> Imported:
+        """Walks the graph. Raises `ModelError` with everything that it can't express."""
+        self._begin()
+        for node in self.graph.nodes:
+            self._visit(node)
+        if self.problems:
+            raise ModelError(self.problems)
+        return self._end()
+
+    def _begin(self) -> None:
+        self.states |= {name: Constant(array) for name, array in self.graph.constants.items()}
+        if len(self.graph.inputs) != 1:
+            names = ", ".join(f"'{one.name}'" for one in self.graph.inputs) or "none"
+            problem = f"'{self.graph.name}': inputs {names}, needs one; make constants of the others, or split the model"
+            raise ModelError(problem)
+        if len(self.graph.outputs) != 1:
+            names = ", ".join(f"'{one}'" for one in self.graph.outputs) or "none"
+            raise ModelError(f"'{self.graph.name}': outputs {names}, needs one; keep the last of them, or split the model")
+        (source,) = self.graph.inputs
+        self.states[source.name] = Input(source.name, row_major(self._sizes(source)), source.kind)
+
+    def _sizes(self, source: GraphInput) -> tuple[int, ...]:
+        first, *others = source.shape or (None,)
+        sizes = (self.batch if first is None else first, *others)
+        fixed = tuple(one for one in sizes if one is not None and one >= 1)
+        if len(source.shape) < 2 or len(fixed) < len(sizes):
+            text = "x".join("?" if one is None else str(one) for one in source.shape) or "none"
+            needs = "a batch and fixed sizes"
+            raise ModelError(f"'{source.name}': an input of shape {text}, needs {needs}; export it with a fixed shape")
+        if int(np.prod(fixed, dtype=object)) > MAX_ELEMENTS:
+            raise ModelError(f"'{source.name}': an input of {fixed}, needs at most {MAX_ELEMENTS} elements; use smaller images")
+        return fixed
+
+    def _visit(self, node: Node) -> None:
+        inputs = [None if name == "" else self.states.get(name, Unknown()) for name in node.inputs]
+        outputs: Sequence[State] = [Unknown()] * len(node.outputs)
+        self.placements[node.name] = (node.op_type, "")
+        if any(isinstance(one, Unknown) for one in inputs):
+            self.note(node, "behind a problem")
+        else:
+            try:
+                outputs = self._results(node, inputs)
+            except UnsupportedError as error:
+                self.problems.append(f"'{node.name}': {error}")
+                self.note(node, "a problem")
+        for name, state in zip(node.outputs, [*outputs, *[Unknown()] * len(node.outputs)], strict=False):
+            self.states[name] = state
+
+    def _results(self, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+        from dsf.frontend.onnx.constants import fold
+
+        folded = fold(node, inputs)
+        if folded is not None:
+            self.note(node, "constant")
+            return folded
+        return self._handler(node)(self, node, inputs)
+
+    def _handler(self, node: Node) -> Handler:
+        if node.op_type not in HANDLERS:
+            needs = "an operator of docs/SUPPORTED.md"
+            raise UnsupportedError(f"operator {node.op_type}", needs, "replace it, or compute it outside the network")
+        return HANDLERS[node.op_type]
+
+    def _end(self) -> Imported:
+        name = self.graph.outputs[0]
+        state = self.states.get(name, Unknown())
+        try:
+            value, output = self._output(name, state)
+            if self.input_spec is None:
+                raise UnsupportedError("an output that does not depend on the input", "one that does", "export the model again")
+        except UnsupportedError as error:
+            raise ModelError(f"'{name}': {error}") from error
+        self.block.add_op(ReturnOp(value))
+        signature = ([one.type for one in self.block.args], [value.type])
+        module = ModuleOp([HardwareOp.from_hardware(self.hardware), FuncOp("main", signature, Region(self.block))])
+        placements = tuple((name, *where) for name, where in self.placements.items())
+        wires = {name: state for name, state in self.states.items() if isinstance(state, Wire)}
+        return Imported(module, self.input_spec, output, placements, wires)
+
+    def _output(self, name: str, state: State) -> tuple[SSAValue, OutputSpec]:
+        """What the function returns, and how to read it."""
+        steps = state.steps if isinstance(state, Host) else ()
+        source = state.source if isinstance(state, Host) else state
+        if isinstance(source, Wire):
+            grid = source.grid
+            units = np.array([grid.unit])
+            return source.value, OutputSpec(name, source.places, units, grid.zero, source.codes, source.offset, steps)
+        if isinstance(source, Sum) and source.function.is_identity and not source.pools:
+            core = self.core(source)
+            return core.output, OutputSpec(name, source.places, core.units, 0, False, 0, steps)
+        kind = type(source).__name__.lower()
+        raise UnsupportedError(
+            f"an output that is not quantised ({kind})",
+            "a QuantizeLinear before it, or a convolution or dense layer",
+            "add one",
+        )
+
+    # What handlers do.
+
+    def note(self, node: Node, text: str) -> None:
+        """Says what became of a node, for `dsf check`."""
+        self.placements[node.name] = (node.op_type, text)
+
+    def insert(self, op: Operation, name: str) -> None:
+        set_location(op, name)
+        self.block.add_op(op)
+
+    def input_wire(self, state: Input, grid: Grid, offset: int, *, codes: bool) -> Wire:
+        """The input as a tensor of the engine, on the grid that the model quantises it to."""
+        if self.input_spec is None:
+            (source,) = self.graph.inputs
+            sizes, places = _engine_order(self.graph, source.name, self._sizes(source))
+            argument = self.block.insert_arg(tensor_of(sizes, grid), 0)
+            argument.name_hint = "input"
+            self.input_spec = InputSpec(state.name, places, grid, state.kind, offset)
+        spec = self.input_spec
+        if grid != spec.grid:
+            raise UnsupportedError(
+                f"the input quantised to {grid} and elsewhere to {spec.grid}", "one grid", "quantise the input once"
+            )
+        places = spec.places.reshape(-1)[state.places]
+        return Wire(self.block.args[0], grid, places, codes, offset)
+
+    def core(self, pending: Sum) -> CoreOp:
+        """Writes the core of a sum."""
+        # In the units of the sum, of which a bias of onnxruntime is a whole number.
+        bias = np.rint(pending.bias / pending.scales)
+        low, high = int_range(32)
+        if bias.min() < low or bias.max() > high:
+            has = f"a bias of {bias.min():.0f} to {bias.max():.0f} in units of its sum"
+            raise UnsupportedError(has, "32 bits", "use larger scales of input or weights")
+        q = QType.of(pending.bits, 0)
+        arguments: dict[str, Any] = {
+            "bits_sum": self.hardware.bits_sum,
+            "scales": pending.scales / pending.x_grid.unit,
+            "bias": bias if bool(bias.any()) else None,
+            "bias_type": QType.of(32, 0) if bool(bias.any()) else None,
+        }
+        if pending.window is None:
+            core: CoreOp = DenseOp(pending.x, pending.weights, q, **arguments)
+        else:
+            window = pending.window
+            core = ConvOp(
+                pending.x,
+                pending.weights,
+                q,
+                strides=window.strides,
+                padding=window.padding,
+                dilation=window.dilation,
+                groups=pending.groups,
+                **arguments,
+            )
+        self.insert(core, pending.name)
+        return core
+
+    def quantise(self, state: Real, grid: Grid, offset: int, name: str) -> Wire:
+        """A tensor of the engine with the codes of a real one on `grid`."""
+        if isinstance(state, Wire):
+            if state.grid == grid:
+                return replace(state, codes=True, offset=offset)
+            state = Rounded(state.places, shape(state.value), name, wire=state)
+        if isinstance(state, Rounded) and (state.wire.grid != grid or state.function.slope not in (0, 1)):
+            state = one_tap(state)
+        limits = {"minimum": state.function.minimum, "maximum": state.function.maximum}
+        match state:
+            case Sum():
+                op = ActivationOp(self.core(state).output, grid, state.function.slope, **limits)
+            case Addition():
+                op = AddOp(state.a.value, state.b.value, grid, state.function.slope, **limits)
+            case Rounded():
+                op = ActivationOp(state.wire.value, grid, state.function.slope, **limits)
+        self.insert(op, state.name)
+        value: SSAValue = op.output
+        for window in state.pools:
+            value = self.maximum(value, grid, window, state.name)
+        return Wire(value, grid, state.places, codes=True, offset=offset)
+
+    def maximum(self, value: SSAValue, grid: Grid, window: Window, name: str) -> SSAValue:
+        """Writes a max pooling."""
+        pool = PoolOp(value, PoolKind.MAX, window.kernel, grid, strides=window.strides, padding=window.padding)
+        self.insert(pool, name)
+        return pool.output
+
+
+def one_tap(state: Rounded) -> Sum:
+    """
+    A tensor that is rescaled, as a depthwise convolution of one tap (of rows, a product with a diagonal matrix): the engine
+    rescales sums.
+    """
+    wire = state.wire
+    sizes = shape(wire.value)
+    channels = sizes[-1]
+    if len(sizes) == 2 and channels > MAX_DIAGONAL:
+        has, needs = f"{channels} numbers to be rescaled without a layer", f"at most {MAX_DIAGONAL}"
+        raise UnsupportedError(has, needs, "quantise them as what they are made of")
+    images = len(sizes) == 4
+    weights = np.full((1, 1, 1, channels), UNIT_WEIGHT) if images else UNIT_WEIGHT * np.eye(channels, dtype=np.int64)
+    return Sum(
+        state.places,
+        sizes,
+        state.name,
+        x=wire.value,
+        x_grid=wire.grid,
+        weights=weights,
+        bits=UNIT_BITS,
+        scales=np.full(channels, wire.grid.unit / UNIT_WEIGHT),
+        bias=np.zeros(channels),
+        window=Window((1, 1)) if images else None,
+        groups=channels if images else 1,
+        function=state.function,
+        pools=state.pools,
+    )
+
+
+def pending_of(state: Real, name: str) -> Sum | Addition | Rounded:
+    """A real tensor as one that waits for its rounding, and may be put through a function."""
+    if isinstance(state, Wire):
+        return Rounded(state.places, shape(state.value), name, wire=state)
+    return state
+
+
+#: Operators through which the order of an input's elements is followed.
+_ELEMENTWISE = {"QuantizeLinear", "DequantizeLinear", "Identity", "Cast", "Dropout", "Relu", "Clip", "Add", "Sub", "Mul", "Div"}
+
+
+def _engine_order(graph: Graph, name: str, sizes: tuple[int, ...]) -> tuple[tuple[int, ...], Places]:
+    """
+    The shape of the input in the engine, and the places of its elements there: images as the first operator on channels needs
+    them, (N, H, W, C), whatever transposes come before it; anything else as rows.
+    """
+    orders = {name: tuple(range(len(sizes)))}
+    for node in graph.nodes:
+        order = orders.get(node.inputs[0]) if node.inputs else None
+        if order is None:
+            continue
+        if node.op_type == "Transpose":
+            axes = node.ints("perm", tuple(reversed(range(len(sizes)))))
+            if sorted(axes) == sorted(order):
+                orders[node.outputs[0]] = tuple(order[axis] for axis in axes)
+        elif node.op_type in _ELEMENTWISE:
+            orders[node.outputs[0]] = order
+        elif len(sizes) in (3, 4) and node.op_type not in _FLATTENING:
+            return _channels_last(sizes, order)
+    rows = (sizes[0], int(np.prod(sizes[1:])))
+    return rows, row_major(sizes)
+
+
+#: Operators after which there are no images.
+_FLATTENING = {"Flatten", "Reshape", "Gemm", "MatMul", "QLinearMatMul", "MatMulInteger", "Squeeze"}
+
+
+def _channels_last(sizes: tuple[int, ...], order: tuple[int, ...]) -> tuple[tuple[int, ...], Places]:
+    """An input that is (N, C, ...) with its axes in this order, as (N, H, W, C); of one spatial axis H is 1."""
+    last = (order[0], *order[2:], order[1])
+    moved = tuple(sizes[axis] for axis in last)
+    images = moved if len(moved) == 4 else (moved[0], 1, *moved[1:])
+    return images, np.ascontiguousarray(row_major(moved).transpose(np.argsort(last)))
+
+
+#: What stands between two operators in floating point.
+QDQ = "a QuantizeLinear and DequantizeLinear before it"
+
+
+def constant_of(state: State | None, what: str) -> Array:
+    """The numbers of an operand that has to be known."""
+    if isinstance(state, Constant | QuantisedConstant):
+        return state.array
+    raise UnsupportedError(f"{what} that is computed", "a constant", "export the model with constants folded")
+
+
+def real_of(state: State | None, what: str = "an operand") -> Real:
+    """An operand that is a real tensor on a grid, or waits for one."""
+    if isinstance(state, Wire) and not state.codes:
+        return state
+    if isinstance(state, Sum | Addition | Rounded):
+        return state
+    if isinstance(state, Input):
+        change = "quantise the model: dsf compile --calibrate DATA.npz, or onnxruntime's quantize_static"
+        raise UnsupportedError(
+            f"{what} that is the input in floating point", "a QuantizeLinear and DequantizeLinear before it", change
+        )
+    if isinstance(state, Host):
+        raise UnsupportedError(f"{what} behind a function of the processor", "it at the network's end", "end the network there")
+    kind = "integers" if isinstance(state, Wire) else "a constant"
+    raise UnsupportedError(f"{what} that is {kind}", "real numbers that the network computes", "add a DequantizeLinear")
+
+
+def wire_of(state: State | None, what: str = "an operand") -> Wire:
+    """An operand that is a real tensor on a grid."""
+    real = real_of(state, what)
+    if isinstance(real, Wire):
+        return real
+    change = "quantise the model with a QuantizeLinear and DequantizeLinear after each operator"
+    raise UnsupportedError(
+        f"{what} that is not quantised ('{real.name}')", "a QuantizeLinear and DequantizeLinear before it", change
+    )

@@ -1,0 +1,112 @@
+"""Handlers of operators that move or rename elements without computing: they change the places of a tensor, or a constant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+
+from dsf.frontend.onnx.graph import Node
+from dsf.frontend.onnx.importer import Importer, constant_of, handles
+from dsf.frontend.onnx.linear import transposed
+from dsf.frontend.onnx.quantisation import on_host
+from dsf.frontend.onnx.values import Array, Constant, Host, QuantisedConstant, State, UnsupportedError
+
+
+def _moved(importer: Importer, node: Node, state: State | None, move: Callable[[Array], Array]) -> Sequence[State]:
+    """`state` with its elements in other places."""
+    importer.note(node, "layout only")
+    try:
+        if isinstance(state, Constant):
+            return [Constant(move(state.array))]
+        if isinstance(state, QuantisedConstant):
+            return [_moved_constant(state, move)]
+        if isinstance(state, Host):
+            return [on_host(state, "layout", move)]
+        if state is None or not hasattr(state, "places"):
+            raise UnsupportedError("an operand that is left out", "one", "export the model again")
+        return [replace(state, places=move(state.places))]  # pyright: ignore[reportCallIssue, reportAttributeAccessIssue, reportArgumentType, reportUnknownArgumentType, reportUnknownMemberType]
+    except (ValueError, IndexError, TypeError) as error:
+        raise UnsupportedError(f"a shape that does not fit ({error})", "one that does", "export the model again") from error
+
+
+def _moved_constant(constant: QuantisedConstant, move: Callable[[Array], Array]) -> QuantisedConstant:
+    codes = move(constant.codes)
+    if constant.axis is None:
+        return replace(constant, codes=codes)
+    # Where the channels are afterwards.
+    shape = [1] * constant.codes.ndim
+    shape[constant.axis] = -1
+    numbers = move(np.broadcast_to(np.arange(constant.scale.size).reshape(shape), constant.codes.shape))
+    for axis in range(codes.ndim):
+        along = np.moveaxis(numbers, axis, 0).reshape(numbers.shape[axis], -1)
+        if len(along) == constant.scale.size and bool((along == np.arange(constant.scale.size)[:, None]).all()):
+            return replace(constant, codes=codes, axis=axis)
+    raise UnsupportedError(
+        "channels with scales of their own that are mixed", "an axis of channels", "reshape before quantising"
+    )
+
+
+@handles("Identity", "Dropout")
+def identity(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    importer.note(node, "nothing to do")
+    if len(inputs) > 2 and inputs[2] is not None and bool(constant_of(inputs[2], "training_mode").any()):
+        raise UnsupportedError("training_mode", "inference", "export the model in eval mode")
+    assert inputs[0] is not None
+    return [inputs[0]]
+
+
+@handles("Transpose")
+def transpose(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    axes = node.ints("perm") or None
+    state = inputs[0]
+    if isinstance(state, QuantisedConstant):
+        importer.note(node, "constant")
+        order = tuple(reversed(range(state.codes.ndim))) if axes is None else axes
+        if sorted(order) != list(range(state.codes.ndim)):
+            raise UnsupportedError(f"perm {order}", f"the {state.codes.ndim} axes", "export the model again")
+        return [transposed(state, order)]
+    return _moved(importer, node, state, lambda x: x.transpose(axes))
+
+
+@handles("Flatten")
+def flatten(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    axis = int(node.get("axis", 1))
+
+    def move(x: Array) -> Array:
+        first = axis + x.ndim if axis < 0 else axis
+        return x.reshape(prod(x.shape[:first]), -1)
+
+    return _moved(importer, node, inputs[0], move)
+
+
+@handles("Reshape")
+def reshape(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    wanted = [int(size) for size in constant_of(inputs[1], "a shape").reshape(-1).tolist()]
+    keep = not node.get("allowzero", 0)
+
+    def move(x: Array) -> Array:
+        sizes = [x.shape[axis] if size == 0 and keep else size for axis, size in enumerate(wanted)]
+        return x.reshape(sizes)
+
+    return _moved(importer, node, inputs[0], move)
+
+
+def _axes(node: Node, inputs: Sequence[State | None]) -> tuple[int, ...] | None:
+    if len(inputs) > 1 and inputs[1] is not None:
+        return tuple(int(axis) for axis in constant_of(inputs[1], "axes").reshape(-1).tolist())
+    return node.ints("axes") or None
+
+
+@handles("Squeeze")
+def squeeze(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    axes = _axes(node, inputs)
+    return _moved(importer, node, inputs[0], lambda x: np.squeeze(x, axes))
+
+
+@handles("Unsqueeze")
+def unsqueeze(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    axes = _axes(node, inputs) or ()
+    return _moved(importer, node, inputs[0], lambda x: np.expand_dims(x, axes))

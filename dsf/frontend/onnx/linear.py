@@ -1,0 +1,356 @@
+"""
+Handlers of convolutions and dense layers, in floating point between QuantizeLinear and DequantizeLinear, and on integers.
+
+Each becomes a `Sum`: integer weights with one scale for each output channel, and a real bias.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from xdsl.ir import SSAValue
+
+from dsf.dialects.bundle import FlattenOp
+from dsf.dialects.shapes import shape
+from dsf.errors import ModelError
+from dsf.frontend.onnx.graph import Node
+from dsf.frontend.onnx.importer import Importer, constant_of, handles, wire_of
+from dsf.frontend.onnx.quantisation import grid_of_numbers, quantised_constant
+from dsf.frontend.onnx.values import (
+    Array,
+    Constant,
+    Input,
+    QuantisedConstant,
+    Real,
+    State,
+    Sum,
+    UnsupportedError,
+    Wire,
+    channels_first,
+    is_in_order,
+    row_major,
+)
+from dsf.geometry import Window, span
+from dsf.numerics import Floats, Ints, int_range
+
+
+def _weights_of(state: State | None) -> QuantisedConstant:
+    """Weights that are quantised, in as many bits as they were stored in."""
+    if isinstance(state, Constant):
+        change = "quantise the model: dsf compile --calibrate DATA.npz, or onnxruntime's quantize_static"
+        raise UnsupportedError("weights in floating point", "integers behind a DequantizeLinear", change)
+    if not isinstance(state, QuantisedConstant):
+        raise UnsupportedError("weights that are computed", "constants", "make one operand a constant")
+    # Unsigned ones less their zero point may need a bit more, but need not.
+    low, high = int_range(8 if state.bits == 8 else state.bits)
+    if state.codes.size == 0 or state.codes.min() < low or state.codes.max() > high:
+        has = (
+            f"weights of {state.codes.min()} to {state.codes.max()} above their zero point"
+            if state.codes.size
+            else "no weights"
+        )
+        raise UnsupportedError(has, f"{low} to {high}", "quantise them symmetrically")
+    return state
+
+
+def _channel_scales(weights: QuantisedConstant, axis: int, channels: int) -> Floats:
+    """One scale for each output channel, which is this axis of the weights."""
+    if weights.axis is None:
+        return np.full(channels, float(weights.scale[0]))
+    if weights.axis % weights.codes.ndim != axis:
+        has = f"scales along axis {weights.axis} of the weights"
+        raise UnsupportedError(has, f"axis {axis}, that of the output channels", "quantise per output channel, or per tensor")
+    return weights.scale
+
+
+def _bias(state: State | None, channels: int) -> Floats:
+    if state is None:
+        return np.zeros(channels)
+    bias = constant_of(state, "a bias").astype(np.float64)
+    if bias.size not in (1, channels):
+        raise UnsupportedError(f"a bias of shape {bias.shape}", f"one number for each of {channels} channels", "correct it")
+    return np.broadcast_to(bias.reshape(-1), channels).copy()
+
+
+def images_of(x: Wire) -> SSAValue:
+    """The engine's tensor (N, H, W, C) whose ONNX tensor is (N, C, H, W)."""
+    value = shape(x.value)
+    if len(value) == 4 and len(x.shape) == 4:
+        last = x.places.transpose(0, 2, 3, 1)
+        if last.shape == value and is_in_order(last):
+            return x.value
+    raise UnsupportedError(
+        f"an operand whose axes were moved, {'x'.join(map(str, x.shape))} of the engine's {'x'.join(map(str, value))}",
+        "images (N, C, H, W), as convolutions leave them",
+        "move the Transpose or Reshape to the input or the end of the network",
+    )
+
+
+def rows_of(importer: Importer, x: Wire, name: str) -> tuple[SSAValue, Ints]:
+    """The engine's tensor (N, K) of an ONNX tensor (N, K), and the place of each k in its rows."""
+    batch, inputs = x.shape
+    value = shape(x.value)
+    order = x.places - row_major((batch, 1)) * inputs
+    if value[0] != batch or not bool((order == order[0]).all()):
+        raise UnsupportedError(f"a batch of {batch} made of {value[0]} images", "the same batch", "reshape to the batch first")
+    if len(value) == 2:
+        return x.value, order[0]
+    flat = FlattenOp(x.value)
+    importer.insert(flat, name)
+    return flat.output, order[0]
+
+
+def _lift(x: Wire) -> Wire:
+    """A tensor (N, C, L) as images of one line."""
+    return replace(x, places=x.places[:, :, None, :]) if len(x.shape) == 3 else x
+
+
+def convolution_window(node: Node, sizes: tuple[int, ...], kernel: tuple[int, ...]) -> Window:
+    """The window of a node over images of these sizes; one spatial axis is the horizontal one."""
+    axes = len(kernel)
+    declared = node.ints("kernel_shape", kernel)
+    if declared != kernel:
+        raise UnsupportedError(f"kernel_shape {declared} and weights of {kernel}", "the same", "export the model again")
+    strides, dilation = node.ints("strides", (1,) * axes), node.ints("dilations", (1,) * axes)
+    pads = node.ints("pads", (0,) * (2 * axes))
+    if len(strides) != axes or len(dilation) != axes or len(pads) != 2 * axes or min(*strides, *dilation, *kernel) < 1:
+        raise UnsupportedError(
+            "strides, dilations or pads of another rank, or below 1", f"{axes} axes", "export the model again"
+        )
+    if min(pads) < 0:
+        raise UnsupportedError(f"pads {pads}", "0 or more", "slice the tensor before it")
+    auto = node.get("auto_pad", "NOTSET")
+    if auto in ("SAME_UPPER", "SAME_LOWER"):
+        spans = [span(one, step) for one, step in zip(kernel, dilation, strict=True)]
+        pads = _same(sizes, spans, strides, upper=auto == "SAME_UPPER")
+    elif auto == "VALID":
+        pads = (0,) * (2 * axes)
+    elif auto not in ("NOTSET", ""):
+        raise UnsupportedError(f"auto_pad {auto}", "NOTSET, VALID, SAME_UPPER or SAME_LOWER", "use pads")
+    if axes == 1:
+        return Window((1, kernel[0]), (1, strides[0]), (0, 0, pads[0], pads[1]), (1, dilation[0]))
+    if axes != 2:
+        raise UnsupportedError(f"{axes} spatial axes", "1 or 2", "reshape to images")
+    top, left, bottom, right = pads
+    return Window((kernel[0], kernel[1]), (strides[0], strides[1]), (top, bottom, left, right), (dilation[0], dilation[1]))
+
+
+def _same(sizes: tuple[int, ...], spans: list[int], strides: tuple[int, ...], *, upper: bool) -> tuple[int, ...]:
+    """Pads with which the output has ceil(size / stride) positions; the odd one at the end, or at the beginning."""
+    total = [max((-(-size // step) - 1) * step + one - size, 0) for size, one, step in zip(sizes, spans, strides, strict=True)]
+    small, large = [one // 2 for one in total], [one - one // 2 for one in total]
+    return (*small, *large) if upper else (*large, *small)
+
+
+def engine_shape(window: Window, batch: int, height: int, width: int, channels: int) -> tuple[int, int, int, int]:
+    try:
+        rows, columns = window.output_shape(height, width)
+    except ModelError as error:
+        raise UnsupportedError(f"a window: {error.problems[0]}", "one inside the padded image", "use larger images") from error
+    return batch, rows, columns, channels
+
+
+def _convolve(importer: Importer, node: Node, x: Wire, weights: QuantisedConstant, bias: Floats | None) -> Sum:
+    """`bias` is in real numbers."""
+    rank = weights.codes.ndim
+    if rank not in (3, 4) or len(x.shape) != rank:
+        raise UnsupportedError(
+            f"an input of rank {len(x.shape)} and weights of rank {rank}", "both 4, or both 3", "reshape them"
+        )
+    outputs, per_group, *kernel = weights.codes.shape
+    groups = int(node.get("group", 1))
+    channels = x.shape[1]
+    if groups < 1 or per_group * groups != channels or outputs % groups != 0:
+        has = f"{channels} channels, {groups} groups, and weights of shape {weights.codes.shape}"
+        raise UnsupportedError(has, "(CO, CI / groups, KH, KW)", "export the model again")
+    window = convolution_window(node, x.shape[2:], tuple(kernel))
+    x = _lift(x)
+    value = images_of(x)
+    sizes = engine_shape(window, x.shape[0], x.shape[2], x.shape[3], outputs)
+    codes = weights.codes.reshape(outputs, per_group, *window.kernel).transpose(2, 3, 1, 0)
+    places = channels_first(sizes)
+    importer.note(node, "convolution")
+    return Sum(
+        places if rank == 4 else places[:, :, 0, :],
+        sizes,
+        node.name,
+        x=value,
+        x_grid=x.grid,
+        weights=codes,
+        bits=weights.bits,
+        scales=x.grid.unit * _channel_scales(weights, 0, outputs),
+        bias=_bias(None, outputs) if bias is None else bias,
+        window=window,
+        groups=groups,
+    )
+
+
+def _multiply(importer: Importer, node: Node, x: Wire, weights: QuantisedConstant, bias: Floats | None) -> Sum:
+    """A dense layer; weights are (K, CO)."""
+    if weights.codes.ndim != 2 or len(x.shape) != 2:
+        has = f"a product of ranks {len(x.shape)} and {weights.codes.ndim}"
+        raise UnsupportedError(has, "2 and 2", "flatten the input")
+    inputs, outputs = weights.codes.shape
+    if x.shape[1] != inputs:
+        raise UnsupportedError(f"{x.shape[1]} inputs and weights for {inputs}", "as many", "correct the weights")
+    value, order = rows_of(importer, x, node.name)
+    codes = np.empty_like(weights.codes)
+    codes[order] = weights.codes
+    sizes = (x.shape[0], outputs)
+    importer.note(node, "dense layer")
+    return Sum(
+        row_major(sizes),
+        sizes,
+        node.name,
+        x=value,
+        x_grid=x.grid,
+        weights=codes,
+        bits=weights.bits,
+        scales=x.grid.unit * _channel_scales(weights, 1, outputs),
+        bias=_bias(None, outputs) if bias is None else bias,
+        window=None,
+    )
+
+
+@handles("Conv")
+def conv(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    weights = _weights_of(inputs[1])
+    bias = _bias(inputs[2] if len(inputs) > 2 else None, weights.codes.shape[0])
+    return [_convolve(importer, node, wire_of(inputs[0]), weights, bias)]
+
+
+@handles("Gemm")
+def gemm(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    alpha, beta = float(node.get("alpha", 1.0)), float(node.get("beta", 1.0))
+    if node.get("transA", 0):
+        raise UnsupportedError("transA", "rows of the first operand as images", "transpose it before")
+    if alpha <= 0:
+        raise UnsupportedError(f"alpha {alpha}", "a positive number", "put its sign into the weights")
+    weights = _weights_of(inputs[1])
+    if node.get("transB", 0):
+        weights = transposed(weights, (1, 0))
+    if weights.codes.ndim != 2:
+        raise UnsupportedError(f"weights of rank {weights.codes.ndim}", "2", "reshape them")
+    bias = beta * _bias(inputs[2] if len(inputs) > 2 else None, weights.codes.shape[1])
+    return [_multiply(importer, node, wire_of(inputs[0]), replace(weights, scale=alpha * weights.scale), bias)]
+
+
+@handles("MatMul")
+def matmul(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    return [_multiply(importer, node, wire_of(inputs[0]), _weights_of(inputs[1]), None)]
+
+
+def transposed(constant: QuantisedConstant, axes: tuple[int, ...]) -> QuantisedConstant:
+    """A quantised constant with its axes in another order."""
+    axis = None if constant.axis is None else axes.index(constant.axis % constant.codes.ndim)
+    return replace(constant, codes=constant.codes.transpose(axes), axis=axis)
+
+
+# On integers.
+
+
+def operand(importer: Importer, state: State | None, scale: Array, zero_point: Array | None) -> Wire:
+    """Codes with the scale and the zero point that an operator gives for them, as real numbers."""
+    if isinstance(state, Input):
+        grid, offset = grid_of_numbers(scale, zero_point, state.kind)
+        return importer.input_wire(state, grid, offset, codes=False)
+    if not isinstance(state, Wire) or not state.codes:
+        raise UnsupportedError("an operand that is no quantised tensor", "one", "add a QuantizeLinear before it")
+    grid, _ = grid_of_numbers(scale, zero_point, "int8" if state.offset == 0 else "uint8")
+    if grid != state.grid:
+        raise UnsupportedError(f"numbers {grid} of an operand quantised to {state.grid}", "the same", "export the model again")
+    return replace(state, codes=False)
+
+
+def array_of(state: State | None, what: str) -> Array:
+    if not isinstance(state, Constant):
+        raise UnsupportedError(f"{what} that is computed", "a constant", "export the model with constants folded")
+    return state.array
+
+
+def _integer_weights(codes: Array, scale: Array, zero_point: Array | None, axis: int) -> QuantisedConstant:
+    per_channel = scale.size > 1 or (zero_point is not None and zero_point.size > 1)
+    if per_channel:
+        scale = np.broadcast_to(scale.reshape(-1), codes.shape[axis])
+    return _weights_of(quantised_constant(codes, scale, zero_point, axis if per_channel else None))
+
+
+def rounded(importer: Importer, node: Node, pending: Real, scale: Array, zero_point: Array) -> Sequence[State]:
+    """A result with the scale and the zero point that an operator gives for it."""
+    grid, offset = grid_of_numbers(scale, zero_point)
+    return [importer.quantise(pending, grid, offset, node.name)]
+
+
+@handles("QLinearConv")
+def qlinear_conv(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    x_scale, x_zero, w, w_scale, w_zero, y_scale, y_zero = (array_of(one, "an operand") for one in inputs[1:8])
+    x = operand(importer, inputs[0], x_scale, x_zero)
+    weights = _integer_weights(w, w_scale, w_zero, 0)
+    # A bias of integers, in units of the sum.
+    units = x.grid.unit * _channel_scales(weights, 0, w.shape[0])
+    bias = units * _bias(inputs[8] if len(inputs) > 8 else None, w.shape[0])
+    return rounded(importer, node, _convolve(importer, node, x, weights, bias), y_scale, y_zero)
+
+
+@handles("QLinearMatMul")
+def qlinear_matmul(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    x_scale, x_zero, w, w_scale, w_zero, y_scale, y_zero = (array_of(one, "an operand") for one in inputs[1:8])
+    x = operand(importer, inputs[0], x_scale, x_zero)
+    pending = _multiply(importer, node, x, _integer_weights(w, w_scale, w_zero, 1), None)
+    return rounded(importer, node, pending, y_scale, y_zero)
+
+
+@handles("com.microsoft.QGemm")
+def qgemm(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    x_scale, x_zero, w, w_scale, w_zero = (array_of(one, "an operand") for one in inputs[1:6])
+    if node.get("transA", 0) or float(node.get("alpha", 1.0)) != 1:
+        raise UnsupportedError("transA, or an alpha other than 1", "neither", "put them into the operands")
+    x = operand(importer, inputs[0], x_scale, x_zero)
+    weights = _integer_weights(w, w_scale, w_zero, 0 if node.get("transB", 0) else 1)
+    weights = transposed(weights, (1, 0)) if node.get("transB", 0) else weights
+    if weights.codes.ndim != 2:
+        raise UnsupportedError(f"weights of rank {weights.codes.ndim}", "2", "reshape them")
+    outputs = weights.codes.shape[1]
+    units = x.grid.unit * _channel_scales(weights, 1, outputs)
+    pending = _multiply(importer, node, x, weights, units * _bias(inputs[6] if len(inputs) > 6 else None, outputs))
+    if len(inputs) < 8 or inputs[7] is None:
+        return [pending]
+    zero_point = array_of(inputs[8] if len(inputs) > 8 else None, "a zero point")
+    return rounded(importer, node, pending, array_of(inputs[7], "a scale"), zero_point)
+
+
+def _whole(importer: Importer, inputs: Sequence[State | None]) -> tuple[Wire, Array | None]:
+    """The operand of an operator that gives no scales, as the integers it computes with; and the zero point of the weights."""
+    zero_point = array_of(inputs[2], "a zero point") if len(inputs) > 2 and inputs[2] is not None else None
+    weights_zero = array_of(inputs[3], "a zero point") if len(inputs) > 3 and inputs[3] is not None else None
+    x = inputs[0]
+    if isinstance(x, Input):
+        return operand(importer, x, np.ones(1), zero_point), weights_zero
+    if not isinstance(x, Wire) or not x.codes:
+        raise UnsupportedError("an operand that is no quantised tensor", "one", "add a QuantizeLinear before it")
+    zero = 0 if zero_point is None else int(zero_point.astype(np.int64).item())
+    if zero - x.offset != x.grid.zero:
+        has = f"a zero point of {zero} of a tensor quantised with {x.grid.zero + x.offset}"
+        raise UnsupportedError(has, "the same", "use the QuantizeLinear's")
+    return replace(x, codes=False), weights_zero
+
+
+def _unscaled(pending: Sum) -> Sum:
+    """Sums of integers as the numbers that the operator computes."""
+    return replace(pending, scales=np.ones_like(pending.scales))
+
+
+@handles("ConvInteger")
+def conv_integer(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    x, zero_point = _whole(importer, inputs)
+    weights = _integer_weights(array_of(inputs[1], "weights"), np.ones(1), zero_point, 0)
+    return [_unscaled(_convolve(importer, node, x, weights, None))]
+
+
+@handles("MatMulInteger")
+def matmul_integer(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    x, zero_point = _whole(importer, inputs)
+    weights = _integer_weights(array_of(inputs[1], "weights"), np.ones(1), zero_point, 1)
+    return [_unscaled(_multiply(importer, node, x, weights, None))]

@@ -1,0 +1,118 @@
+"""
+An ONNX model on the engine: what `dsf.from_onnx` returns.
+
+Arrays go in and come out as the ONNX model has them, with its axes, its types and its scales; `integers_of` and `outputs_of`
+are the way to the engine's tensors and back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike
+from xdsl.dialects.builtin import ModuleOp
+
+from dsf.constraints import problems_of
+from dsf.errors import ModelError
+from dsf.frontend.onnx.from_onnx import import_onnx
+from dsf.frontend.onnx.importer import Imported
+from dsf.frontend.onnx.read import Source
+from dsf.frontend.onnx.values import Array
+from dsf.hardware import Hardware
+from dsf.lowering import to_level
+from dsf.numerics import Floats, Ints, random_elements
+from dsf.runtime.execute import input_shape, run_integers
+
+
+@dataclass
+class OnnxModel:
+    """
+    A network for `hw`; `imported` says what became of the model. Raises `ModelError` with everything that does not fit the
+    hardware.
+    """
+
+    imported: Imported
+    hw: Hardware
+    _integers: ModuleOp | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        problems = problems_of(self.module)
+        if problems:
+            raise ModelError(problems)
+
+    @property
+    def module(self) -> ModuleOp:
+        """The module of the `bundle` level."""
+        return self.imported.module
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of the model's input; its first axis is the batch of one run."""
+        return self.imported.input.shape
+
+    @property
+    def random_input(self) -> Floats:
+        """Numbers on the input's grid, of `input_shape`; always the same ones."""
+        spec = self.imported.input
+        integers = random_elements(np.random.default_rng(0), self.input_shape, spec.grid.bits.data)
+        return spec.grid.to_reals(integers)
+
+    def integers_of(self, x: ArrayLike) -> Ints:
+        """
+        An input of the model as the engine's integers, in the engine's order. `x` is real numbers, or for a model that takes
+        quantised integers those.
+        """
+        spec, values = self.imported.input, np.asarray(x)
+        if values.shape != spec.shape:
+            raise ModelError(f"'{spec.name}': an input of shape {values.shape}, needs {spec.shape}; reshape it")
+        if "float" in spec.kind:
+            integers = spec.grid.to_integers(values.astype(np.float32).astype(np.float64))
+        else:
+            integers = values.astype(np.int64) - spec.offset
+        sizes, _ = input_shape(self.module)
+        placed = np.empty(integers.size, dtype=np.int64)
+        placed[spec.places.reshape(-1)] = integers.reshape(-1)
+        return placed.reshape(sizes)
+
+    def outputs_of(self, integers: Ints) -> Array:
+        """The engine's result as the output of the model, with what the processor computes at its end."""
+        spec = self.imported.output
+        placed = integers.reshape(-1)[spec.places]
+        if spec.codes and not spec.steps:
+            return placed + spec.offset
+        y: Array = (placed - spec.zero) * self._units(spec.places)
+        for _, step in spec.steps:
+            y = step(y)
+        return y
+
+    def _units(self, places: Array) -> Floats:
+        """What 1 more in each integer of the output stands for: with several units, that of its channel."""
+        units = self.imported.output.units
+        return units[places % units.size]
+
+    def predict(self, x: ArrayLike) -> Array:
+        """What the network computes, run at the `fxp` level: for any number of batches, one after the other."""
+        if self._integers is None:
+            self._integers = to_level(self.module, "fxp")
+        module = self._integers
+        return np.concatenate([self.outputs_of(run_integers(module, self.integers_of(one))) for one in self.batches(x)])
+
+    def batches(self, x: ArrayLike) -> Iterator[Array]:
+        """`x` in parts of the batch of one run."""
+        values, batch = np.asarray(x), self.input_shape[0]
+        if values.shape[1:] != self.input_shape[1:] or len(values) == 0 or len(values) % batch != 0:
+            needs = f"{self.input_shape}, or a multiple of its batch"
+            raise ModelError(f"'{self.imported.input.name}': an input of shape {values.shape}, needs {needs}; reshape it")
+        for first in range(0, len(values), batch):
+            yield values[first : first + batch]
+
+
+def from_onnx(source: Source, hw: Hardware, *, batch: int = 1) -> OnnxModel:
+    """
+    The network of an ONNX model: a path, or the model itself. `batch` is the size of the first axis where it is left open.
+
+    Raises `ModelError` with everything that can't be expressed, or does not fit the hardware.
+    """
+    return OnnxModel(import_onnx(source, hw, batch=batch), hw)

@@ -1,0 +1,259 @@
+"""
+Handlers of functions of single elements, and of sums, products and normalisations by constants.
+
+A ReLU or a clip goes into the rounding of what is before it. What is added or multiplied per channel goes into the core before
+it; where there is none, it becomes a depthwise convolution of one tap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from dsf.dialects.bundle import Grid
+from dsf.dialects.shapes import shape
+from dsf.frontend.onnx.graph import Node
+from dsf.frontend.onnx.importer import UNIT_BITS, UNIT_WEIGHT, Importer, constant_of, handles, pending_of, real_of, wire_of
+from dsf.frontend.onnx.linear import array_of, images_of, operand, rounded, rows_of
+from dsf.frontend.onnx.quantisation import on_host
+from dsf.frontend.onnx.values import (
+    Addition,
+    Array,
+    Constant,
+    Host,
+    Pointwise,
+    QuantisedConstant,
+    Real,
+    Rounded,
+    State,
+    Sum,
+    UnsupportedError,
+    Wire,
+    channels_first,
+    row_major,
+)
+from dsf.geometry import Window
+from dsf.numerics import MAX_LEAK, Floats, Ints, as_ints
+
+
+def _with(state: Real, name: str, change: Callable[[Pointwise], Pointwise]) -> State:
+    pending = pending_of(state, name)
+    return replace(pending, function=change(pending.function))
+
+
+@handles("Relu")
+def relu(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    importer.note(node, "in the rounding before it")
+    x = real_of(inputs[0])
+    if isinstance(x, Wire) and _least(x.grid) >= 0:
+        return [x]
+    return [_with(x, node.name, lambda function: function.rectified(0.0))]
+
+
+def _least(grid: Grid) -> float:
+    """The smallest number of a grid."""
+    return float(grid.to_reals(as_ints([-(1 << (grid.bits.data - 1))]))[0])
+
+
+@handles("LeakyRelu")
+def leaky_relu(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    alpha = float(node.get("alpha", 0.01))
+    slope = next((2.0**-k for k in range(MAX_LEAK + 1) if np.float32(2.0**-k) == np.float32(alpha)), None)
+    if alpha == 0:
+        slope = 0.0
+    if slope is None:
+        nearest = 2.0 ** -int(np.clip(np.rint(-np.log2(max(alpha, 2.0**-MAX_LEAK))), 0, MAX_LEAK))
+        raise UnsupportedError(f"a slope of {alpha:g}", f"0 or 2**-k with k to {MAX_LEAK}", f"train with {nearest:g}")
+    importer.note(node, "in the rounding before it")
+    return [_with(real_of(inputs[0]), node.name, lambda function: function.rectified(slope))]
+
+
+@handles("Clip")
+def clip(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    limits: list[float | None] = []
+    for place, name in ((1, "min"), (2, "max")):
+        state = inputs[place] if len(inputs) > place else None
+        limit = node.get(name) if state is None else float(constant_of(state, f"'{name}'").astype(np.float64).item())
+        limits.append(None if limit is None or not np.isfinite(limit) else float(limit))
+    importer.note(node, "in the rounding before it")
+    return [_with(real_of(inputs[0]), node.name, lambda function: function.limited(*limits))]
+
+
+@handles("Add")
+def add(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    a, b = inputs[0], inputs[1]
+    if isinstance(a, Constant | QuantisedConstant):
+        a, b = b, a
+    if isinstance(b, Constant | QuantisedConstant):
+        return [_scale_and_shift(importer, node, real_of(a), None, b.array)]
+    return [_sum(importer, node, wire_of(a), wire_of(b))]
+
+
+def _sum(importer: Importer, node: Node, left: Wire, right: Wire) -> Addition:
+    """The sum of two tensors, element by element."""
+    if left.shape != right.shape:
+        has = f"operands of shapes {left.shape} and {right.shape}"
+        raise UnsupportedError(has, "equal shapes", "expand one of them before, or add a constant")
+    if shape(left.value) != shape(right.value) or not np.array_equal(left.places, right.places):
+        raise UnsupportedError("operands whose axes were moved differently", "the same order", "drop the Transpose before one")
+    importer.note(node, "residual addition")
+    return Addition(left.places, shape(left.value), node.name, a=left, b=right)
+
+
+@handles("com.microsoft.QLinearAdd")
+def qlinear_add(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    a, b = (
+        operand(importer, inputs[place], array_of(inputs[place + 1], "a scale"), array_of(inputs[place + 2], "a zero point"))
+        for place in (0, 3)
+    )
+    scale, zero_point = array_of(inputs[6], "a scale"), array_of(inputs[7] if len(inputs) > 7 else None, "a zero point")
+    return rounded(importer, node, _sum(importer, node, a, b), scale, zero_point)
+
+
+@handles("Sub")
+def subtract(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    return [_scale_and_shift(importer, node, real_of(inputs[0]), None, -constant_of(inputs[1], "what is subtracted"))]
+
+
+@handles("Mul")
+def multiply(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    a, b = inputs[0], inputs[1]
+    if isinstance(a, Constant | QuantisedConstant):
+        a, b = b, a
+    return [_scale_and_shift(importer, node, real_of(a), constant_of(b, "the other factor"), None)]
+
+
+@handles("Div")
+def divide(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    divisor = constant_of(inputs[1], "a divisor").astype(np.float64)
+    if not bool(divisor.all()):
+        raise UnsupportedError("a divisor of 0", "other numbers", "correct the constant")
+    return [_scale_and_shift(importer, node, real_of(inputs[0]), 1 / divisor, None)]
+
+
+@handles("BatchNormalization")
+def batch_normalization(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    names = ("gamma", "beta", "mean", "variance")
+    gamma, beta, mean, variance = (
+        constant_of(one, name).astype(np.float64).reshape(-1) for one, name in zip(inputs[1:5], names, strict=True)
+    )
+    if node.get("training_mode", 0):
+        raise UnsupportedError("training_mode", "inference", "export the model in eval mode")
+    least = variance + float(node.get("epsilon", 1e-5))
+    if least.size == 0 or least.min() <= 0:
+        raise UnsupportedError("a variance + epsilon that is not positive", "a positive number", "enlarge epsilon")
+    scale = gamma / np.sqrt(least)
+    x = real_of(inputs[0])
+    along = (1, -1, *(1,) * (len(x.shape) - 2))
+    return [_scale_and_shift(importer, node, x, scale.reshape(along), (beta - mean * scale).reshape(along))]
+
+
+def _scale_and_shift(importer: Importer, node: Node, x: Real, factor: Array | None, offset: Array | None) -> State:
+    """`x * factor + offset`, with constants that have one number for each channel, or one."""
+    channels = x.shape[1]
+    scales = np.ones(channels) if factor is None else _per_channel(factor, x.shape)
+    offsets = np.zeros(channels) if offset is None else _per_channel(offset, x.shape)
+    if isinstance(x, Sum) and x.function.is_identity and not x.pools and x.scales.size == channels:
+        importer.note(node, f"in the weights of '{x.name}'")
+        sign = np.where(scales < 0, -1, 1)
+        # A factor of 0 leaves the bias: weights of 0 with any scale.
+        sign, magnitude = np.where(scales == 0, 0, sign), np.where(scales == 0, 1.0, np.abs(scales))
+        return replace(x, weights=x.weights * sign, scales=x.scales * magnitude, bias=x.bias * scales + offsets)
+    if not isinstance(x, Wire):
+        has = "a factor or an offset behind a function that is not quantised"
+        raise UnsupportedError(has, "a QuantizeLinear and DequantizeLinear before it", "quantise the model there")
+    importer.note(node, "depthwise convolution of one tap")
+    return _channelwise(importer, node, x, scales, offsets)
+
+
+def _per_channel(values: Array, sizes: tuple[int, ...]) -> Floats:
+    """A constant that broadcasts against a tensor (N, C, ...), as one number for each channel."""
+    rank = len(sizes)
+    reals = values.astype(np.float64)
+    if not bool(np.isfinite(reals).all()):
+        raise UnsupportedError("a constant that is NaN or infinite", "finite numbers", "correct it")
+    shape = (1,) * (rank - reals.ndim) + reals.shape
+    others = [size for axis, size in enumerate(shape) if axis != 1]
+    if len(shape) != rank or any(size != 1 for size in others) or shape[1] not in (1, sizes[1]):
+        has = f"a constant of shape {values.shape} for a tensor of {sizes}"
+        raise UnsupportedError(has, "one number, or one for each channel", "use a constant that broadcasts over the channels")
+    return np.broadcast_to(reals.reshape(-1), sizes[1]).copy()
+
+
+def _channelwise(importer: Importer, node: Node, x: Wire, scales: Floats, offsets: Floats) -> Sum:
+    """A depthwise convolution of one tap, or of rows a product with a diagonal matrix."""
+    sign = np.where(scales < 0, -1, 1) * (scales != 0)
+    magnitude = np.where(scales == 0, 1.0, np.abs(scales))
+    taps: Ints = (UNIT_WEIGHT * sign).astype(np.int64)
+    if len(x.shape) == 4:
+        value = images_of(x)
+        sizes = shape(value)
+        weights = taps.reshape(1, 1, 1, -1)
+        window = Window((1, 1))
+        groups = len(taps)
+        places = channels_first((sizes[0], sizes[1], sizes[2], sizes[3]))
+    elif len(x.shape) == 2:
+        value, order = rows_of(importer, x, node.name)
+        places, sizes, window, groups = row_major(x.shape), x.shape, None, 1
+        weights = np.zeros((len(taps), len(taps)), dtype=np.int64)
+        weights[order, np.arange(len(taps))] = taps
+    else:
+        raise UnsupportedError(f"a tensor of rank {len(x.shape)}", "4 or 2", "reshape it")
+    return Sum(
+        places,
+        sizes,
+        node.name,
+        x=value,
+        x_grid=x.grid,
+        weights=weights,
+        bits=UNIT_BITS,
+        scales=x.grid.unit * magnitude / UNIT_WEIGHT,
+        bias=offsets,
+        window=window,
+        groups=groups,
+    )
+
+
+# At the end.
+
+
+def _host(importer: Importer, node: Node, state: State | None, step: Callable[[Array], Array]) -> Host:
+    """A function that the processor computes of the network's result."""
+    importer.note(node, "processor")
+    if isinstance(state, Host):
+        return on_host(state, node.op_type.lower(), step)
+    real = real_of(state)
+    if isinstance(real, Sum) and real.function.is_identity and not real.pools:
+        return Host(real, ((node.op_type.lower(), step),), real.shape)
+    if isinstance(real, Rounded | Addition | Sum):
+        raise UnsupportedError(f"an operand that is not quantised ('{real.name}')", "a QuantizeLinear after it", "quantise it")
+    return Host(real, ((node.op_type.lower(), step),), real.shape)
+
+
+@handles("Softmax", "LogSoftmax")
+def softmax(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    modern = importer.graph.opset >= 13
+    axis, log = int(node.get("axis", -1 if modern else 1)), node.op_type == "LogSoftmax"
+
+    def step(x: Array) -> Array:
+        # Before version 13 the axes from `axis` on are one.
+        rows = x if modern else x.reshape(*x.shape[:axis], -1)
+        along = axis if modern else -1
+        shifted = rows - rows.max(axis=along, keepdims=True)
+        total = np.exp(shifted).sum(axis=along, keepdims=True)
+        return (shifted - np.log(total) if log else np.exp(shifted) / total).reshape(x.shape)
+
+    return [_host(importer, node, inputs[0], step)]
+
+
+@handles("ArgMax")
+def argmax(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    axis, keep, last = int(node.get("axis", 0)), bool(node.get("keepdims", 1)), bool(node.get("select_last_index", 0))
+
+    def step(x: Array) -> Array:
+        found = x.shape[axis] - 1 - np.argmax(np.flip(x, axis), axis=axis) if last else np.argmax(x, axis=axis)
+        return np.expand_dims(found, axis) if keep else found
+
+    return [_host(importer, node, inputs[0], step)]

@@ -1,0 +1,215 @@
+"""
+What an ONNX tensor is on the way into the `bundle` level.
+
+A tensor of the model is a constant, or lies in a tensor of the engine (`Wire`), or is a sum that waits for its rounding
+(`Sum`, `Addition`, `Pointwise`): an operator in floating point becomes an operation only where a QuantizeLinear says to what
+grid its result goes. The engine has (N, H, W, C) where ONNX has (N, C, H, W); so `places` says for every element of the ONNX
+tensor where it lies in the engine's, counted row-major. Reshapes and transposes change `places`, and nothing else.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.ir import SSAValue
+
+from dsf.dialects.bundle import Grid
+from dsf.geometry import Window
+from dsf.numerics import Floats, Ints
+
+Places = NDArray[np.int64]
+Array = NDArray[Any]
+
+
+class UnsupportedError(Exception):
+    """What an operator has, what is needed, and what to change."""
+
+    def __init__(self, has: str, needs: str, change: str):
+        super().__init__(f"{has}, needs {needs}; {change}")
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A tensor that is known."""
+
+    array: Array
+
+
+@dataclass(frozen=True)
+class QuantisedConstant:
+    """
+    Real numbers `codes * scale`, zero point subtracted. `scale` has one number, or one for each index of `axis`.
+    """
+
+    codes: Ints
+    scale: Floats
+    axis: int | None
+    bits: int
+
+    @property
+    def scales(self) -> Floats:
+        """The scale in a shape that broadcasts against the codes."""
+        if self.axis is None:
+            return self.scale.reshape(())
+        shape = [1] * self.codes.ndim
+        shape[self.axis] = -1
+        return self.scale.reshape(shape)
+
+    @property
+    def array(self) -> Floats:
+        return self.codes * self.scales
+
+
+@dataclass(frozen=True)
+class Wire:
+    """
+    A tensor of the engine. As codes it is the integers that ONNX has, which are `offset` larger than the engine's (128 for
+    uint8); otherwise the real numbers that they stand for.
+    """
+
+    value: SSAValue
+    grid: Grid
+    places: Places
+    codes: bool = False
+    offset: int = 0
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.places.shape
+
+
+@dataclass(frozen=True)
+class Pointwise:
+    """The function of one number that a pending tensor is put through before it is rounded: slope, then limits."""
+
+    slope: float = 1.0
+    minimum: float | None = None
+    maximum: float | None = None
+
+    @property
+    def is_identity(self) -> bool:
+        return self == Pointwise()
+
+    def limited(self, low: float | None, high: float | None) -> Pointwise:
+        """This function, then a clip."""
+        least = [one for one in (self.minimum, low) if one is not None]
+        most = [one for one in (self.maximum, high) if one is not None]
+        minimum, maximum = max(least, default=None), min(most, default=None)
+        if minimum is not None and maximum is not None and minimum > maximum:
+            # As ONNX has it: the upper limit wins.
+            minimum = maximum
+        return replace(self, minimum=minimum, maximum=maximum)
+
+    def rectified(self, slope: float) -> Pointwise:
+        """This function, then a ReLU of this slope of negative values."""
+        if self.slope == 0 or (self.minimum is not None and self.minimum >= 0):
+            return self
+        if slope == 0:
+            return replace(self, slope=0.0)
+        if not self.is_identity:
+            raise UnsupportedError("a leaky ReLU of what is clipped or rectified", "one such function", "drop one of them")
+        return replace(self, slope=slope)
+
+
+@dataclass(frozen=True)
+class Pending:
+    """
+    Real numbers that wait for their rounding. `places` are those in the engine's tensor once there is one; `pools` are
+    maxima taken after it.
+    """
+
+    places: Places
+    shape_of_engine: tuple[int, ...]
+    name: str
+    function: Pointwise = field(default=Pointwise(), kw_only=True)
+    pools: tuple[Window, ...] = field(default=(), kw_only=True)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.places.shape
+
+
+@dataclass(frozen=True)
+class Sum(Pending):
+    """
+    What a core computes: `bias + scales * (sum of (x - zero) * weights)` per output channel, `x` being integers. Weights are
+    (KH, KW, CI / groups, CO) with a window, (K, CO) without one.
+    """
+
+    x: SSAValue
+    x_grid: Grid
+    weights: Ints
+    bits: int
+    scales: Floats
+    bias: Floats
+    window: Window | None
+    groups: int = 1
+
+
+@dataclass(frozen=True)
+class Addition(Pending):
+    """The sum of two tensors of the engine."""
+
+    a: Wire
+    b: Wire
+
+
+@dataclass(frozen=True)
+class Rounded(Pending):
+    """A tensor of the engine, put through a function."""
+
+    wire: Wire
+
+
+@dataclass(frozen=True)
+class Input:
+    """An input of the model, before it is known on what grid it is; `order` are the places of its elements."""
+
+    name: str
+    places: Places
+    kind: str
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.places.shape
+
+
+@dataclass(frozen=True)
+class Host:
+    """What the processor computes of the network's result: `steps`, one after the other, in floating point."""
+
+    source: Wire | Sum
+    steps: tuple[tuple[str, Callable[[Array], Array]], ...]
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """The result of an operator that has a problem; what uses it has none of its own."""
+
+
+State = Constant | QuantisedConstant | Wire | Sum | Addition | Rounded | Input | Host | Unknown
+Real = Wire | Sum | Addition | Rounded
+
+
+@lru_cache(maxsize=256)
+def row_major(sizes: tuple[int, ...]) -> Places:
+    """Places of a tensor that lies as it is."""
+    return np.arange(math.prod(sizes), dtype=np.int64).reshape(sizes)
+
+
+@lru_cache(maxsize=256)
+def channels_first(sizes: tuple[int, ...]) -> Places:
+    """Places of an ONNX tensor (N, C, H, W) in one of the engine, (N, H, W, C)."""
+    return np.ascontiguousarray(row_major(sizes).transpose(0, 3, 1, 2))
+
+
+def is_in_order(places: Places) -> bool:
+    """Whether elements follow each other as in memory."""
+    return bool(np.array_equal(places.reshape(-1), row_major((places.size,))))
