@@ -147,7 +147,7 @@ class Provenance:
         """The chunk of the batch: each begins with the first piece of the layer's result."""
         firsts = 0
         for one in self._run:
-            if isinstance(one, (sched.MatrixOp, sched.PoolOp)) and one.y == op.y and _is_first(one):
+            if isinstance(one, (sched.MatrixOp, sched.PoolOp)) and one.y == op.y and is_first(one):
                 firsts += 1
             if one is op:
                 break
@@ -329,7 +329,8 @@ def _is_of(op: sched.InstructionOp, name: str) -> bool:
     return name == location_name(op) or name in source_names(op)
 
 
-def _is_first(op: sched.MatrixOp | sched.PoolOp) -> bool:
+def is_first(op: sched.MatrixOp | sched.PoolOp) -> bool:
+    """Whether an instruction makes the first piece of a layer's result, with which each chunk of the batch begins."""
     piece = op.piece.piece
     first = piece.images.first == piece.rows.first == piece.groups.first == op.piece.residue.data == 0
     return first and piece.block.outputs.first == 0

@@ -68,7 +68,7 @@ def run(module: ModuleOp, x: ArrayLike, capture: Capture | None = None, *, seed:
     """
     if level_of(module) in PROGRAM_LEVELS:
         return run_program(module, [x], [seed])[0]
-    return _run_function(module, x, _Capturing({} if capture is None else capture))
+    return run_function(module, x, _Capturing({} if capture is None else capture))
 
 
 def run_integers(module: ModuleOp, x: ArrayLike, capture: Capture | None = None) -> Ints:
@@ -76,7 +76,7 @@ def run_integers(module: ModuleOp, x: ArrayLike, capture: Capture | None = None)
     if level_of(module) in PROGRAM_LEVELS:
         return run_program(module, [x])[0]
     listener = _Capturing({} if capture is None else capture)
-    result = _run_function(module, x, listener)
+    result = run_function(module, x, listener)
     return result if _is_integers(result) or listener.last is None else listener.last
 
 
@@ -166,7 +166,8 @@ def _is_integers(value: object) -> bool:
     return isinstance(value, np.ndarray) and np.issubdtype(cast("Ints", value).dtype, np.integer)
 
 
-def _run_function(module: ModuleOp, x: ArrayLike, listener: _Capturing) -> Ints:
+def run_function(module: ModuleOp, x: ArrayLike, listener: Interpreter.Listener) -> Ints:
+    """Runs `@main` of a module of a level with tensors, before the eyes of `listener`. Raises `ModelError` as `run`."""
     function = main_of(module)
     _check_operations(function)
     values = _checked_input(function, x)

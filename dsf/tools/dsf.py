@@ -5,6 +5,7 @@
     dsf sim DIR             run a compiled network and compare with its expected output
     dsf report DIR          what it takes, layer by layer
     dsf where DIR ...       where an instruction or a weight comes from
+    dsf bisect DIR          which pass changes the result
     dsf disasm program.bin  binary program to text
     dsf asm program.mlir    text to binary program
 
@@ -22,7 +23,7 @@ from xdsl.utils.exceptions import DiagnosticException, ParseError
 
 from dsf.errors import DsfError
 from dsf.parsing import parse_error_text
-from dsf.tools import asm, disasm, estimate, report, sim, where
+from dsf.tools import asm, bisect, disasm, estimate, report, sim, where
 from dsf.tools.command import FORMATTER
 
 _MAIN = """\
@@ -43,7 +44,7 @@ examples:
 """
 
 #: The subcommands, in the order of the help.
-_COMMANDS = (estimate, sim, report, where, disasm, asm)
+_COMMANDS = (estimate, sim, report, where, bisect, disasm, asm)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -70,6 +70,14 @@ def _labels(chain_list: Iterable[list[Operation]], taken: set[str]) -> list[str]
     return labels
 
 
+def named_chains(module: ModuleOp) -> list[tuple[str, list[Operation]]]:
+    """The bundles to be of a module, in order: their names, and the layers of each."""
+    taken = {one.label.data for one in module.walk() if isinstance(one, bundle.BundleOp)}
+    functions = (op for op in module.walk() if isinstance(op, func.FuncOp))
+    found = [chain for function in functions for block in function.body.blocks for chain in chains(block)]
+    return list(zip(_labels(found, taken), found, strict=True))
+
+
 def _wrap(chain: list[Operation], label: str) -> None:
     last = chain[-1]
     result = last.results[0]
@@ -91,11 +99,5 @@ class GroupIntoBundlesPass(ModulePass):
     name = "group-into-bundles"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        taken = {one.label.data for one in op.walk() if isinstance(one, bundle.BundleOp)}
-        for function in op.walk():
-            if not isinstance(function, func.FuncOp):
-                continue
-            for block in function.body.blocks:
-                found = chains(block)
-                for chain, label in zip(found, _labels(found, taken), strict=True):
-                    _wrap(chain, label)
+        for label, chain in named_chains(op):
+            _wrap(chain, label)

@@ -30,7 +30,7 @@ from dsf.isa.table import FEATURE_ADDRESSES, VectorFunction
 from dsf.kernel_rows import lines_of
 from dsf.layout import packed_bytes
 from dsf.scheduling.depthwise import Axis, axis_of, lines_across, walk
-from dsf.scheduling.tokens import token_masks
+from dsf.scheduling.tokens import Masks, token_masks
 from dsf.transforms.locations import location_name, set_location
 
 Fields = dict[str, int]
@@ -280,11 +280,16 @@ def illegal_fields(op: isa.InstructionOp, hw: Hardware) -> list[tuple[tuple[str,
     return [((layer, problem.split()[0]), f"'{layer}': in its {name} instruction {problem}") for problem in problems]
 
 
-def _lower_all(instructions: Sequence[sched.InstructionOp], hw: Hardware) -> list[isa.InstructionOp]:
-    """Instructions that the engine reads one after the other."""
+def masks_of(instructions: Sequence[sched.InstructionOp], hw: Hardware) -> list[Masks]:
+    """What instructions that the engine reads one after the other wait for and signal."""
     numbers: dict[Operation, int] = {op: index for index, op in enumerate(instructions)}
     waits = [[numbers[producer] for producer in op.producers] for op in instructions]
-    masks = token_masks([op.QUEUE for op in instructions], waits, hw.queue_depth)
+    return token_masks([op.QUEUE for op in instructions], waits, hw.queue_depth)
+
+
+def _lower_all(instructions: Sequence[sched.InstructionOp], hw: Hardware) -> list[isa.InstructionOp]:
+    """Instructions that the engine reads one after the other."""
+    masks = masks_of(instructions, hw)
     ops: list[isa.InstructionOp] = []
     for op, mask in zip(instructions, masks, strict=True):
         lowered = lower(op, hw, mask.wait, mask.signal)

@@ -250,7 +250,7 @@ def test_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]):
     assert "usage: dsf" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["estimate", "sim", "report", "where", "disasm", "asm"])
+@pytest.mark.parametrize("command", ["estimate", "sim", "report", "where", "bisect", "disasm", "asm"])
 def test_help_teaches(command: str, capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])

@@ -17,6 +17,7 @@ from xdsl.ir import SSAValue
 from dsf.dialects import sched
 from dsf.dialects.sched import Space, buffer_of
 from dsf.dialects.sched_types import BASES
+from dsf.geometry import Window
 from dsf.layout import pack_elements, packed_bytes, unpack_elements, unpack_parameters, unpack_weight_groups
 from dsf.numerics import Ints
 from dsf.runtime.interpreters.convolution import convolve
@@ -40,7 +41,7 @@ def _addresses(buffer: sched.BufferOp, piece: Piece, rows: Span, image: tuple[in
     return buffer.start + ((n * height + y) * width + x) * channels * per_element + c
 
 
-def _positions(op: sched.MatrixOp) -> tuple[slice, slice, slice]:
+def positions_of(op: sched.MatrixOp) -> tuple[slice, slice, slice]:
     """The (images, rows, columns) of a piece that the instruction computes: depthwise, one residue along a line."""
     if not op.mode.data.is_depthwise:
         return slice(None), slice(None), slice(None)
@@ -109,41 +110,65 @@ class SchedFunctions(InterpreterFunctions):
     @impl(sched.MatrixOp)
     def run_matrix(self, interpreter: Interpreter, op: sched.MatrixOp, args: PythonValues) -> PythonValues:
         machine, lanes, piece = self.machine, self.machine.hardware.group_columns, op.piece.piece
-        rows, window = strip_window(op.window.window, piece.rows, op.piece.input_image[0])
-        x = machine.gather(_addresses(buffer_of(op.x), piece, rows, op.piece.input_image))
+        x, window = self.input_of(op)
         channels, depthwise = piece.channels(lanes), op.mode.data.is_depthwise
-        first, count = channels.first, channels.count
+        count = channels.count
         inputs = channels if depthwise else piece.block.inputs
         part = x[..., inputs.first : inputs.stop]
-        weights, groups = self._weights(op, piece.groups.count)[..., :count], count if depthwise else 1
+        weights, groups = self._weights(op)[..., :count], count if depthwise else 1
         sums = convolve(part, weights, window, groups=groups, pad_value=op.window.pad_value.data)
-        place = slice(buffer_of(op.parameters).start, buffer_of(op.parameters).start + piece.groups.count)
-        bias, multiplier, shift = (
-            values[place].reshape(-1)[:count] for values in (machine.bias, machine.multiplier, machine.shift)
-        )
-        residual = None
-        if op.residual is not None:
-            added = _addresses(buffer_of(op.residual), piece, piece.rows, op.piece.output_image)
-            residual = machine.gather(added[..., first : first + count])
-        y = epilogue(op, sums, (bias, multiplier, shift), residual, machine.hardware)
-        per_element = 1 if op.raw is None else machine.hardware.raw_elements
+        y = epilogue(op, sums, self.parameters_of(op), self.residual_of(op), machine.hardware)
         if op.raw is not None:
             y = self._raw_elements(y)
-        target = _addresses(buffer_of(op.y), piece, piece.rows, op.piece.output_image, per_element)
-        positions = _positions(op)
-        machine.scatter(target[..., first * per_element : (first + count) * per_element][positions], y[positions])
+        machine.scatter(self.targets_of(op), y[positions_of(op)])
         return TOKEN
 
-    def _weights(self, op: sched.MatrixOp, groups: int) -> Ints:
+    def input_of(self, op: sched.MatrixOp | sched.PoolOp) -> tuple[Ints, Window]:
+        """The rows of the input that a piece needs, (images, rows, width, channels), and the window over them."""
+        piece = op.piece.piece
+        rows, window = strip_window(op.window.window, piece.rows, op.piece.input_image[0])
+        return self.machine.gather(_addresses(buffer_of(op.x), piece, rows, op.piece.input_image)), window
+
+    def residual_of(self, op: sched.MatrixOp) -> Ints | None:
+        """What is added to a piece, in its shape."""
+        if op.residual is None:
+            return None
+        piece = op.piece.piece
+        channels = piece.channels(self.machine.hardware.group_columns)
+        added = _addresses(buffer_of(op.residual), piece, piece.rows, op.piece.output_image)
+        return self.machine.gather(added[..., channels.first : channels.stop])
+
+    def targets_of(self, op: sched.MatrixOp | sched.PoolOp) -> Ints:
+        """Addresses of what an instruction computes, (images, rows, width, elements); depthwise of one residue only."""
+        piece = op.piece.piece
+        if isinstance(op, sched.PoolOp):
+            return _addresses(buffer_of(op.y), piece, piece.rows, op.piece.output_image)
+        per_element = 1 if op.raw is None else self.machine.hardware.raw_elements
+        channels = piece.channels(self.machine.hardware.group_columns)
+        target = _addresses(buffer_of(op.y), piece, piece.rows, op.piece.output_image, per_element)
+        return target[..., channels.first * per_element : channels.stop * per_element][positions_of(op)]
+
+    def words_of(self, op: sched.MatrixOp) -> Ints:
+        """The weight words that an instruction reads, (channel groups, words, lanes)."""
+        banks, start = self.machine.hardware.column_groups, buffer_of(op.weights).start
+        words = weight_words(op.window.window, op.piece.block, depthwise=op.mode.data.is_depthwise)
+        groups = range(op.piece.piece.groups.count)
+        return np.stack([self.machine.weights[one % banks, start + one // banks * words :][:words] for one in groups])
+
+    def parameters_of(self, op: sched.MatrixOp) -> tuple[Ints, Ints, Ints]:
+        """Bias, multiplier and shift of the channels of a piece."""
+        groups, start = op.piece.piece.groups.count, buffer_of(op.parameters).start
+        count = op.piece.piece.channels(self.machine.hardware.group_columns).count
+        machine = self.machine
+        bias, multiplier, shift = (
+            values[start : start + groups].reshape(-1)[:count] for values in (machine.bias, machine.multiplier, machine.shift)
+        )
+        return bias, multiplier, shift
+
+    def _weights(self, op: sched.MatrixOp) -> Ints:
         """(KH, KW, input channels of the block, or 1 depthwise, groups * lanes)."""
-        hw, window = self.machine.hardware, op.window.window
-        words = weight_words(window, op.piece.block, depthwise=op.mode.data.is_depthwise)
-        start = buffer_of(op.weights).start
-        banks = [
-            self.machine.weights[group % hw.column_groups, start + group // hw.column_groups * words :][:words]
-            for group in range(groups)
-        ]
-        weights = np.concatenate(banks, axis=1)
+        window = op.window.window
+        weights = np.concatenate(list(self.words_of(op)), axis=1)
         if not op.mode.data.is_depthwise:
             return weights.reshape(*window.kernel, op.piece.block.inputs.count, -1)
         axis = axis_of(window, op.mode.data)
@@ -159,11 +184,9 @@ class SchedFunctions(InterpreterFunctions):
 
     @impl(sched.PoolOp)
     def run_pool(self, interpreter: Interpreter, op: sched.PoolOp, args: PythonValues) -> PythonValues:
-        piece = op.piece.piece
-        rows, window = strip_window(op.window.window, piece.rows, op.piece.input_image[0])
-        x = self.machine.gather(_addresses(buffer_of(op.x), piece, rows, op.piece.input_image))
+        x, window = self.input_of(op)
         y = pooled(op.kind.data, x, window, op.window.pad_value.data, op.scale, self.machine.hardware.bits_input)
-        self.machine.scatter(_addresses(buffer_of(op.y), piece, piece.rows, op.piece.output_image), y)
+        self.machine.scatter(self.targets_of(op), y)
         return TOKEN
 
 

@@ -34,7 +34,7 @@ from dsf.scheduling.weights import block_weights
 UNWRITTEN = np.iinfo(np.int64).min
 
 
-def _pieces_of(op: tile.MatrixOp | tile.PoolOp, lanes: int) -> Iterator[Piece]:
+def pieces_of(op: tile.MatrixOp | tile.PoolOp, lanes: int) -> Iterator[Piece]:
     """All pieces of the batch, chunk after chunk; a channel group has `lanes` channels."""
     images, rows, *_ = shape(op.y)
     function = op.parent_op()
@@ -144,7 +144,7 @@ class TileFunctions(InterpreterFunctions):
         hw = _hardware(op)
         lanes = hw.group_columns
         y = np.full(shape(op.y), UNWRITTEN, dtype=np.int64)
-        for piece in _pieces_of(op, lanes):
+        for piece in pieces_of(op, lanes):
             strip, window = _strip(op, x, piece)
             made = piece.channels(lanes)
             channels = slice(made.first, made.stop)
@@ -163,7 +163,7 @@ class TileFunctions(InterpreterFunctions):
     def run_pool(self, interpreter: Interpreter, op: tile.PoolOp, args: PythonValues) -> PythonValues:
         (x,) = args
         y = np.full(shape(op.y), UNWRITTEN, dtype=np.int64)
-        for piece in _pieces_of(op, lanes=y.shape[3]):
+        for piece in pieces_of(op, lanes=y.shape[3]):
             strip, window = _strip(op, x, piece)
             part = slice(piece.images.first, piece.images.stop), slice(piece.rows.first, piece.rows.stop)
             y[part] = pooled(op.kind.data, strip, window, op.window.pad_value.data, op.scale, _hardware(op).bits_input)
