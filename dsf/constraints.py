@@ -333,7 +333,8 @@ def widths(op: Operation, hardware: Hardware) -> Problems:
     if not isinstance(op, bundle.CoreOp):
         return
     yield from _width(op, "weights", op.weights_type.bits.data, "bits_weights", hardware.bits_weights)
-    if op.bias_type is not None and op.bias_type.bits.data > hardware.bits_bias:
+    # With scales, what counts is the bias with the zero point in it: `folded_bias`.
+    if op.bias_type is not None and op.scales is None and op.bias_type.bits.data > hardware.bits_bias:
         yield _too_wide(op, f"a bias of {op.bias_type.bits.data} bits", "bits_bias", hardware.bits_bias)
     bits_sum = bundle.bits_of(op.output)
     if bits_sum != hardware.bits_sum:

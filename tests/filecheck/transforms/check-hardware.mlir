@@ -143,3 +143,26 @@ func.func @main(%x: tensor<1x2x!bundle.q<1, 0>>) -> tensor<1x2x!bundle.q<1, 0>> 
   func.return %y : tensor<1x2x!bundle.q<1, 0>>
 }
 // CHECK: 'fc': a ReLU with a result of 1 bit, which is always +1, needs a negative_slope above 0; use QIdentity, which is the sign
+
+// -----
+
+// Free scales. What the engine adds to a sum counts, 5000 + 100 * 3 * 127 here.
+
+engine.hardware {}
+func.func @main(%x: tensor<1x3x!bundle.affine<8, 0.5, -100>>) -> tensor<1x2x!bundle.affine<8, 1.0e-05, 0>> {
+  %s = bundle.dense %x weights q<8, 0> dense<127.0> : tensor<3x2xf64> scales dense<0.9> : tensor<2xf64> bias q<32, 0> dense<5000.0> : tensor<2xf64> : tensor<1x3x!bundle.affine<8, 0.5, -100>> -> tensor<1x2x!bundle.sum<32>> loc("fc")
+  %y = bundle.activation %s : tensor<1x2x!bundle.sum<32>> -> tensor<1x2x!bundle.affine<8, 1.0e-05, 0>> loc("act")
+  func.return %y : tensor<1x2x!bundle.affine<8, 1.0e-05, 0>>
+}
+// CHECK:      'fc': a bias of 17 bits with the input's zero point, needs at most 16; use Hardware(bits_bias=32)
+// CHECK-NEXT: 'act': a result whose scale is 4.5e+04 times finer than that of what it is made of, needs at most 2**15; quantise the result more coarsely
+
+// -----
+
+engine.hardware {}
+func.func @main(%x: tensor<1x4x4x1x!bundle.affine<8, 0.5, -3>>) -> tensor<1x2x2x1x!bundle.affine<8, 0.25, 0>> {
+  %p = bundle.pool max %x size [2, 2] strides [2, 2] negative_slope 0.5 : tensor<1x4x4x1x!bundle.affine<8, 0.5, -3>> -> tensor<1x2x2x1x!bundle.affine<8, 0.25, 0>> loc("pool")
+  func.return %p : tensor<1x2x2x1x!bundle.affine<8, 0.25, 0>>
+}
+// CHECK:      'pool': a change from !bundle.affine<8, 0.5, -3> to !bundle.affine<8, 0.25, 0>, needs the same type; quantise both alike
+// CHECK-NEXT: 'pool': a negative slope of 0.5 with a zero point, needs 0 or 1; put the leaky ReLU right after a convolution
