@@ -3,7 +3,8 @@ The arithmetic of DSF, in one place: rounding, saturation, requantisation, pooli
 
 Every interpreter, every test and every expected value of the hardware goes through these functions.
 All of them work on numpy `int64` arrays and are exact; none of them uses floating point, except the
-four that convert between real numbers and integers (`quantize`, `dequantize`, `quantize_linear`, `dequantize_linear`).
+four that convert between real numbers and integers (`quantize`, `dequantize`, `quantize_linear`, `dequantize_linear`), and
+the functions that tables are made of.
 
 Notation: `q<bits, frac>` is a signed two's complement integer `i` that stands for `i * 2**-frac`. One bit is binary: `b`
 stands for the integer `2b - 1`, -1 or +1, and 0 is not representable.
@@ -12,6 +13,10 @@ roundTiesToEven).
 """
 
 from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -172,7 +177,10 @@ def multiply(
     a: ArrayLike,
     b: ArrayLike,
     *,
+    zero_a: int,
+    zero_b: int,
     multiplier: int,
+    offset: int,
     shift: int,
     leak: int,
     low: int,
@@ -181,13 +189,14 @@ def multiply(
     """
     Element-wise product of two quantised tensors, with one rounding:
 
-        v = a * b * multiplier
+        v = (a - zero_a) * (b - zero_b) * multiplier + offset
         y = clip(rhe(v / 2**(shift + (leak if v < 0 else 0))), low, high)
 
-    For scales that are powers of two `multiplier` is 1 and `shift` is `a_frac + b_frac - y_frac`, or where that is negative
-    `multiplier` is `2**-shift` and `shift` 0.
+    For scales that are powers of two `zero_a`, `zero_b` and `offset` are 0, `multiplier` is 1 and `shift` is
+    `a_frac + b_frac - y_frac`, or where that is negative `multiplier` is `2**-shift` and `shift` 0. A zero point of the result
+    is `offset = zero * 2**shift`.
     """
-    value = as_ints(a) * as_ints(b) * multiplier
+    value = (as_ints(a) - zero_a) * (as_ints(b) - zero_b) * multiplier + offset
     total_shift = shift + np.where(value < 0, leak, 0)
     return clip(shift_round_half_even(value, total_shift), low, high)
 
@@ -328,3 +337,78 @@ def fold_batch_norm(
     b = np.float64(0) if bias is None else np.asarray(bias, dtype=np.float64)
     scale = g / np.sqrt(v + epsilon)
     return w * scale, offset + (b - m) * scale
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of real numbers, in float64, and the parameters that it takes after them, by default."""
+
+    compute: Callable[..., Floats]
+    parameters: tuple[float, ...] = ()
+
+
+def _sigmoid(x: Floats) -> Floats:
+    return 1 / (1 + np.exp(-x))
+
+
+def _hard_sigmoid(x: Floats, slope: float, offset: float) -> Floats:
+    return np.clip(x * slope + offset, 0, 1)
+
+
+def _swish(x: Floats) -> Floats:
+    return x * _sigmoid(x)
+
+
+def _hard_swish(x: Floats) -> Floats:
+    return x * np.clip(x + 3, 0, 6) / 6
+
+
+def _leaky_relu(x: Floats, slope: float) -> Floats:
+    return np.where(x < 0, x * slope, x)
+
+
+def _gelu(x: Floats) -> Floats:
+    return 0.5 * x * (1 + np.vectorize(math.erf, otypes=[np.float64])(x / math.sqrt(2)))
+
+
+#: Pointwise functions that the engine looks up. Sources: the operators of ONNX of the same names, whose defaults may differ;
+#: `hard_sigmoid` and `hard_swish` by default as in Howard et al. (arXiv 1905.02244), `gelu` in Hendrycks and Gimpel (arXiv
+#: 1606.08415), with the error function.
+FUNCTIONS: dict[str, Function] = {
+    "sigmoid": Function(_sigmoid),
+    "tanh": Function(np.tanh),
+    "exp": Function(np.exp),
+    "gelu": Function(_gelu),
+    "swish": Function(_swish),
+    "hard_sigmoid": Function(_hard_sigmoid, (1 / 6, 0.5)),
+    "hard_swish": Function(_hard_swish),
+    "leaky_relu": Function(_leaky_relu, (0.01,)),
+}
+
+
+def apply_function(name: str, x: ArrayLike, parameters: Sequence[float] = ()) -> Floats:
+    """`FUNCTIONS[name]` of real numbers; what is too large for a float is infinite."""
+    function = FUNCTIONS[name]
+    with np.errstate(over="ignore"):
+        return function.compute(np.asarray(x, dtype=np.float64), *(parameters or function.parameters))
+
+
+def table_bits(bits: int) -> int:
+    """The bits of the values that a table for elements of `bits` bits has entries for; one bit is looked up as two are."""
+    return max(2, bits)
+
+
+def table(
+    function: Callable[[Floats], Floats],
+    bits: int,
+    to_reals: Callable[[Ints], Floats],
+    to_integers: Callable[[Floats], Ints],
+) -> Ints:
+    """
+    The table, for `lookup`, of a function of elements of `bits` bits. `to_reals` and `to_integers` say what integers of its
+    argument and of its result stand for:
+
+        table[i] = to_integers(function(to_reals(i - 2**(bits - 1))))
+    """
+    low, high = int_range(table_bits(bits))
+    return to_integers(function(to_reals(np.arange(low, high + 1, dtype=np.int64))))

@@ -163,7 +163,7 @@ def _vector(fields: Fields, hardware: Hardware) -> list[str]:
     bits = window_bits(fields["kernel_rows"], fields["kernel_columns"])
     if bits > POOL_WINDOW_BITS:
         problems.append(f"kernel_rows and kernel_columns have {bits} bits together, needs at most {POOL_WINDOW_BITS}")
-    return problems + _in_elements(fields, hardware, "pad_value", "low", "high")
+    return problems + _in_elements(fields, hardware, "pad_value", "low", "high", "zero_a", "zero_b")
 
 
 _CHECKS: Mapping[str, Callable[[Fields, Hardware], list[str]]] = {

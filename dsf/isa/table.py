@@ -192,7 +192,8 @@ _WINDOW = (
 )
 
 _SUM = (VectorFunction.ADD,)
-_TWO = (VectorFunction.ADD, VectorFunction.MULTIPLY)
+_PRODUCT = (VectorFunction.MULTIPLY,)
+_TWO = (*_SUM, *_PRODUCT)
 _SCALED = (*POOLS, *_TWO)
 _CLIPPED = (*_SCALED, VectorFunction.COPY)
 
@@ -409,8 +410,10 @@ VECTOR = Instruction(
         Field("src_b_image_step", 24, "From one image to the next: address.", functions=_TWO),
         Field("multiplier_a", 16, "Multiplier of the first operand, or of the product.", functions=_TWO),
         Field("multiplier_b", 16, "Multiplier of the second operand; with 0 it is not read.", functions=_SUM),
-        Field("constant", 32, "Added to the sum.", signed=True, functions=_SUM),
+        Field("constant", 32, "Added to the sum, or to the product.", signed=True, functions=_TWO),
         Field("table_address", 20, "Which table.", functions=(VectorFunction.TABLE,)),
+        Field("zero_a", 16, "Subtracted from the first operand.", signed=True, functions=_PRODUCT),
+        Field("zero_b", 16, "Subtracted from the second operand.", signed=True, functions=_PRODUCT),
     ),
     """
     Poolings, and functions of one or two elements. `pool_scale`, `residual_add`, `multiply`, `lookup` and `clip` are those of

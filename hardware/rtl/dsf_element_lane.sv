@@ -4,12 +4,12 @@
 //
 //   multiply_i   v
 //   0            a * multiplier_a + b * multiplier_b + constant
-//   1            a * b * multiplier_a                             (constant_i has to be 0)
+//   1            (a - zero_a) * (b - zero_b) * multiplier_a + constant
 //
 //   result_o = clip(round_half_even(v / 2**(v < 0 ? shift_negative : shift)))      7 cycles later
 //
-//   cycle 0, 1   multiply b, by its multiplier or by a; add the constant
-//         2, 3   multiply a, or the product; add
+//   cycle 0, 1   multiply b, by its multiplier or by a; add the constant to a sum
+//         2, 3   multiply a, or the product; add, to a product the constant
 //         4..6   round and clip
 //
 // Each half is a multiplier, a register, an adder and a register, as a DSP block has them. Shifts are at most 62. All but
@@ -28,6 +28,8 @@ module dsf_element_lane #(
   input  wire logic                    multiply_i,
   input  wire logic [15:0]             multiplier_a_i,
   input  wire logic [15:0]             multiplier_b_i,
+  input  wire logic signed [XBits-1:0] zero_a_i,
+  input  wire logic signed [XBits-1:0] zero_b_i,
   input  wire logic signed [31:0]      constant_i,
   input  wire logic [5:0]              shift_i,
   input  wire logic [5:0]              shift_negative_i,
@@ -37,12 +39,15 @@ module dsf_element_lane #(
   output      logic signed [XBits-1:0] result_o
 );
 
-  localparam int unsigned ProductBBits = XBits + 17;
-  localparam int unsigned OperandBits  = 2 * XBits;
+  // A difference of two elements, and a product of two of those, less than 2**(2*XBits).
+  localparam int unsigned DiffBits     = XBits + 1;
+  localparam int unsigned OperandBits  = 2 * XBits + 1;
+  localparam int unsigned ProductBBits = DiffBits + 17;
   localparam int unsigned ProductABits = OperandBits + 17;
-  // Two products below 2**30 and a constant.
-  localparam int unsigned SumBits = 33;
+  // Two products below 2**24, or one below 2**32, and a constant.
+  localparam int unsigned SumBits = 34;
 
+  logic signed [DiffBits-1:0]     a_diff, b_diff;
   logic signed [16:0]             factor;
   logic signed [1:0][XBits-1:0]   a_q;
   logic signed [ProductBBits-1:0] product_b_q;
@@ -50,16 +55,17 @@ module dsf_element_lane #(
   logic signed [OperandBits-1:0]  operand;
   logic signed [ProductABits-1:0] product_a_q;
 
-  assign factor  = multiply_i ? 17'(a_i) : $signed({1'b0, multiplier_b_i});
+  assign a_diff  = DiffBits'(a_i) - DiffBits'(zero_a_i);
+  assign b_diff  = DiffBits'(b_i) - DiffBits'(zero_b_i);
+  assign factor  = multiply_i ? 17'(a_diff) : $signed({1'b0, multiplier_b_i});
   assign operand = multiply_i ? sum_b_q[OperandBits-1:0] : OperandBits'($signed(a_q[1]));
 
   always_ff @(posedge clk_i) begin
     a_q         <= {a_q[0], a_i};
-    product_b_q <= ProductBBits'(b_i) * ProductBBits'(factor);
-    sum_b_q     <= SumBits'(product_b_q) + SumBits'(constant_i);
+    product_b_q <= ProductBBits'(b_diff) * ProductBBits'(factor);
+    sum_b_q     <= SumBits'(product_b_q) + (multiply_i ? '0 : SumBits'(constant_i));
     product_a_q <= ProductABits'(operand) * ProductABits'($signed({1'b0, multiplier_a_i}));
-    addend_q    <= sum_b_q;
-    if (multiply_i) addend_q <= '0;
+    addend_q    <= multiply_i ? SumBits'(constant_i) : sum_b_q;
     sum_q       <= SumBits'(product_a_q) + addend_q;
   end
 

@@ -126,6 +126,8 @@ module dsf_elementwise
       .multiply_i      (multiply),
       .multiplier_a_i  (copy ? 16'd1 : config_i.multiplier_a),
       .multiplier_b_i  (config_i.multiplier_b),
+      .zero_a_i        (config_i.zero_a[XBits-1:0]),
+      .zero_b_i        (config_i.zero_b[XBits-1:0]),
       .constant_i      (config_i.constant),
       .shift_i         (config_i.right),
       .shift_negative_i(shift_negative_q),

@@ -164,7 +164,9 @@ package dsf_isa_pkg;
   } matrix_t;
 
   typedef struct packed {
-    logic [112:0] spare;
+    logic [80:0] spare;
+    logic signed [15:0] zero_b;
+    logic signed [15:0] zero_a;
     logic [19:0] table_address;
     logic signed [31:0] constant;
     logic [15:0] multiplier_b;
@@ -280,12 +282,15 @@ package dsf_isa_pkg;
              i.src_b_pixel_step == 20'd0 &&
              i.src_b_row_step == 24'd0 &&
              i.src_b_image_step == 24'd0 &&
-             i.multiplier_a == 16'd0)) &&
-           (i.function_code inside {VectorAdd} || (
-             i.multiplier_b == 16'd0 &&
+             i.multiplier_a == 16'd0 &&
              i.constant == 32'd0)) &&
+           (i.function_code inside {VectorAdd} || (
+             i.multiplier_b == 16'd0)) &&
            (i.function_code inside {VectorTable} || (
              i.table_address == 20'd0)) &&
+           (i.function_code inside {VectorMultiply} || (
+             i.zero_a == 16'd0 &&
+             i.zero_b == 16'd0)) &&
            i.spare == '0;
   endfunction
 

@@ -9,8 +9,9 @@
 // Lanes is less than VecLen because a lane with its multipliers, its rounding and its table costs more than all of pooling's.
 // An element of ADD and MULTIPLY is two reads. Both paths work on operands, which are elements but for those of one bit.
 //
-// The bit lengths of kernel_rows and kernel_columns may add up to WindowBits, and pad_value has to fit XBits, with one bit
-// lie in -1 to 1: otherwise the unit stops with ErrIllegalField, for good. Other fields are checked by dsf_instr_check.
+// The bit lengths of kernel_rows and kernel_columns may add up to WindowBits, and pad_value, zero_a and zero_b have to fit
+// XBits, with one bit lie in -1 to 1: otherwise the unit stops with ErrIllegalField, for good. Other fields are checked by
+// dsf_instr_check.
 
 `default_nettype none
 `include "dsf_reset.svh"
@@ -96,9 +97,13 @@ module dsf_vector
     for (int unsigned b = 0; b < CountBits; b++) if (count[b]) bit_length = 5'(b + 1);
   endfunction
 
+  // Whether a value is one of an operand.
+  function automatic logic fits(logic [15:0] value);
+    fits = value == 16'($signed(value[OperandBits-1:0])) && (XBits != 1 || value[1:0] != 2'b10);
+  endfunction
+
   assign legal = 32'(bit_length(config_q.kernel_rows) + bit_length(config_q.kernel_columns)) <= WindowBits &&
-                 config_q.pad_value[15:OperandBits-1] == {(17 - OperandBits){config_q.pad_value[15]}} &&
-                 (XBits != 1 || config_q.pad_value[1:0] != 2'b10);
+                 fits(config_q.pad_value) && fits(config_q.zero_a) && fits(config_q.zero_b);
 
   always_ff @(posedge clk_i `DSF_OR_RESET) begin
     if (!rst_ni) begin

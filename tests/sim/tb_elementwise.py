@@ -119,6 +119,8 @@ def random_function(draw: np.random.Generator, function: VectorFunction) -> dict
         "multiplier_b": pick(0, 3) if draw.random() < 0.5 else int(draw.choice([0, 65535, pick(0, 65535)])),
         "constant": pick(-9, 9) if draw.random() < 0.5 else int(draw.choice([-(1 << 31), (1 << 31) - 1, pick(-99999, 99999)])),
         "table_address": pick(0, VECTOR_TABLES - 1),
+        "zero_a": pick(LOW, HIGH) if draw.random() < 0.5 else 0,
+        "zero_b": pick(LOW, HIGH) if draw.random() < 0.5 else 0,
     }
     second = dense("src_b", b + pick(0, LENGTH), shape, channels)
     fields |= {name: value * keep.get(name.split("_")[2], 1) if "step" in name else value for name, value in second.items()}
@@ -191,9 +193,10 @@ async def extremes(dut) -> None:
         for leak in (0, 1, 15):
             scale = {"right": shift, "leak": leak}
             fields = {"function": VectorFunction.MULTIPLY, **common, **scale}
-            for multiplier in (1, 3, 65535):
-                await bench.run(fields | {"multiplier_a": multiplier})
-                apply(bench, fields | {"multiplier_a": multiplier})
+            for multiplier, zero, constant in ((1, 0, 0), (3, 1, 1), (65535, LOW, (1 << 31) - 1), (65535, HIGH, -(1 << 31))):
+                terms = {"multiplier_a": multiplier, "zero_a": zero, "zero_b": zero, "constant": constant}
+                await bench.run(fields | terms)
+                apply(bench, fields | terms)
                 await bench.check_memory(ELEMENTS // 2)
             fields = {"function": VectorFunction.ADD, **common, **scale}
             for constant in (-(1 << 31), 0, (1 << 31) - 1):

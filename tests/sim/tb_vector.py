@@ -190,7 +190,10 @@ async def one_element_a_cycle(dut) -> None:
 async def what_does_not_fit_is_an_error(dut) -> None:
     legal = {"function": VectorFunction.AVERAGE_POOL, "row_elements": 1, "height": 1, "kernel_rows": 1, "kernel_columns": 1}
     legal |= {"columns": 1, "rows": 1, "images": 1, "channels": 1}
-    for wrong in ({"kernel_rows": 256, "kernel_columns": 128}, {"pad_value": HIGH + 1}, {"pad_value": LOW - 1}):
+    window = {"kernel_rows": 256, "kernel_columns": 128}
+    product = {"function": VectorFunction.MULTIPLY}
+    zeros = (product | {"zero_a": HIGH + 1}, product | {"zero_b": LOW - 1})
+    for wrong in (window, {"pad_value": HIGH + 1}, {"pad_value": LOW - 1}, *zeros):
         bench = Bench(dut)
         await bench.start()
         await bench.run(legal)

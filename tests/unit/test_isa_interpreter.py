@@ -222,7 +222,7 @@ def loop_vector(m: Machine, f: dict[str, int]) -> None:
         else:
             v = values[0] * f["multiplier_a"] + int(before[b]) * f["multiplier_b"] + f["constant"]
             if function == VectorFunction.MULTIPLY:
-                v = values[0] * int(before[b]) * f["multiplier_a"]
+                v = (values[0] - f["zero_a"]) * (int(before[b]) - f["zero_b"]) * f["multiplier_a"] + f["constant"]
             v = clipped(half_even(v, 1 << f["right"] + (f["leak"] if v < 0 else 0)), f["low"], f["high"])
         place = f["dst"] + n * f["dst_image_step"] + oy * f["dst_row_step"] + ox * f["dst_pixel_step"]
         m.feature[place + c * f["dst_channel_step"]] = v
@@ -393,6 +393,8 @@ def random_vector(rng: random.Random, hw: Hardware) -> dict[str, int]:
         "multiplier_b": rng.choice([0, 1, rng.randint(0, 65535)]),
         "constant": rng.choice([0, rng.randint(-100000, 100000)]),
         "table_address": rng.randrange(VECTOR_TABLES),
+        "zero_a": rng.randint(low, high),
+        "zero_b": rng.choice([0, rng.randint(low, high)]),
     }
     assert f["dst"] + pixels * pixel <= hw.feature_elements
     unused = [field for field in VECTOR.fields if field.functions is not None and function not in field.functions]
@@ -573,6 +575,8 @@ DEPTHWISE = {"depthwise": 1, "kernel_runs": 2, "run": 3, "chunk": 2, "weight_wor
         (lambda: isa.VectorOp(function=VectorFunction.TABLE, table_address=2), "table_address is 2, needs at most 1"),
         (lambda: isa.VectorOp(kernel_rows=256, kernel_columns=128), "have 17 bits together, needs at most 16"),
         (lambda: isa.VectorOp(pad_value=128), "pad_value is 128, needs -128 to 127"),
+        (lambda: isa.VectorOp(function=VectorFunction.MULTIPLY, zero_a=128), "zero_a is 128, needs -128 to 127"),
+        (lambda: isa.VectorOp(function=VectorFunction.MULTIPLY, zero_b=-129), "zero_b is -129, needs -128 to 127"),
         (lambda: isa.VectorOp(high=128), "high is 128, needs -128 to 127"),
         (lambda: isa.LoadWeightsOp(target=2, groups=1, words=1, bytes=8), "bytes is 8, needs 256"),
         (lambda: isa.LoadWeightsOp(target=2, groups=1, words=2, bytes=256), "words is 2, needs 1"),

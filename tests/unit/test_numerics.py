@@ -1,5 +1,6 @@
 """The arithmetic, against exact rational arithmetic."""
 
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -92,21 +93,25 @@ def test_residual_add(a: int, b: int, ma: int, mb: int, offset: int, shift: int,
 @given(
     a=st.integers(-128, 127),
     b=st.integers(-128, 127),
+    zeros=st.tuples(st.integers(-128, 127), st.integers(-128, 127)),
     multiplier=st.integers(0, 2**16 - 1),
+    offset=st.integers(-(2**31), 2**31 - 1),
     shift=st.integers(0, numerics.MAX_SHIFT),
     leak=st.integers(0, numerics.MAX_LEAK),
     relu=st.booleans(),
 )
-def test_multiply(a: int, b: int, multiplier: int, shift: int, leak: int, relu: bool):
-    v, low = a * b * multiplier, (0 if relu else -128)
+def test_multiply(a: int, b: int, zeros: tuple[int, int], multiplier: int, offset: int, shift: int, leak: int, relu: bool):
+    v, low = (a - zeros[0]) * (b - zeros[1]) * multiplier + offset, (0 if relu else -128)
     slope = Fraction(1, 2**leak) if v < 0 else Fraction(1)
     expected = min(max(exact_rhe(v * slope / 2**shift), low), 127)
-    assert numerics.multiply(a, b, multiplier=multiplier, shift=shift, leak=leak, low=low, high=127) == expected
+    terms = {"zero_a": zeros[0], "zero_b": zeros[1], "multiplier": multiplier, "offset": offset}
+    assert numerics.multiply(a, b, **terms, shift=shift, leak=leak, low=low, high=127) == expected
 
 
 def test_multiply_of_extremes():
     """The largest magnitudes, and ties to even of either sign."""
-    scale = {"multiplier": 1, "shift": 1, "leak": 0, "low": -(1 << 15), "high": (1 << 15) - 1}
+    scale = {"zero_a": 0, "zero_b": 0, "multiplier": 1, "offset": 0, "shift": 1, "leak": 0}
+    scale |= {"low": -(1 << 15), "high": (1 << 15) - 1}
     assert numerics.multiply([-128, -128, 127, 3, -3, 5, -5], [-128, 127, 127, 1, 1, 1, 1], **scale).tolist() == [
         8192, -8128, 8064, 2, -2, 2, -2
     ]  # fmt: skip
@@ -212,3 +217,35 @@ def test_affine_grid(x: float, scale: float, zero_point: int, bits: int):
     got = numerics.quantize_linear(x, scale, zero_point, low, high)
     assert got == expected
     assert numerics.dequantize_linear(got, scale, zero_point) == (expected - zero_point) * scale
+
+
+def test_functions_of_tables():
+    """Values that are known: at 0, at the ends, and where a slope begins."""
+    x = np.array([-4.0, -3.0, 0.0, 1.0, 3.0])
+    expected = {
+        "sigmoid": [1 / (1 + math.exp(4)), 1 / (1 + math.exp(3)), 0.5, 1 / (1 + math.exp(-1)), 1 / (1 + math.exp(-3))],
+        "tanh": [math.tanh(v) for v in x],
+        "exp": [math.exp(v) for v in x],
+        "gelu": [v * (1 + math.erf(v / math.sqrt(2))) / 2 for v in x],
+        "swish": [v / (1 + math.exp(-v)) for v in x],
+        "hard_sigmoid": [0, 0, 0.5, 4 / 6, 1],
+        "hard_swish": [0, 0, 0, 4 / 6, 3],
+        "leaky_relu": [-0.04, -0.03, 0, 1, 3],
+    }
+    assert expected.keys() == numerics.FUNCTIONS.keys()
+    for name, values in expected.items():
+        np.testing.assert_allclose(numerics.apply_function(name, x), values, rtol=1e-12, atol=1e-15, err_msg=name)
+    assert numerics.apply_function("leaky_relu", -2.0, [0.3]) == -0.6
+    assert numerics.apply_function("hard_sigmoid", [-1.0, 1.0], [0.25, 0.5]).tolist() == [0.25, 0.75]
+    assert numerics.apply_function("exp", 1000.0) == math.inf
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_table(bits: int):
+    """For each value of an element its function, which `lookup` finds; of one bit as of two."""
+    table = numerics.table(np.tanh, bits, lambda x: numerics.dequantize(x, 3), lambda y: numerics.quantize(y, 8, 6))
+    assert table.shape == (1 << max(2, bits),)
+    low, high = numerics.int_range(bits)
+    for value in (low, *range(low + 1, high), high):
+        expected = min(127, round(64 * math.tanh(value / 8)))
+        assert numerics.lookup(value, table, max(2, bits)) == expected

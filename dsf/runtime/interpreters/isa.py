@@ -264,14 +264,15 @@ def _elementwise(machine: Machine, fields: Fields, positions: Positions, channel
         steps = (fields[f"src_b_{name}_step"] for name in ("image", "row", "pixel"))
         return machine.gather(positions.addresses(fields["src_b"], *steps)[:, None] + channels)
 
-    scale = {"shift": fields["right"], **{name: fields[name] for name in ("leak", "low", "high")}}
+    scale = {"offset": fields["constant"], "shift": fields["right"], **{name: fields[name] for name in ("leak", "low", "high")}}
     match fields["function"]:
         case VectorFunction.ADD:
             multipliers = {name: fields[name] for name in ("multiplier_a", "multiplier_b")}
             other = b() if fields["multiplier_b"] else np.zeros_like(a)
-            return numerics.residual_add(a, other, **multipliers, offset=fields["constant"], **scale)
+            return numerics.residual_add(a, other, **multipliers, **scale)
         case VectorFunction.MULTIPLY:
-            return numerics.multiply(a, b(), multiplier=fields["multiplier_a"], **scale)
+            zeros = {name: fields[name] for name in ("zero_a", "zero_b")}
+            return numerics.multiply(a, b(), **zeros, multiplier=fields["multiplier_a"], **scale)
         case VectorFunction.TABLE:
             return numerics.lookup(a, machine.tables[fields["table_address"]], machine.hardware.operand_bits)
         case VectorFunction.COPY:
