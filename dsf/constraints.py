@@ -30,6 +30,9 @@ from dsf.isa.table import MATRIX, VECTOR, Instruction
 from dsf.numerics import MULTIPLIER_BITS
 from dsf.transforms.locations import location_name
 
+#: Layers that round.
+ROUNDED = bundle.ActivationOp | bundle.FunctionOp | bundle.AddOp | bundle.MultiplyOp | bundle.PoolOp
+
 Problems = Iterator[str]
 Constraint = Callable[[Operation, Hardware], Problems]
 
@@ -112,7 +115,7 @@ def one_network(op: Operation, hardware: Hardware) -> Problems:
         yield f"'module': {len(functions)} functions, needs one, @main; split the module"
         return
     yield from function_problems(functions[0])
-    if not any(isinstance(one, bundle.CoreOp | bundle.PoolOp | bundle.ActivationOp | bundle.AddOp) for one in op.walk()):
+    if not any(isinstance(one, bundle.CoreOp | ROUNDED) for one in op.walk()):
         yield f"'{functions[0].sym_name.data}': no layer, needs at least one; add a Bundle"
     elif any(isinstance(one, BlockArgument) for one in _returned(functions[0])):
         yield f"'{functions[0].sym_name.data}': returns its input, needs the result of a layer; return the last layer's"
@@ -120,7 +123,7 @@ def one_network(op: Operation, hardware: Hardware) -> Problems:
 
 def result_is_used(op: Operation, hardware: Hardware) -> Problems:
     """Every layer leads to the result of the network; for a core, `sum_is_quantised` says it."""
-    if not isinstance(op, bundle.PoolOp | bundle.ActivationOp | bundle.AddOp):
+    if not isinstance(op, ROUNDED):
         return
     if not users_of(op.output, behind_flatten=True):
         yield f"{name_of(op)}: a result that nothing uses, needs a layer after it or to be the output; remove the layer"
@@ -144,22 +147,6 @@ def sum_is_quantised(op: Operation, hardware: Hardware) -> Problems:
     yield (
         f"{name_of(op)}: a sum used by {kinds}, needs one activation after it unless it is the last layer; "
         f"add activation=QLeakyReLu(...) or QIdentity(...)"
-    )
-
-
-def add_follows_core(op: Operation, hardware: Hardware) -> Problems:
-    """One operand of an add is the activation of a core's sum, and used by nothing else: the add rides in that core's pass."""
-    if not isinstance(op, bundle.AddOp):
-        return
-    for value in (op.a, op.b):
-        owner = source_of(value).owner
-        if isinstance(owner, bundle.ActivationOp) and _is_sum(owner.input):
-            users = users_of(owner.output, behind_flatten=True)
-            if len(users) == 1 and op.a is not op.b:
-                return
-    yield (
-        f"{name_of(op)}: an add of values that no core makes for it alone, needs the activation of a convolution or dense "
-        f"layer that only this add uses; put one before it, and pool after it"
     )
 
 
@@ -243,7 +230,12 @@ def weight_memory(op: Operation, hardware: Hardware) -> Problems:
 
 
 def instruction_fields(op: Operation, hardware: Hardware) -> Problems:
-    """Sizes, strides and padding of a convolution or pooling fit the fields of its instruction; a batch is cut to fit."""
+    """
+    Sizes, strides and padding of a convolution or pooling, and images of a layer of single elements, fit the fields of its
+    instruction; a batch is cut to fit.
+    """
+    if isinstance(op, bundle.FunctionOp | bundle.AddOp | bundle.MultiplyOp):
+        yield from _elements(op)
     if not isinstance(op, bundle.ConvOp | bundle.PoolOp):
         return
     _, _, width, inputs = shape(op.input)
@@ -266,6 +258,18 @@ def instruction_fields(op: Operation, hardware: Hardware) -> Problems:
     else:
         values |= {"kernel_columns": (window.kernel[1], "a window of {} columns"), "channels": (inputs, "{} channels")}
         instruction = VECTOR
+    yield from _in_fields(op, instruction, values)
+
+
+def _elements(op: bundle.FunctionOp | bundle.AddOp | bundle.MultiplyOp) -> Problems:
+    *image, channels = shape(op.output)
+    width = image[-1] if len(image) == 3 else 1
+    values = {"row_elements": (width * channels, "an image row of {} elements"), "channels": (channels, "{} channels")}
+    yield from _in_fields(op, VECTOR, values)
+
+
+def _in_fields(op: Operation, instruction: Instruction, values: dict[str, tuple[int, str]]) -> Problems:
+    """Values that the fields of an instruction can't hold, each with its text."""
     limits = _limits(instruction)
     for field, (value, text) in values.items():
         low, high = limits[field]
@@ -357,7 +361,7 @@ def _width(op: Operation, what: str, bits: int, parameter: str, most: int) -> Pr
 
 def sign(op: Operation, hardware: Hardware) -> Problems:
     """A result of one bit is the sign of what it is computed from, so that a ReLU before it would leave nothing but +1."""
-    if not isinstance(op, bundle.ActivationOp | bundle.AddOp | bundle.PoolOp) or bundle.bits_of(op.output) > 1:
+    if not isinstance(op, ROUNDED) or isinstance(op, bundle.FunctionOp) or bundle.bits_of(op.output) > 1:
         return
     if op.negative_slope.value.data == 0:
         yield (
@@ -470,8 +474,8 @@ def alignment(op: Operation, hardware: Hardware) -> Problems:
 
 
 def free_scale(op: Operation, hardware: Hardware) -> Problems:
-    """Free scales: a sum becomes at most 2**15 times as large a number. In an add neither operand does more than 2**15."""
-    if not isinstance(op, bundle.ActivationOp | bundle.AddOp) or not has_free_scale(op):
+    """Free scales: a sum or a product becomes at most 2**15 times as large a number. In an add neither operand does."""
+    if not isinstance(op, bundle.ActivationOp | bundle.AddOp | bundle.MultiplyOp) or not has_free_scale(op):
         return
     scales = gains(op)
     largest = float(scales.max())
@@ -492,8 +496,8 @@ def one_grid(op: Operation, hardware: Hardware) -> Problems:
 
 
 def slope_of_free_scale(op: Operation, hardware: Hardware) -> Problems:
-    """A leaky ReLU with a free scale follows a core: in an add or a pooling the zero point hides the sign."""
-    if not isinstance(op, bundle.ActivationOp | bundle.AddOp | bundle.PoolOp) or not has_free_scale(op):
+    """A leaky ReLU with a free scale follows a core: in an add, a product or a pooling the zero point hides the sign."""
+    if not isinstance(op, bundle.ActivationOp | bundle.AddOp | bundle.MultiplyOp | bundle.PoolOp) or not has_free_scale(op):
         return
     hidden = not (isinstance(op, bundle.ActivationOp) and _is_sum(op.input))
     slope = op.negative_slope.value.data
@@ -502,13 +506,24 @@ def slope_of_free_scale(op: Operation, hardware: Hardware) -> Problems:
         yield f"{name_of(op)}: a negative slope of {slope} with a zero point, needs 0 or 1; {change}"
 
 
+def product(op: Operation, hardware: Hardware) -> Problems:
+    """A product is shifted right by at most `numerics.MAX_SHIFT`, or gains at most 2**15."""
+    if not isinstance(op, bundle.MultiplyOp) or has_free_scale(op):
+        return
+    a, b, y = (bundle.frac_of(value) for value in (op.a, op.b, op.output))
+    if not -15 <= a + b - y <= numerics.MAX_SHIFT:
+        yield (
+            f"{name_of(op)}: a product of {a} and {b} fraction bits to {y}, needs to lose at most {numerics.MAX_SHIFT} or "
+            f"gain at most 15; change frac_bits"
+        )
+
+
 #: All of them, in the order in which their problems are listed for one operation.
 CONSTRAINTS: tuple[Constraint, ...] = (
     one_network,
     known_layer,
     sum_is_quantised,
     result_is_used,
-    add_follows_core,
     softmax_is_last,
     batch_norm_folded,
     kernel_size,
@@ -529,6 +544,7 @@ CONSTRAINTS: tuple[Constraint, ...] = (
     free_scale,
     one_grid,
     slope_of_free_scale,
+    product,
 )
 #: Those that read the values of weights.
 OF_WEIGHTS: tuple[Constraint, ...] = (accumulator,)

@@ -39,6 +39,8 @@ MOVE_GAP = 2
 #: Cycles of a VECTOR instruction beside its windows, and of a division beside its steps.
 VECTOR_OVERHEAD = 13
 DIVIDE_OVERHEAD = 1
+#: The same for functions of single elements.
+ELEMENTS_OVERHEAD = 21
 #: The dispatcher takes an instruction in this many cycles, or in as many as it has beats.
 LEAST_DISPATCH = 3
 #: From a completion to the start of an instruction that waits for its token.
@@ -304,6 +306,12 @@ def pool_cost(hw: Hardware, pixels: int, channels: int, taps: int, division_step
     divide = division_steps + DIVIDE_OVERHEAD if division_steps > 0 else 0
     drain = VECTOR_OVERHEAD + (divide if divide <= taps else 0)
     return Cost(vectors * max(taps, divide), drain=drain, gap=drain, reads=vectors * taps)
+
+
+def elements_cost(hw: Hardware, pixels: int, channels: int, operands: int) -> Cost:
+    """Cycles of a VECTOR function of single elements: a few channels at a time, a cycle for each operand that is read."""
+    reads = pixels * -(-channels // hw.vector_lanes) * operands
+    return Cost(reads, drain=ELEMENTS_OVERHEAD, gap=ELEMENTS_OVERHEAD, reads=reads)
 
 
 def division_steps(hw: Hardware, left: int, right: int, leak: int, *, sums: bool) -> int:

@@ -26,7 +26,7 @@ from dsf.dialects.engine import HardwareOp
 from dsf.dialects.shapes import shape
 from dsf.geometry import Window, resolve_padding, span
 from dsf.hardware import Hardware
-from dsf.numerics import Ints
+from dsf.numerics import FUNCTIONS, Ints
 from dsf.runtime.execute import input_shape
 
 SLOPES = (1.0, 0.0, 0.5, 0.25, 0.125, 2.0**-15)
@@ -118,7 +118,8 @@ class _Network:
 
     def _image_bundle(self, last: bool, flatten: bool) -> None:
         rng = self.rng
-        kind = rng.choices(("conv", "pool", "activation"), (12, 2, 1))[0]
+        kinds = ("conv", "pool", "activation", "function", "add", "multiply", "gate")
+        kind = rng.choices(kinds, (12, 2, 1, 1, 1, 1, 1))[0]
         if kind == "conv":
             target = self._skip_target() if rng.random() < 0.4 else None
             self._conv(target)
@@ -130,8 +131,17 @@ class _Network:
                 self._add(target)
         if kind == "activation":
             self._push(bundle.ActivationOp(self.value, self._activation(self._near_frac()), self._slope()))
-        if kind == "pool" or (kind == "conv" and rng.random() < 0.35):
+        if kind == "gate":
+            self._gate()
+        if kind in ("add", "multiply"):
+            others = [one for one in self.skips if shape(one) == shape(self.value)]
+            self._add(rng.choice(others)) if kind == "add" else self._multiply(rng.choice(others))
+        if kind == "function" or (kind == "conv" and self.layers and rng.random() < 0.15):
+            self._function()
+        if kind == "pool" or (kind in ("conv", "add") and rng.random() < 0.35):
             self._pool()
+        if not self.layers:
+            self._push(bundle.ActivationOp(self.value, self._activation(self._near_frac()), self._slope()))
         self._end(flatten)
 
     def _dense_bundle(self, last: bool) -> None:
@@ -288,6 +298,29 @@ class _Network:
         if abs(bundle.q_of(a).frac.data - bundle.q_of(b).frac.data) > 12:
             return
         self._push(bundle.AddOp(a, b, self._activation(frac), self._slope()))
+
+    def _multiply(self, other: SSAValue) -> None:
+        """The product with another tensor: typical products stay in range, give or take two bits."""
+        a, b = self.value, other
+        if shape(a) == shape(b) and self.rng.random() < 0.5:
+            a, b = b, a
+        frac = bundle.q_of(a).frac.data + bundle.q_of(b).frac.data - self.hardware.bits_input + self.rng.randint(0, 4)
+        self._push(bundle.MultiplyOp(a, b, self._activation(frac), self._slope()))
+
+    def _gate(self) -> None:
+        """Squeeze and excite: the product of the images with a function of their averages, in bundles of their own."""
+        images = self.value
+        _, height, width, _ = shape(images)
+        self._push(bundle.PoolOp(images, bundle.PoolKind.AVG, (height, width), self._activation(self._near_frac())))
+        self._function()
+        self._end(flatten=self.rng.random() < 0.5)
+        gate, self.value = self.value, images
+        self._multiply(gate)
+
+    def _function(self) -> None:
+        kind = self.rng.choice(list(FUNCTIONS))
+        parameters = [0.3] if kind == "leaky_relu" and self.rng.random() < 0.5 else []
+        self._push(bundle.FunctionOp(self.value, kind, self._activation(self._near_frac()), parameters))
 
     def _pool(self) -> None:
         rng = self.rng

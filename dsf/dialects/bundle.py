@@ -9,8 +9,8 @@ arithmetic, with one rounding, half to even (`dsf.numerics.quantize`, `quantize_
     y = clip(rhe(f(x) * 2**frac))  in units of  2**-frac        y = clip(rhe(f(x) / scale) + zero_point)
 
 Cores don't round: their result type holds the exact sum, at x_frac + w_frac. A free scale is taken to 16 bits
-(`bundle_scales.py`). The order in a bundle is core, batch norm,
-activation, add, activation, pool, activation, flatten, softmax.
+(`bundle_scales.py`). The order in a bundle is core, batch norm, activation, function, add or multiply, activation, function,
+pool, activation, function, flatten, softmax.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from xdsl.pattern_rewriter import RewritePattern
 from xdsl.traits import Pure
 
 from dsf.dialects.bundle_cores import BatchNormOp, ConvOp, CoreOp, DenseOp, check_q, core_of
+from dsf.dialects.bundle_functions import FunctionKindAttr, FunctionOp
 from dsf.dialects.bundle_group import BundleOp, YieldOp
 from dsf.dialects.bundle_types import (
     AffineType,
@@ -84,7 +85,9 @@ __all__ = [
     "CoreOp",
     "DenseOp",
     "FlattenOp",
+    "FunctionOp",
     "Grid",
+    "MultiplyOp",
     "PoolKind",
     "PoolOp",
     "QType",
@@ -108,7 +111,7 @@ def check_slope(op: Operation, slope: float) -> None:
 
 
 def properties_of(negative_slope: float, minimum: float | None, maximum: float | None) -> dict[str, Attribute | None]:
-    """What an activation and an add say about the function in them."""
+    """What an activation, an add and a product say about the function in them."""
     limits = {"minimum": minimum, "maximum": maximum}
     return {
         "negative_slope": real(negative_slope),
@@ -116,14 +119,14 @@ def properties_of(negative_slope: float, minimum: float | None, maximum: float |
     }
 
 
-def check_limits(op: ActivationOp | AddOp) -> None:
+def check_limits(op: ActivationOp | AddOp | MultiplyOp) -> None:
     """Limits are numbers, the lower one first."""
     low, high = limits_of(op)
     has = f"limits {low} and {high}"
     need(low <= high, op, has, "numbers, the lower one first", "correct them")
 
 
-def limits_of(op: ActivationOp | AddOp) -> tuple[float, float]:
+def limits_of(op: ActivationOp | AddOp | MultiplyOp) -> tuple[float, float]:
     """What is quantised lies between these two."""
     low = -math.inf if op.minimum is None else op.minimum.value.data
     high = math.inf if op.maximum is None else op.maximum.value.data
@@ -235,6 +238,61 @@ class AddOp(IRDLOperation):
         check_result(self, shape(self.a))
         check_slope(self, self.negative_slope.value.data)
         check_limits(self)
+
+
+@irdl_op_definition
+class MultiplyOp(IRDLOperation):
+    """
+    Product of two tensors: `y = quantize(act(a * b))`, `act` as in `bundle.activation`. `b` has the shape of `a`, or one pixel
+    for each of its images, (N, 1, 1, C) or (N, C). Fractions and scales may differ.
+
+    ```
+    %y = bundle.multiply %x, %gate
+        : tensor<1x4x4x8x!bundle.q<8, 4>>, tensor<1x8x!bundle.q<8, 7>> -> tensor<1x4x4x8x!bundle.q<8, 4>>
+    ```
+    """
+
+    name = "bundle.multiply"
+
+    a = operand_def(TensorType)
+    b = operand_def(TensorType)
+    output = result_def(TensorType)
+    negative_slope = prop_def(FloatAttr[Float64Type], default_value=real(1.0))
+    minimum = opt_prop_def(FloatAttr[Float64Type])
+    maximum = opt_prop_def(FloatAttr[Float64Type])
+
+    traits = traits_def(Pure())
+
+    assembly_format = (
+        "$a `,` $b (`negative_slope` $negative_slope^)? (`minimum` $minimum^)? (`maximum` $maximum^)? attr-dict "
+        "`:` type($a) `,` type($b) `->` type($output)"
+    )
+
+    def __init__(
+        self,
+        a: SSAValue,
+        b: SSAValue,
+        output: Grid,
+        negative_slope: float = 1.0,
+        *,
+        minimum: float | None = None,
+        maximum: float | None = None,
+    ):
+        super().__init__(
+            operands=[a, b],
+            properties=properties_of(negative_slope, minimum, maximum),
+            result_types=[tensor_of(shape(a), output)],
+        )
+
+    def verify_(self) -> None:
+        check_q(self, self.a, self.b, self.output)
+        check_rank(self, self.a, (2, 4))
+        a, b = shape(self.a), shape(self.b)
+        fitting = [a] if len(a) == 2 else [a, (a[0], 1, 1, a[3]), (a[0], a[3])]
+        has, needs = f"operands of shapes {as_text(a)} and {as_text(b)}", f"{' or '.join(map(as_text, fitting))} as the second"
+        need(b in fitting, self, has, needs, "match the two branches")
+        check_result(self, a)
+        check_slope(self, self.negative_slope.value.data)
 
 
 @irdl_op_definition
@@ -370,6 +428,19 @@ class SoftmaxOp(IRDLOperation):
 
 Bundle = Dialect(
     "bundle",
-    [ConvOp, DenseOp, BatchNormOp, ActivationOp, AddOp, PoolOp, FlattenOp, SoftmaxOp, BundleOp, YieldOp],
-    [QType, AffineType, SumType, PoolKindAttr],
+    [
+        ConvOp,
+        DenseOp,
+        BatchNormOp,
+        ActivationOp,
+        FunctionOp,
+        AddOp,
+        MultiplyOp,
+        PoolOp,
+        FlattenOp,
+        SoftmaxOp,
+        BundleOp,
+        YieldOp,
+    ],
+    [QType, AffineType, SumType, PoolKindAttr, FunctionKindAttr],
 )

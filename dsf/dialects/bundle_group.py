@@ -30,13 +30,18 @@ LETTERS = {
     "bundle.dense": "c",
     "bundle.batch_norm": "n",
     "bundle.activation": "a",
+    "bundle.function": "t",
     "bundle.add": "+",
+    "bundle.multiply": "*",
     "bundle.pool": "p",
     "bundle.flatten": "f",
     "bundle.softmax": "s",
 }
-ORDER = re.compile(r"(cn?)?a?(\+a?)?(pa?)?f?s?")
-ORDER_TEXT = "the order core, batch_norm, activation, add, activation, pool, activation, flatten, softmax"
+ORDER = re.compile(r"(cn?)?a?t?([+*]a?t?)?(pa?t?)?f?s?")
+ORDER_TEXT = (
+    "the order core, batch_norm, activation, function, add or multiply, activation, function, pool, activation, function, "
+    "flatten, softmax"
+)
 
 
 def in_order(layers: Sequence[Operation]) -> bool:

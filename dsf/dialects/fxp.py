@@ -13,31 +13,34 @@ from collections.abc import Sequence
 from math import prod
 
 from numpy.typing import ArrayLike
-from xdsl.dialects.builtin import I64, DenseIntOrFPElementsAttr, IntegerAttr, IntegerType, TensorType, UnitAttr
+from xdsl.dialects.builtin import I64, DenseIntOrFPElementsAttr, IntegerAttr, TensorType, UnitAttr
 from xdsl.interfaces import HasCanonicalizationPatternsInterface
-from xdsl.ir import Dialect, Operation, SSAValue
+from xdsl.ir import Dialect, SSAValue
 from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, opt_prop_def, prop_def, result_def, traits_def
 from xdsl.pattern_rewriter import RewritePattern
 from xdsl.traits import Pure
 
 from dsf.dialects.bundle_types import PoolKind, PoolKindAttr
 from dsf.dialects.constants import DenseAttr, IntsAttr, dense_ints, integer, ints_attr, ints_of, pair, quad
+from dsf.dialects.fxp_elements import MultiplyOp, TableOp
 from dsf.dialects.integers import (
     MAX_BIAS_SHIFT,
     MAX_MULTIPLIER,
     MAX_POOL_SHIFT,
     RAW_BITS,
     ZERO_POINT_BITS,
+    check_between,
     check_clip,
     check_constants,
     check_integers,
     check_weights,
+    integers,
     width,
 )
 from dsf.dialects.shapes import (
-    as_text,
     check_convolution,
     check_lists,
+    check_operands,
     check_pool,
     check_rank,
     check_result,
@@ -52,16 +55,6 @@ from dsf.numerics import MAX_LEAK, MAX_SHIFT, Ints, int_range
 INPUT_FRAC = "dsf.input_frac"
 OUTPUT_FRAC = "dsf.output_frac"
 SOFTMAX = "dsf.softmax"
-
-
-def check_between(op: Operation, low: int, high: int, **properties: IntegerAttr[I64]) -> None:
-    for name, attribute in properties.items():
-        value = attribute.value.data
-        need(low <= value <= high, op, f"{name} {value}", f"{low} to {high}", "rescale the layer")
-
-
-def _integers(sizes: Sequence[int], bits: int) -> TensorType[IntegerType]:
-    return TensorType(IntegerType(bits), sizes)
 
 
 @irdl_op_definition
@@ -115,7 +108,7 @@ class ConvOp(IRDLOperation):
                 "groups": integer(groups),
                 "pad_value": integer(pad_value),
             },
-            result_types=[_integers(sizes, bits_sum)],
+            result_types=[integers(sizes, bits_sum)],
         )
 
     @property
@@ -194,7 +187,7 @@ class RequantizeOp(IRDLOperation):
                 "low": integer(low),
                 "high": integer(high),
             },
-            result_types=[_integers(shape(input), bits)],
+            result_types=[integers(shape(input), bits)],
         )
 
     @property
@@ -247,7 +240,7 @@ class RawOp(IRDLOperation):
         super().__init__(
             operands=[input],
             properties={"bias": dense_ints(bias, RAW_BITS), "bias_shift": integer(bias_shift)},
-            result_types=[_integers(shape(input), RAW_BITS)],
+            result_types=[integers(shape(input), RAW_BITS)],
         )
 
     @property
@@ -266,7 +259,7 @@ class RawOp(IRDLOperation):
 @irdl_op_definition
 class AddOp(IRDLOperation):
     """
-    Sum of two tensors with one rounding, `dsf.numerics.residual_add`:
+    Sum of two tensors with one rounding, `dsf.numerics.residual_add`; `b` may be one pixel for each image of `a`:
 
         v = a * multiplier_a + b * multiplier_b + offset
         y = clip(rhe(v / 2**(shift + (leak if v < 0 else 0))), low, high)
@@ -323,15 +316,12 @@ class AddOp(IRDLOperation):
         super().__init__(
             operands=[a, b],
             properties={name: integer(value) for name, value in numbers.items()},
-            result_types=[_integers(shape(a), bits)],
+            result_types=[integers(shape(a), bits)],
         )
 
     def verify_(self) -> None:
         check_integers(self, self.a, self.b, self.output)
-        has = f"operands of shapes {as_text(shape(self.a))} and {as_text(shape(self.b))}"
-        need(shape(self.a) == shape(self.b), self, has, "equal shapes", "match the two branches")
-        check_result(self, shape(self.a))
-        check_rank(self, self.a, (2, 4))
+        check_operands(self, self.a, self.b)
         check_between(self, 0, MAX_MULTIPLIER, multiplier_a=self.multiplier_a, multiplier_b=self.multiplier_b)
         check_between(self, *int_range(RAW_BITS), offset=self.offset)
         check_between(self, 0, MAX_SHIFT, shift=self.shift)
@@ -407,7 +397,7 @@ class PoolOp(IRDLOperation):
                 "count_padding": UnitAttr() if count_padding else None,
                 **{name: integer(value) for name, value in numbers.items()},
             },
-            result_types=[_integers(sizes, bits)],
+            result_types=[integers(sizes, bits)],
         )
 
     @property
@@ -444,7 +434,7 @@ class ReshapeOp(IRDLOperation, HasCanonicalizationPatternsInterface):
     assembly_format = "$input attr-dict `:` type($input) `->` type($output)"
 
     def __init__(self, input: SSAValue, sizes: Sequence[int]):
-        super().__init__(operands=[input], result_types=[_integers(sizes, width(input))])
+        super().__init__(operands=[input], result_types=[integers(sizes, width(input))])
 
     def verify_(self) -> None:
         check_integers(self, self.input, self.output)
@@ -461,4 +451,4 @@ class ReshapeOp(IRDLOperation, HasCanonicalizationPatternsInterface):
         return (DropIdentityReshape(), MergeReshapes())
 
 
-Fxp = Dialect("fxp", [ConvOp, RequantizeOp, RawOp, AddOp, PoolOp, ReshapeOp])
+Fxp = Dialect("fxp", [ConvOp, RequantizeOp, RawOp, AddOp, MultiplyOp, TableOp, PoolOp, ReshapeOp])

@@ -7,14 +7,15 @@ Tensors hold signless builtin integers, two's complement; `i1` is b for 2b - 1, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
-from xdsl.dialects.builtin import IntegerType
+from xdsl.dialects.builtin import I64, IntegerAttr, IntegerType, TensorType
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from dsf.dialects.constants import DenseAttr, ints_of
-from dsf.dialects.shapes import check_channels, element, need, shape
-from dsf.numerics import int_range
+from dsf.dialects.shapes import as_text, check_channels, element, need, shape
+from dsf.numerics import fits, int_range, table_bits, values_text
 
 #: Largest multiplier of the requantisers (16 bits, unsigned) and largest left shift of a bias.
 MAX_MULTIPLIER = (1 << 16) - 1
@@ -32,6 +33,18 @@ CONSTANT_BITS = 64
 def width(value: SSAValue) -> int:
     """Bits of a tensor's integers; the operation's verifier has checked that they are integers."""
     return cast(IntegerType, element(value)).bitwidth
+
+
+def integers(sizes: Sequence[int], bits: int) -> TensorType[IntegerType]:
+    """The type of a tensor of integers."""
+    return TensorType(IntegerType(bits), sizes)
+
+
+def check_between(op: Operation, low: int, high: int, **properties: IntegerAttr[I64]) -> None:
+    """Numbers of an operation lie in [low, high]."""
+    for name, attribute in properties.items():
+        value = attribute.value.data
+        need(low <= value <= high, op, f"{name} {value}", f"{low} to {high}", "rescale the layer")
 
 
 def _check_type(op: Operation, what: str, kind: Attribute, least: int, most: int) -> None:
@@ -58,6 +71,18 @@ def check_constants(op: Operation, low: int, high: int, **constants: DenseAttr) 
         values = ints_of(constant)
         has = f"{name} from {values.min()} to {values.max()}"
         need(values.min() >= low and values.max() <= high, op, has, f"{low} to {high}", "rescale the layer")
+
+
+def check_table(op: Operation, table: DenseAttr, x: SSAValue) -> None:
+    """A lookup table has an entry for each value of `x`, and its entries are values of the result."""
+    _check_type(op, "a table", table.get_element_type(), 1, RAW_BITS)
+    entries = 1 << table_bits(width(x))
+    has = f"a table of shape {as_text(table.get_shape())}"
+    needs = f"{entries}, an entry for each value of i{width(x)}"
+    need(tuple(table.get_shape()) == (entries,), op, has, needs, "correct the table")
+    bits, values = width(op.results[0]), ints_of(table)
+    has = f"a table of values from {values.min()} to {values.max()}"
+    need(fits(values, bits), op, has, f"{values_text(bits)}, the result's", "correct the table")
 
 
 def check_clip(op: Operation, low: int, high: int) -> None:

@@ -11,8 +11,8 @@ others by their `!sched.token`, the value that each instruction gives:
     %t1 = sched.matrix %x, %w, %p to %y after(%t0) ...
 
 Addresses of feature memory are elements of `bits_input` bits, of weight memory words of all banks, of parameter memory
-groups of C/G channels, and of DRAM bytes after a base register. Feature tensors lie on chip as NHWC without gaps; a raw sum
-takes `32 / bits_input` elements. `cycles` and `beats` (of DRAM traffic) are estimates for reports.
+groups of C/G channels, of table memory tables, and of DRAM bytes after a base register. Feature tensors lie on chip as NHWC
+without gaps; a raw sum takes `32 / bits_input` elements. `cycles` and `beats` (of DRAM traffic) are estimates for reports.
 
 Weights that stay on chip from run to run are loaded by a `sched.load_program`, before the first run. Runs read them through
 the buffers that it fills, and never write there:
@@ -28,7 +28,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from xdsl.dialects.builtin import I64, DenseArrayBase, IntegerAttr, StringAttr, i32
+from xdsl.dialects.builtin import I64, DenseArrayBase, IntegerAttr, StringAttr, UnitAttr, i32
 from xdsl.ir import Dialect, Operation, SSAValue
 from xdsl.irdl import (
     AttrSizedOperandSegments,
@@ -53,7 +53,17 @@ from dsf.dialects.engine import ProgramOp as EngineProgramOp
 from dsf.dialects.records import ints
 from dsf.dialects.sched_types import BufferType, PieceAttr, Space, SpaceAttr, TokenType
 from dsf.dialects.shapes import need, where
-from dsf.dialects.tile import AddAttr, Mode, ModeAttr, RawAttr, RequantizeAttr, ScaleAttr, WindowAttr, one_epilogue
+from dsf.dialects.tile import (
+    AddAttr,
+    Mode,
+    ModeAttr,
+    MultiplyAttr,
+    RawAttr,
+    RequantizeAttr,
+    ScaleAttr,
+    WindowAttr,
+    one_epilogue,
+)
 from dsf.errors import ModelError
 from dsf.isa.table import Queue
 from dsf.scheduling.depthwise import axis_of
@@ -329,7 +339,7 @@ class StoreOp(InstructionOp):
 class LoadWeightsOp(InstructionOp):
     """
     The weight stream, `bytes` from `offset` on, to weight or parameter memory: `groups` channel groups, the first in bank 0,
-    each of `words` weight words (parameters: 1).
+    each of `words` weight words (parameters: 1). Or to table memory, `groups` tables of 1.
 
     ```
     %t = sched.load_weights %stream [0] bytes 432 to %w groups 3 words 27
@@ -377,7 +387,7 @@ class LoadWeightsOp(InstructionOp):
 
     def verify_(self) -> None:
         check_space(self, "source", self.source, Space.WEIGHTS)
-        check_space(self, "target", self.target, Space.WEIGHT, Space.PARAMETER)
+        check_space(self, "target", self.target, Space.WEIGHT, Space.PARAMETER, Space.TABLE)
         for name, value in (("bytes", self.bytes), ("groups", self.groups), ("words", self.words)):
             need(value.value.data >= 1, self, f"{name} {value.value.data}", "at least 1", "drop the load")
 
@@ -530,10 +540,7 @@ class PoolOp(InstructionOp):
     def verify_(self) -> None:
         check_space(self, "input", self.x, Space.FEATURE)
         check_space(self, "result", self.y, Space.FEATURE)
-        channels = self.piece.input_image[2]
-        whole = Block(Span(0, channels), Span(0, channels))
-        same = ints(self.piece.groups) == (0, 1) and self.piece.output_image[2] == channels and self.piece.block == whole
-        need(same, self, "a part of the channels", "all of them", "pool all channels at once")
+        _check_channels(self, self.piece)
         _check_output(self, self.piece, self.window)
 
 
@@ -547,8 +554,131 @@ def _check_output(op: Operation, piece: PieceAttr, window: WindowAttr) -> None:
     need(has == expected, op, f"an output of {has[0]}x{has[1]}", f"{expected[0]}x{expected[1]}", "correct the piece")
 
 
+def _check_channels(op: Operation, piece: PieceAttr) -> None:
+    """The vector unit computes all channels at once, each from its own."""
+    channels = piece.input_image[2]
+    whole = Block(Span(0, channels), Span(0, channels))
+    same = ints(piece.groups) == (0, 1) and piece.output_image[2] == channels and piece.block == whole
+    need(same, op, "a part of the channels", "all of them", "compute all channels at once")
+
+
+def _check_image(op: Operation, piece: PieceAttr) -> None:
+    _check_channels(op, piece)
+    has = f"an image of {list(ints(piece.input))} to one of {list(ints(piece.output))}"
+    need(piece.input == piece.output, op, has, "equal ones", "correct the piece")
+
+
+@irdl_op_definition
+class ElementwiseOp(InstructionOp):
+    """
+    A piece of `tile.elementwise`. With `pixel`, `b` has one pixel for each image.
+
+    ```
+    %t = sched.elementwise #tile.add<low = -128, high = 127> %x, %b to %y
+           <input = [8, 8, 16], output = [8, 8, 16], images = [0, 1], rows = [0, 4]> after(%m)
+    ```
+    """
+
+    name = "sched.elementwise"
+    QUEUE: ClassVar = Queue.VECTOR
+
+    function = prop_def(AddAttr | MultiplyAttr)
+    x = operand_def(BufferType())
+    b = operand_def(BufferType())
+    y = operand_def(BufferType())
+    piece = prop_def(PieceAttr)
+    pixel = opt_prop_def(UnitAttr)
+
+    assembly_format = f"$function $x `,` $b `to` $y $piece (`pixel` $pixel^)? {_AFTER} {_ESTIMATE}"
+
+    def __init__(
+        self,
+        function: AddAttr | MultiplyAttr,
+        x: SSAValue,
+        b: SSAValue,
+        y: SSAValue,
+        *,
+        piece: PieceAttr,
+        pixel: bool = False,
+        cycles: int = 0,
+        waits: Sequence[SSAValue] = (),
+    ):
+        super().__init__(
+            operands=[x, b, y, waits],
+            properties={
+                "function": function,
+                "piece": piece,
+                "pixel": UnitAttr() if pixel else None,
+                **_estimates(cycles),
+            },
+            result_types=[TokenType()],
+        )
+
+    @property
+    def image_of_b(self) -> tuple[int, int, int]:
+        """Height, width, channels of the second operand."""
+        height, width, channels = self.piece.output_image
+        return (height, width, channels) if self.pixel is None else (1, 1, channels)
+
+    @property
+    def rows_of_b(self) -> Span:
+        """Rows of it that the piece needs."""
+        return self.piece.piece.rows if self.pixel is None else Span(0, 1)
+
+    def verify_(self) -> None:
+        for what, value in (("first operand", self.x), ("second operand", self.b), ("result", self.y)):
+            check_space(self, what, value, Space.FEATURE)
+        _check_image(self, self.piece)
+
+
+@irdl_op_definition
+class LookupOp(InstructionOp):
+    """
+    A piece of `tile.lookup`; the table is the first one of its buffer.
+
+    ```
+    %t = sched.lookup %x, %table to %y <input = [8, 8, 16], output = [8, 8, 16], images = [0, 1], rows = [0, 4]> after(%m, %l)
+    ```
+    """
+
+    name = "sched.lookup"
+    QUEUE: ClassVar = Queue.VECTOR
+
+    x = operand_def(BufferType())
+    table = operand_def(BufferType())
+    y = operand_def(BufferType())
+    piece = prop_def(PieceAttr)
+
+    assembly_format = f"$x `,` $table `to` $y $piece {_AFTER} {_ESTIMATE}"
+
+    def __init__(
+        self,
+        x: SSAValue,
+        table: SSAValue,
+        y: SSAValue,
+        *,
+        piece: PieceAttr,
+        cycles: int = 0,
+        waits: Sequence[SSAValue] = (),
+    ):
+        super().__init__(
+            operands=[x, table, y, waits],
+            properties={"piece": piece, **_estimates(cycles)},
+            result_types=[TokenType()],
+        )
+
+    def verify_(self) -> None:
+        check_space(self, "input", self.x, Space.FEATURE)
+        check_space(self, "table", self.table, Space.TABLE)
+        check_space(self, "result", self.y, Space.FEATURE)
+        _check_image(self, self.piece)
+
+
+#: What the vector unit computes.
+VectorOp = PoolOp | ElementwiseOp | LookupOp
+
 Sched = Dialect(
     "sched",
-    [ProgramOp, LoadProgramOp, BufferOp, LoadOp, StoreOp, LoadWeightsOp, MatrixOp, PoolOp],
+    [ProgramOp, LoadProgramOp, BufferOp, LoadOp, StoreOp, LoadWeightsOp, MatrixOp, PoolOp, ElementwiseOp, LookupOp],
     [SpaceAttr, BufferType, TokenType, PieceAttr],
 )

@@ -19,18 +19,19 @@ from dsf.scheduling.pieces import Block, Piece, Span
 
 
 class Space(StrEnum):
-    """The memories: three on chip, and what base registers point at."""
+    """The memories: those on chip, and what base registers point at."""
 
     FEATURE = "feature"
     WEIGHT = "weight"
     PARAMETER = "parameter"
+    TABLE = "table"
     INPUT = "input"
     OUTPUT = "output"
     WEIGHTS = "weights"
     ARENA = "arena"
 
 
-ON_CHIP = (Space.FEATURE, Space.WEIGHT, Space.PARAMETER)
+ON_CHIP = (Space.FEATURE, Space.WEIGHT, Space.PARAMETER, Space.TABLE)
 
 #: What points at the others.
 BASES = {space: BaseRegister[space.name] for space in Space if space not in ON_CHIP}

@@ -102,6 +102,16 @@ def check_convolution(op: Operation, x: SSAValue, weights: DenseAttr, window: Wi
     check_result(op, (batch, *check_window(op, (height, width), window), outputs))
 
 
+def check_operands(op: Operation, a: SSAValue, b: SSAValue) -> None:
+    """Two operands at the same places: `b` is of the shape of `a`, or one pixel for each of its images; the result as `a`."""
+    check_rank(op, a, (2, 4))
+    equal, pixel = shape(b) == shape(a), shape(b) == (shape(a)[0], 1, 1, shape(a)[-1])
+    has = f"operands of shapes {as_text(shape(a))} and {as_text(shape(b))}"
+    needs = "equal shapes, or one pixel for each image as the second"
+    need(equal or (len(shape(a)) == 4 and pixel), op, has, needs, "match the two branches")
+    check_result(op, shape(a))
+
+
 def check_channels(op: Operation, name: str, values: DenseAttr, channels: int) -> None:
     has = tuple(values.get_shape())
     needs = f"one value for each of {channels} channels"

@@ -2,9 +2,9 @@
 Bundles cut into pieces that the engine can hold: each operation is one use of an engine unit, with its epilogue fused.
 
 `tile.matrix` is a convolution (a dense layer is one of a 1x1 image) with requantisation and residual addition, `tile.pool`
-a pooling. Values are whole tensors of integers, NHWC, as in `fxp`, and mean the same numbers; what is new is `cut`, which
-says in what pieces the engine computes them, and the attribute `tile.images` of the function: images that go through the
-whole network together, a chunk of the batch.
+a pooling; `tile.elementwise` and `tile.lookup` are functions of single elements. Values are whole tensors of integers, NHWC,
+as in `fxp`, and mean the same numbers; what is new is `cut`, which says in what pieces the engine computes them, and the
+attribute `tile.images` of the function: images that go through the whole network together, a chunk of the batch.
 
     for chunk in range(0, N, tile.images):              # the last one may be smaller; a chunk runs through all operations
         for groups in blocks(channel groups, cut.groups):                # each a load of weights, and a mode of the array
@@ -55,11 +55,25 @@ from dsf.dialects.integers import (
     check_clip,
     check_constants,
     check_integers,
+    check_table,
     check_weights,
     width,
 )
 from dsf.dialects.records import RecordAttr, Rule, ints
-from dsf.dialects.shapes import as_text, check_convolution, check_pool, check_sizes, element, need, shape, tensor_type, where
+from dsf.dialects.shapes import (
+    as_text,
+    check_convolution,
+    check_operands,
+    check_pool,
+    check_rank,
+    check_result,
+    check_sizes,
+    element,
+    need,
+    shape,
+    tensor_type,
+    where,
+)
 from dsf.geometry import Window
 from dsf.numerics import MAX_LEAK, MAX_SHIFT, int_range
 
@@ -167,7 +181,10 @@ class RawAttr(RecordAttr):
 
 @irdl_attr_definition
 class AddAttr(RecordAttr):
-    """Residual addition, `dsf.numerics.residual_add`: `a` is the requantised value, `b` the added tensor."""
+    """
+    Sum of two tensors, the numbers of `dsf.numerics.residual_add`; in an epilogue `a` is the requantised value, `b` the added
+    tensor.
+    """
 
     name = "tile.add"
 
@@ -182,6 +199,31 @@ class AddAttr(RecordAttr):
     RULES: ClassVar = {
         "multiplier_a": Rule(0, MAX_MULTIPLIER, default=1),
         "multiplier_b": Rule(0, MAX_MULTIPLIER, default=1),
+        "offset": Rule(*int_range(RAW_BITS), default=0),
+        "shift": Rule(0, MAX_SHIFT, default=0),
+        "leak": Rule(0, MAX_LEAK, default=0),
+    }
+
+
+@irdl_attr_definition
+class MultiplyAttr(RecordAttr):
+    """Product of two tensors: the numbers of `dsf.numerics.multiply`."""
+
+    name = "tile.multiply"
+
+    zero_a: IntAttr
+    zero_b: IntAttr
+    multiplier: IntAttr
+    offset: IntAttr
+    shift: IntAttr
+    leak: IntAttr
+    low: IntAttr
+    high: IntAttr
+
+    RULES: ClassVar = {
+        "zero_a": Rule(default=0),
+        "zero_b": Rule(default=0),
+        "multiplier": Rule(0, MAX_MULTIPLIER, default=1),
         "offset": Rule(*int_range(RAW_BITS), default=0),
         "shift": Rule(0, MAX_SHIFT, default=0),
         "leak": Rule(0, MAX_LEAK, default=0),
@@ -258,6 +300,14 @@ def _check_cut(op: IRDLOperation, cut: CutAttr, y: SSAValue) -> None:
     need(fits, op, has, f"at most {images} images of {rows} rows", "make the cut smaller")
     whole = cut.images.data == 1 or strips[0] == rows
     need(whole, op, has, f"1 image, or all {rows} rows", "cut images or rows")
+
+
+def _check_vector_cut(op: IRDLOperation, cut: CutAttr, y: SSAValue) -> None:
+    """The vector unit computes images and rows with all their channels."""
+    _check_cut(op, cut, y)
+    dense = all(one.data is Mode.WIDE for one in cut.mode)
+    whole = ints(cut.groups) == (1,) and dense and cut.block.data == 1
+    need(whole, op, "cut into channels, or tall", "a cut of images and rows", "remove groups, mode and block")
 
 
 def _check_pad(op: IRDLOperation, window: WindowAttr, x: SSAValue) -> None:
@@ -442,12 +492,105 @@ class PoolOp(IRDLOperation):
         check_pool(self, self.x, self.window.window)
         _check_pad(self, self.window, self.x)
         check_clip(self, self.scale.low.data, self.scale.high.data)
-        _check_cut(self, self.cut, self.y)
-        dense = all(one.data is Mode.WIDE for one in self.cut.mode)
-        whole = ints(self.cut.groups) == (1,) and dense and self.cut.block.data == 1
-        need(whole, self, "cut into channels, or tall", "a cut of images and rows", "remove groups, mode and block")
+        _check_vector_cut(self, self.cut, self.y)
         dilation = ints(self.window.dilation)
         need(dilation == (1, 1), self, f"dilation {list(dilation)}", "[1, 1]", "pool without dilation")
+
+
+#: An element of the result is computed from the elements at its own place.
+POINT = WindowAttr.from_window(Window((1, 1)))
+
+
+@irdl_op_definition
+class ElementwiseOp(IRDLOperation):
+    """
+    Sum or product of two tensors, with one rounding; `b` may be one pixel for each image of `x`:
+
+        y = residual_add(x, b), or multiply(x, b)
+
+    ```
+    %y = tile.elementwise #tile.multiply<shift = 7, low = -128, high = 127> %x, %b cut <images = 1, rows = 8>
+           : tensor<1x8x8x16xi8>, tensor<1x1x1x16xi8> -> tensor<1x8x8x16xi8>
+    ```
+    """
+
+    name = "tile.elementwise"
+
+    function = prop_def(AddAttr | MultiplyAttr)
+    x = operand_def(TensorType)
+    b = operand_def(TensorType)
+    y = result_def(TensorType)
+    cut = prop_def(CutAttr)
+
+    traits = traits_def(Pure())
+
+    assembly_format = "$function $x `,` $b `cut` $cut attr-dict `:` type($x) `,` type($b) `->` type($y)"
+
+    def __init__(self, function: AddAttr | MultiplyAttr, x: SSAValue, b: SSAValue, *, cut: CutAttr, result_type: Attribute):
+        super().__init__(operands=[x, b], properties={"function": function, "cut": cut}, result_types=[result_type])
+
+    @property
+    def window(self) -> WindowAttr:
+        return POINT
+
+    def verify_(self) -> None:
+        check_integers(self, self.x, self.b, self.y)
+        check_rank(self, self.x, (4,))
+        check_operands(self, self.x, self.b)
+        _check_zeros(self, self.function, width(self.x), width(self.b))
+        check_clip(self, self.function.low.data, self.function.high.data)
+        _check_vector_cut(self, self.cut, self.y)
+
+
+def _check_zeros(op: IRDLOperation, function: AddAttr | MultiplyAttr, *bits: int) -> None:
+    """Zero points are values of their operands, of so many bits."""
+    if isinstance(function, AddAttr):
+        return
+    zeros = {"zero_a": function.zero_a.data, "zero_b": function.zero_b.data}
+    for (name, zero), of_operand in zip(zeros.items(), bits, strict=True):
+        low, high = int_range(of_operand)
+        need(low <= zero <= high, op, f"{name} {zero}", f"{low} to {high}, what the operand holds", "correct it")
+
+
+@irdl_op_definition
+class LookupOp(IRDLOperation):
+    """
+    A function of each element by its table, `dsf.numerics.lookup`, with an entry for each value of the input.
+
+    ```
+    %y = tile.lookup %x table dense<[...]> : tensor<256xi8> cut <images = 1, rows = 8>
+           : tensor<1x8x8x16xi8> -> tensor<1x8x8x16xi8>
+    ```
+    """
+
+    name = "tile.lookup"
+
+    x = operand_def(TensorType)
+    y = result_def(TensorType)
+    table = prop_def(DenseIntOrFPElementsAttr)
+    cut = prop_def(CutAttr)
+
+    traits = traits_def(Pure())
+
+    assembly_format = "$x `table` $table `cut` $cut attr-dict `:` type($x) `->` type($y)"
+
+    def __init__(self, x: SSAValue, table: DenseAttr, *, cut: CutAttr, result_type: Attribute):
+        super().__init__(operands=[x], properties={"table": table, "cut": cut}, result_types=[result_type])
+
+    @property
+    def window(self) -> WindowAttr:
+        return POINT
+
+    def verify_(self) -> None:
+        check_integers(self, self.x, self.y)
+        check_rank(self, self.x, (4,))
+        check_result(self, shape(self.x))
+        check_table(self, self.table, self.x)
+        _check_vector_cut(self, self.cut, self.y)
+
+
+#: What the vector unit computes.
+VectorOp = PoolOp | ElementwiseOp | LookupOp
 
 
 @irdl_op_definition
@@ -484,6 +627,6 @@ class ReshapeOp(IRDLOperation):
 
 Tile = Dialect(
     "tile",
-    [MatrixOp, PoolOp, ReshapeOp],
-    [ModeAttr, OuterAttr, WindowAttr, RequantizeAttr, RawAttr, AddAttr, ScaleAttr, CutAttr],
+    [MatrixOp, PoolOp, ElementwiseOp, LookupOp, ReshapeOp],
+    [ModeAttr, OuterAttr, WindowAttr, RequantizeAttr, RawAttr, AddAttr, MultiplyAttr, ScaleAttr, CutAttr],
 )

@@ -15,7 +15,12 @@ from dsf.scheduling.hazards import Access, Memory, Step
 from dsf.scheduling.network import weight_words
 from dsf.scheduling.pieces import Piece, Span, input_rows
 
-MEMORIES = {Space.FEATURE: Memory.FEATURE, Space.WEIGHT: Memory.WEIGHT, Space.PARAMETER: Memory.PARAMETER}
+MEMORIES = {
+    Space.FEATURE: Memory.FEATURE,
+    Space.WEIGHT: Memory.WEIGHT,
+    Space.PARAMETER: Memory.PARAMETER,
+    Space.TABLE: Memory.TABLE,
+}
 
 
 def piece_range(piece: Piece, rows: Span, image: tuple[int, int, int]) -> Span:
@@ -56,6 +61,16 @@ def _of_matrix(op: sched.MatrixOp, hw: Hardware) -> list[Access]:
     return accesses
 
 
+def _of_elements(op: sched.ElementwiseOp | sched.LookupOp) -> list[Access]:
+    piece, image = op.piece.piece, op.piece.output_image
+    part = piece_range(piece, piece.rows, image)
+    accesses = [_access(buffer_of(op.x), part, writes=False), _access(buffer_of(op.y), part, writes=True)]
+    if isinstance(op, sched.LookupOp):
+        return [*accesses, _access(buffer_of(op.table), Span(0, 1), writes=False)]
+    second = piece_range(piece, op.rows_of_b, op.image_of_b)
+    return [*accesses, _access(buffer_of(op.b), second, writes=False)]
+
+
 def _of_weights(op: sched.LoadWeightsOp, hw: Hardware) -> Access:
     buffer, groups = buffer_of(op.target), op.groups.value.data
     is_weight = buffer.space.data is Space.WEIGHT
@@ -78,6 +93,8 @@ def accesses_of(op: sched.InstructionOp, hw: Hardware) -> tuple[Access, ...]:
             return tuple(_of_matrix(op, hw))
         case sched.PoolOp():
             return _of_window(op, 1)
+        case sched.ElementwiseOp() | sched.LookupOp():
+            return tuple(_of_elements(op))
         case _:
             raise ValueError(f"accesses_of: {op.name} is not known")
 

@@ -3,7 +3,8 @@ How each layer is cut into pieces, and in which shape the array computes them.
 
 - Strips of rows or images: a layer that reads the input or makes the output is cut into strips, so that computing starts with
   the first rows, and results are stored all along. The first one and the last one may be smaller, as nothing hides the load of
-  the one and the store of the other. So is a layer that a pooling follows, which pools a strip while the next is computed.
+  the one and the store of the other. So is a layer whose result the vector unit takes on, to pool it for example, a strip while
+  the next is computed.
 - Loop order: strip by strip where the weights of the network fit on chip, as output can then be stored from the first strip on;
   otherwise load by load of weights, so that each is loaded once.
 - Channel groups: loads of weights grow from a small one, with which computing starts. Where weights do not fit a load takes at
@@ -125,7 +126,7 @@ def choose_cuts(network: Network, hw: Hardware, images: int, options: TilingOpti
 def _choose_all(network: Network, hw: Hardware, images: int, fits: Resident, options: TilingOptions) -> list[Cut]:
     cuts: list[Cut] = []
     for index in range(len(network.layers)):
-        follows = index > 0 and network.pooling_of(index - 1) is not None
+        follows = index > 0 and network.follower_of(index - 1) is not None
         cuts.append(_Chooser(network, index, hw, images, fits, options).choose(cuts[-1] if follows else None))
     return cuts
 
@@ -224,7 +225,7 @@ class _Chooser:
     costs: dict[_CostKey, Cost] = field(default_factory=dict[_CostKey, Cost])
 
     def choose(self, before: Cut | None) -> Cut:
-        """The cut; for a pooling that follows a matrix layer, `before` is that one's."""
+        """The cut; where the vector unit works on what a matrix layer makes, `before` is that one's."""
         if not isinstance(self.layer.op, tile.MatrixOp):
             follows = None if before is None or self.options.rows != 0 else self._strip_by_strip(before)
             return follows or self._with_ends(self._fastest(Cut(*strips) for strips in self._strips()))
@@ -237,16 +238,16 @@ class _Chooser:
         return self._with_ends(best)
 
     def _strip_by_strip(self, before: Cut) -> Cut | None:
-        """A pooling's strips, each what can be pooled after a strip of the layer before; `None` if that has only one."""
+        """The strips, each what can be computed after a strip of the layer before; `None` if that has only one."""
         (height, *_), (rows, *_) = self.layer.input_image, self.layer.output_image
         if before.images < self.images:
             return Cut(before.images, (rows,))
-        ends = [self._poolable(strip.stop) for _, strip in before.strips(Span(0, 1), height)]
+        ends = [self._possible(strip.stop) for _, strip in before.strips(Span(0, 1), height)]
         sizes = [stop - start for start, stop in pairwise([0, *ends]) if stop > start]
         return Cut(1, tuple(sizes)) if len(sizes) > 1 and self.images == 1 else None
 
-    def _poolable(self, rows: int) -> int:
-        """Rows of a pooling that need no more than the first `rows` of its input."""
+    def _possible(self, rows: int) -> int:
+        """Rows of the result that need no more than the first `rows` of the input."""
         window, (height, *_) = self.layer.op.window.window, self.layer.input_image
         outputs = range(self.layer.output_image[0])
         return next((row for row in outputs if input_rows(window, Span(row, 1), height).stop > rows), len(outputs))
@@ -278,9 +279,9 @@ class _Chooser:
         return self.network.layers[self.index]
 
     @property
-    def pooling(self) -> _Chooser | None:
-        """The pooling that follows."""
-        index = self.network.pooling_of(self.index)
+    def follower(self) -> _Chooser | None:
+        """What the vector unit makes of the result, in the next layer."""
+        index = self.network.follower_of(self.index)
         return None if index is None else replace(self, index=index, costs={})
 
     @property
@@ -293,8 +294,8 @@ class _Chooser:
 
     @property
     def exchanges(self) -> bool:
-        """Whether something can run beside it: transfers from DRAM or to it, or a pooling."""
-        return self.loads_input or self.makes_output or self.network.pooling_of(self.index) is not None
+        """Whether something can run beside it: transfers from DRAM or to it, or the vector unit."""
+        return self.loads_input or self.makes_output or self.network.follower_of(self.index) is not None
 
     @property
     def is_cold(self) -> bool:
@@ -359,13 +360,13 @@ class _Chooser:
     def _cycles(self, cut: Cut) -> int:
         """
         Cycles of a chunk, alone: input and weights arrive in the order in which they are needed (but for the first weights,
-        where layers before hide their load), pieces are computed one after the other, and what is complete is pooled or
-        stored, in the cycles in which computing does not read feature memory.
+        where layers before hide their load), pieces are computed one after the other, and what is complete is taken on by the
+        vector unit or stored, in the cycles in which computing does not read feature memory.
         """
         height, *_ = self.layer.output_image
-        weights = loaded = computed = behind = drained = pooled = 0
+        weights = loaded = computed = behind = drained = followed = 0
         seen: set[int] = set()
-        last_mode, pooling = Mode.WIDE, self.pooling
+        last_mode, follower = Mode.WIDE, self.follower
         lanes = self.layer.lanes(self.hw)
         for piece, mode, complete in cut.pieces(Span(0, self.images), height, self.layer.blocks, lanes):
             channel = piece.channels(lanes).first
@@ -383,22 +384,22 @@ class _Chooser:
             behind = max(0, behind - (computed - begin - cost.reads))
             if complete and self.makes_output:
                 behind += self._output_cycles(piece)
-            if complete and pooling is not None:
-                done = pooling.rows_after(piece)
-                behind, pooled = behind + pooling.cycles_of_rows(done - pooled), done
+            if complete and follower is not None:
+                done = follower.rows_after(piece)
+                behind, followed = behind + follower.cycles_of_rows(done - followed), done
         return drained + behind
 
     def rows_after(self, made: Piece) -> int:
-        """Rows of a pooling, of all images, that can be pooled after a strip of the layer before it."""
+        """Rows of the result, of all images, that can be computed after a strip of the layer before."""
         height, *_ = self.layer.output_image
-        return (made.images.stop - 1) * height + self._poolable(made.rows.stop)
+        return (made.images.stop - 1) * height + self._possible(made.rows.stop)
 
     def cycles_of_rows(self, rows: int) -> int:
-        """Cycles to pool `rows` rows and store them if they are the output."""
+        """Cycles of the vector unit for `rows` rows, and to store them if they are the output."""
         if rows == 0:
             return 0
         _, width, _ = self.layer.output_image
-        cost = self.layer.pooling(self.hw, rows * width)
+        cost = self.layer.vector_cost(self.hw, rows * width)
         return cost.busy + cost.gap + (self._store_cycles(rows) if self.makes_output else 0)
 
     def _cost(self, piece: Piece, mode: Mode) -> Cost:
@@ -412,7 +413,7 @@ class _Chooser:
             costs = self.layer.costs(self.hw, piece, mode)
             busy = sum(cost.busy for cost in costs) + (len(costs) - 1) * PIECE_OVERHEAD
             return replace(costs[-1], busy=busy, reads=sum(cost.reads for cost in costs))
-        return self.layer.pooling(self.hw, piece.images.count * piece.rows.count * self.layer.output_image[1])
+        return self.layer.vector_cost(self.hw, piece.images.count * piece.rows.count * self.layer.output_image[1])
 
     def _load_cycles(self, piece: Piece) -> int:
         return load_cycles(self.hw, piece.groups.count, self.layer.words(piece.block))

@@ -24,15 +24,18 @@ from dsf.dialects import sched, tile
 from dsf.dialects.sched_types import ON_CHIP, Space
 from dsf.hardware import Hardware
 from dsf.layout import packed_bytes
-from dsf.scheduling.accesses import step_of
+from dsf.scheduling.accesses import MEMORIES, step_of
 from dsf.scheduling.features import FeaturePlan
-from dsf.scheduling.hazards import Hazards, Memory
+from dsf.scheduling.hazards import Hazards
 from dsf.scheduling.network import Layer, Network
 from dsf.scheduling.order import InputLoad, Order, WeightLoad, Work
 from dsf.scheduling.pieces import Span
 from dsf.scheduling.timeline import Task
-from dsf.scheduling.weights import Placer, WeightStream
+from dsf.scheduling.weights import WEIGHT_MEMORIES, Placer, WeightStream, capacity_of
 from dsf.transforms.locations import location_name, set_location
+
+#: The inverse of `MEMORIES`.
+SPACES = {memory: space for space, memory in MEMORIES.items()}
 
 #: The instruction of each operation, for its length in the stream.
 INSTRUCTIONS: dict[type[Operation], str] = {
@@ -41,6 +44,8 @@ INSTRUCTIONS: dict[type[Operation], str] = {
     sched.LoadWeightsOp: "load_weights",
     sched.MatrixOp: "matrix",
     sched.PoolOp: "vector",
+    sched.ElementwiseOp: "vector",
+    sched.LookupOp: "vector",
 }
 
 
@@ -82,7 +87,7 @@ class Emitter:
         self.network, self.hw, self.plan, self.order, self.resident = network, hw, plan, order, resident
         self.ops: list[Operation] = []
         self._run, self._load = _Line(hw), _Line(hw)
-        self._placers = {Memory.WEIGHT: Placer(hw.weight_words), Memory.PARAMETER: Placer(hw.parameter_groups)}
+        self._placers = {memory: Placer(capacity_of(memory, hw)) for memory in WEIGHT_MEMORIES}
         self._placed: list[tuple[sched.BufferOp, Span]] = []
         self._inputs_emitted = 0
         self._stored = 0
@@ -140,11 +145,9 @@ class Emitter:
         if placed is None:
             return False
         layer = self.network.layers[stretch.layer]
-        space = Space.WEIGHT if stretch.memory is Memory.WEIGHT else Space.PARAMETER
-        buffer = self._buffer(space, layer.name, placed.first, stretch.size)
+        buffer = self._buffer(SPACES[stretch.memory], layer.name, placed.first, stretch.size)
         set_location(buffer, layer.op)
-        slots = stretch.groups * (stretch.words if space is Space.WEIGHT else self.hw.group_columns)
-        cost = weights_cost(self.hw, stretch.bytes, slots)
+        cost = weights_cost(self.hw, stretch.bytes, stretch.slots)
         op = sched.LoadWeightsOp(
             self._stream.buffer,
             buffer.buffer,
@@ -201,20 +204,30 @@ class Emitter:
     def _compute(self, work: Work) -> None:
         layer = self.network.layers[work.layer]
         x, y = self._feature(layer.source, work.chunk), self._feature(layer.result, work.chunk)
-        if isinstance(layer.op, tile.PoolOp):
-            piece = sched.PieceAttr.of_piece(work.piece, layer.input_image, layer.output_image)
-            pixels = work.piece.images.count * work.piece.rows.count * layer.output_image[1]
-            cost = layer.pooling(self.hw, pixels)
-            op = sched.PoolOp(
-                layer.op.kind.data, x, y, piece=piece, window=layer.op.window, scale=layer.op.scale, cycles=cost.busy
-            )
-            self._add(op, cost, layer)
+        if isinstance(layer.op, tile.MatrixOp):
+            self._compute_matrix(work, layer, layer.op)
             return
-        self._compute_matrix(work, layer, layer.op)
+        pixels = work.piece.images.count * work.piece.rows.count * layer.output_image[1]
+        cost = layer.vector_cost(self.hw, pixels)
+        piece = sched.PieceAttr.of_piece(work.piece, layer.input_image, layer.output_image)
+        match layer.op:
+            case tile.PoolOp() as op:
+                made = sched.PoolOp(op.kind.data, x, y, window=op.window, scale=op.scale, piece=piece, cycles=cost.busy)
+            case tile.ElementwiseOp() as op:
+                assert layer.second is not None
+                b = self._feature(layer.second, work.chunk)
+                made = sched.ElementwiseOp(op.function, x, b, y, pixel=layer.is_pixel, piece=piece, cycles=cost.busy)
+            case tile.LookupOp():
+                (table,) = self._loaded(work)
+                made = sched.LookupOp(x, table, y, piece=piece, cycles=cost.busy)
+        self._add(made, cost, layer)
+
+    def _loaded(self, work: Work) -> list[SSAValue]:
+        """The buffers of what was loaded for a step."""
+        return [self._placed[number][0].buffer for number in work.loads]
 
     def _compute_matrix(self, work: Work, layer: Layer, op: tile.MatrixOp) -> None:
-        assert work.loads is not None
-        parameters, weights = (self._placed[number][0].buffer for number in work.loads)
+        parameters, weights = self._loaded(work)
         mode = work.mode
         for residue, cost in enumerate(layer.costs(self.hw, work.piece, mode)):
             matrix = sched.MatrixOp(
@@ -226,7 +239,7 @@ class Emitter:
                 piece=sched.PieceAttr.of_piece(work.piece, layer.input_image, layer.output_image, residue),
                 window=op.window,
                 epilogue=op.epilogue,
-                residual=None if layer.residual is None else self._feature(layer.residual, work.chunk),
+                residual=None if layer.second is None else self._feature(layer.second, work.chunk),
                 add=op.add,
                 cycles=cost.busy,
             )
@@ -265,7 +278,7 @@ class Emitter:
 
     def _release(self, step: int, work: Work) -> None:
         """Frees the places of loads that no later step uses."""
-        for number in work.loads or ():
+        for number in work.loads:
             load = self.order.weights[number]
             if load.last == step:
                 self._placers[load.stretch.memory].release(self._placed[number][1])
@@ -276,7 +289,7 @@ class Emitter:
             self._emit_load_program()
         weights_needed = inputs_needed = 0
         for step, work in enumerate(self.order.spine):
-            weights_needed = max(weights_needed, 1 + max(work.loads or (-1,)))
+            weights_needed = max(weights_needed, 1 + max(work.loads, default=-1))
             inputs_needed = max(inputs_needed, work.inputs)
             self._emit_loads(step, weights_needed, inputs_needed)
             self._compute(work)

@@ -8,7 +8,8 @@ the next chunk is loaded while this one computes, as far as there is room; in th
     single   one place for inputs that nothing else uses: as soon as this chunk's input has been used
     tight    the input's place serves other tensors as well: as soon as those have been used
 
-A pooling that is cut into strips runs along with the layer before it, if there is room for its result meanwhile.
+What the vector unit computes in strips, such as a pooling, runs along with the layer before it, if there is room for its
+result meanwhile.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ MAX_IMAGES = MATRIX.field("images").high
 class FeaturePlan:
     """
     Addresses of the tensors, in elements. `inputs` are those of the inputs of even and odd chunks; after the first `release`
-    layers of a chunk nothing uses the place of the next chunk's input any more. `along` are the poolings that run along with
+    layers of a chunk nothing uses the place of the next chunk's input any more. `along` are the layers that run along with
     the layer before them.
     """
 
@@ -88,14 +89,14 @@ def _try(
 
 
 def _along(network: Network, hw: Hardware, plan: FeaturePlan, variant: Variant) -> FeaturePlan:
-    """The plan with as many poolings along with the layer before them as there is room for, the first ones first."""
+    """The plan with as many layers along with the one before them as there is room for, the first ones first."""
     for index in range(len(network.layers)):
-        pooling = network.pooling_of(index)
-        if pooling is None:
+        follower = network.follower_of(index)
+        if follower is None:
             continue
-        cut, (_, height, *_) = network.layers[pooling].op.cut, shape(network.layers[pooling].op.y)
+        cut, (_, height, *_) = network.layers[follower].op.cut, shape(network.layers[follower].op.y)
         if cut.images.data < plan.images or ints(cut.rows)[0] < height:
-            plan = _try(network, hw, plan.images, variant, plan.along | {pooling}) or plan
+            plan = _try(network, hw, plan.images, variant, plan.along | {follower}) or plan
     return plan
 
 

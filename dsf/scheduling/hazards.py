@@ -26,6 +26,7 @@ class Memory(Enum):
     FEATURE = "feature"
     WEIGHT = "weight"
     PARAMETER = "parameter"
+    TABLE = "table"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,17 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import IntegerType, ModuleOp
 from xdsl.ir import Operation, SSAValue
 
-from dsf.cost import Cost, DepthwiseWork, MatrixWork, depthwise_cost, division_steps, matrix_cost, pool_cost, runs_of
+from dsf.cost import (
+    Cost,
+    DepthwiseWork,
+    MatrixWork,
+    depthwise_cost,
+    division_steps,
+    elements_cost,
+    matrix_cost,
+    pool_cost,
+    runs_of,
+)
 from dsf.dialects import tile
 from dsf.dialects.bundle_types import PoolKind
 from dsf.dialects.functions import function_problems
@@ -41,10 +51,10 @@ class Tensor:
     elements: int
 
 
-def blocks_of(op: tile.MatrixOp | tile.PoolOp) -> list[Block]:
+def blocks_of(op: tile.MatrixOp | tile.VectorOp) -> list[Block]:
     """The channels of an operation that are computed together, as its cut has them."""
     inputs, outputs = shape(op.x)[3], shape(op.y)[3]
-    if isinstance(op, tile.PoolOp):
+    if not isinstance(op, tile.MatrixOp):
         return [Block(Span(0, inputs), Span(0, outputs))]
     return channel_blocks(inputs, outputs, op.groups.value.data, op.cut.block.data)
 
@@ -56,12 +66,12 @@ def weight_words(window: Window, block: Block, *, depthwise: bool) -> int:
 
 @dataclass(frozen=True)
 class Layer:
-    """An operation of the engine; `source`, `residual` and `result` are indices of tensors."""
+    """An operation of the engine; `source`, `second` (a residual, or a second operand) and `result` are indices of tensors."""
 
-    op: tile.MatrixOp | tile.PoolOp
+    op: tile.MatrixOp | tile.VectorOp
     name: str
     source: int
-    residual: int | None
+    second: int | None
     result: int
 
     @property
@@ -78,11 +88,22 @@ class Layer:
 
     @property
     def reads(self) -> tuple[int, ...]:
-        return (self.source,) if self.residual is None else (self.source, self.residual)
+        return (self.source,) if self.second is None else (self.source, self.second)
+
+    @property
+    def is_pixel(self) -> bool:
+        """Whether the second operand has one pixel for each image of the result."""
+        op = self.op
+        return isinstance(op, tile.ElementwiseOp) and shape(op.b) != shape(op.x)
+
+    def second_rows(self, rows: Span) -> tuple[Span, tuple[int, int, int]]:
+        """The rows of the second operand that rows of the result need, and its (height, width, channels)."""
+        height, width, channels = self.output_image
+        return (Span(0, 1), (1, 1, channels)) if self.is_pixel else (rows, (height, width, channels))
 
     @property
     def blocks(self) -> list[Block]:
-        """The channels that depend on each other, as the cut has them; a pooling has one block."""
+        """The channels that depend on each other, as the cut has them; the vector unit has one block."""
         return blocks_of(self.op)
 
     @property
@@ -91,7 +112,7 @@ class Layer:
         return any(mode.data.is_depthwise for mode in self.op.cut.mode)
 
     def lanes(self, hw: Hardware) -> int:
-        """Channels of a channel group; a pooling has one group, all channels."""
+        """Channels of a channel group; the vector unit has one group, all channels."""
         return hw.group_columns if isinstance(self.op, tile.MatrixOp) else self.output_image[2]
 
     def groups(self, hw: Hardware) -> int:
@@ -110,7 +131,7 @@ class Layer:
         """Cycles of each of the matrix unit's instructions for a piece."""
         op, window, width = self.op, self.op.window.window, self.output_image[1]
         raw = isinstance(op, tile.MatrixOp) and op.raw is not None
-        after, zeros = (raw, self.residual is not None), op.window.pad_value.data == 0
+        after, zeros = (raw, self.second is not None), op.window.pad_value.data == 0
         images, rows = piece.images.count, piece.rows
         if mode.is_depthwise:
             axis = axis_of(window, mode)
@@ -126,9 +147,11 @@ class Layer:
         work = MatrixWork(runs, images * rows.count * width, piece.groups.count, *after, lines)
         return [matrix_cost(hw, work, mode is tile.Mode.TALL)]
 
-    def pooling(self, hw: Hardware, pixels: int) -> Cost:
-        """Cycles of a pooling with `pixels` results."""
-        assert isinstance(self.op, tile.PoolOp)
+    def vector_cost(self, hw: Hardware, pixels: int) -> Cost:
+        """Cycles of the vector unit for `pixels` results."""
+        assert not isinstance(self.op, tile.MatrixOp)
+        if not isinstance(self.op, tile.PoolOp):
+            return elements_cost(hw, pixels, self.output_image[2], operands=len(self.reads))
         taps, scale = prod(self.op.window.window.kernel), self.op.scale
         sums = self.op.kind.data is PoolKind.AVG and taps > 1
         steps = division_steps(hw, scale.left.data, scale.right.data, scale.leak.data, sums=sums)
@@ -145,17 +168,18 @@ class Network:
     input: int
     output: int
 
-    def pooling_of(self, index: int) -> int | None:
-        """The layer, if it is a pooling and comes next, that pools what matrix layer `index` makes."""
+    def follower_of(self, index: int) -> int | None:
+        """The layer, if it is the vector unit's and comes next, that works on what matrix layer `index` makes."""
         if index + 1 == len(self.layers) or not isinstance(self.layers[index].op, tile.MatrixOp):
             return None
-        pool = self.layers[index + 1]
-        pools = isinstance(pool.op, tile.PoolOp) and pool.source == self.layers[index].result
-        return index + 1 if pools else None
+        layer, made = self.layers[index + 1], self.layers[index].result
+        if isinstance(layer.op, tile.MatrixOp) or layer.source != made or (layer.is_pixel and layer.second == made):
+            return None
+        return index + 1
 
     def requests(self, images: int, along: Set[int] = frozenset()) -> list[Request]:
         """
-        For each tensor its size for a chunk of `images`, and the layers between which it lives; the poolings `along` make
+        For each tensor its size for a chunk of `images`, and the layers between which it lives; the layers `along` make
         theirs while the layer before them computes.
         """
         born = {self.input: 0}
@@ -217,15 +241,26 @@ class _Builder:
             self.indices[op.y] = self.indices[op.x]
             return
         name = name_of(op, len(self.layers))
-        if not isinstance(op, (tile.MatrixOp, tile.PoolOp)):
+        if not isinstance(op, tile.MatrixOp | tile.VectorOp):
             raise ModelError(f"'{name}': '{op.name}', needs an operation of the tile dialect; run fxp-to-tile first")
-        residual = op.residual if isinstance(op, tile.MatrixOp) else None
-        for value in (op.x, residual):
+        second = _second(op)
+        for value in (op.x, second):
             if value is not None and width(value) == RAW_BITS:
                 raise ModelError(f"'{name}': works on raw sums, needs activations; requantise the layer before it")
         result = self.add_tensor(op.y, name)
         source = self.indices[op.x]
-        self.layers.append(Layer(op, name, source, None if residual is None else self.indices[residual], result))
+        self.layers.append(Layer(op, name, source, None if second is None else self.indices[second], result))
+
+
+def _second(op: tile.MatrixOp | tile.VectorOp) -> SSAValue | None:
+    """What an operation reads beside its input."""
+    match op:
+        case tile.MatrixOp():
+            return op.residual
+        case tile.ElementwiseOp():
+            return op.b
+        case _:
+            return None
 
 
 def network_of(function: func.FuncOp, hw: Hardware) -> Network:

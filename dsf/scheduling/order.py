@@ -1,9 +1,9 @@
 """
 In what order instructions stand in the program.
 
-The spine is the order of computing: chunk by chunk, layer by layer, piece by piece; a pooling that runs along with the layer
-before it has each piece right behind the last one that it needs. Loads of weights and inputs go in between, each queue in the
-order of first use. Two rules place them:
+The spine is the order of computing: chunk by chunk, layer by layer, piece by piece; a layer that runs along with the one before
+it, such as a pooling, has each piece right behind the last one that it needs. Loads of weights and inputs go in between, each
+queue in the order of first use. Two rules place them:
 
 - a load stands before its first use, and after the last use of what lay in its place, so that every instruction waits for
   earlier ones only and no order of the queues deadlocks;
@@ -32,14 +32,15 @@ from dsf.sizes import align_up
 class Work:
     """
     One step of the spine: a piece of a layer for a chunk, and the shape of the array for it. `loads` are the numbers of its
-    parameters and weights among the weight loads, and `inputs` is how many input loads it needs, counted from the first.
+    parameters and weights, or of its table, among the weight loads, and `inputs` is how many input loads it needs, counted from
+    the first.
     """
 
     chunk: int
     layer: int
     piece: Piece
     mode: tile.Mode
-    loads: tuple[int, int] | None
+    loads: tuple[int, ...]
     inputs: int
     #: Elements of the chunk's output that are complete after it, 0 if it makes none.
     output: int
@@ -107,20 +108,20 @@ class _Planner:
                 continue
             if index >= self.plan.release and not released:
                 self.released[chunk], released = len(self.spine), True
-            pooling = index + 1 if index + 1 in self.plan.along else None
-            waiting = [] if pooling is None else list(_layer_pieces(self.network.layers[pooling], images, self.hw))
+            follower = index + 1 if index + 1 in self.plan.along else None
+            waiting = [] if follower is None else list(_layer_pieces(self.network.layers[follower], images, self.hw))
             for piece, mode, complete in _layer_pieces(layer, images, self.hw):
                 self._add(chunk, images, index, piece, mode, complete)
-                while complete and pooling is not None and waiting and self._is_ready(pooling, waiting[0][0], piece):
-                    self._add(chunk, images, pooling, *waiting.pop(0))
+                while complete and follower is not None and waiting and self._is_ready(follower, waiting[0][0], piece):
+                    self._add(chunk, images, follower, *waiting.pop(0))
         if not released:
             self.released[chunk] = len(self.spine)
 
-    def _is_ready(self, pooling: int, pooled: Piece, made: Piece) -> bool:
-        """Whether all that a piece of a pooling reads is there with `made`, the end of a strip of the layer before it."""
-        layer = self.network.layers[pooling]
+    def _is_ready(self, follower: int, piece: Piece, made: Piece) -> bool:
+        """Whether all that a piece of a layer reads is there with `made`, the end of a strip of the one before it."""
+        layer = self.network.layers[follower]
         height, *_ = layer.input_image
-        needed = (pooled.images.stop - 1) * height + input_rows(layer.op.window.window, pooled.rows, height).stop
+        needed = (piece.images.stop - 1) * height + input_rows(layer.op.window.window, piece.rows, height).stop
         return needed <= (made.images.stop - 1) * height + made.rows.stop
 
     def _stays(self, stretch: Stretch) -> bool:
@@ -129,10 +130,8 @@ class _Planner:
     def _add(self, chunk: int, images: int, index: int, piece: Piece, mode: tile.Mode, complete: bool) -> None:
         step, layer = len(self.spine), self.network.layers[index]
         output = self._output_made(layer, piece) if complete else 0
-        loads = None
-        if isinstance(layer.op, tile.MatrixOp):
-            pair = self.stream.stretches[index, piece.channels(self.hw.group_columns).first]
-            loads = self._number(chunk, pair[0], step), self._number(chunk, pair[1], step)
+        first = piece.channels(layer.lanes(self.hw)).first
+        loads = tuple(self._number(chunk, one, step) for one in self.stream.stretches.get((index, first), ()))
         self._need_input(chunk, images, self._input_needed(layer, piece))
         self.spine.append(Work(chunk, index, piece, mode, loads, len(self.inputs), output))
 
@@ -152,8 +151,8 @@ class _Planner:
         if layer.source == self.network.input:
             rows = input_rows(layer.op.window.window, piece.rows, layer.input_image[0])
             needed = piece_range(piece, rows, layer.input_image).stop if rows.count > 0 else 0
-        if layer.residual == self.network.input:
-            needed = max(needed, piece_range(piece, piece.rows, layer.output_image).stop)
+        if layer.second == self.network.input:
+            needed = max(needed, piece_range(piece, *layer.second_rows(piece.rows)).stop)
         return needed
 
     def _need_input(self, chunk: int, images: int, needed: int) -> None:

@@ -45,9 +45,17 @@ def _bits_of_result(layer: Layer) -> int:
 
 def _clips_of(layer: Layer) -> list[tuple[int, int]]:
     """The intervals that a layer clips to, in order."""
-    op = layer.op
-    numbers = (op.requantize, op.add) if isinstance(op, tile.MatrixOp) else (op.scale,)
-    return [(one.low.data, one.high.data) for one in numbers if one is not None]
+    match layer.op:
+        case tile.MatrixOp() as op:
+            numbers = [one for one in (op.requantize, op.add) if one is not None]
+        case tile.PoolOp() as op:
+            numbers = [op.scale]
+        case tile.ElementwiseOp() as op:
+            numbers = [op.function]
+        case tile.LookupOp() as op:
+            table = ints_of(op.table)
+            return [(int(table.min()), int(table.max()))]
+    return [(one.low.data, one.high.data) for one in numbers]
 
 
 def _clips(layer: Layer, hw: Hardware) -> Iterator[str]:

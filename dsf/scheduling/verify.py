@@ -18,7 +18,7 @@ from xdsl.ir import Operation, SSAValue
 from dsf.dialects import sched
 from dsf.dialects.engine import instruction_name
 from dsf.dialects.sched import Space, buffer_of
-from dsf.hardware import Hardware
+from dsf.hardware import VECTOR_TABLES, Hardware
 from dsf.layout import packed_bytes
 from dsf.scheduling.accesses import accesses_of
 from dsf.scheduling.hazards import Access, Memory, Step, uncovered
@@ -34,6 +34,7 @@ def _capacities(program: sched.ProgramOp, hw: Hardware) -> dict[Space, int]:
         Space.FEATURE: hw.feature_elements,
         Space.WEIGHT: hw.weight_words,
         Space.PARAMETER: hw.parameter_groups,
+        Space.TABLE: VECTOR_TABLES,
         Space.INPUT: max(tensor.offset.data + tensor.bytes for tensor in program.inputs),
         Space.OUTPUT: max(tensor.offset.data + tensor.bytes for tensor in program.outputs),
         Space.WEIGHTS: len(program.weight_bytes),
@@ -61,6 +62,10 @@ def _on_chip(op: sched.InstructionOp) -> list[sched.BufferOp]:
             operands = [op.source]
         case sched.PoolOp():
             operands = [op.x, op.y]
+        case sched.ElementwiseOp():
+            operands = [op.x, op.y, op.b]
+        case sched.LookupOp():
+            operands = [op.x, op.y, op.table]
         case sched.MatrixOp():
             operands = [op.x, op.y, op.weights, op.parameters, *(() if op.residual is None else (op.residual,))]
         case _:

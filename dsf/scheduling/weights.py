@@ -2,20 +2,22 @@
 The weight stream: the weights and parameters of all layers in the order in which the engine first needs them.
 
 The channel groups of a load of a layer are two stretches of the stream, parameters first, each beginning at a multiple of
-64 bytes, so that every load begins with a whole beat and a whole cache line. How weights lie in a stretch is in `dsf.layout`.
+64 bytes, so that every load begins with a whole beat and a whole cache line. A layer with a table has one stretch; those of
+equal tables are one and the same. How weights and tables lie in a stretch is in `dsf.layout`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
 from dsf.dialects import sched, tile
 from dsf.dialects.constants import DenseAttr, ints_of
-from dsf.hardware import Hardware
-from dsf.layout import pack_parameters, pack_weight_groups
+from dsf.hardware import VECTOR_TABLES, Hardware
+from dsf.layout import pack_parameters, pack_tables, pack_weight_groups
 from dsf.numerics import Ints, to_element
 from dsf.scheduling.cuts import weight_depth
 from dsf.scheduling.depthwise import axis_of
@@ -23,23 +25,27 @@ from dsf.scheduling.hazards import Memory
 from dsf.scheduling.network import Layer, Network
 from dsf.scheduling.pieces import Block, Cut, Load, Span
 
+#: Bytes of the stream that are a word of a table, as of parameters.
+SLOT_BYTES = 8
+
 #: Alignment of a load in the stream, in bytes.
 ALIGNMENT = 64
 
 #: The memories that the weight stream fills.
-WEIGHT_MEMORIES = (Memory.WEIGHT, Memory.PARAMETER)
+WEIGHT_MEMORIES = (Memory.WEIGHT, Memory.PARAMETER, Memory.TABLE)
 
 
 def capacity_of(memory: Memory, hw: Hardware) -> int:
     """What a memory holds, in the unit of `Stretch.size`."""
-    return hw.weight_words if memory is Memory.WEIGHT else hw.parameter_groups
+    sizes = {Memory.WEIGHT: hw.weight_words, Memory.PARAMETER: hw.parameter_groups, Memory.TABLE: VECTOR_TABLES}
+    return sizes[memory]
 
 
 @dataclass(frozen=True)
 class Stretch:
     """
-    One load, of the `channels` of a layer: `groups` channel groups. `size` is what it takes of its memory, in words of all
-    banks, or in channel groups.
+    One load, of the `channels` of a layer: `groups` channel groups, or one table. `size` is what it takes of its memory, in
+    words of all banks, in channel groups, or in tables; `slots` is how many words the stream has for it.
     """
 
     memory: Memory
@@ -50,18 +56,22 @@ class Stretch:
     bytes: int
     words: int
     size: int
+    slots: int
 
 
 @dataclass(frozen=True)
 class WeightStream:
-    """The bytes, and for each matrix layer (by index) and load (by its first channel) the parameters and the weights."""
+    """
+    The bytes, and for each layer (by index) and load (by its first channel) the parameters and the weights, or the table; none
+    for a layer without either.
+    """
 
     data: bytes
-    stretches: dict[tuple[int, int], tuple[Stretch, Stretch]]
+    stretches: dict[tuple[int, int], tuple[Stretch, ...]]
 
     def needs(self, memory: Memory) -> int:
         """What all stretches of a memory take together."""
-        return sum(one.size for pair in self.stretches.values() for one in pair if one.memory is memory)
+        return sum(one.size for one in dict.fromkeys(chain(*self.stretches.values())) if one.memory is memory)
 
     def fits(self, memory: Memory, hw: Hardware) -> bool:
         """Whether all stretches of a memory fit it at once."""
@@ -85,13 +95,28 @@ class _Stream:
 def pack_network(network: Network, hw: Hardware) -> WeightStream:
     """The weight stream of a network whose layers are cut."""
     stream = _Stream()
-    stretches: dict[tuple[int, int], tuple[Stretch, Stretch]] = {}
+    stretches: dict[tuple[int, int], tuple[Stretch, ...]] = {}
+    tables: dict[bytes, Stretch] = {}
     for index, layer in enumerate(network.layers):
         if isinstance(layer.op, tile.MatrixOp):
             for pair in _pack_layer(stream, index, layer, layer.op, hw):
                 stretches[index, pair[0].channels.first] = pair
+        elif isinstance(layer.op, tile.LookupOp):
+            packed = pack_tables([whole_table(ints_of(layer.op.table), hw)], hw.operand_bits)
+            if packed not in tables:
+                tables[packed] = _table_stretch(stream, index, packed)
+            stretches[index, 0] = (tables[packed],)
     stream.append(b"")
     return WeightStream(b"".join(stream.parts), stretches)
+
+
+def whole_table(table: Ints, hw: Hardware) -> Ints:
+    """A table for elements of fewer bits than the engine's, with entries for all of its, those beyond as the last ones."""
+    return np.pad(table, (hw.table_entries - table.size) // 2, mode="edge")
+
+
+def _table_stretch(stream: _Stream, index: int, packed: bytes) -> Stretch:
+    return Stretch(Memory.TABLE, index, Span(0, 1), 1, stream.append(packed), len(packed), 1, 1, len(packed) // SLOT_BYTES)
 
 
 def _pack_layer(
@@ -103,11 +128,11 @@ def _pack_layer(
         channels = load.block.channels(load.groups, lanes)
         parameters = (_padded(_part(one, channels), count * lanes) for one in (op.bias, op.multiplier, op.shift))
         some = pack_parameters(*parameters)
-        first = Stretch(Memory.PARAMETER, index, channels, count, stream.append(some), len(some), 1, count)
+        first = Stretch(Memory.PARAMETER, index, channels, count, stream.append(some), len(some), 1, count, count * lanes)
         by_group = arranged_weights(op, weights, load, lanes, filling=int(to_element(0, hw.bits_weights)))
         packed = pack_weight_groups(by_group, hw.bits_weights, hw.weight_slot_bits)
         offset, depth = stream.append(packed), weight_depth(hw, words, count)
-        yield first, Stretch(Memory.WEIGHT, index, channels, count, offset, len(packed), words, depth)
+        yield first, Stretch(Memory.WEIGHT, index, channels, count, offset, len(packed), words, depth, count * words)
 
 
 def arranged_weights(op: tile.MatrixOp | sched.MatrixOp, weights: Ints, load: Load, lanes: int, *, filling: int) -> Ints:

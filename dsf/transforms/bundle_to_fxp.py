@@ -82,6 +82,10 @@ class Lowering:
                 self._lower_activation(op)
             case bundle.AddOp():
                 self._lower_add(op)
+            case bundle.MultiplyOp():
+                self._lower_multiply(op)
+            case bundle.FunctionOp():
+                self._lower_function(op)
             case bundle.PoolOp():
                 slope, kind = op.negative_slope.value.data, op.kind.data
                 x = self.values[op.input]
@@ -181,6 +185,36 @@ class Lowering:
         )
         self._insert(add)
         self.values[op.output] = self._reshape(add.output, shape(op.output))
+
+    def _lower_multiply(self, op: bundle.MultiplyOp) -> None:
+        slope, q = op.negative_slope.value.data, bundle.grid_of(op.output)
+        if has_free_scale(op):
+            multiplier, right = (int(one[0]) for one in np.broadcast_arrays(*multipliers(op)))
+        else:
+            multiplier, right = scale_of(bundle.frac_of(op.a) + bundle.frac_of(op.b), bundle.q_of(op.output))
+        low, high = clip_of(q, slope, bundle.limits_of(op))
+        product = fxp.MultiplyOp(
+            self._images(self.values[op.a]),
+            self._images(self.values[op.b]),
+            bits=self.hardware.bits_input,
+            zero_a=bundle.grid_of(op.a).zero,
+            zero_b=bundle.grid_of(op.b).zero,
+            multiplier=multiplier,
+            offset=q.zero << right,
+            shift=right,
+            leak=leak_of(q, slope),
+            low=low,
+            high=high,
+        )
+        self._insert(product)
+        self.values[op.output] = self._reshape(product.output, shape(op.output))
+
+    def _lower_function(self, op: bundle.FunctionOp) -> None:
+        before, after, bits = bundle.grid_of(op.input), bundle.grid_of(op.output), self.hardware.bits_input
+        table = numerics.table(op.apply, bits, before.to_reals, after.to_integers)
+        lookup = fxp.TableOp(self._images(self.values[op.input]), table, bits=bits)
+        self._insert(lookup)
+        self.values[op.output] = self._reshape(lookup.output, shape(op.output))
 
     def _pool(
         self,

@@ -2,9 +2,10 @@
 `fxp-to-tile`: sums, requantisation and residual addition become one operation, cut into pieces that fit on chip.
 
     conv -> requantize [-> add]  =>  tile.matrix          conv -> raw  =>  tile.matrix          pool  =>  tile.pool
+    add, multiply                =>  tile.elementwise     table        =>  tile.lookup
 
 An addition is fused into the later one of the two convolutions that it follows, if nothing else uses that one's result
-(reshapes between them are free). The numbers do not change.
+(reshapes between them are free); otherwise it is an operation of its own. The numbers do not change.
 
 Hand-written fxp has not gone through `check-hardware`, so that no sum overflows and that constants fit is proved here too.
 """
@@ -39,6 +40,39 @@ def _whole(value: SSAValue, way: Way | None = None) -> tile.CutAttr:
     return tile.CutAttr.of(images=images, rows=rows, groups=1 << 12, block=way.block, mode=way.modes[0])
 
 
+def _all_rows(value: SSAValue) -> tile.CutAttr:
+    """The provisional cut of what the vector unit computes."""
+    images, rows, *_ = shape(value)
+    return tile.CutAttr.of(images=images, rows=rows)
+
+
+def _sum(op: fxp.AddOp, *, swapped: bool = False) -> tile.AddAttr:
+    """The numbers of a sum, of its operands in their order or `swapped`."""
+    a, b = op.multiplier_a.value.data, op.multiplier_b.value.data
+    return tile.AddAttr.of(
+        multiplier_a=b if swapped else a,
+        multiplier_b=a if swapped else b,
+        offset=op.offset.value.data,
+        shift=op.shift.value.data,
+        leak=op.leak.value.data,
+        low=op.low.value.data,
+        high=op.high.value.data,
+    )
+
+
+def _multiply(op: fxp.MultiplyOp) -> tile.MultiplyAttr:
+    return tile.MultiplyAttr.of(
+        zero_a=op.zero_a.value.data,
+        zero_b=op.zero_b.value.data,
+        multiplier=op.multiplier.value.data,
+        offset=op.offset.value.data,
+        shift=op.shift.value.data,
+        leak=op.leak.value.data,
+        low=op.low.value.data,
+        high=op.high.value.data,
+    )
+
+
 @dataclass
 class _Lowering:
     """The new block, and what each old value became in it."""
@@ -63,6 +97,10 @@ class _Lowering:
                     self.problem(op, "requantises what is no sum", "the sums of an fxp.conv", "put a convolution before it")
             case fxp.AddOp():
                 self._add(op)
+            case fxp.MultiplyOp():
+                self._elementwise(op, op.a, op.b, _multiply(op))
+            case fxp.TableOp():
+                self._table(op)
             case fxp.PoolOp():
                 self._pool(op)
             case fxp.ReshapeOp():
@@ -117,9 +155,8 @@ class _Lowering:
         candidates = [self._fusible(value) for value in (op.a, op.b)]
         order = {one: index for index, one in enumerate(self.block.ops)}
         fusible = [(order[matrix], side) for side, matrix in enumerate(candidates) if matrix is not None]
-        if not fusible or op.a is op.b:
-            change = "add the result of a convolution that nothing else uses, before any pooling"
-            self.problem(op, "an addition that follows no convolution of its own", "one to be fused into", change)
+        if not fusible or op.a is op.b or shape(op.a) != shape(op.b):
+            self._elementwise(op, op.a, op.b, _sum(op))
             return
         _, side = max(fusible)
         matrix = candidates[side]
@@ -139,12 +176,33 @@ class _Lowering:
                 return None
             value = owner.input
 
+    def images(self, value: SSAValue, op: Operation) -> SSAValue:
+        """A tensor (N, K) as images of one pixel."""
+        sizes = shape(value)
+        whole = sizes if len(sizes) == 4 else (sizes[0], 1, 1, sizes[1])
+        return self.reshape(value, TensorType(element(value), whole), op)
+
+    def _elementwise(
+        self,
+        op: fxp.AddOp | fxp.MultiplyOp,
+        a: SSAValue,
+        b: SSAValue,
+        function: tile.AddAttr | tile.MultiplyAttr,
+    ) -> None:
+        x, second = (self.images(self.values[value], op) for value in (a, b))
+        made = tile.ElementwiseOp(function, x, second, cut=_all_rows(x), result_type=TensorType(element(op.output), shape(x)))
+        self.insert(made, op)
+        self.values[op.output] = self.reshape(made.y, op.output.type, op)
+
+    def _table(self, op: fxp.TableOp) -> None:
+        x = self.images(self.values[op.input], op)
+        made = tile.LookupOp(x, op.table, cut=_all_rows(x), result_type=TensorType(element(op.output), shape(x)))
+        self.insert(made, op)
+        self.values[op.output] = self.reshape(made.y, op.output.type, op)
+
     def _fuse(self, op: fxp.AddOp, matrix: tile.MatrixOp, other: SSAValue, *, swapped: bool) -> None:
         """Replaces `matrix` by one with the addition, here, where the other operand is there too."""
         b = self.reshape(other, TensorType(element(other), shape(matrix.y)), op)
-        a_multiplier, b_multiplier = op.multiplier_a.value.data, op.multiplier_b.value.data
-        if swapped:
-            a_multiplier, b_multiplier = b_multiplier, a_multiplier
         fused = tile.MatrixOp(
             matrix.x,
             window=matrix.window,
@@ -156,15 +214,7 @@ class _Lowering:
             shift=matrix.shift,
             groups=matrix.groups.value.data,
             residual=b,
-            add=tile.AddAttr.of(
-                multiplier_a=a_multiplier,
-                multiplier_b=b_multiplier,
-                offset=op.offset.value.data,
-                shift=op.shift.value.data,
-                leak=op.leak.value.data,
-                low=op.low.value.data,
-                high=op.high.value.data,
-            ),
+            add=_sum(op, swapped=swapped),
             result_type=TensorType(element(op.output), shape(matrix.y)),
         )
         # Of the bundle whose result it makes.
@@ -189,7 +239,7 @@ class _Lowering:
                 low=op.low.value.data,
                 high=op.high.value.data,
             ),
-            cut=tile.CutAttr.of(images=shape(op.output)[0], rows=shape(op.output)[1]),
+            cut=_all_rows(op.output),
             result_type=op.output.type,
         )
         self.insert(pool, op)

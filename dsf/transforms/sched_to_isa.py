@@ -26,7 +26,7 @@ from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.isa.checks import instruction_problems
 from dsf.isa.encoding import field_problem, operand_fields
-from dsf.isa.table import FEATURE_ADDRESSES, VectorFunction
+from dsf.isa.table import FEATURE_ADDRESSES, VectorFunction, WeightTarget
 from dsf.kernel_rows import lines_of
 from dsf.layout import packed_bytes
 from dsf.scheduling.depthwise import Axis, axis_of, lines_across, walk
@@ -34,6 +34,13 @@ from dsf.scheduling.tokens import Masks, token_masks
 from dsf.transforms.locations import location_name, set_location
 
 Fields = dict[str, int]
+
+#: What LOAD_WEIGHTS fills.
+TARGETS = {
+    Space.WEIGHT: WeightTarget.WEIGHTS,
+    Space.PARAMETER: WeightTarget.PARAMETERS,
+    Space.TABLE: WeightTarget.TABLES,
+}
 
 
 def _dram(buffer: sched.BufferOp, offset: int, elements: int, hw: Hardware) -> Fields:
@@ -65,7 +72,7 @@ def load_weights_fields(op: sched.LoadWeightsOp, hw: Hardware) -> Fields:
         "base": BASES[source.space.data],
         "offset": source.start + op.offset.value.data,
         "bytes": op.bytes.value.data,
-        "target": int(target.space.data is Space.PARAMETER),
+        "target": TARGETS[target.space.data],
         "bank": 0,
         "address": target.start,
         "words": op.words.value.data,
@@ -73,9 +80,9 @@ def load_weights_fields(op: sched.LoadWeightsOp, hw: Hardware) -> Fields:
     }
 
 
-def _window(op: sched.MatrixOp | sched.PoolOp) -> Fields:
+def _window(op: sched.MatrixOp | sched.VectorOp, how: tile.WindowAttr) -> Fields:
     """How the input is walked: `x` counts elements within a row of the image, `y` its rows."""
-    window, piece = op.window.window, op.piece.piece
+    window, piece = how.window, op.piece.piece
     height, width, channels = op.piece.input_image
     row = width * channels
     x_start = piece.block.inputs.first - window.padding[2] * channels
@@ -91,20 +98,20 @@ def _window(op: sched.MatrixOp | sched.PoolOp) -> Fields:
         "image_step": height * row,
         "row_elements": row,
         "height": height,
-        "pad_value": op.window.pad_value.data,
+        "pad_value": how.pad_value.data,
         "kernel_rows": window.kernel[0],
         "kernel_row_step": window.dilation[0] * row,
     }
 
 
-def _steps(op: sched.MatrixOp | sched.PoolOp, per_element: int) -> Fields:
+def _steps(op: sched.MatrixOp | sched.VectorOp, per_element: int) -> Fields:
     """How a tensor like the result is walked: steps from pixel to pixel, row to row, image to image."""
     height, width, channels = op.piece.output_image
     pixel = channels * per_element
     return {"pixel_step": pixel, "row_step": width * pixel, "image_step": height * width * pixel}
 
 
-def _first(op: sched.MatrixOp | sched.PoolOp, buffer: sched.BufferOp, lanes: int, per_element: int) -> int:
+def _first(op: sched.MatrixOp | sched.VectorOp, buffer: sched.BufferOp, lanes: int, per_element: int) -> int:
     """Address of the first element of the piece in a tensor like the result."""
     height, width, channels = op.piece.output_image
     piece = op.piece.piece
@@ -112,7 +119,7 @@ def _first(op: sched.MatrixOp | sched.PoolOp, buffer: sched.BufferOp, lanes: int
     return buffer.start + (pixels * channels + piece.channels(lanes).first) * per_element
 
 
-def _output(op: sched.MatrixOp | sched.PoolOp, lanes: int, per_element: int) -> Fields:
+def _output(op: sched.MatrixOp | sched.VectorOp, lanes: int, per_element: int) -> Fields:
     piece = op.piece.piece
     return {
         "columns": op.piece.output_image[1],
@@ -164,7 +171,7 @@ def _convolution(op: sched.MatrixOp, hw: Hardware) -> Fields:
     lines = lines_of(window, height, piece.rows.first, piece.rows.count, columns, piece.images.count)
     skips = lines.skips(hw.pixels_tall if op.mode.data is tile.Mode.TALL else hw.rows)
     return {
-        **_window(op),
+        **_window(op, op.window),
         "y_dilation": window.dilation[0],
         **_skipped(op, skips, runs.words // runs.kernel_rows),
         "kernel_runs": runs.runs,
@@ -232,12 +239,12 @@ def matrix_fields(op: sched.MatrixOp, hw: Hardware) -> Fields:
     }
 
 
-def vector_fields(op: sched.PoolOp) -> Fields:
+def pool_fields(op: sched.PoolOp) -> Fields:
     maximum = op.kind.data is PoolKind.MAX
     channels = op.piece.output_image[2]
     return {
         "function": VectorFunction.MAX_POOL if maximum else VectorFunction.AVERAGE_POOL,
-        **_window(op),
+        **_window(op, op.window),
         "kernel_columns": op.window.window.kernel[1],
         "kernel_column_step": channels,
         **_output(op, channels, 1),
@@ -249,6 +256,42 @@ def vector_fields(op: sched.PoolOp) -> Fields:
         "low": op.scale.low.data,
         "high": op.scale.high.data,
     }
+
+
+def _elements(op: sched.ElementwiseOp | sched.LookupOp) -> Fields:
+    """The walk of a function of single elements: its fields but for those of the function."""
+    window = _window(op, tile.POINT)
+    # One row, which is the default: the field is not used.
+    del window["kernel_row_step"]
+    channels = op.piece.output_image[2]
+    return {**window, **_output(op, channels, 1), "channels": channels}
+
+
+def elementwise_fields(op: sched.ElementwiseOp) -> Fields:
+    function, (height, width, channels) = op.function, op.image_of_b
+    piece, row = op.piece.piece, width * channels
+    step = 0 if op.pixel is not None else 1
+    fields = {
+        **_elements(op),
+        "src_b": buffer_of(op.b).start + (piece.images.first * height + op.rows_of_b.first) * row,
+        "src_b_pixel_step": step * channels,
+        "src_b_row_step": step * row,
+        "src_b_image_step": height * row,
+        "constant": function.offset.data,
+        "right": function.shift.data,
+        "leak": function.leak.data,
+        "low": function.low.data,
+        "high": function.high.data,
+    }
+    if isinstance(function, tile.AddAttr):
+        multipliers = {"multiplier_a": function.multiplier_a.data, "multiplier_b": function.multiplier_b.data}
+        return {"function": VectorFunction.ADD, **fields, **multipliers}
+    zeros = {"zero_a": function.zero_a.data, "zero_b": function.zero_b.data}
+    return {"function": VectorFunction.MULTIPLY, **fields, "multiplier_a": function.multiplier.data, **zeros}
+
+
+def lookup_fields(op: sched.LookupOp) -> Fields:
+    return {"function": VectorFunction.TABLE, **_elements(op), "table_address": buffer_of(op.table).start}
 
 
 def lower(op: sched.InstructionOp, hw: Hardware, wait: int, signal: int) -> isa.InstructionOp:
@@ -264,7 +307,11 @@ def lower(op: sched.InstructionOp, hw: Hardware, wait: int, signal: int) -> isa.
         case sched.MatrixOp():
             return isa.MatrixOp(**masks, **matrix_fields(op, hw))
         case sched.PoolOp():
-            return isa.VectorOp(**masks, **vector_fields(op))
+            return isa.VectorOp(**masks, **pool_fields(op))
+        case sched.ElementwiseOp():
+            return isa.VectorOp(**masks, **elementwise_fields(op))
+        case sched.LookupOp():
+            return isa.VectorOp(**masks, **lookup_fields(op))
         case _:
             raise ModelError(f"'{op.name}': has no instruction, needs one of the sched dialect; remove it")
 

@@ -88,9 +88,10 @@ def _check_loads(network: Network, hw: Hardware, stream: WeightStream) -> None:
         Memory.WEIGHT: ("words of each weight bank", "weight_memory"),
         Memory.PARAMETER: ("parameter groups", "parameter_groups"),
     }
-    for pair in stream.stretches.values():
-        for stretch in pair:
-            most, (what, parameter) = capacity_of(stretch.memory, hw), names[stretch.memory]
+    for stretches in stream.stretches.values():
+        for stretch in stretches:
+            # A table always fits.
+            most, (what, parameter) = capacity_of(stretch.memory, hw), names.get(stretch.memory, ("tables", ""))
             if stretch.size > most:
                 name = network.layers[stretch.layer].name
                 problems.append(

@@ -77,6 +77,20 @@ class Network:
         weights = np.ldexp(self.random.integers(-20, 20, (shape(self.value)[1], outputs)), -4)
         return self.add([bundle.DenseOp(self.value, weights, self.weights, bits_sum=self.hw.bits_sum)])
 
+    def function(self, kind: str) -> SSAValue:
+        return self.add([bundle.FunctionOp(self.value, kind, self.activation)])
+
+    def sum(self, other: SSAValue) -> SSAValue:
+        return self.add([bundle.AddOp(self.value, other, self.activation)])
+
+    def product(self, x: SSAValue, other: SSAValue) -> SSAValue:
+        return self.add([bundle.MultiplyOp(x, other, self.activation)])
+
+    def average(self) -> SSAValue:
+        """Of whole images."""
+        _, height, width, _ = shape(self.value)
+        return self.add([bundle.PoolOp(self.value, bundle.PoolKind.AVG, (height, width), self.activation)])
+
     def add(self, layers: list[Operation]) -> SSAValue:
         group = bundle.BundleOp(f"bundle_{self.count}", layers)
         self.count += 1
@@ -122,6 +136,23 @@ def test_grouped_and_depthwise_bundles_take_what_was_estimated() -> None:
     network.conv(3, 16, groups=8)
     network.conv(3, 16, groups=16, stride=2, pool=True)
     network.conv(3, 40, groups=2, flatten=True)
+    network.dense(10)
+    check(network, resident=False)
+
+
+def test_functions_of_single_elements_take_what_was_estimated() -> None:
+    """Sums and products of tensors, of images with a pixel, and tables: more of them than the engine holds at once."""
+    network = Network(WIDE, (1, 8, 14, 4))
+    first = network.conv(3, 12)
+    second = network.conv(3, 12)
+    network.sum(first)
+    network.product(network.value, second)
+    images = network.function("sigmoid")
+    network.average()
+    network.function("tanh")
+    network.product(images, network.function("gelu"))
+    network.function("sigmoid")
+    network.conv(3, 8, flatten=True)
     network.dense(10)
     check(network, resident=False)
 

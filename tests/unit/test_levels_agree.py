@@ -23,12 +23,14 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
 
 from dsf.compiler import run_pass
-from dsf.dialects import fxp, sched
+from dsf.dialects import bundle, fxp, sched
+from dsf.dialects.bundle_group import LETTERS
 from dsf.dialects.constants import dense_ints
 from dsf.dialects.engine import HardwareOp
+from dsf.dialects.shapes import shape
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
-from dsf.numerics import MAX_SHIFT, Ints
+from dsf.numerics import FUNCTIONS, MAX_SHIFT, Ints
 from dsf.runtime.execute import level_of, run, run_integers, run_program
 from dsf.scheduling.depthwise import axis_of
 from dsf.scheduling.network import IMAGES
@@ -41,6 +43,8 @@ from dsf.transforms.tile_to_sched import TileToSchedPass
 #: Of inputs and weights: all of integers, and binary.
 WIDTHS = [(1, 1), *product((2, 4, 8), (2, 4, 8))]
 MEMORIES = ("feature_memory", "weight_memory", "parameter_groups")
+#: Layers that integers do not have.
+NOT_DRAWN = ("bundle.batch_norm", "bundle.softmax")
 CTX = Context()
 
 
@@ -186,6 +190,20 @@ def scale_channels(module: ModuleOp, rng: random.Random) -> None:
         shift = np.minimum(op.shift_array + [rng.randint(15, 17) for _ in range(channels)], MAX_SHIFT)
         op.properties |= {"multiplier": dense_ints(multiplier, 32), "shift": dense_ints(shift, 8)}
     module.verify()
+
+
+def test_all_operations_are_drawn() -> None:
+    """What the networks of the tests above consist of, several times each."""
+    seen = Counter[str]()
+    for seed in range(120):
+        module, *_ = case(seed)
+        for op in module.walk():
+            seen[op.name] += 1
+            if isinstance(op, bundle.MultiplyOp):
+                seen["pixel"] += shape(op.a) != shape(op.b)
+            if isinstance(op, bundle.FunctionOp):
+                seen[str(op.kind.data)] += 1
+    assert min(seen[kind] for kind in (*LETTERS, *FUNCTIONS, "pixel") if kind not in NOT_DRAWN) >= 2, seen
 
 
 @pytest.mark.parametrize("first", range(0, 60, 20))

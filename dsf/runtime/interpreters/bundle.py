@@ -47,14 +47,14 @@ def activate(x: Floats, negative_slope: float, limits: tuple[float, float] = (-n
     return np.clip(np.where(x < 0, x * negative_slope, x), *limits)
 
 
-def on_free_grid(scaled: Floats, op: bundle.ActivationOp | bundle.AddOp) -> Ints:
+def on_free_grid(scaled: Floats, op: bundle.ActivationOp | bundle.AddOp | bundle.MultiplyOp) -> Ints:
     """
     The result of a layer with free scales, of numbers in units of its scale. The zero point is added after rounding, in an add
-    before it; that makes a difference for ties.
+    or a product before it; that makes a difference for ties.
     """
     grid, (low, high) = bundle.grid_of(op.output), bundle.limits_of(op)
     activated = activate(scaled, op.negative_slope.value.data)
-    y = np.rint(activated + grid.zero) if isinstance(op, bundle.AddOp) else np.rint(activated) + grid.zero
+    y = np.rint(activated + grid.zero) if not isinstance(op, bundle.ActivationOp) else np.rint(activated) + grid.zero
     least, most = grid.to_integers(np.array([low, high]))
     return np.clip(y, least, most).astype(np.int64)
 
@@ -114,6 +114,21 @@ class BundleFunctions(InterpreterFunctions):
             return (on_free_grid((args[0] - zeros[0]) * a + (args[1] - zeros[1]) * b, op),)
         total = to_reals(args[0], op.a) + to_reals(args[1], op.b)
         return (to_integers(activate(total, op.negative_slope.value.data, bundle.limits_of(op)), op.output),)
+
+    @impl(bundle.MultiplyOp)
+    def run_multiply(self, interpreter: Interpreter, op: bundle.MultiplyOp, args: PythonValues) -> PythonValues:
+        x, other = args
+        if other.shape != x.shape:
+            other = other.reshape(x.shape[0], 1, 1, -1)
+        if has_free_scale(op):
+            product = (x - bundle.grid_of(op.a).zero) * (other - bundle.grid_of(op.b).zero)
+            return (on_free_grid(product * rounded_gains(op), op),)
+        product = to_reals(x, op.a) * to_reals(other, op.b)
+        return (to_integers(activate(product, op.negative_slope.value.data, bundle.limits_of(op)), op.output),)
+
+    @impl(bundle.FunctionOp)
+    def run_function(self, interpreter: Interpreter, op: bundle.FunctionOp, args: PythonValues) -> PythonValues:
+        return (to_integers(op.apply(to_reals(args[0], op.input)), op.output),)
 
     @impl(bundle.PoolOp)
     def run_pool(self, interpreter: Interpreter, op: bundle.PoolOp, args: PythonValues) -> PythonValues:

@@ -79,6 +79,27 @@ class FxpFunctions(InterpreterFunctions):
         )
         return (numerics.to_element(y, width(op.output)),)
 
+    @impl(fxp.MultiplyOp)
+    def run_multiply(self, interpreter: Interpreter, op: fxp.MultiplyOp, args: PythonValues) -> PythonValues:
+        y = numerics.multiply(
+            args[0],
+            args[1],
+            zero_a=op.zero_a.value.data,
+            zero_b=op.zero_b.value.data,
+            multiplier=op.multiplier.value.data,
+            offset=op.offset.value.data,
+            shift=op.shift.value.data,
+            leak=op.leak.value.data,
+            low=op.low.value.data,
+            high=op.high.value.data,
+        )
+        return (numerics.to_element(y, width(op.output)),)
+
+    @impl(fxp.TableOp)
+    def run_table(self, interpreter: Interpreter, op: fxp.TableOp, args: PythonValues) -> PythonValues:
+        y = numerics.lookup(args[0], op.table_array, numerics.table_bits(width(op.input)))
+        return (numerics.to_element(y, width(op.output)),)
+
     @impl(fxp.PoolOp)
     def run_pool(self, interpreter: Interpreter, op: fxp.PoolOp, args: PythonValues) -> PythonValues:
         (x,) = args

@@ -18,10 +18,10 @@ from dsf.dialects import sched
 from dsf.dialects.sched import Space, buffer_of
 from dsf.dialects.sched_types import BASES
 from dsf.geometry import Window
-from dsf.layout import pack_elements, packed_bytes, unpack_elements, unpack_parameters, unpack_weight_groups
+from dsf.layout import pack_elements, packed_bytes, unpack_elements, unpack_parameters, unpack_tables, unpack_weight_groups
 from dsf.numerics import Ints
 from dsf.runtime.interpreters.convolution import convolve
-from dsf.runtime.interpreters.tile import epilogue, pooled
+from dsf.runtime.interpreters.tile import elementwise, epilogue, looked_up, pooled
 from dsf.runtime.machine import Machine
 from dsf.scheduling.depthwise import axis_of
 from dsf.scheduling.network import weight_words
@@ -101,6 +101,9 @@ class SchedFunctions(InterpreterFunctions):
                 value.reshape(groups, hw.group_columns) for value in values
             )
             return TOKEN
+        if target.space.data is Space.TABLE:
+            machine.tables[target.start : target.start + groups] = unpack_tables(data, hw.operand_bits, groups)
+            return TOKEN
         weights = unpack_weight_groups(data, hw.bits_weights, hw.weight_slot_bits, groups, words, hw.group_columns)
         for group in range(groups):
             row = target.start + group // hw.column_groups * words
@@ -138,10 +141,10 @@ class SchedFunctions(InterpreterFunctions):
         added = _addresses(buffer_of(op.residual), piece, piece.rows, op.piece.output_image)
         return self.machine.gather(added[..., channels.first : channels.stop])
 
-    def targets_of(self, op: sched.MatrixOp | sched.PoolOp) -> Ints:
+    def targets_of(self, op: sched.MatrixOp | sched.VectorOp) -> Ints:
         """Addresses of what an instruction computes, (images, rows, width, elements); depthwise of one residue only."""
         piece = op.piece.piece
-        if isinstance(op, sched.PoolOp):
+        if not isinstance(op, sched.MatrixOp):
             return _addresses(buffer_of(op.y), piece, piece.rows, op.piece.output_image)
         per_element = 1 if op.raw is None else self.machine.hardware.raw_elements
         channels = piece.channels(self.machine.hardware.group_columns)
@@ -187,6 +190,24 @@ class SchedFunctions(InterpreterFunctions):
         x, window = self.input_of(op)
         y = pooled(op.kind.data, x, window, op.window.pad_value.data, op.scale, self.machine.hardware.bits_input)
         self.machine.scatter(self.targets_of(op), y)
+        return TOKEN
+
+    @impl(sched.ElementwiseOp)
+    def run_elementwise(self, interpreter: Interpreter, op: sched.ElementwiseOp, args: PythonValues) -> PythonValues:
+        piece, image = op.piece.piece, op.piece.output_image
+        x = self.machine.gather(_addresses(buffer_of(op.x), piece, piece.rows, image))
+        b = self.machine.gather(_addresses(buffer_of(op.b), piece, op.rows_of_b, op.image_of_b))
+        y = elementwise(op.function, x, b, self.machine.hardware.bits_input)
+        self.machine.scatter(self.targets_of(op), y)
+        return TOKEN
+
+    @impl(sched.LookupOp)
+    def run_lookup(self, interpreter: Interpreter, op: sched.LookupOp, args: PythonValues) -> PythonValues:
+        machine, piece, image = self.machine, op.piece.piece, op.piece.output_image
+        x = machine.gather(_addresses(buffer_of(op.x), piece, piece.rows, image))
+        table = machine.tables[buffer_of(op.table).start]
+        y = looked_up(x, table, machine.hardware.operand_bits, machine.hardware.bits_input)
+        machine.scatter(self.targets_of(op), y)
         return TOKEN
 
 

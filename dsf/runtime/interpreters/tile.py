@@ -21,6 +21,7 @@ from dsf.dialects import sched, tile
 from dsf.dialects.bundle_types import PoolKind
 from dsf.dialects.constants import ints_of
 from dsf.dialects.engine import hardware_of
+from dsf.dialects.integers import width
 from dsf.dialects.shapes import shape, where
 from dsf.geometry import Window
 from dsf.hardware import Hardware
@@ -34,7 +35,7 @@ from dsf.scheduling.weights import block_weights
 UNWRITTEN = np.iinfo(np.int64).min
 
 
-def pieces_of(op: tile.MatrixOp | tile.PoolOp, lanes: int) -> Iterator[Piece]:
+def pieces_of(op: tile.MatrixOp | tile.VectorOp, lanes: int) -> Iterator[Piece]:
     """All pieces of the batch, chunk after chunk; a channel group has `lanes` channels."""
     images, rows, *_ = shape(op.y)
     function = op.parent_op()
@@ -88,18 +89,7 @@ def epilogue(
     y = numerics.to_element(y, hw.bits_input)
     if add is None or residual is None:
         return y
-    total = numerics.residual_add(
-        y,
-        residual,
-        multiplier_a=add.multiplier_a.data,
-        multiplier_b=add.multiplier_b.data,
-        offset=add.offset.data,
-        shift=add.shift.data,
-        leak=add.leak.data,
-        low=add.low.data,
-        high=add.high.data,
-    )
-    return numerics.to_element(total, hw.bits_input)
+    return elementwise(add, y, residual, hw.bits_input)
 
 
 def _sums(op: tile.MatrixOp, strip: Ints, weights: Ints, window: Window, piece: Piece, made: Span) -> Ints:
@@ -129,6 +119,27 @@ def pooled(kind: PoolKind, x: Ints, window: Window, pad_value: int, scale: tile.
         high=scale.high.data,
     )
     return numerics.to_element(y, bits)
+
+
+def elementwise(function: tile.AddAttr | tile.MultiplyAttr, a: Ints, b: Ints, bits: int) -> Ints:
+    """The sum or the product of two tensors, to elements of `bits` bits."""
+    scale = {
+        "offset": function.offset.data,
+        "shift": function.shift.data,
+        "leak": function.leak.data,
+        "low": function.low.data,
+        "high": function.high.data,
+    }
+    if isinstance(function, tile.AddAttr):
+        multipliers = {"multiplier_a": function.multiplier_a.data, "multiplier_b": function.multiplier_b.data}
+        return numerics.to_element(numerics.residual_add(a, b, **multipliers, **scale), bits)
+    zeros = {"zero_a": function.zero_a.data, "zero_b": function.zero_b.data}
+    return numerics.to_element(numerics.multiply(a, b, **zeros, multiplier=function.multiplier.data, **scale), bits)
+
+
+def looked_up(x: Ints, table: Ints, bits_of_table: int, bits: int) -> Ints:
+    """A function of each element by its table, to elements of `bits` bits."""
+    return numerics.to_element(numerics.lookup(x, table, bits_of_table), bits)
 
 
 @register_impls
@@ -167,6 +178,25 @@ class TileFunctions(InterpreterFunctions):
             strip, window = _strip(op, x, piece)
             part = slice(piece.images.first, piece.images.stop), slice(piece.rows.first, piece.rows.stop)
             y[part] = pooled(op.kind.data, strip, window, op.window.pad_value.data, op.scale, _hardware(op).bits_input)
+        return _complete(op, y)
+
+    @impl(tile.ElementwiseOp)
+    def run_elementwise(self, interpreter: Interpreter, op: tile.ElementwiseOp, args: PythonValues) -> PythonValues:
+        x, b = args
+        y = np.full(shape(op.y), UNWRITTEN, dtype=np.int64)
+        for piece in pieces_of(op, lanes=y.shape[3]):
+            images, rows = slice(piece.images.first, piece.images.stop), slice(piece.rows.first, piece.rows.stop)
+            second = b[images] if b.shape != x.shape else b[images, rows]
+            y[images, rows] = elementwise(op.function, x[images, rows], second, _hardware(op).bits_input)
+        return _complete(op, y)
+
+    @impl(tile.LookupOp)
+    def run_lookup(self, interpreter: Interpreter, op: tile.LookupOp, args: PythonValues) -> PythonValues:
+        (x,) = args
+        y = np.full(shape(op.y), UNWRITTEN, dtype=np.int64)
+        for piece in pieces_of(op, lanes=y.shape[3]):
+            part = slice(piece.images.first, piece.images.stop), slice(piece.rows.first, piece.rows.stop)
+            y[part] = looked_up(x[part], ints_of(op.table), numerics.table_bits(width(op.x)), _hardware(op).bits_input)
         return _complete(op, y)
 
     @impl(tile.ReshapeOp)

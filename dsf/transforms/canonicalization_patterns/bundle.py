@@ -12,6 +12,9 @@ from dsf.dialects import bundle
 from dsf.dialects.bundle_types import QType, q_of
 from dsf.dialects.shapes import element
 
+#: Layers that have a slope of their own.
+MERGING = bundle.AddOp | bundle.MultiplyOp | bundle.PoolOp | bundle.ActivationOp
+
 
 class DropIdentity(RewritePattern):
     """Quantising again to the same type, with slope 1, changes nothing."""
@@ -35,7 +38,7 @@ class MergeActivation(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: bundle.ActivationOp, rewriter: PatternRewriter) -> None:
         layer = op.input.owner
-        if not isinstance(layer, bundle.AddOp | bundle.PoolOp | bundle.ActivationOp) or not op.input.has_one_use():
+        if not isinstance(layer, MERGING) or not op.input.has_one_use():
             return
         if layer.parent is not op.parent:
             return
@@ -56,7 +59,9 @@ def _only_quantises(op: bundle.ActivationOp) -> bool:
 
 
 def _unlimited(op: Operation) -> bool:
-    return not isinstance(op, bundle.ActivationOp | bundle.AddOp) or (op.minimum is None and op.maximum is None)
+    if not isinstance(op, bundle.ActivationOp | bundle.AddOp | bundle.MultiplyOp):
+        return True
+    return op.minimum is None and op.maximum is None
 
 
 def _is_fixed_point(op: Operation) -> bool:
@@ -70,8 +75,10 @@ def _same_grid(op: bundle.ActivationOp) -> bool:
     return op.negative_slope.value.data in (0, 1) and x.frac == y.frac and y.bits.data <= x.bits.data
 
 
-def _is_exact(layer: bundle.AddOp | bundle.PoolOp | bundle.ActivationOp) -> bool:
+def _is_exact(layer: bundle.AddOp | bundle.MultiplyOp | bundle.PoolOp | bundle.ActivationOp) -> bool:
     """The layer's result type holds every value that it can compute."""
+    if isinstance(layer, bundle.MultiplyOp):
+        return False
     if isinstance(layer, bundle.AddOp):
         return _holds(q_of(layer.output), layer.a, layer.b, extra_bits=1)
     if isinstance(layer, bundle.PoolOp):

@@ -112,3 +112,25 @@ func.func @main(%x: tensor<1x4x4x1x!bundle.affine<8, 0.5, -3>>) -> tensor<1x4x4x
   %b = bundle.add %a, %x : tensor<1x4x4x1x!bundle.affine<8, 0.1, -100>>, tensor<1x4x4x1x!bundle.affine<8, 0.5, -3>> -> tensor<1x4x4x1x!bundle.affine<8, 0.4, 7>>
   func.return %b : tensor<1x4x4x1x!bundle.affine<8, 0.4, 7>>
 }
+
+// -----
+
+// Functions of single elements. The table has an entry for each of -1, -0.5, 0, 0.5: -0.25, -0.125, 0, 0.5 in units of 0.25, -0.5
+// to even and 2 clipped. A product has the fraction bits of both operands; the gate is a pixel for each image.
+
+engine.hardware {bits_input = 2, bits_weights = 2, bits_sum = 24, bits_bias = 16}
+// CHECK:       func.func @main(%x: tensor<2x2x2x3xi2>)
+// CHECK-NEXT:    %0 = fxp.pool avg %x size [2, 2] clip -2 to 1 : tensor<2x2x2x3xi2> -> tensor<2x1x1x3xi2>
+// CHECK-NEXT:    %1 = fxp.table %0 table dense<[-1, 0, 0, 1]> : tensor<4xi2> : tensor<2x1x1x3xi2> -> tensor<2x1x1x3xi2>
+// CHECK-NEXT:    %2 = fxp.multiply %x, %1 shift 3 leak 1 clip -2 to 1 : tensor<2x2x2x3xi2>, tensor<2x1x1x3xi2> -> tensor<2x2x2x3xi2>
+// CHECK-NEXT:    %3 = fxp.add %2, %x multiplier_a 2 shift 1 clip -2 to 1 : tensor<2x2x2x3xi2>, tensor<2x2x2x3xi2> -> tensor<2x2x2x3xi2>
+// LOCATION:      fxp.table {{.*}} loc("gate")
+// LOCATION-NEXT: fxp.multiply {{.*}} loc("product")
+func.func @main(%x: tensor<2x2x2x3x!bundle.q<2, 1>>) -> tensor<2x2x2x3x!bundle.q<2, 0>> {
+  %p = bundle.pool avg %x size [2, 2] : tensor<2x2x2x3x!bundle.q<2, 1>> -> tensor<2x1x1x3x!bundle.q<2, 1>> loc("gate")
+  %f = bundle.flatten %p : tensor<2x1x1x3x!bundle.q<2, 1>> -> tensor<2x3x!bundle.q<2, 1>> loc("gate")
+  %g = bundle.function leaky_relu parameters [0.25] %f : tensor<2x3x!bundle.q<2, 1>> -> tensor<2x3x!bundle.q<2, 2>> loc("gate")
+  %m = bundle.multiply %x, %g negative_slope 0.5 : tensor<2x2x2x3x!bundle.q<2, 1>>, tensor<2x3x!bundle.q<2, 2>> -> tensor<2x2x2x3x!bundle.q<2, 0>> loc("product")
+  %s = bundle.add %m, %x : tensor<2x2x2x3x!bundle.q<2, 0>>, tensor<2x2x2x3x!bundle.q<2, 1>> -> tensor<2x2x2x3x!bundle.q<2, 0>> loc("sum")
+  func.return %s : tensor<2x2x2x3x!bundle.q<2, 0>>
+}

@@ -48,7 +48,6 @@ func.func @main(%x: tensor<1x2x!bundle.q<8, 4>>) -> tensor<1x2x!bundle.q<8, 4>> 
 }
 // CHECK:      'fc': a sum used by bundle.add, needs one activation after it unless it is the last layer; add activation=QLeakyReLu(...) or QIdentity(...)
 // CHECK-NEXT: 'norm': a batch_norm, needs folded weights; run fold-batch-norm first
-// CHECK-NEXT: 'add': an add of values that no core makes for it alone, needs the activation of a convolution or dense layer that only this add uses; put one before it, and pool after it
 // CHECK-NEXT: 'probabilities': a softmax beside test.op, needs to be the last layer; move it to the end
 // CHECK-NEXT: 'foreign': a test.op, needs layers of the bundle dialect only; express it by them
 
@@ -67,7 +66,6 @@ func.func @main(%x: tensor<1x2x!bundle.q<8, 60>>) -> tensor<1x2x!bundle.q<8, -6>
 // CHECK:      'fc': a bias 43 fraction bits coarser than the sum, needs at most 31; use more bias_frac_bits
 // CHECK-NEXT: 'fc': from 63 to 10 fraction bits, needs to lose at most 47 or gain at most 15; change frac_bits
 // CHECK-NEXT: 'identity': from 10 to -6 fraction bits, needs to lose at most 15 or gain at most 15; change frac_bits
-// CHECK-NEXT: 'add': an add of values that no core makes for it alone, needs the activation of a convolution or dense layer that only this add uses; put one before it, and pool after it
 // CHECK-NEXT: 'add': an add of operands with 10 and -6 fraction bits to -6, needs at most 15 between them; change frac_bits
 
 // -----

@@ -108,7 +108,6 @@ func.func @main(%x: tensor<1x4x4x2xi8>) -> tensor<1x4x4x2xi8> {
   func.return %3 : tensor<1x4x4x2xi8>
 }
 // CHECK:      'sums': sums that are used otherwise, needs one fxp.requantize or fxp.raw of them; requantise the sums once
-// CHECK-NEXT: 'add': an addition that follows no convolution of its own, needs one to be fused into; add the result of a convolution that nothing else uses, before any pooling
 
 // -----
 
@@ -294,3 +293,35 @@ func.func @main(%x: tensor<1x1x1x4xi1>) -> tensor<1x1x1x1xi32> {
   func.return %1 : tensor<1x1x1x1xi32>
 }
 // CHECK: 'integer': weights of more than 1 bit, needs 1 bit (bits_weights); quantise them anew
+
+// -----
+
+// Functions of single elements are operations of their own: an addition of two results that are used elsewhere, one of a tensor
+// with itself, a product of vectors, which are images of one pixel, and a table.
+
+engine.hardware {bits_input = 2, bits_weights = 2}
+// CHECK:      func.func @main(%x: tensor<1x2x2x3xi2>) -> tensor<1x12xi2>
+// CHECK-NEXT:   %0 = tile.matrix %x
+// CHECK-NEXT:   %1 = tile.matrix %0
+// CHECK-NEXT:   %2 = tile.elementwise #tile.add<multiplier_b = 3, offset = -5, shift = 1, leak = 2, low = -2, high = 1> %0, %1 cut <images = 1, rows = 2> : tensor<1x2x2x3xi2>, tensor<1x2x2x3xi2> -> tensor<1x2x2x3xi2>
+// CHECK-NEXT:   %3 = tile.elementwise #tile.add<low = -2, high = 1> %1, %1 cut <images = 1, rows = 2>
+// CHECK-NEXT:   %4 = tile.elementwise #tile.multiply<zero_a = 1, zero_b = -1, multiplier = 7, offset = 4, shift = 3, low = 0, high = 1> %2, %3 cut <images = 1, rows = 2>
+// CHECK-NEXT:   %5 = tile.reshape %4 : tensor<1x2x2x3xi2> -> tensor<1x12xi2>
+// CHECK-NEXT:   %6 = tile.reshape %5 : tensor<1x12xi2> -> tensor<1x1x1x12xi2>
+// CHECK-NEXT:   %7 = tile.lookup %6 table dense<[-1, 0, 0, 1]> : tensor<4xi2> cut <images = 1, rows = 1> : tensor<1x1x1x12xi2> -> tensor<1x1x1x12xi2>
+// CHECK-NEXT:   %8 = tile.reshape %7 : tensor<1x1x1x12xi2> -> tensor<1x12xi2>
+// CUT:        tile.elementwise {{.*}} cut <images = 1, rows = 2>
+// LOCATION:   tile.elementwise {{.*}} loc("sum")
+// LOCATION:   tile.lookup {{.*}} loc("table")
+func.func @main(%x: tensor<1x2x2x3xi2>) -> tensor<1x12xi2> {
+  %0 = fxp.conv %x weights dense<1> : tensor<1x1x3x3xi2> : tensor<1x2x2x3xi2> -> tensor<1x2x2x3xi32>
+  %1 = fxp.requantize %0 bias dense<0> : tensor<3xi32> multiplier dense<1> : tensor<3xi32> shift dense<0> : tensor<3xi8> clip -2 to 1 : tensor<1x2x2x3xi32> -> tensor<1x2x2x3xi2>
+  %2 = fxp.conv %1 weights dense<1> : tensor<1x1x3x3xi2> : tensor<1x2x2x3xi2> -> tensor<1x2x2x3xi32>
+  %3 = fxp.requantize %2 bias dense<0> : tensor<3xi32> multiplier dense<1> : tensor<3xi32> shift dense<0> : tensor<3xi8> clip -2 to 1 : tensor<1x2x2x3xi32> -> tensor<1x2x2x3xi2>
+  %4 = fxp.add %1, %3 multiplier_b 3 offset -5 shift 1 leak 2 clip -2 to 1 : tensor<1x2x2x3xi2>, tensor<1x2x2x3xi2> -> tensor<1x2x2x3xi2> loc("sum")
+  %5 = fxp.add %3, %3 clip -2 to 1 : tensor<1x2x2x3xi2>, tensor<1x2x2x3xi2> -> tensor<1x2x2x3xi2>
+  %6 = fxp.multiply %4, %5 zero_a 1 zero_b -1 multiplier 7 offset 4 shift 3 clip 0 to 1 : tensor<1x2x2x3xi2>, tensor<1x2x2x3xi2> -> tensor<1x2x2x3xi2>
+  %7 = fxp.reshape %6 : tensor<1x2x2x3xi2> -> tensor<1x12xi2>
+  %8 = fxp.table %7 table dense<[-1, 0, 0, 1]> : tensor<4xi2> : tensor<1x12xi2> -> tensor<1x12xi2> loc("table")
+  func.return %8 : tensor<1x12xi2>
+}

@@ -1,4 +1,4 @@
-// RUN: dsf-opt %s -p group-into-bundles --verify-each --print-debuginfo | filecheck %s
+// RUN: dsf-opt %s -p group-into-bundles --verify-each --print-debuginfo --split-input-file | filecheck %s
 
 // A flat graph with a residual branch: the add joins the later of its operands, the pooling starts a bundle because the skip
 // connection uses what comes before it, and a bundle takes the name of its first layer.
@@ -44,4 +44,27 @@ func.func @main(%x: tensor<1x4x4x1x!bundle.q<8, 4>>) -> tensor<1x4xf64> {
   // CHECK-NEXT:    %v_1 = bundle.softmax %d
   %v = bundle.softmax %d : tensor<1x4x!bundle.q<24, 7>> -> tensor<1x4xf64>
   func.return %v : tensor<1x4xf64>
+}
+
+// -----
+
+// Functions of single elements: an activation, a function of it, and a product with an earlier tensor.
+
+// CHECK:      bundle.bundle "first"
+// CHECK-NEXT:   bundle.dense
+// CHECK-NEXT:   bundle.activation
+// CHECK-NEXT:   bundle.function
+// CHECK-NEXT:   bundle.multiply
+// CHECK-NEXT:   bundle.function
+// CHECK-NEXT:   bundle.yield
+// CHECK:      bundle.bundle "second"
+// CHECK-NEXT:   bundle.multiply
+func.func @main(%x: tensor<1x2x!bundle.q<8, 4>>) -> tensor<1x2x!bundle.q<8, 4>> {
+  %s = bundle.dense %x weights q<8, 3> dense<0.5> : tensor<2x2xf64> : tensor<1x2x!bundle.q<8, 4>> -> tensor<1x2x!bundle.q<32, 7>> loc("first")
+  %a = bundle.activation %s : tensor<1x2x!bundle.q<32, 7>> -> tensor<1x2x!bundle.q<8, 4>> loc("first")
+  %f = bundle.function tanh %a : tensor<1x2x!bundle.q<8, 4>> -> tensor<1x2x!bundle.q<8, 7>> loc("first")
+  %m = bundle.multiply %f, %x : tensor<1x2x!bundle.q<8, 7>>, tensor<1x2x!bundle.q<8, 4>> -> tensor<1x2x!bundle.q<8, 4>> loc("first")
+  %g = bundle.function exp %m : tensor<1x2x!bundle.q<8, 4>> -> tensor<1x2x!bundle.q<8, 4>> loc("first")
+  %n = bundle.multiply %g, %g : tensor<1x2x!bundle.q<8, 4>>, tensor<1x2x!bundle.q<8, 4>> -> tensor<1x2x!bundle.q<8, 4>> loc("second")
+  func.return %n : tensor<1x2x!bundle.q<8, 4>>
 }

@@ -165,3 +165,27 @@ sched.program inputs [#engine.tensor<shape = [1, 12], bits = 8, frac = 4, base =
 
 engine.hardware {}
 // CHECK: 'builtin.module': no sched.program, needs one; run tile-to-sched first
+
+// -----
+
+// Functions of single elements: the second half of a sum's rows, a product with a pixel for each image, and a table, the second
+// of the engine's.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 64, bits_input = 2, bits_weights = 2, feature_memory = 1024, weight_memory = 1024}
+// CHECK:      isa.load_weights signal(vector) {base = weights, bytes = 8, target = 2, address = 1, words = 1, groups = 1} cycles 0
+// CHECK-NEXT: isa.vector wait(load) {function = add, src = 24, x_step = 3, y_start = 2, y_step = 1, row_step = 12, image_step = 48, row_elements = 12, height = 4, columns = 4, rows = 2, images = 1, dst = 120, dst_pixel_step = 3, dst_row_step = 12, dst_image_step = 48, channels = 3, right = 2, leak = 1, low = -2, high = 1, src_b = 24, src_b_pixel_step = 3, src_b_row_step = 12, src_b_image_step = 48, multiplier_a = 1, multiplier_b = 3, constant = -4} cycles 0
+// CHECK-NEXT: isa.vector wait(weight) {function = table, x_step = 3, y_step = 1, row_step = 12, image_step = 48, row_elements = 12, height = 4, columns = 4, rows = 4, images = 1, dst = 96, dst_pixel_step = 3, dst_row_step = 12, dst_image_step = 48, channels = 3, table_address = 1} cycles 0
+// CHECK-NEXT: isa.vector {function = multiply, {{.*}}dst = 144, {{.*}}right = 3, leak = 2, low = -2, high = 1, src_b = 96, src_b_image_step = 3, multiplier_a = 5, constant = 6, zero_a = 1, zero_b = -1} cycles 0
+sched.program inputs [#engine.tensor<shape = [1, 4, 4, 3], bits = 2, frac = 1, base = input, offset = 0>] outputs [#engine.tensor<shape = [1, 4, 4, 3], bits = 2, frac = 1, base = output, offset = 0>] arena 0 bundles ["a"] weights dense<0> : tensor<64xi8> {
+  %input = sched.buffer input "input" at 0 size 12
+  %stream = sched.buffer weights "weights" at 0 size 64
+  %x = sched.buffer feature "input" at 0 size 48
+  %y = sched.buffer feature "a" at 96 size 48
+  %z = sched.buffer feature "b" at 144 size 48
+  %table = sched.buffer table "a" at 1 size 1
+  %0 = sched.load %input[0] to %x[0] elements 48
+  %1 = sched.load_weights %stream[0] bytes 8 to %table groups 1 words 1
+  %2 = sched.elementwise #tile.add<multiplier_b = 3, offset = -4, shift = 2, leak = 1, low = -2, high = 1> %x, %x to %y <input = [4, 4, 3], output = [4, 4, 3], images = [0, 1], rows = [2, 2]> after(%0)
+  %3 = sched.lookup %x, %table to %y <input = [4, 4, 3], output = [4, 4, 3], images = [0, 1], rows = [0, 4]> after(%1)
+  %4 = sched.elementwise #tile.multiply<zero_a = 1, zero_b = -1, multiplier = 5, offset = 6, shift = 3, leak = 2, low = -2, high = 1> %x, %y to %z <input = [4, 4, 3], output = [4, 4, 3], images = [0, 1], rows = [0, 4]> pixel
+}

@@ -275,3 +275,30 @@ func.func @main(%x: tensor<1x4x4x8xi1>) -> tensor<1x4x4x8xi32> {
   func.return %0 : tensor<1x4x4x8xi32>
 }
 // CHECK: 'binary': a block of 2 groups with weights of 0 between them, needs 1 group for binary weights; make the block smaller
+
+// -----
+
+// Equal tables are one, which stays on chip. Rows of the product need the same pixel.
+
+engine.hardware {bits_input = 2, bits_weights = 2}
+// CHECK:       weights dense<"0x43{{0+}}B1{{0+}}"> : tensor<128xi8>
+// CHECK:         sched.load_program {
+// CHECK-NEXT:      %0 = sched.load_weights %weights[0] bytes 8 to %first.table groups 1 words 1 cycles 1 beats 1
+// CHECK-NEXT:      %1 = sched.load_weights %weights[64] bytes 8 to %third.table groups 1 words 1 cycles 1 beats 1
+// CHECK-NEXT:    }
+// CHECK:         %3 = sched.lookup %input.feature, %first.table to %first.feature <input = [1, 1, 3], output = [1, 1, 3], images = [0, 1], rows = [0, 1]> after(%2) cycles 1
+// CHECK-NEXT:    %4 = sched.lookup %first.feature, %first.table to %second.feature
+// CHECK-NEXT:    %5 = sched.lookup %second.feature, %third.table to %third.feature
+// CHECK-NEXT:    %6 = sched.elementwise #tile.multiply<low = -2, high = 1> %third.feature, %input.feature to %product.feature <input = [1, 1, 3], output = [1, 1, 3], images = [0, 1], rows = [0, 1]> after(%2) cycles 2
+// LOADING:       sched.load_weights %weights[0] bytes 8 to %first.table
+// LOADING:       sched.lookup %input.feature, %first.table to %first.feature {{.*}} after(
+// LOCATION:      sched.load_weights {{.*}} loc("first")
+// LOCATION:      sched.lookup {{.*}} loc("third")
+// LOCATION-NEXT: sched.elementwise {{.*}} loc("product")
+func.func @main(%x: tensor<1x1x1x3xi2>) -> tensor<1x1x1x3xi2> {
+  %0 = tile.lookup %x table dense<[-1, 0, 0, 1]> : tensor<4xi2> cut <images = 1, rows = 1> : tensor<1x1x1x3xi2> -> tensor<1x1x1x3xi2> loc("first")
+  %1 = tile.lookup %0 table dense<[-1, 0, 0, 1]> : tensor<4xi2> cut <images = 1, rows = 1> : tensor<1x1x1x3xi2> -> tensor<1x1x1x3xi2> loc("second")
+  %2 = tile.lookup %1 table dense<[1, 0, -1, -2]> : tensor<4xi2> cut <images = 1, rows = 1> : tensor<1x1x1x3xi2> -> tensor<1x1x1x3xi2> loc("third")
+  %3 = tile.elementwise #tile.multiply<low = -2, high = 1> %2, %x cut <images = 1, rows = 1> : tensor<1x1x1x3xi2>, tensor<1x1x1x3xi2> -> tensor<1x1x1x3xi2> loc("product")
+  func.return %3 : tensor<1x1x1x3xi2>
+}

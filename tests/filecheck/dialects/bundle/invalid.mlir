@@ -248,7 +248,7 @@
   %a = bundle.activation %x : tensor<1x2x2x3x!bundle.q<8, 4>> -> tensor<1x2x2x3x!bundle.q<8, 4>>
   bundle.yield %a : tensor<1x2x2x3x!bundle.q<8, 4>>
 }
-// CHECK: 'b': flatten, activation, needs the order core, batch_norm, activation, add, activation, pool, activation, flatten, softmax; split the bundle
+// CHECK: 'b': flatten, activation, needs the order core, batch_norm, activation, function, add or multiply, activation, function, pool, activation, function, flatten, softmax; split the bundle
 
 // -----
 
@@ -327,3 +327,69 @@ bundle.yield %x : tensor<1x2x2x3x!bundle.q<8, 4>>
 %x = "test.op"() : () -> tensor<2x1x!bundle.affine<8, 0.25, 7>>
 %a = bundle.activation %x minimum 1.0 maximum -1.0 : tensor<2x1x!bundle.affine<8, 0.25, 7>> -> tensor<2x1x!bundle.affine<8, 0.25, 7>>
 // CHECK: 'bundle.activation': limits 1.0 and -1.0, needs numbers, the lower one first; correct them
+
+// -----
+
+%a, %b = "test.op"() : () -> (tensor<2x4x4x3x!bundle.q<8, 4>>, tensor<1x3x!bundle.q<8, 4>>)
+%y = bundle.multiply %a, %b : tensor<2x4x4x3x!bundle.q<8, 4>>, tensor<1x3x!bundle.q<8, 4>> -> tensor<2x4x4x3x!bundle.q<8, 4>>
+// CHECK: 'bundle.multiply': operands of shapes 2x4x4x3 and 1x3, needs 2x4x4x3 or 2x1x1x3 or 2x3 as the second; match the two branches
+
+// -----
+
+%a = "test.op"() : () -> tensor<2x3x!bundle.q<8, 4>>
+%y = bundle.multiply %a, %a : tensor<2x3x!bundle.q<8, 4>>, tensor<2x3x!bundle.q<8, 4>> -> tensor<2x4x!bundle.q<8, 4>>
+// CHECK: 'bundle.multiply': result of shape 2x4, needs 2x3; correct the result type
+
+// -----
+
+%a = "test.op"() : () -> tensor<2x3x!bundle.q<8, 4>>
+%y = bundle.multiply %a, %a negative_slope 3.0 : tensor<2x3x!bundle.q<8, 4>>, tensor<2x3x!bundle.q<8, 4>> -> tensor<2x3x!bundle.q<8, 4>>
+// CHECK: 'bundle.multiply': negative slope 3.0, needs 0 or 2**-k with k from 0 to 15; choose the nearest power of two
+
+// -----
+
+%a = "test.op"() : () -> tensor<3x!bundle.q<8, 4>>
+%y = bundle.multiply %a, %a : tensor<3x!bundle.q<8, 4>>, tensor<3x!bundle.q<8, 4>> -> tensor<3x!bundle.q<8, 4>>
+// CHECK: 'bundle.multiply': input of shape 3, needs (N, K) or (N, H, W, C); reshape or flatten it first
+
+// -----
+
+%a = "test.op"() : () -> tensor<2x3xi8>
+%y = bundle.multiply %a, %a : tensor<2x3xi8>, tensor<2x3xi8> -> tensor<2x3x!bundle.q<8, 4>>
+// CHECK: 'bundle.multiply': elements of type i8, needs !bundle.q<bits, frac> or !bundle.affine<bits, scale, zero_point>; change the element type
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x3xi8>
+%y = bundle.function tanh %x : tensor<2x3xi8> -> tensor<2x3x!bundle.q<8, 4>>
+// CHECK: 'bundle.function': elements of type i8, needs !bundle.q<bits, frac> or !bundle.affine<bits, scale, zero_point>; change the element type
+
+// -----
+
+%x = "test.op"() : () -> tensor<3x!bundle.q<8, 4>>
+%y = bundle.function tanh %x : tensor<3x!bundle.q<8, 4>> -> tensor<3x!bundle.q<8, 4>>
+// CHECK: 'bundle.function': input of shape 3, needs (N, K) or (N, H, W, C); reshape or flatten it first
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x3x!bundle.q<8, 4>>
+%y = bundle.function tanh %x : tensor<2x3x!bundle.q<8, 4>> -> tensor<2x4x!bundle.q<8, 4>>
+// CHECK: 'bundle.function': result of shape 2x4, needs 2x3; correct the result type
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x3x!bundle.q<8, 4>>
+%y = bundle.function tanh parameters [1.0] %x : tensor<2x3x!bundle.q<8, 4>> -> tensor<2x3x!bundle.q<8, 4>>
+// CHECK: 'bundle.function': tanh with 1 parameters, needs none; correct the list
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x3x!bundle.q<8, 4>>
+%y = bundle.function leaky_relu parameters [0.1, 0.2] %x : tensor<2x3x!bundle.q<8, 4>> -> tensor<2x3x!bundle.q<8, 4>>
+// CHECK: 'bundle.function': leaky_relu with 2 parameters, needs 1, or none for 0.01; correct the list
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x3x!bundle.q<8, 4>>
+%y = bundle.function leaky_relu parameters [1.0e400] %x : tensor<2x3x!bundle.q<8, 4>> -> tensor<2x3x!bundle.q<8, 4>>
+// CHECK: 'bundle.function': parameters [inf], needs finite numbers; correct the list

@@ -70,3 +70,20 @@
 
 %fb = bundle.add %fa, %fa maximum 6.0 : tensor<2x2x!bundle.affine<8, 0.25, 127>>, tensor<2x2x!bundle.affine<8, 0.25, 127>> -> tensor<2x2x!bundle.affine<8, 0.5, 0>>
 // CHECK-NEXT:    %fb = bundle.add %fa, %fa maximum 6.000000e+00 : tensor<2x2x!bundle.affine<8, 0.25, 127>>, tensor<2x2x!bundle.affine<8, 0.25, 127>> -> tensor<2x2x!bundle.affine<8, 0.5, 0>>
+
+// -----
+
+// Products, of images with a pixel of theirs too, and functions that are looked up.
+%x, %g, %v = "test.op"() : () -> (tensor<2x4x4x3x!bundle.q<8, 4>>, tensor<2x1x1x3x!bundle.q<8, 7>>, tensor<2x3x!bundle.q<8, 4>>)
+%a = bundle.multiply %x, %x : tensor<2x4x4x3x!bundle.q<8, 4>>, tensor<2x4x4x3x!bundle.q<8, 4>> -> tensor<2x4x4x3x!bundle.q<8, 3>>
+// CHECK:         %a = bundle.multiply %x, %x : tensor<2x4x4x3x!bundle.q<8, 4>>, tensor<2x4x4x3x!bundle.q<8, 4>> -> tensor<2x4x4x3x!bundle.q<8, 3>>
+// CHECK-GENERIC: %a = "bundle.multiply"(%x, %x) <{negative_slope = 1.000000e+00 : f64}> : (tensor<2x4x4x3x!bundle.q<8, 4>>, tensor<2x4x4x3x!bundle.q<8, 4>>) -> tensor<2x4x4x3x!bundle.q<8, 3>>
+%b = bundle.multiply %x, %g negative_slope 0.0 : tensor<2x4x4x3x!bundle.q<8, 4>>, tensor<2x1x1x3x!bundle.q<8, 7>> -> tensor<2x4x4x3x!bundle.q<8, 3>>
+// CHECK-NEXT:    %b = bundle.multiply %x, %g negative_slope 0.000000e+00 : tensor<2x4x4x3x!bundle.q<8, 4>>, tensor<2x1x1x3x!bundle.q<8, 7>> -> tensor<2x4x4x3x!bundle.q<8, 3>>
+%c = bundle.multiply %x, %v : tensor<2x4x4x3x!bundle.q<8, 4>>, tensor<2x3x!bundle.q<8, 4>> -> tensor<2x4x4x3x!bundle.q<8, 3>>
+// CHECK-NEXT:    %c = bundle.multiply %x, %v : tensor<2x4x4x3x!bundle.q<8, 4>>, tensor<2x3x!bundle.q<8, 4>> -> tensor<2x4x4x3x!bundle.q<8, 3>>
+%d = bundle.function sigmoid %v : tensor<2x3x!bundle.q<8, 4>> -> tensor<2x3x!bundle.q<8, 7>>
+// CHECK-NEXT:    %d = bundle.function sigmoid %v : tensor<2x3x!bundle.q<8, 4>> -> tensor<2x3x!bundle.q<8, 7>>
+// CHECK-GENERIC: %d = "bundle.function"(%v) <{kind = #bundle<function_kind sigmoid>, parameters = array<f64>}> : (tensor<2x3x!bundle.q<8, 4>>) -> tensor<2x3x!bundle.q<8, 7>>
+%e = bundle.function hard_sigmoid parameters [0.2, 0.5] %x : tensor<2x4x4x3x!bundle.q<8, 4>> -> tensor<2x4x4x3x!bundle.q<8, 7>>
+// CHECK-NEXT:    %e = bundle.function hard_sigmoid parameters [2.000000e-01, 5.000000e-01] %x : tensor<2x4x4x3x!bundle.q<8, 4>> -> tensor<2x4x4x3x!bundle.q<8, 7>>

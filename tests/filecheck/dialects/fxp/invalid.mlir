@@ -146,7 +146,7 @@
 
 %a, %b = "test.op"() : () -> (tensor<2x3xi8>, tensor<3x2xi8>)
 %y = fxp.add %a, %b clip -128 to 127 : tensor<2x3xi8>, tensor<3x2xi8> -> tensor<2x3xi8>
-// CHECK: 'fxp.add': operands of shapes 2x3 and 3x2, needs equal shapes; match the two branches
+// CHECK: 'fxp.add': operands of shapes 2x3 and 3x2, needs equal shapes, or one pixel for each image as the second; match the two branches
 
 // -----
 
@@ -286,3 +286,105 @@
 %x = "test.op"() : () -> tensor<1x4x4x2xi24>
 "fxp.raw"(%x) <{bias = dense<true> : tensor<2xi1>}> : (tensor<1x4x4x2xi24>) -> tensor<1x4x4x2xi32>
 // CHECK: 'fxp.raw': bias of type i1, needs integers, i2 to i64; change the element type
+
+// -----
+
+%a = "test.op"() : () -> tensor<2x3xf32>
+%y = fxp.multiply %a, %a clip -128 to 127 : tensor<2x3xf32>, tensor<2x3xf32> -> tensor<2x3xi8>
+// CHECK: 'fxp.multiply': elements of type f32, needs integers, i1 to i32; change the element type
+
+// -----
+
+%a, %b = "test.op"() : () -> (tensor<2x4x4x3xi8>, tensor<2x3xi8>)
+%y = fxp.multiply %a, %b clip -128 to 127 : tensor<2x4x4x3xi8>, tensor<2x3xi8> -> tensor<2x4x4x3xi8>
+// CHECK: 'fxp.multiply': operands of shapes 2x4x4x3 and 2x3, needs equal shapes, or one pixel for each image as the second; match the two branches
+
+// -----
+
+%a = "test.op"() : () -> tensor<2x3xi8>
+%y = fxp.multiply %a, %a clip -128 to 127 : tensor<2x3xi8>, tensor<2x3xi8> -> tensor<2x4xi8>
+// CHECK: 'fxp.multiply': result of shape 2x4, needs 2x3; correct the result type
+
+// -----
+
+%a = "test.op"() : () -> tensor<3xi8>
+%y = fxp.multiply %a, %a clip -128 to 127 : tensor<3xi8>, tensor<3xi8> -> tensor<3xi8>
+// CHECK: 'fxp.multiply': input of shape 3, needs (N, K) or (N, H, W, C); reshape or flatten it first
+
+// -----
+
+%a = "test.op"() : () -> tensor<2x3xi8>
+%y = fxp.multiply %a, %a zero_a 128 clip -128 to 127 : tensor<2x3xi8>, tensor<2x3xi8> -> tensor<2x3xi8>
+// CHECK: 'fxp.multiply': zero_a 128, needs -128 to 127; rescale the layer
+
+// -----
+
+%a = "test.op"() : () -> tensor<2x3xi8>
+%y = fxp.multiply %a, %a zero_b -129 clip -128 to 127 : tensor<2x3xi8>, tensor<2x3xi8> -> tensor<2x3xi8>
+// CHECK: 'fxp.multiply': zero_b -129, needs -128 to 127; rescale the layer
+
+// -----
+
+%a = "test.op"() : () -> tensor<2x3xi8>
+%y = fxp.multiply %a, %a multiplier -1 clip -128 to 127 : tensor<2x3xi8>, tensor<2x3xi8> -> tensor<2x3xi8>
+// CHECK: 'fxp.multiply': multiplier -1, needs 0 to 65535; rescale the layer
+
+// -----
+
+%a = "test.op"() : () -> tensor<2x3xi8>
+%y = fxp.multiply %a, %a offset 2147483648 clip -128 to 127 : tensor<2x3xi8>, tensor<2x3xi8> -> tensor<2x3xi8>
+// CHECK: 'fxp.multiply': offset 2147483648, needs -2147483648 to 2147483647; rescale the layer
+
+// -----
+
+%a = "test.op"() : () -> tensor<2x3xi8>
+%y = fxp.multiply %a, %a shift 48 clip -128 to 127 : tensor<2x3xi8>, tensor<2x3xi8> -> tensor<2x3xi8>
+// CHECK: 'fxp.multiply': shift 48, needs 0 to 47; rescale the layer
+
+// -----
+
+%a = "test.op"() : () -> tensor<2x3xi8>
+%y = fxp.multiply %a, %a leak 16 clip -128 to 127 : tensor<2x3xi8>, tensor<2x3xi8> -> tensor<2x3xi8>
+// CHECK: 'fxp.multiply': leak 16, needs 0 to 15; rescale the layer
+
+// -----
+
+%a = "test.op"() : () -> tensor<2x3xi8>
+%y = fxp.multiply %a, %a clip -128 to 127 : tensor<2x3xi8>, tensor<2x3xi8> -> tensor<2x3xi4>
+// CHECK: 'fxp.multiply': a clip to [-128, 127], needs an interval in [-8, 7]; widen the result type or narrow the clip
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x3xi2>
+%y = fxp.table %x table dense<[0, 1]> : tensor<2xi2> : tensor<2x3xi2> -> tensor<2x3xi2>
+// CHECK: 'fxp.table': a table of shape 2, needs 4, an entry for each value of i2; correct the table
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x3xi2>
+%y = fxp.table %x table dense<[0, 1, 2, 3]> : tensor<4xi8> : tensor<2x3xi2> -> tensor<2x3xi2>
+// CHECK: 'fxp.table': a table of values from 0 to 3, needs -2 to 1, the result's; correct the table
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x3xi2>
+%y = fxp.table %x table dense<0.0> : tensor<4xf32> : tensor<2x3xi2> -> tensor<2x3xi2>
+// CHECK: 'fxp.table': a table of type f32, needs integers, i1 to i32; change the element type
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x3xi2>
+%y = fxp.table %x table dense<0> : tensor<4xi2> : tensor<2x3xi2> -> tensor<2x4xi2>
+// CHECK: 'fxp.table': result of shape 2x4, needs 2x3; correct the result type
+
+// -----
+
+%x = "test.op"() : () -> tensor<3xi2>
+%y = fxp.table %x table dense<0> : tensor<4xi2> : tensor<3xi2> -> tensor<3xi2>
+// CHECK: 'fxp.table': input of shape 3, needs (N, K) or (N, H, W, C); reshape or flatten it first
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x3xf32>
+%y = fxp.table %x table dense<0> : tensor<4xi2> : tensor<2x3xf32> -> tensor<2x3xi2>
+// CHECK: 'fxp.table': elements of type f32, needs integers, i1 to i32; change the element type

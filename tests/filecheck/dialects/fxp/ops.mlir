@@ -46,3 +46,18 @@
 %s = fxp.conv %x weights dense<[[[[true], [false]]]]> : tensor<1x1x2x1xi1> : tensor<1x4x4x2xi1> -> tensor<1x4x4x1xi16>
 // CHECK:         %s = fxp.conv %x weights dense<[{{\[\[}}[true], [false]]]]> : tensor<1x1x2x1xi1> : tensor<1x4x4x2xi1> -> tensor<1x4x4x1xi16>
 // CHECK-GENERIC: %s = "fxp.conv"(%x) <{weights = dense<[{{\[\[}}[true], [false]]]]> : tensor<1x1x2x1xi1>
+
+// -----
+
+// Functions of single elements; the second operand may be one pixel for each image.
+%x, %g = "test.op"() : () -> (tensor<2x4x4x3xi2>, tensor<2x1x1x3xi2>)
+%a = fxp.add %x, %g clip -2 to 1 : tensor<2x4x4x3xi2>, tensor<2x1x1x3xi2> -> tensor<2x4x4x3xi2>
+// CHECK:         %a = fxp.add %x, %g clip -2 to 1 : tensor<2x4x4x3xi2>, tensor<2x1x1x3xi2> -> tensor<2x4x4x3xi2>
+%b = fxp.multiply %x, %x clip -2 to 1 : tensor<2x4x4x3xi2>, tensor<2x4x4x3xi2> -> tensor<2x4x4x3xi2>
+// CHECK-NEXT:    %b = fxp.multiply %x, %x clip -2 to 1 : tensor<2x4x4x3xi2>, tensor<2x4x4x3xi2> -> tensor<2x4x4x3xi2>
+%c = fxp.multiply %x, %g zero_a -2 zero_b 1 multiplier 65535 offset -9 shift 47 leak 15 clip 0 to 1 : tensor<2x4x4x3xi2>, tensor<2x1x1x3xi2> -> tensor<2x4x4x3xi2>
+// CHECK-NEXT:    %c = fxp.multiply %x, %g zero_a -2 zero_b 1 multiplier 65535 offset -9 shift 47 leak 15 clip 0 to 1 : tensor<2x4x4x3xi2>, tensor<2x1x1x3xi2> -> tensor<2x4x4x3xi2>
+// CHECK-GENERIC: %c = "fxp.multiply"(%x, %g) <{zero_a = -2 : i64, zero_b = 1 : i64, multiplier = 65535 : i64, offset = -9 : i64, shift = 47 : i64, leak = 15 : i64, low = 0 : i64, high = 1 : i64}> : (tensor<2x4x4x3xi2>, tensor<2x1x1x3xi2>) -> tensor<2x4x4x3xi2>
+%d = fxp.table %x table dense<[1, 0, -1, -2]> : tensor<4xi2> : tensor<2x4x4x3xi2> -> tensor<2x4x4x3xi2>
+// CHECK-NEXT:    %d = fxp.table %x table dense<[1, 0, -1, -2]> : tensor<4xi2> : tensor<2x4x4x3xi2> -> tensor<2x4x4x3xi2>
+// CHECK-GENERIC: %d = "fxp.table"(%x) <{table = dense<[1, 0, -1, -2]> : tensor<4xi2>}> : (tensor<2x4x4x3xi2>) -> tensor<2x4x4x3xi2>

@@ -11,7 +11,7 @@
 // -----
 
 %x = sched.buffer dram "x" at 0 size 1
-// CHECK: Expected `feature`, `weight`, `parameter`, `input`, `output`, `weights`, or `arena`.
+// CHECK: Expected `feature`, `weight`, `parameter`, `table`, `input`, `output`, `weights`, or `arena`.
 
 // -----
 
@@ -83,7 +83,7 @@
 
 %x = sched.buffer feature "x" at 0 size 4
 %t = sched.pool max %x to %x <input = [1, 1, 4], output = [1, 1, 3], images = [0, 1], rows = [0, 1]> window <kernel = [1, 1]> scale <low = 0, high = 1>
-// CHECK: 'sched.pool': a part of the channels, needs all of them; pool all channels at once
+// CHECK: 'sched.pool': a part of the channels, needs all of them; compute all channels at once
 
 // -----
 
@@ -302,7 +302,7 @@ sched.program inputs [#engine.tensor<shape = [1, 16], bits = 8, frac = 0, base =
 
 %x = sched.buffer feature "x" at 0 size 16
 %t = sched.pool max %x to %x <input = [1, 1, 4], output = [1, 1, 4], images = [0, 1], rows = [0, 1], inputs = [0, 2], outputs = [0, 2]> window <kernel = [1, 1]> scale <low = 0, high = 127>
-// CHECK: 'sched.pool': a part of the channels, needs all of them; pool all channels at once
+// CHECK: 'sched.pool': a part of the channels, needs all of them; compute all channels at once
 
 // -----
 
@@ -327,3 +327,83 @@ sched.program inputs [#engine.tensor<shape = [1, 16], bits = 8, frac = 0, base =
 %p = sched.buffer parameter "x" at 0 size 1
 %t = sched.matrix %x, %w, %p to %x tall <input = [1, 3, 4], output = [1, 3, 4], images = [0, 1], rows = [0, 1], residue = 1> window <kernel = [1, 2], padding = [0, 0, 1, 1], dilation = [1, 2]> requantize <low = 0, high = 127>
 // CHECK: 'sched.matrix': residue 1 of a line, needs at most 0; correct the piece
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 12
+%t = sched.buffer table "t" at 0 size 1
+%0 = sched.elementwise #tile.add<low = -2, high = 1> %t, %x to %x <input = [2, 2, 3], output = [2, 2, 3], images = [0, 1], rows = [0, 2]>
+// CHECK: 'sched.elementwise': first operand is a buffer in table, needs one in feature memory; name another buffer
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 12
+%t = sched.buffer table "t" at 0 size 1
+%0 = sched.elementwise #tile.add<low = -2, high = 1> %x, %t to %x <input = [2, 2, 3], output = [2, 2, 3], images = [0, 1], rows = [0, 2]>
+// CHECK: 'sched.elementwise': second operand is a buffer in table, needs one in feature memory; name another buffer
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 12
+%t = sched.buffer table "t" at 0 size 1
+%0 = sched.elementwise #tile.add<low = -2, high = 1> %x, %x to %t <input = [2, 2, 3], output = [2, 2, 3], images = [0, 1], rows = [0, 2]>
+// CHECK: 'sched.elementwise': result is a buffer in table, needs one in feature memory; name another buffer
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 12
+%t = sched.buffer table "t" at 0 size 1
+%0 = sched.elementwise #tile.add<low = -2, high = 1> %x, %x to %x <input = [2, 2, 3], output = [2, 2, 4], images = [0, 1], rows = [0, 2]>
+// CHECK: 'sched.elementwise': a part of the channels, needs all of them; compute all channels at once
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 12
+%t = sched.buffer table "t" at 0 size 1
+%0 = sched.elementwise #tile.add<low = -2, high = 1> %x, %x to %x <input = [2, 2, 3], output = [2, 3, 3], images = [0, 1], rows = [0, 2]>
+// CHECK: 'sched.elementwise': an image of [2, 2, 3] to one of [2, 3, 3], needs equal ones; correct the piece
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 12
+%t = sched.buffer table "t" at 0 size 1
+%0 = sched.lookup %t, %t to %x <input = [2, 2, 3], output = [2, 2, 3], images = [0, 1], rows = [0, 2]>
+// CHECK: 'sched.lookup': input is a buffer in table, needs one in feature memory; name another buffer
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 12
+%t = sched.buffer table "t" at 0 size 1
+%0 = sched.lookup %x, %x to %x <input = [2, 2, 3], output = [2, 2, 3], images = [0, 1], rows = [0, 2]>
+// CHECK: 'sched.lookup': table is a buffer in feature, needs one in table memory; name another buffer
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 12
+%t = sched.buffer table "t" at 0 size 1
+%0 = sched.lookup %x, %t to %t <input = [2, 2, 3], output = [2, 2, 3], images = [0, 1], rows = [0, 2]>
+// CHECK: 'sched.lookup': result is a buffer in table, needs one in feature memory; name another buffer
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 12
+%t = sched.buffer table "t" at 0 size 1
+%0 = sched.lookup %x, %t to %x <input = [2, 2, 3], output = [2, 3, 3], images = [0, 1], rows = [0, 2]>
+// CHECK: 'sched.lookup': an image of [2, 2, 3] to one of [2, 3, 3], needs equal ones; correct the piece
+
+// -----
+
+// A table beyond the engine's two, and one that nothing was loaded into.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 64, bits_input = 2, bits_weights = 2, feature_memory = 1024, weight_memory = 1024}
+
+sched.program inputs [#engine.tensor<shape = [1, 2, 2, 3], bits = 2, frac = 1, base = input, offset = 0>] outputs [#engine.tensor<shape = [1, 2, 2, 3], bits = 2, frac = 1, base = output, offset = 0>] arena 0 bundles ["a"] weights dense<0> : tensor<64xi8> {
+  %input = sched.buffer input "input" at 0 size 3
+  %x = sched.buffer feature "input" at 0 size 12
+  %y = sched.buffer feature "a" at 16 size 12
+  %t = sched.buffer table "tables" at 1 size 2
+  %0 = sched.load %input[0] to %x[0] elements 12
+  %1 = sched.lookup %x, %t to %y <input = [2, 2, 3], output = [2, 2, 3], images = [0, 1], rows = [0, 2]> after(%0)
+}
+// CHECK:      'tables': a buffer up to 3 of table memory, needs at most 2; make it smaller, or the memory larger
+// CHECK-NEXT: 'instruction 1' (sched.lookup): reads 'tables' in table memory 1 to 1, where nothing was written; move one of the buffers

@@ -86,3 +86,35 @@ sched.program inputs [#engine.tensor<shape = [1, 12], bits = 8, frac = 4, base =
   %3 = sched.matrix %x, %w, %p to %y wide <input = [1, 1, 12], output = [1, 1, 2], images = [0, 1], rows = [0, 1]> window <kernel = [1, 1]> raw <> after(%2)
   %4 = sched.store %y[0] to %output[0] elements 8 after(%3)
 }
+
+// -----
+
+// Functions of single elements, and a table that is loaded for one of them.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 64, bits_input = 2, bits_weights = 2, feature_memory = 1024, weight_memory = 1024}
+
+sched.program inputs [#engine.tensor<shape = [1, 4, 4, 3], bits = 2, frac = 1, base = input, offset = 0>] outputs [#engine.tensor<shape = [1, 4, 4, 3], bits = 2, frac = 1, base = output, offset = 0>] arena 0 bundles ["a"] weights dense<0> : tensor<64xi8> {
+  %input = sched.buffer input "input" at 0 size 12
+  %output = sched.buffer output "output" at 0 size 12
+  %stream = sched.buffer weights "weights" at 0 size 64
+  %x = sched.buffer feature "input" at 0 size 48
+  %y = sched.buffer feature "a" at 48 size 48
+  %z = sched.buffer feature "a" at 96 size 48
+  // CHECK:         %table = sched.buffer table "a" at 1 size 1
+  // CHECK-GENERIC: %table = "sched.buffer"() <{space = #sched<space table>, label = "a", address = 1 : i64, size = 1 : i64}> : () -> !sched.buffer
+  %table = sched.buffer table "a" at 1 size 1
+  %0 = sched.load %input[0] to %x[0] elements 48
+  // CHECK:         %1 = sched.load_weights %stream[0] bytes 8 to %table groups 1 words 1
+  %1 = sched.load_weights %stream[0] bytes 8 to %table groups 1 words 1
+  // CHECK-NEXT:    %2 = sched.elementwise #tile.add<shift = 1, low = -2, high = 1> %x, %x to %y <input = [4, 4, 3], output = [4, 4, 3], images = [0, 1], rows = [0, 4]> after(%0) cycles 5
+  // CHECK-GENERIC: %2 = "sched.elementwise"(%x, %x, %y, %0) <{function = #tile.add<shift = 1, low = -2, high = 1>, piece = #sched.piece<input = [4, 4, 3], output = [4, 4, 3], images = [0, 1], rows = [0, 4]>, cycles = 5 : i64, beats = 0 : i64}>
+  %2 = sched.elementwise #tile.add<shift = 1, low = -2, high = 1> %x, %x to %y <input = [4, 4, 3], output = [4, 4, 3], images = [0, 1], rows = [0, 4]> after(%0) cycles 5
+  // CHECK-NEXT:    %3 = sched.lookup %y, %table to %z <input = [4, 4, 3], output = [4, 4, 3], images = [0, 1], rows = [0, 4]> after(%1) cycles 4
+  // CHECK-GENERIC: %3 = "sched.lookup"(%y, %table, %z, %1) <{piece = #sched.piece<input = [4, 4, 3], output = [4, 4, 3], images = [0, 1], rows = [0, 4]>, cycles = 4 : i64, beats = 0 : i64}>
+  %3 = sched.lookup %y, %table to %z <input = [4, 4, 3], output = [4, 4, 3], images = [0, 1], rows = [0, 4]> after(%1) cycles 4
+  // The first pixel of a tensor, for all of an image.
+  // CHECK-NEXT:    %4 = sched.elementwise #tile.multiply<low = -2, high = 1> %x, %z to %y <input = [4, 4, 3], output = [4, 4, 3], images = [0, 1], rows = [0, 4]> pixel
+  // CHECK-GENERIC: %4 = "sched.elementwise"(%x, %z, %y) <{{.*}}pixel
+  %4 = sched.elementwise #tile.multiply<low = -2, high = 1> %x, %z to %y <input = [4, 4, 3], output = [4, 4, 3], images = [0, 1], rows = [0, 4]> pixel
+  %5 = sched.store %y[0] to %output[0] elements 48 after(%4)
+}

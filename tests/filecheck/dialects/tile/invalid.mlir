@@ -235,3 +235,99 @@
 %x = "test.op"() : () -> tensor<1x1x1x4xi8>
 %y = tile.matrix %x window <kernel = [1, 1]> groups 4 raw <> cut <images = 1, rows = 1, groups = [1, 2], mode = [depthwise_rows, wide], block = 4> weights dense<1> : tensor<1x1x1x4xi8> bias dense<1> : tensor<4xi32> : tensor<1x1x1x4xi8> -> tensor<1x1x1x4xi32>
 // CHECK: 'tile.matrix': depthwise for some of the loads, needs it for all of them; change the modes
+
+// -----
+
+%x, %b = "test.op"() : () -> (tensor<1x4x4x3xi2>, tensor<1x4x4x3xi2>)
+%y = tile.elementwise #tile.multiply<shift = 48, low = 0, high = 1> %x, %b cut <images = 1, rows = 4> : tensor<1x4x4x3xi2>, tensor<1x4x4x3xi2> -> tensor<1x4x4x3xi2>
+// CHECK: '#tile.multiply': shift 48, needs 0 to 47; correct it
+
+// -----
+
+%x, %b = "test.op"() : () -> (tensor<1x4x4x3xi2>, tensor<1x4x4x3xf32>)
+%y = tile.elementwise #tile.add<low = -2, high = 1> %x, %b cut <images = 1, rows = 4> : tensor<1x4x4x3xi2>, tensor<1x4x4x3xf32> -> tensor<1x4x4x3xi2>
+// CHECK: 'tile.elementwise': elements of type f32, needs integers, i1 to i32; change the element type
+
+// -----
+
+%x, %b = "test.op"() : () -> (tensor<1x3xi2>, tensor<1x3xi2>)
+%y = tile.elementwise #tile.add<low = -2, high = 1> %x, %b cut <images = 1, rows = 4> : tensor<1x3xi2>, tensor<1x3xi2> -> tensor<1x3xi2>
+// CHECK: 'tile.elementwise': input of shape 1x3, needs (N, H, W, C); reshape or flatten it first
+
+// -----
+
+%x, %b = "test.op"() : () -> (tensor<1x4x4x3xi2>, tensor<1x1x4x3xi2>)
+%y = tile.elementwise #tile.add<low = -2, high = 1> %x, %b cut <images = 1, rows = 4> : tensor<1x4x4x3xi2>, tensor<1x1x4x3xi2> -> tensor<1x4x4x3xi2>
+// CHECK: 'tile.elementwise': operands of shapes 1x4x4x3 and 1x1x4x3, needs equal shapes, or one pixel for each image as the second; match the two branches
+
+// -----
+
+%x, %b = "test.op"() : () -> (tensor<1x4x4x3xi2>, tensor<1x4x4x3xi2>)
+%y = tile.elementwise #tile.add<low = -2, high = 1> %x, %b cut <images = 1, rows = 4> : tensor<1x4x4x3xi2>, tensor<1x4x4x3xi2> -> tensor<1x4x4x2xi2>
+// CHECK: 'tile.elementwise': result of shape 1x4x4x2, needs 1x4x4x3; correct the result type
+
+// -----
+
+%x, %b = "test.op"() : () -> (tensor<1x4x4x3xi2>, tensor<1x4x4x3xi2>)
+%y = tile.elementwise #tile.multiply<zero_a = 2, low = -2, high = 1> %x, %b cut <images = 1, rows = 4> : tensor<1x4x4x3xi2>, tensor<1x4x4x3xi2> -> tensor<1x4x4x3xi2>
+// CHECK: 'tile.elementwise': zero_a 2, needs -2 to 1, what the operand holds; correct it
+
+// -----
+
+%x, %b = "test.op"() : () -> (tensor<1x4x4x3xi2>, tensor<1x4x4x3xi2>)
+%y = tile.elementwise #tile.multiply<zero_b = -3, low = -2, high = 1> %x, %b cut <images = 1, rows = 4> : tensor<1x4x4x3xi2>, tensor<1x4x4x3xi2> -> tensor<1x4x4x3xi2>
+// CHECK: 'tile.elementwise': zero_b -3, needs -2 to 1, what the operand holds; correct it
+
+// -----
+
+%x, %b = "test.op"() : () -> (tensor<1x4x4x3xi2>, tensor<1x4x4x3xi2>)
+%y = tile.elementwise #tile.add<low = -3, high = 1> %x, %b cut <images = 1, rows = 4> : tensor<1x4x4x3xi2>, tensor<1x4x4x3xi2> -> tensor<1x4x4x3xi2>
+// CHECK: 'tile.elementwise': a clip to [-3, 1], needs an interval in [-2, 1]; widen the result type or narrow the clip
+
+// -----
+
+%x, %b = "test.op"() : () -> (tensor<1x4x4x3xi2>, tensor<1x4x4x3xi2>)
+%y = tile.elementwise #tile.multiply<low = -2, high = 1> %x, %b cut <images = 1, rows = 4, groups = 2> : tensor<1x4x4x3xi2>, tensor<1x4x4x3xi2> -> tensor<1x4x4x3xi2>
+// CHECK: 'tile.elementwise': cut into channels, or tall, needs a cut of images and rows; remove groups, mode and block
+
+// -----
+
+%x, %b = "test.op"() : () -> (tensor<1x4x4x3xi2>, tensor<1x4x4x3xi2>)
+%y = tile.elementwise #tile.multiply<low = -2, high = 1> %x, %b cut <images = 2, rows = 4> : tensor<1x4x4x3xi2>, tensor<1x4x4x3xi2> -> tensor<1x4x4x3xi2>
+// CHECK: 'tile.elementwise': cut into 2 images of 4 rows, needs at most 1 images of 4 rows; make the cut smaller
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xf32>
+%y = tile.lookup %x table dense<0> : tensor<4xi2> cut <images = 1, rows = 4> : tensor<1x4x4x3xf32> -> tensor<1x4x4x3xi2>
+// CHECK: 'tile.lookup': elements of type f32, needs integers, i1 to i32; change the element type
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x3xi2>
+%y = tile.lookup %x table dense<0> : tensor<4xi2> cut <images = 1, rows = 4> : tensor<1x3xi2> -> tensor<1x3xi2>
+// CHECK: 'tile.lookup': input of shape 1x3, needs (N, H, W, C); reshape or flatten it first
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi2>
+%y = tile.lookup %x table dense<0> : tensor<4xi2> cut <images = 1, rows = 4> : tensor<1x4x4x3xi2> -> tensor<1x4x4x2xi2>
+// CHECK: 'tile.lookup': result of shape 1x4x4x2, needs 1x4x4x3; correct the result type
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi2>
+%y = tile.lookup %x table dense<0> : tensor<8xi2> cut <images = 1, rows = 4> : tensor<1x4x4x3xi2> -> tensor<1x4x4x3xi2>
+// CHECK: 'tile.lookup': a table of shape 8, needs 4, an entry for each value of i2; correct the table
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi2>
+%y = tile.lookup %x table dense<2> : tensor<4xi8> cut <images = 1, rows = 4> : tensor<1x4x4x3xi2> -> tensor<1x4x4x3xi2>
+// CHECK: 'tile.lookup': a table of values from 2 to 2, needs -2 to 1, the result's; correct the table
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi2>
+%y = tile.lookup %x table dense<0> : tensor<4xi2> cut <images = 1, rows = 4, mode = tall> : tensor<1x4x4x3xi2> -> tensor<1x4x4x3xi2>
+// CHECK: 'tile.lookup': cut into channels, or tall, needs a cut of images and rows; remove groups, mode and block

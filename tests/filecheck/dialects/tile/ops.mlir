@@ -35,3 +35,16 @@ func.func @main(%x: tensor<2x4x4x3xi8>, %r: tensor<2x2x2x4xi8>) attributes {tile
   %f = tile.reshape %p : tensor<2x1x1x4xi8> -> tensor<2x4xi8>
   func.return
 }
+
+// -----
+
+// Functions of single elements.
+%x, %g = "test.op"() : () -> (tensor<2x4x4x3xi2>, tensor<2x1x1x3xi2>)
+%a = tile.elementwise #tile.add<high = 1, low = -2> %x, %x cut <images = 1, rows = [1, 3]> : tensor<2x4x4x3xi2>, tensor<2x4x4x3xi2> -> tensor<2x4x4x3xi2>
+// CHECK:         %a = tile.elementwise #tile.add<low = -2, high = 1> %x, %x cut <images = 1, rows = [1, 3]> : tensor<2x4x4x3xi2>, tensor<2x4x4x3xi2> -> tensor<2x4x4x3xi2>
+%b = tile.elementwise #tile.multiply<zero_a = -1, zero_b = 1, multiplier = 3, offset = 7, shift = 2, leak = 1, low = -2, high = 1> %x, %g cut <images = 2, rows = 4> : tensor<2x4x4x3xi2>, tensor<2x1x1x3xi2> -> tensor<2x4x4x3xi2>
+// CHECK-NEXT:    %b = tile.elementwise #tile.multiply<zero_a = -1, zero_b = 1, multiplier = 3, offset = 7, shift = 2, leak = 1, low = -2, high = 1> %x, %g cut <images = 2, rows = 4> : tensor<2x4x4x3xi2>, tensor<2x1x1x3xi2> -> tensor<2x4x4x3xi2>
+// CHECK-GENERIC: %b = "tile.elementwise"(%x, %g) <{function = #tile.multiply<zero_a = -1, zero_b = 1, multiplier = 3, offset = 7, shift = 2, leak = 1, low = -2, high = 1>, cut = #tile.cut<images = 2, rows = 4>}>
+%c = tile.lookup %g table dense<[1, 0, -1, -2]> : tensor<4xi2> cut <images = 2, rows = 1> : tensor<2x1x1x3xi2> -> tensor<2x1x1x3xi2>
+// CHECK-NEXT:    %c = tile.lookup %g table dense<[1, 0, -1, -2]> : tensor<4xi2> cut <images = 2, rows = 1> : tensor<2x1x1x3xi2> -> tensor<2x1x1x3xi2>
+// CHECK-GENERIC: %c = "tile.lookup"(%g) <{table = dense<[1, 0, -1, -2]> : tensor<4xi2>, cut = #tile.cut<images = 2, rows = 1>}>
