@@ -21,7 +21,7 @@ from xdsl.ir import Operation
 
 from dsf import numerics
 from dsf.bisection.difference import Difference, first_difference
-from dsf.constraints import bundle_of, source_of, users_of
+from dsf.constraints import bundle_of, engine_bias, source_of, users_of
 from dsf.dialects import bundle, fxp, tile
 from dsf.dialects.bundle_cores import BatchNormOp, CoreOp
 from dsf.dialects.engine import hardware_of
@@ -31,7 +31,6 @@ from dsf.runtime.execute import main_of, run_function
 from dsf.runtime.interpreters.tile import pieces_of
 from dsf.scheduling.network import IMAGES
 from dsf.scheduling.pieces import Piece, Span
-from dsf.transforms.bundle_to_fxp import bias_of
 from dsf.transforms.group_into_bundles import named_chains
 from dsf.transforms.locations import location_name, source_names
 
@@ -77,7 +76,7 @@ class Trace(Interpreter.Listener):
 
     def did_interpret_op(self, op: Operation, results: PythonValues) -> None:
         if isinstance(op, CoreOp) and not _is_normalised(op):
-            bias, shift = bias_of(op)
+            bias, shift = engine_bias(op)
             self._add(op, "sum", results[0] - (bias << shift))
         for role in _roles(op):
             self._add(op, role, results[0])
