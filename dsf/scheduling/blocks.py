@@ -18,6 +18,7 @@ from dsf.hardware import Hardware
 from dsf.scheduling.cuts import PIECE_OVERHEAD, TilingOptions, dense_modes, depthwise_modes, load_cycles
 from dsf.scheduling.network import Layer, Network, weight_words
 from dsf.scheduling.pieces import Block, Piece, Span, channel_blocks
+from dsf.scheduling.tried import Tried, TriedWay
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,16 @@ class Way:
     modes: tuple[tile.Mode, ...]
 
 
-def choose_ways(network: Network, hw: Hardware, images: int, options: TilingOptions) -> list[Way]:
-    """How each layer is computed, for chunks of `images`."""
-    return [_way(layer, hw, images, options) for layer in network.layers]
+def choose_ways(network: Network, hw: Hardware, images: int, options: TilingOptions, tried: Tried | None = None) -> list[Way]:
+    """How each layer is computed, for chunks of `images`. `tried`, if given, receives all that came into question."""
+    ways: list[Way] = []
+    for index, layer in enumerate(network.layers):
+        seen: list[TriedWay] | None = None if tried is None else tried.ways.setdefault(index, [])
+        ways.append(_way(layer, hw, images, options, seen))
+    return ways
 
 
-def _way(layer: Layer, hw: Hardware, images: int, options: TilingOptions) -> Way:
+def _way(layer: Layer, hw: Hardware, images: int, options: TilingOptions, tried: list[TriedWay] | None) -> Way:
     if not isinstance(layer.op, tile.MatrixOp):
         return Way(1, (tile.Mode.WIDE,))
     groups, dense = layer.op.groups.value.data, dense_modes(hw, options)
@@ -49,7 +54,16 @@ def _way(layer: Layer, hw: Hardware, images: int, options: TilingOptions) -> Way
         ways.append(Way(groups, depthwise))
     # Even the smallest block may have too many weights: the cuts find that out and say so.
     fitting = [way for way in ways if _words(layer, way, groups) <= hw.weight_words]
-    return min(fitting or ways[:1], key=lambda way: _cycles(layer, hw, images, _blocks(layer, groups, way), way))
+    costs = {way: _cycles(layer, hw, images, _blocks(layer, groups, way), way) for way in fitting or ways[:1]}
+    if tried is not None:
+        tried += [TriedWay(way.block, way.modes, cycles) for way, cycles in costs.items()]
+        tried += [_too_large(layer, hw, way, groups) for way in ways if way not in costs]
+    return min(costs, key=lambda way: costs[way])
+
+
+def _too_large(layer: Layer, hw: Hardware, way: Way, groups: int) -> TriedWay:
+    words = _words(layer, way, groups)
+    return TriedWay(way.block, way.modes, 0, f"needs {words} words of each weight bank, has {hw.weight_words}")
 
 
 def _blocks(layer: Layer, groups: int, way: Way) -> list[Block]:

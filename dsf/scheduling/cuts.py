@@ -34,6 +34,7 @@ from dsf.layout import PARAMETER_BYTES
 from dsf.scheduling.depthwise import fits
 from dsf.scheduling.network import Layer, Network
 from dsf.scheduling.pieces import Cut, Piece, Span, input_rows
+from dsf.scheduling.tried import Tried, TriedCut
 
 #: A shape of the array, or the compiler's choice.
 ModeOption = Literal["auto", "wide", "tall", "depthwise_rows", "depthwise_columns"]
@@ -95,20 +96,28 @@ def matrix_layers(network: Network) -> list[Layer]:
     return [layer for layer in network.layers if isinstance(layer.op, tile.MatrixOp)]
 
 
-def resident(network: Network, hw: Hardware) -> Resident:
-    """Whether everything fits at once, so that it is loaded once and not for each chunk."""
+def needed_at_once(network: Network, hw: Hardware) -> tuple[int, int]:
+    """Words of each weight bank, and groups of parameters, that all layers take together."""
     layers = matrix_layers(network)
     words = sum(
         weight_depth(hw, layer.words(block), block.channel_groups(hw.group_columns))
         for layer in layers
         for block in layer.blocks
     )
-    return Resident(words <= hw.weight_words, sum(layer.groups(hw) for layer in layers) <= hw.parameter_groups)
+    return words, sum(layer.groups(hw) for layer in layers)
 
 
-def choose_cuts(network: Network, hw: Hardware, images: int, options: TilingOptions) -> list[tile.CutAttr]:
+def resident(network: Network, hw: Hardware) -> Resident:
+    """Whether everything fits at once, so that it is loaded once and not for each chunk."""
+    words, groups = needed_at_once(network, hw)
+    return Resident(words <= hw.weight_words, groups <= hw.parameter_groups)
+
+
+def choose_cuts(
+    network: Network, hw: Hardware, images: int, options: TilingOptions, tried: Tried | None = None
+) -> list[tile.CutAttr]:
     """
-    A cut for each layer, for chunks of `images`.
+    A cut for each layer, for chunks of `images`. `tried`, if given, receives all that came into question.
 
     Raises `ModelError` with all layers whose weights do not fit the weight memory.
     """
@@ -116,18 +125,25 @@ def choose_cuts(network: Network, hw: Hardware, images: int, options: TilingOpti
     if problems:
         raise ModelError(problems)
     fits = resident(network, hw)
-    cuts = _choose_all(network, hw, images, fits, options)
+    cuts = _choose_all(network, hw, images, fits, options, tried)
     if not _fit(network, hw, cuts, fits):
         # Small loads leave banks unused. Without them it may still fit, but there is no need.
-        cuts = _choose_all(network, hw, images, Resident(False, False), options)
+        cuts = _choose_all(network, hw, images, Resident(False, False), options, tried)
     return [cut.attribute for cut in cuts]
 
 
-def _choose_all(network: Network, hw: Hardware, images: int, fits: Resident, options: TilingOptions) -> list[Cut]:
+def _choose_all(
+    network: Network, hw: Hardware, images: int, fits: Resident, options: TilingOptions, tried: Tried | None
+) -> list[Cut]:
     cuts: list[Cut] = []
     for index in range(len(network.layers)):
         follows = index > 0 and network.follower_of(index - 1) is not None
-        cuts.append(_Chooser(network, index, hw, images, fits, options).choose(cuts[-1] if follows else None))
+        if tried is not None:
+            tried.cuts[index], tried.notes[index] = [], []
+        chooser = _Chooser(network, index, hw, images, fits, options, tried=tried)
+        cuts.append(chooser.choose(cuts[-1] if follows else None))
+        if tried is not None:
+            tried.taken[index] = cuts[-1]
     return cuts
 
 
@@ -170,14 +186,18 @@ def depthwise_modes(layer: Layer, hw: Hardware, options: TilingOptions) -> tuple
     return tuple(mode for mode in able if mode == options.mode) or able
 
 
-def load_cycles(hw: Hardware, groups: int, words: int) -> int:
-    """Cycles of a load of the parameters and weights of channel groups of `words` words."""
+def load_costs(hw: Hardware, groups: int, words: int) -> tuple[Cost, Cost]:
+    """What it takes to load the parameters, and the weights, of channel groups of `words` words."""
     channels = groups * hw.group_columns
-    costs = (
+    return (
         weights_cost(hw, channels * PARAMETER_BYTES, channels),
         weights_cost(hw, groups * words * hw.weight_slot_bits // 8, groups * words),
     )
-    return sum(cost.busy + cost.gap for cost in costs)
+
+
+def load_cycles(hw: Hardware, groups: int, words: int) -> int:
+    """Cycles of a load of the parameters and weights of channel groups of `words` words."""
+    return sum(cost.busy + cost.gap for cost in load_costs(hw, groups, words))
 
 
 def _fit(network: Network, hw: Hardware, cuts: Sequence[Cut], fits: Resident) -> bool:
@@ -222,6 +242,7 @@ class _Chooser:
     images: int
     fits: Resident
     options: TilingOptions
+    tried: Tried | None = None
     costs: dict[_CostKey, Cost] = field(default_factory=dict[_CostKey, Cost])
 
     def choose(self, before: Cut | None) -> Cut:
@@ -266,12 +287,37 @@ class _Chooser:
         return self._fastest([cut, *(replace(cut, rows=rows) for rows in with_last)])
 
     def _fastest(self, cuts: Iterable[Cut]) -> Cut:
+        costs = [(cut, self._cycles(cut)) for cut in cuts]
+        if self.tried is not None:
+            self.tried.cuts[self.index] += [TriedCut(cut, cycles, self._dram_words(cut)) for cut, cycles in costs]
         # Of equal ones the first: few strips, and the wide array, which drains sooner.
-        return min(cuts, key=self._cycles)
+        return min(costs, key=lambda one: one[1])[0]
+
+    def _dram_words(self, cut: Cut) -> int:
+        """Words of DRAM traffic of a chunk: weights and parameters, and the network's input and output if they are its own."""
+        (height, *_), lanes = self.layer.output_image, self.layer.lanes(self.hw)
+        words = loaded = made = 0
+        if isinstance(self.layer.op, tile.MatrixOp):
+            for load in cut.loads(self.layer.blocks, lanes):
+                costs = load_costs(self.hw, load.groups.count, self.layer.words(load.block))
+                words += sum(cost.beats for cost in costs)
+        for piece, _, complete in cut.pieces(Span(0, self.images), height, self.layer.blocks, lanes):
+            if self.loads_input:
+                loaded = max(loaded, self._input_cost(piece).beats)
+            if complete and self.makes_output:
+                made += self._store_cost(piece.images.count * piece.rows.count).beats
+        return words + loaded + made
 
     def _outers(self, groups: tuple[int, ...]) -> tuple[Outer, ...]:
         can_stay = self.fits.weights and self.fits.parameters and self.options.groups == 0
         several = len(groups) > 1 or len(self.layer.blocks) > 1
+        if self.tried is not None and several and not (self.fits.weights and self.fits.parameters):
+            words, needed = needed_at_once(self.network, self.hw)
+            self.tried.note(
+                self.index,
+                f"strip by strip: needs all weights on chip at once, {words} words of each weight bank and {needed} parameter "
+                f"groups, and has {self.hw.weight_words} and {self.hw.parameter_groups}",
+            )
         return (Outer.GROUPS, Outer.STRIPS) if can_stay and several else (Outer.GROUPS,)
 
     @property
@@ -350,6 +396,12 @@ class _Chooser:
         most = passes
         if not self.fits.weights:
             most = min(most, max(1, hw.weight_words // 2 // words))
+            if self.tried is not None and most < passes:
+                self.tried.note(
+                    self.index,
+                    f"loads of more than {most * hw.column_groups} channel groups: need more than half of the weight memory, "
+                    f"{(most + 1) * words} words of each bank, and have {hw.weight_words // 2}",
+                )
         if not self.fits.parameters:
             most = min(most, max(1, hw.parameter_groups // 2 // hw.column_groups))
         cycles_of_pass = max(1, words * hw.column_groups * max(hw.weight_slot_bits, hw.axi_width) // hw.axi_width)
@@ -420,16 +472,22 @@ class _Chooser:
 
     def _input_cycles(self, piece: Piece) -> int:
         """Cycles until the input of a piece has been loaded, with all that lies before it."""
+        return self._input_cost(piece).latency
+
+    def _input_cost(self, piece: Piece) -> Cost:
         height, *_ = self.layer.input_image
         needed = input_rows(self.layer.op.window.window, piece.rows, height).stop
         elements = self.network.tensors[self.network.input].elements
         rows = (piece.images.stop - 1) * height + min(height, needed)
-        return load_cost(self.hw, -(-elements * rows // height)).latency
+        return load_cost(self.hw, -(-elements * rows // height))
 
     def _output_cycles(self, piece: Piece) -> int:
         return self._store_cycles(piece.images.count * piece.rows.count)
 
     def _store_cycles(self, rows: int) -> int:
-        elements = self.network.tensors[self.network.output].elements
-        cost = store_cost(self.hw, -(-elements * rows // self.layer.output_image[0]))
+        cost = self._store_cost(rows)
         return cost.busy + cost.gap
+
+    def _store_cost(self, rows: int) -> Cost:
+        elements = self.network.tensors[self.network.output].elements
+        return store_cost(self.hw, -(-elements * rows // self.layer.output_image[0]))

@@ -13,6 +13,9 @@ Compiles a network and shows what it takes on an engine, bundle by bundle: cycle
 DRAM traffic and on-chip memory. Nothing is written and nothing is run: the cycles are those of the cost
 model by which the compiler chooses, and the same that `dsf report` shows.
 
+--explain shows for each layer the five best ways to cut it that the compiler tried, with their cycles (of the
+layer alone) and DRAM words, and what the others lack: cycles, words, or room in a memory.
+
 MODEL is a directory that a compile wrote, the config_model.json of model.export(), or textual IR (.mlir).
 --hw asks for another engine than the one that the network was made for, as Hardware.export() writes it.
 """
@@ -21,6 +24,7 @@ _ESTIMATE_EXAMPLES = """\
 examples:
   dsf estimate build/digits                         on its own engine
   dsf estimate build/digits --hw config_hw.json     would a larger array be faster?
+  dsf estimate build/digits --explain               why is each layer cut as it is?
   dsf estimate config_model.json --json             for programs: what report.json holds
 """
 
@@ -36,6 +40,7 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("model", type=Path, metavar="MODEL", help="directory of a compile, config_model.json or .mlir")
     parser.add_argument("--hw", type=Path, metavar="HW.json", help="the engine: a config_hw.json; else the network's own")
+    parser.add_argument("--explain", action="store_true", help="show how else each layer could be cut, and why it is not")
     add_json(parser)
 
 
@@ -44,6 +49,7 @@ def _estimate(chosen: argparse.Namespace) -> None:
     from dsf.codegen.program import Program
     from dsf.codegen.report import make_report, print_report
     from dsf.compiler import compile_module
+    from dsf.scheduling.explain import explain, explanation_lines
     from dsf.tools.load import load_model
 
     model: Path = chosen.model
@@ -53,8 +59,11 @@ def _estimate(chosen: argparse.Namespace) -> None:
         module = load_model(model, hardware)
     with step("compilation") as say:
         compiled = compile_module(module, pipeline=pipeline_of(module), timing=lambda name, _: say(name))
+    layers = explain(module, pipeline_of(module)) if chosen.explain else None
     report = make_report(Program.from_module(compiled), model.resolve().name if model.is_dir() else model.stem)
     if chosen.json:
-        print_json(report)
-    else:
-        print_report(report)
+        print_json(report if layers is None else {**report, "explanation": layers})
+        return
+    print_report(report)
+    if layers is not None:
+        print("\n".join(explanation_lines(layers)))

@@ -28,8 +28,9 @@ from dsf.errors import ModelError
 from dsf.scheduling.blocks import Way, choose_ways
 from dsf.scheduling.cuts import TilingOptions, choose_cuts
 from dsf.scheduling.features import choose_images
-from dsf.scheduling.network import IMAGES, function_of, name_of, network_of
+from dsf.scheduling.network import IMAGES, Network, function_of, name_of, network_of
 from dsf.scheduling.ranges import check_ranges
+from dsf.scheduling.tried import Tried
 from dsf.transforms.locations import fuse_locations
 
 
@@ -277,6 +278,10 @@ class FxpToTilePass(TilingOptions, ModulePass):
     name = "fxp-to-tile"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        self.cut(op)
+
+    def cut(self, op: ModuleOp, tried: Tried | None = None) -> Network:
+        """Applies the pass; `tried`, if given, receives what came into question for each layer of the network."""
         hw = hardware_of(op)
         function = function_of(op)
         self._lower(function)
@@ -284,10 +289,11 @@ class FxpToTilePass(TilingOptions, ModulePass):
         check_ranges(network, hw)
         images = choose_images(network, hw, self.images)
         function.attributes[IMAGES] = integer(images)
-        for layer, way in zip(network.layers, choose_ways(network, hw, images, self), strict=True):
+        for layer, way in zip(network.layers, choose_ways(network, hw, images, self, tried), strict=True):
             layer.op.cut = _whole(layer.op.y, way)
-        for layer, cut in zip(network.layers, choose_cuts(network, hw, images, self), strict=True):
+        for layer, cut in zip(network.layers, choose_cuts(network, hw, images, self, tried), strict=True):
             layer.op.cut = cut
+        return network
 
     def _lower(self, function: func.FuncOp) -> None:
         old = function.body.block

@@ -1,0 +1,140 @@
+"""
+Why each layer is cut as it is: the best alternatives that the compiler weighed, and what they lack.
+
+Nothing is enumerated here. The choosers (`cuts`, `blocks`) say what they tried, with the cost by which they chose: the cycles
+of the layer alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
+
+from xdsl.dialects.builtin import ModuleOp
+
+from dsf.codegen.kept import LEVEL
+from dsf.compiler import context, run_pass
+from dsf.dialects import tile
+from dsf.runtime.execute import level_of
+from dsf.scheduling.network import Layer, Network
+from dsf.scheduling.pieces import Cut, Span
+from dsf.scheduling.tried import Tried, TriedCut, TriedWay
+from dsf.transforms.dsf_pipeline import DsfPipelinePass
+from dsf.transforms.fxp_to_tile import FxpToTilePass
+
+#: Alternatives that are shown of each layer.
+BEST = 5
+
+Facts = dict[str, Any]
+
+
+def explain(module: ModuleOp, pipeline: DsfPipelinePass) -> list[Facts]:
+    """
+    An entry for each layer of a module of the level `bundle` or `fxp`, which is left as it is; JSON types only. Raises
+    `ModelError` for what does not fit.
+    """
+    lowered, ctx, tried = module.clone(), context(), Tried()
+    for one in pipeline.passes(level_of(lowered)):
+        if isinstance(one, FxpToTilePass) and level_of(lowered) == LEVEL:
+            network = one.cut(lowered, tried)
+            return [_layer(network, index, tried) for index in range(len(network.layers))]
+        run_pass(ctx, lowered, one)
+    return []
+
+
+def _layer(network: Network, index: int, tried: Tried) -> Facts:
+    layer, taken = network.layers[index], tried.taken[index]
+    costs: dict[Cut, TriedCut] = {}
+    for one in tried.cuts[index]:
+        costs.setdefault(_normal(one.cut, layer), one)
+    chosen = costs.get(_normal(taken, layer))
+    # The one that was taken is the first of those with the fewest cycles; what is not chosen by cost has no alternatives.
+    shown = [] if chosen is None else sorted(costs.values(), key=lambda one: (one.cycles, one is not chosen))[:BEST]
+    return {
+        "bundle": layer.name,
+        "operation": layer.op.name,
+        "tried": len(costs),
+        "taken": _cut(taken, layer),
+        "best": [{**_cut(one.cut, layer), **_cost(one), "why": _why(one, chosen)} for one in shown if chosen is not None],
+        "ways": list(_ways(tried.ways.get(index, []), taken)),
+        "not_tried": list(_not_tried(network, index, tried)),
+    }
+
+
+def _normal(cut: Cut, layer: Layer) -> Cut:
+    """A cut with the sizes of all strips: some of those that are tried are the same."""
+    rows = Span(0, layer.output_image[0]).sizes(*cut.rows)
+    return Cut(cut.images, rows, cut.groups, cut.modes, cut.outer, cut.block)
+
+
+def _cost(one: TriedCut) -> Facts:
+    return {"cycles": one.cycles, "dram_words": one.dram_words}
+
+
+def _cut(cut: Cut, layer: Layer) -> Facts:
+    facts: Facts = {"images": cut.images, "strips": list(_normal(cut, layer).rows)}
+    if isinstance(layer.op, tile.MatrixOp):
+        modes = "+".join(dict.fromkeys(str(mode) for mode in cut.modes))
+        facts |= {"mode": modes, "order": str(cut.outer), "groups": list(cut.groups), "block": cut.block}
+    return facts
+
+
+def _why(one: TriedCut, taken: TriedCut) -> str:
+    """Why a cut was not taken."""
+    if one is taken:
+        return "taken"
+    if one.cycles > taken.cycles:
+        return f"{one.cycles - taken.cycles:,} cycles more"
+    if one.dram_words > taken.dram_words:
+        return f"as many cycles, {one.dram_words - taken.dram_words:,} DRAM words more"
+    return "as many cycles, tried later"
+
+
+def _ways(ways: list[TriedWay], taken: Cut) -> Iterator[Facts]:
+    """How a grouped convolution might be computed; of others there is one way."""
+    if len(ways) < 2:
+        return
+    fitting = sorted((way for way in ways if way.why_not is None), key=lambda way: way.cycles)
+    least = fitting[0].cycles
+    for way in (*fitting[:BEST], *[way for way in ways if way.why_not is not None][:BEST]):
+        mode = "depthwise" if way.modes[0].is_depthwise else "in blocks"
+        is_taken = way.block == taken.block and way.modes[0].is_depthwise == taken.modes[0].is_depthwise
+        why = way.why_not or ("taken" if is_taken else f"{way.cycles - least:,} cycles more")
+        yield {"way": mode, "block": way.block, "cycles": None if way.why_not else way.cycles, "why": why}
+
+
+def _not_tried(network: Network, index: int, tried: Tried) -> Iterator[str]:
+    """What did not come into question, and why."""
+    if index > 0 and network.pooling_of(index - 1) is not None and not tried.cuts[index]:
+        yield "other strips: it pools each strip of the layer before while the next is computed"
+    yield from tried.notes[index]
+
+
+def explanation_lines(layers: list[Facts]) -> Iterator[str]:
+    """The entries as text."""
+    for layer in layers:
+        yield f"{layer['bundle']}, {layer['operation']}: {layer['tried']} ways to cut it were tried"
+        for one in layer["best"] or [{**layer["taken"], "why": "taken"}]:
+            cost = f"{one['cycles']:>12,} cycles {one['dram_words']:>10,} DRAM words  " if "cycles" in one else "  "
+            yield f"{cost}{_cut_text(one)}: {one['why']}"
+        for way in layer["ways"]:
+            cycles = f"{way['cycles']:>12,} cycles  " if way["cycles"] is not None else " " * 14
+            yield f"{cycles}groups {way['way']}, {way['block']} at once: {way['why']}"
+        for text in layer["not_tried"]:
+            yield f"  not tried: {text}"
+
+
+def _cut_text(one: Facts) -> str:
+    strips = f"strips of {_sizes(one['strips'])} rows" + (f" of {one['images']} images" if one["images"] > 1 else "")
+    if "mode" not in one:
+        return strips
+    order = "strip by strip" if one["order"] == "strips" else "load by load"
+    block = f", blocks of {one['block']} groups" if one["block"] > 1 else ""
+    return f"{one['mode']}, {order}, {strips}, loads of {_sizes(one['groups'])} channel groups{block}"
+
+
+def _sizes(sizes: list[int]) -> str:
+    """Numbers of which several follow each other: 2, 3 x 8, 1."""
+    runs = ((size, len(list(same))) for size, same in groupby(sizes))
+    return ", ".join(str(size) if count == 1 else f"{count} x {size}" for size, count in runs)
