@@ -106,7 +106,7 @@ def _ways(ways: list[TriedWay], taken: Cut) -> Iterator[Facts]:
 
 def _not_tried(network: Network, index: int, tried: Tried) -> Iterator[str]:
     """What did not come into question, and why."""
-    if index > 0 and network.pooling_of(index - 1) is not None and not tried.cuts[index]:
+    if index > 0 and network.follower_of(index - 1) is not None and not tried.cuts[index]:
         yield "other strips: it pools each strip of the layer before while the next is computed"
     yield from tried.notes[index]
 
