@@ -32,8 +32,8 @@ from dsf.codegen.report import make_report
 from dsf.compiler import compile_module, random_input
 from dsf.dialects import bundle
 from dsf.errors import DsfError
-from dsf.nn.export_inference import measure
 from dsf.nn.to_ir import to_ir
+from dsf.proof import measure
 from dsf.runtime.expected import interpret
 from dsf.runtime.rtl import build_core, simulate_program
 
@@ -174,7 +174,20 @@ def _worst(program: Program, measured: Any) -> tuple[float, str] | None:
 def table_of(rows: list[Measurement]) -> Table:
     """The measurements, those of convolutions beside what is published."""
     table = Table(title=f"7 x 96 processing elements at {MHZ} MHz: frames a second and millions of DRAM words a frame")
-    columns = ("network", "layers", "cycles", "estimate", "fps", "Kraken", "aim", "Mwords", "Kraken", "aim", "compiled", "simulated")
+    columns = (
+        "network",
+        "layers",
+        "cycles",
+        "estimate",
+        "fps",
+        "Kraken",
+        "aim",
+        "Mwords",
+        "Kraken",
+        "aim",
+        "compiled",
+        "simulated",
+    )
     for column in columns:
         table.add_column(column, justify="left" if column in ("network", "layers") else "right")
     for row in rows:

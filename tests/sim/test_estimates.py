@@ -22,8 +22,8 @@ from dsf.dialects.shapes import shape
 from dsf.geometry import resolve_padding
 from dsf.hardware import Hardware
 from dsf.layout import unpack_elements
-from dsf.nn.export_inference import measure
 from dsf.numerics import random_elements
+from dsf.proof import measure
 from dsf.runtime.execute import run
 from dsf.runtime.rtl import simulate_program
 

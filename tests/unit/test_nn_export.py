@@ -13,7 +13,7 @@ from benchmarks.seven_bundles import make_hardware
 from dsf import Bundle, BundleModel, Hardware, QConvCore, QIdentity, QInput
 from dsf.codegen.program import read_program
 from dsf.errors import DsfError, MismatchError, ModelError
-from dsf.nn import export_inference as module
+from dsf import proof as module
 from dsf.runtime.execute import run
 from dsf.runtime.machine import unpack_tensor
 from dsf.runtime.rtl import simulate
