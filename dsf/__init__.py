@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dsf.frontend.onnx.model import OnnxModel, from_onnx
+    from dsf.frontend.torch import from_torch
     from dsf.hardware import Hardware
     from dsf.nn.bundle import Bundle, QInput
     from dsf.nn.cores import QConvCore, QDenseCore
@@ -32,10 +33,12 @@ __all__ = [
     "QPool",
     "Softmax",
     "from_onnx",
+    "from_torch",
 ]
 
 _MODULES = {
     "dsf.frontend.onnx.model": ("OnnxModel", "from_onnx"),
+    "dsf.frontend.torch": ("from_torch",),
     "dsf.hardware": ("Hardware",),
     "dsf.nn.bundle": ("Bundle", "QInput"),
     "dsf.nn.cores": ("QConvCore", "QDenseCore"),

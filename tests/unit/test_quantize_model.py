@@ -323,8 +323,7 @@ def shared(nodes, inputs, output, constants=None, options=None, data=None):
     "moving",
     [
         node("MaxPool", "a", "b", kernel_shape=[2, 2]),
-        node("AveragePool", "a", "b", kernel_shape=[2, 2]),
-        node("GlobalAveragePool", "a", "b"),
+        node("GlobalMaxPool", "a", "b"),
         node("Transpose", "a", "b", perm=[0, 2, 3, 1]),
         node("Flatten", "a", "b"),
         node("Relu", "a", "b"),
@@ -346,6 +345,25 @@ def test_what_moves_numbers_keeps_their_scale(moving):
     )
     assert scales["a"] == scales["b"]
     assert scales["a"] != scales["x"]
+
+
+@pytest.mark.parametrize("kind", ["GlobalAveragePool", "AveragePool", "ReduceMean"])
+def test_means_have_scales_of_their_own(kind):
+    attributes = {"kernel_shape": [2, 2]} if kind == "AveragePool" else {}
+    nodes = [node("Tanh", "x", "a"), node(kind, "a", "b", **attributes), node("Relu", "b", "r"), node("Sigmoid", "r", "y")]
+    scales, _ = shared(nodes, {"x": (1, 3, 4, 4)}, "y")
+    assert scales["r"] < scales["a"] / 1.2
+    assert "b" not in scales
+
+
+def test_functions_are_inlined():
+    body = onnx.helper.make_function(
+        "local", "Half", ["u"], ["v"], [node("Relu", "u", "v")], [onnx.helper.make_opsetid("", 21)]
+    )
+    proto = model([onnx.helper.make_node("Half", ["x"], ["y"], domain="local")], {"x": (1, 4)}, ["y"])
+    proto.functions.append(body)
+    proto.opset_import.append(onnx.helper.make_opsetid("local", 1))
+    assert "Relu" in [one.op_type for one in quantized(proto, random(8, 4)).model.graph.node]
 
 
 def test_a_padding_value_is_held():

@@ -27,7 +27,7 @@ _CHANNEL_AXIS = {"Conv": 0, "ConvTranspose": 1, "Gemm": 1}
 def prepare(graph: Graph) -> None:
     """Folds all of it, in place. Raises `ModelError` for batch normalisations that are still in training."""
     graph.sort()
-    _fold_constants(graph)
+    fold_constants(graph)
     for node in [one for one in graph.nodes if one.op_type in ("Identity", "Dropout")]:
         graph.bypass(node)
     for node in [one for one in graph.nodes if one.op_type == "MatMul"]:
@@ -46,7 +46,8 @@ def _remove_dead(graph: Graph) -> None:
     graph.nodes = kept[::-1]
 
 
-def _fold_constants(graph: Graph) -> None:
+def fold_constants(graph: Graph) -> None:
+    """Computes what does not depend on the input of the network."""
     for node in list(graph.nodes):
         values = _constant_results(graph, node)
         if values is None:
@@ -63,7 +64,7 @@ def _constant_results(graph: Graph, node: NodeProto) -> dict[str, Array] | None:
         if shape is not None:
             sizes = shape[attribute(node, "start", 0) : attribute(node, "end", len(shape))]
             return {node.output[0]: np.array(sizes, dtype=np.int64)}
-    if node.op_type in _RANDOM or not all(name in graph.constants or not name for name in node.input):
+    if node.op_type in _RANDOM or node.domain or not all(name in graph.constants or not name for name in node.input):
         return None
     shapes = [graph.shape(name) for name in node.output if name]
     if any(shape is None or np.prod(shape, dtype=np.float64) > MAX_CONSTANT_ELEMENTS for shape in shapes):

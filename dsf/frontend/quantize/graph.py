@@ -32,6 +32,8 @@ class Graph:
         self.inputs = [copy.deepcopy(one) for one in graph.input if one.name not in self.constants]
         self.outputs = [copy.deepcopy(one) for one in graph.output]
         self.nodes: list[NodeProto] = [copy.deepcopy(node) for node in graph.node]
+        for node in self.nodes:
+            node.domain = "" if node.domain == "ai.onnx" else node.domain
         self.infos = {one.name: copy.deepcopy(one) for one in (*graph.input, *graph.value_info, *graph.output)}
         self._names = {*self.constants, *self.infos, *(name for node in self.nodes for name in (*node.input, *node.output))}
 
@@ -153,7 +155,7 @@ class Graph:
         self.nodes = ordered
 
     def to_model(self, *, opset: int | None = None) -> onnx.ModelProto:
-        """A model of the nodes as they are, with those constants that they use."""
+        """A model of the nodes as they are, with those constants that they use, calling itself one of `opset`."""
         used = {name for node in self.nodes for name in node.input} | {one.name for one in self.outputs}
         constants = [numpy_helper.from_array(value, name) for name, value in self.constants.items() if name in used]
         graph = helper.make_graph(self.nodes, self.name or "main", self.inputs, self.outputs, constants)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import onnx
+import onnx.inliner
 from google.protobuf.message import DecodeError
 from onnx import ModelProto, TensorProto, ValueInfoProto, external_data_helper, version_converter
 from onnx.defs import onnx_opset_version
@@ -82,7 +83,7 @@ def with_static_shapes(model: ModelProto, *, batch: int | None = None) -> ModelP
     Raises `ModelError` with everything that is wrong with the model: its opset, foreign operators, types, dynamic shapes,
     external data that was not loaded, and what is quantised already.
     """
-    model = copy.deepcopy(model)
+    model = inlined(model)
     constants = {one.name for one in model.graph.initializer}
     inputs = [one for one in model.graph.input if one.name not in constants]
     if batch is not None:
@@ -91,7 +92,7 @@ def with_static_shapes(model: ModelProto, *, batch: int | None = None) -> ModelP
     problems = [*_problems(model), *(problem for one in inputs for problem in _input_problems(one))]
     if problems:
         raise ModelError(problems)
-    return _inferred(_converted(model))
+    return inferred(converted(model))
 
 
 def _set_batch(info: ValueInfoProto, batch: int) -> None:
@@ -100,11 +101,16 @@ def _set_batch(info: ValueInfoProto, batch: int) -> None:
         sizes[0].dim_value = batch
 
 
-def _problems(model: ModelProto) -> Iterator[str]:
-    name = model.graph.name or "model"
-    opset = opset_of(model)
+def opset_problems(model: ModelProto) -> Iterator[str]:
+    """An opset that is too old to be converted, or newer than what onnx knows."""
+    name, opset = model.graph.name or "model", opset_of(model)
     if opset < 7 or opset > onnx_opset_version():
         yield f"'{name}': uses opset {opset}, needs 7 to {onnx_opset_version()}; export it with opset_version={OPSET}"
+
+
+def _problems(model: ModelProto) -> Iterator[str]:
+    name = model.graph.name or "model"
+    yield from opset_problems(model)
     if not model.graph.output:
         yield f"'{name}': has no output, needs at least one; export it again"
     for node in model.graph.node:
@@ -136,22 +142,37 @@ def _input_problems(info: ValueInfoProto) -> Iterator[str]:
     yield f"'{info.name}': is an input of shape {text}, needs every size to be a number; {fix}"
 
 
-def _converted(model: ModelProto) -> ModelProto:
+def inlined(model: ModelProto) -> ModelProto:
+    """A copy, in which functions of the model are nodes. Raises `ModelError` if they are no valid ones."""
+    if not model.functions:
+        return copy.deepcopy(model)
+    try:
+        return onnx.inliner.inline_local_functions(model)
+    except Exception as failure:  # C++, like the next two.
+        raise ModelError(
+            f"'{model.graph.name or 'model'}': has functions that can't be inlined ({_first_line(failure)}), needs valid ones; "
+            "export it again"
+        ) from failure
+
+
+def converted(model: ModelProto) -> ModelProto:
+    """A model at opset `OPSET` or later. Raises `ModelError` for what onnx's converter does not know."""
     if opset_of(model) >= OPSET:
         return model
     try:
         return version_converter.convert_version(model, OPSET)
-    except Exception as failure:  # The converter is C++ and throws what it likes.
+    except Exception as failure:  # It throws what it likes.
         raise ModelError(
             f"'{model.graph.name or 'model'}': uses opset {opset_of(model)}, which can't be converted "
             f"({_first_line(failure)}), needs {OPSET}; export it with opset_version={OPSET}"
         ) from failure
 
 
-def _inferred(model: ModelProto) -> ModelProto:
+def inferred(model: ModelProto) -> ModelProto:
+    """A model with the shapes of all its tensors. Raises `ModelError` where they contradict each other."""
     try:
         return onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
-    except Exception as failure:  # Also C++.
+    except Exception as failure:
         raise ModelError(
             f"'{model.graph.name or 'model'}': its shapes contradict each other ({_first_line(failure)}), needs a graph that "
             "onnx.checker accepts; export it again"

@@ -2,8 +2,8 @@
 Which tensors of a float graph are quantised, and which of them share a scale.
 
 A layer is a node and the activation that the engine computes with it, before the one rounding: between the two nothing is
-quantised. What only moves numbers (pooling, reshapes) keeps the scale of what it reads. Softmax and what stands behind it are
-the host's, and get numbers as they are.
+quantised. What only moves numbers (max pooling, reshapes) keeps the scale of what it reads. Softmax and what stands behind it
+are the host's, and get numbers as they are.
 """
 
 from __future__ import annotations
@@ -22,16 +22,13 @@ from dsf.numerics import MAX_LEAK
 
 #: Sums of products with constants, which the array computes.
 WEIGHTED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
-#: What the engine computes with an activation in one step, besides these.
-_ELEMENTWISE = frozenset({"Add", "Sub", "Mul"})
-#: The result is made of elements of the first operand, or lies between them.
+#: What the engine also computes with an activation in one step, on a scale of its own.
+_ELEMENTWISE = frozenset({"Add", "Sub", "Mul", "AveragePool", "GlobalAveragePool", "ReduceMean"})
+#: The result is made of elements of the first operand, perhaps clipped.
 MOVES = frozenset(
     {
         "MaxPool",
-        "AveragePool",
-        "GlobalAveragePool",
         "GlobalMaxPool",
-        "ReduceMean",
         "Reshape",
         "Flatten",
         "Transpose",
@@ -77,11 +74,12 @@ _TABLES = frozenset(
         "ThresholdedRelu",
     }
 )
-#: Elements of two tensors, or sums over one, on a scale of their own.
-_OWN = _ELEMENTWISE | _TABLES | {"Div", "Pow", "Min", "Max", "ReduceSum"}
+#: Operators of several tensors, constants among them.
+_OPERANDS = frozenset({"Add", "Sub", "Mul", "Div", "Pow", "Min", "Max", "Concat"})
+_OWN = _ELEMENTWISE | _TABLES | _OPERANDS | {"ReduceSum", "Resize"}
 #: The end of a network, computed in floating point by the host.
 HOST = frozenset({"Softmax", "LogSoftmax", "ArgMax", "ArgMin", "TopK", "Cast"})
-_SUPPORTED = WEIGHTED | MOVES | _OWN | HOST | {"Concat", "Resize", "BatchNormalization"}
+_SUPPORTED = WEIGHTED | MOVES | _OWN | HOST
 
 
 @dataclass
@@ -115,7 +113,7 @@ def problems_of(graph: Graph) -> Iterator[str]:
     for node in graph.nodes:
         has = f"'{label(node)}': is a {node.op_type}"
         if node.op_type not in _SUPPORTED:
-            yield f"{has}, needs an operator that can be quantised ({', '.join(sorted(_SUPPORTED))}); replace it"
+            yield f"{has}, needs an operator that can be quantised; replace it by one of those that docs/quantization.md lists"
         elif node.op_type in WEIGHTED and graph.constant(node, 1) is None:
             yield f"{has} of two tensors that are computed, needs constant weights; replace it"
         elif node.op_type in WEIGHTED and len(node.input) > 2 and node.input[2] and graph.constant(node, 2) is None:
@@ -183,7 +181,7 @@ def _operands(graph: Graph) -> Iterator[str]:
     """Constants that are added to, multiplied with or put beside tensors."""
     seen: set[str] = set()
     for node in graph.nodes:
-        if node.op_type not in (_OWN - _TABLES - {"ReduceSum"}) | {"Concat"}:
+        if node.op_type not in _OPERANDS:
             continue
         for index in range(len(node.input)):
             name = node.input[index]

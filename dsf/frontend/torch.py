@@ -1,0 +1,189 @@
+"""
+PyTorch modules: through torch.export and torch.onnx.export to ONNX, and from there to QDQ.
+
+A float module is quantised by calibration data. A Brevitas module is quantised already: it goes by way of QONNX, and the QDQ
+model computes what it computes. Nodes are named after the modules that they come from.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import logging
+import warnings
+from collections.abc import Generator, Sequence
+from typing import Any, cast
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from dsf.errors import ModelError, ToolError
+from dsf.frontend.names import name_by_module
+from dsf.frontend.qonnx import qonnx_to_qdq
+from dsf.frontend.quantize import QuantizedModel, QuantizeOptions, quantize_model
+from dsf.frontend.quantize.quantize import Progress
+from dsf.frontend.quantize.report import QuantizationReport
+from dsf.hardware import Hardware
+
+_NEEDS = "needs a module that torch.export can trace, with inputs like those of its forward"
+
+
+def from_torch(
+    module: nn.Module,
+    example_inputs: Tensor | Sequence[Tensor],
+    hw: Hardware,
+    *,
+    calibration: object = None,
+    progress: Progress | None = None,
+    **options: object,
+) -> QuantizedModel:
+    """
+    The module as a QDQ model for `hw`, and what quantisation cost.
+
+    `example_inputs` is the input, or a sequence of them, whose shapes (batch size included) the network will have.
+    `calibration` are typical inputs: a tensor or array with samples along its first axis, for several inputs a sequence of
+    them in the order of `forward`, or a dictionary by their names. `options` are those of `QuantizeOptions`. A Brevitas module
+    needs neither.
+
+    Raises `ModelError` for a module that can't be exported, and for everything that is wrong with what was passed; `ToolError`
+    if a package that the export needs is not installed.
+    """
+    inputs = _checked(module, example_inputs)
+    if is_brevitas(module):
+        if calibration is not None or options:
+            raise ModelError(
+                f"'{_name(module)}': is quantised by Brevitas already, needs neither calibration nor options; leave them out"
+            )
+        return QuantizedModel(qonnx_to_qdq(_export_brevitas(module, inputs)), QuantizationReport([]))
+    chosen = QuantizeOptions.of_hardware(hw, **options)
+    if calibration is None:
+        raise ModelError(
+            f"'{_name(module)}': is not quantised, needs samples of its input; pass calibration=, 100 samples or so, or "
+            "quantise it with Brevitas"
+        )
+    model = torch_to_onnx(module, inputs)
+    return quantize_model(model, _samples(calibration, model), chosen, progress=progress)
+
+
+def torch_to_onnx(module: nn.Module, example_inputs: Tensor | Sequence[Tensor]) -> onnx.ModelProto:
+    """
+    A float module as ONNX, in inference mode, its nodes named after modules. Raises as `from_torch`.
+    """
+    inputs = _checked(module, example_inputs)
+    if importlib.util.find_spec("onnxscript") is None:
+        raise ToolError("'from_torch': the package onnxscript is not installed, needs it to export; install dsf[torch]")
+    with _in_eval_mode(module), _quiet(), torch.no_grad():
+        try:
+            program = cast(Any, torch.onnx).export(module, inputs, dynamo=True, verbose=False)
+            model = cast(onnx.ModelProto, program.model_proto)
+        except Exception as failure:  # Each of the exporter's parts has its own errors, and the module too.
+            raise ModelError(
+                f"'{_name(module)}': can't be exported ({_reason(failure)}), {_NEEDS}; see torch.export's documentation for "
+                "what it can't trace"
+            ) from failure
+    name_by_module(model)
+    return model
+
+
+def is_brevitas(module: nn.Module) -> bool:
+    """Whether layers of Brevitas are in a module."""
+    return any(type(one).__module__.split(".")[0] == "brevitas" for one in module.modules())
+
+
+def _export_brevitas(module: nn.Module, inputs: tuple[Tensor, ...]) -> onnx.ModelProto:
+    """A Brevitas module as QONNX."""
+    with _in_eval_mode(module), _quiet():
+        try:
+            export = importlib.import_module("brevitas.export").export_qonnx
+            model = export(module, args=inputs, export_path=None)
+        except ModuleNotFoundError as failure:
+            raise ToolError(
+                f"'from_torch': {failure}, needs it to export from Brevitas; install onnx and onnxoptimizer"
+            ) from failure
+        except Exception as failure:  # As above.
+            raise ModelError(
+                f"'{_name(module)}': Brevitas can't export it ({_reason(failure)}), {_NEEDS}; export it with "
+                "brevitas.export.export_qonnx, and import that file"
+            ) from failure
+    name_by_module(model)
+    return model
+
+
+def _checked(module: object, example_inputs: object) -> tuple[Tensor, ...]:
+    """The inputs as a tuple. Raises `ModelError` for what is no module and no tensors of floating-point numbers."""
+    if not isinstance(module, nn.Module):
+        raise ModelError(f"'from_torch': {type(module).__name__} is no torch.nn.Module, needs one; pass the model itself")
+    inputs = (example_inputs,) if isinstance(example_inputs, Tensor) else example_inputs
+    tensors = cast("Sequence[object]", inputs) if isinstance(inputs, list | tuple) else ()
+    if not tensors:
+        has = f"example_inputs is {'empty' if isinstance(inputs, list | tuple) else type(inputs).__name__}"
+        raise ModelError(f"'{_name(module)}': {has}, needs a tensor, or a sequence of at least one; pass such")
+    problems = [
+        f"'{_name(module)}': example input {index} is {_what(one)}, needs a float32 tensor with a batch axis; convert it"
+        for index, one in enumerate(tensors)
+        if not isinstance(one, Tensor) or one.dtype != torch.float32 or one.ndim == 0
+    ]
+    if problems:
+        raise ModelError(problems)
+    return cast("tuple[Tensor, ...]", tuple(tensors))
+
+
+def _what(value: object) -> str:
+    return f"a tensor of {value.ndim} axes of {value.dtype}" if isinstance(value, Tensor) else type(value).__name__
+
+
+def _samples(calibration: object, model: onnx.ModelProto) -> object:
+    """Tensors as arrays; a sequence of them by the names of the inputs."""
+    constants = {one.name for one in model.graph.initializer}
+    names = [one.name for one in model.graph.input if one.name not in constants]
+    if isinstance(calibration, dict):
+        return {name: _array(value) for name, value in cast("dict[object, object]", calibration).items()}
+    values = cast("Sequence[object]", calibration) if isinstance(calibration, list | tuple) else ()
+    if values and len(names) > 1:
+        if len(values) != len(names):
+            has = f"{len(values)} arrays for {len(names)} inputs"
+            raise ModelError(f"'calibration': has {has}, needs one for each of {', '.join(names)}; pass as many")
+        return {name: _array(value) for name, value in zip(names, values, strict=True)}
+    return _array(calibration)
+
+
+def _array(value: Any) -> object:
+    return value.detach().cpu().numpy() if isinstance(value, Tensor) else value
+
+
+def _name(module: nn.Module) -> str:
+    return type(module).__name__
+
+
+def _reason(failure: BaseException) -> str:
+    """The innermost error's first line: the outer ones of the exporter are long, and say where to report it."""
+    while failure.__cause__ is not None:
+        failure = failure.__cause__
+    lines = [line.strip() for line in str(failure).splitlines() if line.strip()]
+    return f"{type(failure).__name__}: {lines[0][:200]}" if lines else type(failure).__name__
+
+
+@contextlib.contextmanager
+def _in_eval_mode(module: nn.Module) -> Generator[None]:
+    training = [one for one in module.modules() if one.training]
+    module.eval()
+    try:
+        yield
+    finally:
+        for one in training:
+            one.training = True
+
+
+@contextlib.contextmanager
+def _quiet() -> Generator[None]:
+    """The exporter warns of packages that are not there and of its own future, and prints what it could not trace."""
+    level = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)

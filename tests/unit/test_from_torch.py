@@ -1,0 +1,218 @@
+"""PyTorch modules: exported, quantised, named after their modules; and what can't be."""
+
+import importlib.util
+import logging
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from quantize_graphs import constants_of, decibels, run
+from torch import nn
+
+import dsf
+from dsf import Hardware
+from dsf.errors import ModelError, ToolError
+from dsf.frontend.names import name_by_module
+from dsf.frontend.torch import from_torch, torch_to_onnx
+
+HW = Hardware()
+
+
+class Block(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(channels)
+        self.act = nn.ReLU()
+
+    def forward(self, x):
+        return self.act(self.norm(self.conv(x)) + x)
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU6())
+        self.blocks = nn.ModuleList([Block(8), Block(8)])
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.head = nn.Linear(8, 5)
+
+    def forward(self, x):
+        x = self.stem(x)
+        for block in self.blocks:
+            x = block(x)
+        return self.head(self.pool(x).flatten(1))
+
+
+class Sum(nn.Module):
+    def forward(self, u, v):
+        return torch.relu(u - v)
+
+
+@pytest.fixture(scope="module")
+def net():
+    torch.manual_seed(0)
+    module = Net()
+    for _ in range(10):
+        module(torch.randn(16, 1, 8, 8))  # Statistics for the batch normalisations.
+    return module
+
+
+@pytest.fixture(scope="module")
+def exported(net):
+    return torch_to_onnx(net, torch.randn(2, 1, 8, 8))
+
+
+def test_the_export_computes_the_same(net, exported):
+    x = torch.randn(2, 1, 8, 8)
+    with torch.no_grad():
+        expected = net.eval()(x).numpy()
+    net.train()
+    assert np.allclose(run(exported, {exported.graph.input[0].name: x.numpy()})[0], expected, atol=1e-5)
+
+
+def test_nodes_are_named_after_modules(exported):
+    names = [one.name for one in exported.graph.node]
+    assert {"stem.0", "stem.2", "blocks.0.conv", "blocks.1.conv", "blocks.1.act", "pool", "head"} <= set(names)
+    assert len(set(names)) == len(names)
+
+
+def test_quantised(net):
+    torch.manual_seed(1)
+    data = torch.randn(64, 1, 8, 8)
+    result = from_torch(net, torch.randn(2, 1, 8, 8), HW, calibration=data, ranges="minmax")
+    assert net.training
+    with torch.no_grad():
+        expected = net.eval()(data).numpy()
+    net.train()
+    name = result.model.graph.input[0].name
+    real = np.concatenate([run(result.model, {name: data[at : at + 2].numpy()})[0] for at in range(0, 64, 2)])
+    assert decibels(expected, real) > 25
+    assert [one.name for one in result.report.layers][1:4] == ["stem.0", "blocks.0.conv", "blocks.0"]
+    assert result.report.options["ranges"] == "minmax"
+
+
+def test_widths_of_the_hardware(net):
+    hw = Hardware(bits_input=4, bits_weights=4)
+    result = dsf.from_torch(net, [torch.randn(1, 1, 8, 8)], hw, calibration=np.random.default_rng(0).normal(size=(8, 1, 8, 8)))
+    kinds = {value.dtype.name for name, value in constants_of(result.model).items() if name.endswith("_zero_point")}
+    assert kinds == {"int4", "int32"}
+
+
+@pytest.mark.parametrize("as_dictionary", [False, True])
+def test_several_inputs(as_dictionary):
+    u, v = torch.randn(8, 4), torch.randn(8, 4)
+    calibration = {"u": u, "v": v} if as_dictionary else (u, v)
+    result = from_torch(Sum(), (torch.randn(1, 4), torch.randn(1, 4)), HW, calibration=calibration)
+    feeds = {"u": u[:1].numpy(), "v": v[:1].numpy()}
+    assert np.allclose(run(result.model, feeds)[0], torch.relu(u[:1] - v[:1]).numpy(), atol=0.1)
+
+
+# What can't be done.
+
+
+class Branch(nn.Module):
+    def forward(self, x):
+        return x if x.sum() > 0 else -x
+
+
+class Cosine(nn.Module):
+    def forward(self, x):
+        return torch.cos(x)
+
+
+def problems(*arguments, **named):
+    with pytest.raises(ModelError) as caught:
+        from_torch(*arguments, **named)
+    return caught.value.problems
+
+
+def test_what_export_can_not_trace(capfd):
+    (found,) = problems(Branch(), torch.randn(1, 4), HW, calibration=torch.randn(8, 4))
+    assert found.startswith("'Branch': can't be exported (")
+    assert "needs a module that torch.export can trace" in found
+    assert capfd.readouterr() == ("", "")
+    assert logging.root.manager.disable == 0
+
+
+def test_inputs_that_the_module_does_not_take(net):
+    (found,) = problems(net, torch.randn(1, 3, 8, 8), HW, calibration=torch.randn(8, 3, 8, 8))
+    assert "expected input[1, 3, 8, 8] to have 1 channels, but got 3" in found
+    assert net.training
+
+
+def test_operators_that_can_not_be_quantised():
+    (found,) = problems(Cosine(), torch.randn(1, 4), HW, calibration=torch.randn(8, 4))
+    assert "is a Cos, needs an operator that can be quantised" in found
+
+
+@pytest.mark.parametrize(
+    ("module", "inputs", "message"),
+    [
+        (3, torch.zeros(1), "'from_torch': int is no torch.nn.Module, needs one; pass the model itself"),
+        (Sum(), [], "'Sum': example_inputs is empty, needs a tensor, or a sequence of at least one; pass such"),
+        (Sum(), "x", "'Sum': example_inputs is str, needs a tensor, or a sequence of at least one; pass such"),
+        (Sum(), torch.tensor(1.0), "'Sum': example input 0 is a tensor of 0 axes of torch.float32, needs a float32 tensor"),
+        (Sum(), torch.ones(2, 3), "'Sum': is not quantised, needs samples of its input; pass calibration="),
+    ],
+)
+def test_arguments(module, inputs, message):
+    (found,) = problems(module, inputs, HW)
+    assert found.startswith(message)
+
+
+def test_all_wrong_inputs_at_once():
+    found = problems(Sum(), [torch.zeros(1, 3, dtype=torch.int64), 3], HW)
+    assert found == [
+        "'Sum': example input 0 is a tensor of 2 axes of torch.int64, needs a float32 tensor with a batch axis; convert it",
+        "'Sum': example input 1 is int, needs a float32 tensor with a batch axis; convert it",
+    ]
+
+
+def test_calibration_for_another_number_of_inputs():
+    (found,) = problems(Sum(), (torch.randn(1, 4), torch.randn(1, 4)), HW, calibration=(torch.randn(8, 4),))
+    assert found == "'calibration': has 1 arrays for 2 inputs, needs one for each of u, v; pass as many"
+
+
+def test_options_that_are_none():
+    (found,) = problems(Sum(), torch.ones(2, 3), HW, calibration=torch.ones(2, 3), bits=3)
+    assert found.startswith("'bits': is no option, needs one of activation_bits")
+
+
+def test_without_the_exporter(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ToolError, match="the package onnxscript is not installed"):
+        torch_to_onnx(Sum(), torch.ones(2, 3))
+
+
+# Names.
+
+
+def named(*scopes, inputs=(), constants=()):
+    nodes = [
+        onnx.NodeProto(op_type="Relu", name=f"n{index}", input=inputs, output=[f"t{index}"]) for index, _ in enumerate(scopes)
+    ]
+    for one, scope in zip(nodes, scopes, strict=True):
+        if scope is not None:
+            one.metadata_props.add(key="pkg.torch.onnx.name_scopes", value=scope)
+    graph = onnx.GraphProto(node=nodes, initializer=[onnx.TensorProto(name=name) for name in constants])
+    model = onnx.ModelProto(graph=graph)
+    name_by_module(model)
+    return [one.name for one in model.graph.node]
+
+
+def test_names():
+    assert named("['', 'a', 'a.b', 'relu']", "['', 'c', 'relu']", "['', 'c', 'relu_1']", "['', 'relu_2']", None) == [
+        "a.b",
+        "c.relu",
+        "c.relu_1",
+        "n3",
+        "n4",
+    ]
+    assert named("['', 'norm', 'conv']", inputs=["x", "conv.weight"], constants=["conv.weight"]) == ["conv"]
+
+
+@pytest.mark.parametrize("text", ["", "no list", "[", "3", "['a']", "{'a': 'b'}", "[" * 500])
+def test_names_of_foreign_text(text):
+    assert named(text) == ["n0"]
