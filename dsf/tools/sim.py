@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from dsf.codegen.program import Program, read_bytes, read_program
 from dsf.disk import check_file, writing
 from dsf.errors import DsfError, MismatchError, OutputError
 from dsf.numerics import Ints
-from dsf.tools.command import Commands, new_command
+from dsf.tools.command import Commands, add_json, new_command, print_json, steps
 
 _SIM = """\
 Runs DIR/program.bin with DIR/weights.bin on DIR/input.bin and compares the output with
@@ -44,6 +43,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--latency", type=int, metavar="N", help="with --rtl: cycles from an address on a bus to its data")
     parser.add_argument("--seed", type=int, help="with --rtl: seed of the stalls")
     parser.add_argument("--wave", type=Path, metavar="FILE", help="with --rtl: write waves (VCD; large, and slow)")
+    add_json(parser)
     parser.set_defaults(**_RTL_ONLY)
 
 
@@ -61,14 +61,22 @@ def _sim(chosen: argparse.Namespace) -> None:
     program = read_program(directory / "program.bin")
     x = _input_of(program, directory, chosen.input)
     start = time.perf_counter()
-    y, how = _run_rtl(program, x, chosen) if chosen.rtl else (_interpret(program, x), "interpreted")
+    y, took = _run_rtl(program, x, chosen) if chosen.rtl else (_interpret(program, x), dict[str, int]())
     seconds = time.perf_counter() - start
     if chosen.output is not None:
         with writing(chosen.output, OutputError), chosen.output.open("wb") as stream:
             np.save(stream, y)
-    print(f"{directory}: output {'x'.join(map(str, y.shape))}, {how}, {seconds:.1f} s")
-    if chosen.input is None:
-        _compare(program, y, directory / "expected.bin")
+    expected = None if chosen.input is not None else _expected(program, directory / "expected.bin")
+    if chosen.json:
+        differ = None if expected is None else int(np.count_nonzero(y != expected))
+        print_json({"output": list(y.shape), "rtl": chosen.rtl, **took, "seconds": round(seconds, 3), "differ": differ})
+    else:
+        how = ", ".join(f"{took[name]:,} {text}" for name, text in _TOOK.items() if name in took) or "interpreted"
+        print(f"{directory}: output {'x'.join(map(str, y.shape))}, {how}, {seconds:.1f} s")
+    if expected is not None:
+        _compare(y, expected, directory / "expected.bin")
+        if not chosen.json:
+            print(f"all {y.size} elements are those of {directory / 'expected.bin'}")
 
 
 def _input_of(program: Program, directory: Path, path: Path | None) -> Ints:
@@ -86,38 +94,50 @@ def _interpret(program: Program, x: Ints) -> Ints:
     return run(program.to_module(), x)
 
 
-def _run_rtl(program: Program, x: Ints, chosen: argparse.Namespace) -> tuple[Ints, str]:
+#: What a simulation took, by the names that it has in JSON, in words.
+_TOOK = {
+    "cycles": "cycles on the simulated engine",
+    "load_cycles": "before the first run to load weights",
+    "register_accesses": "register accesses of the firmware",
+}
+
+
+def _run_rtl(program: Program, x: Ints, chosen: argparse.Namespace) -> tuple[Ints, dict[str, int]]:
     """The output, and what it took."""
     from dsf.runtime.expected import interpret
     from dsf.runtime.machine import unpack_tensor
     from dsf.runtime.rtl import simulate_program
 
-    print("simulating; the engine is built the first time, which takes a minute or two", file=sys.stderr)
-    simulation = simulate_program(
-        program,
-        [x],
-        stall=chosen.stall,
-        latency=chosen.latency,
-        seed=chosen.seed,
-        wave=chosen.wave,
-        expected=interpret(program, [x]),
-    )
+    step = steps(chosen)
+    with step("instructions, interpreted"):
+        expected = interpret(program, [x])
+    with step("RTL (the engine is built the first time, which takes a minute or two)"):
+        simulation = simulate_program(
+            program,
+            [x],
+            stall=chosen.stall,
+            latency=chosen.latency,
+            seed=chosen.seed,
+            wave=chosen.wave,
+            expected=expected,
+        )
     run = simulation.runs[0]
-    how = [f"{run.cycles:,} cycles on the simulated engine"]
-    if run.load_cycles is not None:
-        how.append(f"{run.load_cycles:,} before the first run to load weights")
-    how.append(f"{run.accesses} register accesses of the firmware")
-    return unpack_tensor(program.outputs[0], simulation.outputs[0], "output"), ", ".join(how)
+    load = {} if run.load_cycles is None else {"load_cycles": run.load_cycles}
+    took = {"cycles": run.cycles, **load, "register_accesses": run.accesses}
+    return unpack_tensor(program.outputs[0], simulation.outputs[0], "output"), took
 
 
-def _compare(program: Program, y: Ints, path: Path) -> None:
+def _expected(program: Program, path: Path) -> Ints:
     from dsf.runtime.machine import unpack_tensor
 
-    expected = unpack_tensor(program.outputs[0], read_bytes(path), str(path))
+    return unpack_tensor(program.outputs[0], read_bytes(path), str(path))
+
+
+def _compare(y: Ints, expected: Ints, path: Path) -> None:
+    """Raises `MismatchError` with the first element that differs."""
     differ = np.argwhere(y != expected)
     if differ.size:
         first = tuple(map(int, differ[0]))
         raise MismatchError(
             f"'{path}': element {first} is {y[first]}, needs {expected[first]}; {len(differ)} of {y.size} differ"
         )
-    print(f"all {y.size} elements are those of {path}")

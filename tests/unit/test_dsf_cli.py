@@ -11,7 +11,9 @@ from dsf.codegen.files import write_files
 from dsf.codegen.program import read_program
 from dsf.codegen.report import Measured
 from dsf.compiler import compile_module, parse_module, random_input
+from dsf.isa.encoding import default_fields
 from dsf.isa.registers import ARRAY, array_name
+from dsf.isa.table import Queue
 from dsf.runtime.execute import run
 from dsf.tools.dsf import main
 from dsf.transforms.dsf_pipeline import DsfPipelinePass
@@ -39,6 +41,20 @@ def test_sim(built: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["sim", str(built)]) == 0
     out = capsys.readouterr().out
     assert "output 2x3, interpreted" in out and "all 6 elements are those of" in out
+
+
+def test_sim_for_programs(built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["sim", str(built), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found.pop("seconds") >= 0
+    assert found == {"output": [2, 3], "rtl": False, "differ": 0}
+    np.save(tmp_path / "x.npy", random_input(compile_module(parse_module(NETWORK)), seed=5))
+    assert main(["sim", str(built), "--input", str(tmp_path / "x.npy"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["differ"] is None
+    (built / "expected.bin").write_bytes(bytes(24))
+    assert main(["sim", str(built), "--json"]) == 1
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["differ"] == 6 and captured.err.startswith("dsf: ")
 
 
 def test_sim_with_other_input(built: Path, tmp_path: Path):
@@ -108,6 +124,44 @@ def test_disasm_and_asm_are_inverse(built: Path, tmp_path: Path, capsys: pytest.
     capsys.readouterr()
     assert main(["disasm", str(built / "program.bin")]) == 0
     assert capsys.readouterr().out == text.read_text()
+
+
+def test_disasm_numbers_instructions(built: Path, capsys: pytest.CaptureFixture[str]):
+    """As comments, and of a directory as of its program."""
+    program = read_program(built / "program.bin")
+    assert main(["disasm", str(built)]) == 0
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines() if " // " in line]
+    steps = [*enumerate(program.load_steps), *enumerate(program.steps)]
+    assert len(lines) == len(steps)
+    for line, (index, step) in zip(lines, steps, strict=True):
+        queue = step.instruction.instruction.queue
+        assert line.startswith(f"isa.{step.instruction.name}")
+        assert line.endswith(f"  // {index}" + ("" if queue is None else f", queue {queue.name.lower()}"))
+        assert step.bundle is None or f'loc("{step.bundle}")' in line
+
+
+def test_disasm_for_programs(built: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["disasm", str(built), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    program = read_program(built / "program.bin")
+    for name, steps in (("load_program", program.load_steps), ("program", program.steps)):
+        assert [one["instruction"] for one in found[name]] == list(range(len(steps)))
+        for one, step in zip(found[name], steps, strict=True):
+            fields = default_fields(one["name"]) | one["fields"]
+            fields |= {mask: sum(1 << Queue[queue.upper()] for queue in one[f"{mask}s"]) for mask in ("wait", "signal")}
+            assert (one["name"], one["bundle"], one["cycles"]) == (step.instruction.name, step.bundle, step.cycles)
+            assert fields == step.instruction.fields
+    assert "needs text; redirect" in fails(capsys, "disasm", built, "--json", "-o", "x")
+
+
+def test_asm_for_programs(built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["disasm", str(built), "-o", str(tmp_path / "net.mlir")]) == 0
+    assert main(["asm", str(tmp_path / "net.mlir"), "-o", str(tmp_path / "program.bin"), "--json"]) == 0
+    found, program = json.loads(capsys.readouterr().out), read_program(built / "program.bin")
+    assert (found["load_instructions"], found["instructions"]) == (len(program.load_steps), len(program.steps))
+    assert found["weight_bytes"] == len(program.weights)
+    size = (built / "program.bin").read_bytes()
+    assert size.startswith(b"DSFP") and 0 < found["bytes"] < len(size)
 
 
 @pytest.mark.parametrize(

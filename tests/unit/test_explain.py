@@ -85,8 +85,8 @@ def test_what_does_not_fit(tmp_path: Path):
         4: "needs 144 words of each weight bank, has 64",
     }
     # 4 groups of 8 channels: 2 channel groups in 2 banks each.
-    strip_by_strip = "strip by strip: needs all weights on chip at once, 144 words of each weight bank and 8 parameter groups, and has 64 and"
-    assert layer["not_tried"][0].startswith(strip_by_strip)
+    needs = "144 words of each weight bank and 8 parameter groups, and has 64 and"
+    assert layer["not_tried"][0].startswith(f"strip by strip: needs all weights on chip at once, {needs}")
     lines = list(explanation_lines([layer]))
     assert any("groups in blocks, 2 at once: needs 72 words of each weight bank, has 64" in line for line in lines)
     assert any(line.startswith("  not tried: strip by strip: needs") for line in lines)
