@@ -38,7 +38,12 @@ _OF_REPORT: Keys = {
     "weight_bytes": (int,),
 }
 _OF_BUNDLE: Keys = {**_BOTH, "shape": (list, NoneType), "mode": (str, NoneType)}
-_OF_HARDWARE: Keys = {"processing_elements": (list,), "frequency": _NUMBER, **dict.fromkeys(MEMORIES, (int,))}
+_OF_HARDWARE: Keys = {
+    "processing_elements": (list,),
+    "frequency": _NUMBER,
+    "axi_width": (int,),
+    **dict.fromkeys(MEMORIES, (int,)),
+}
 _OF_LOAD: Keys = {"cycles": (int, NoneType), "measured_cycles": (int, NoneType), "dram_words": (int,)}
 _OF_PORTS: Keys = dict.fromkeys(PORTS, (int,))
 _OF_ARRAY: Keys = {array_name(counter): (int,) for counter in ARRAY}

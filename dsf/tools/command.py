@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from dsf.progress import Steps, new_console
@@ -41,6 +42,27 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 def steps(chosen: argparse.Namespace) -> Steps:
     """What says on the standard error what a command is doing; nothing where a program reads its output."""
     return Steps(new_console(quiet=chosen.json, stderr=True))
+
+
+@dataclass
+class PassTimes:
+    """What each pass took: what `--timing` prints. Call it after a pass, as `dsf.compiler.Timing` says."""
+
+    say: Callable[[str], None] = lambda _: None
+    seconds: dict[str, float] = field(default_factory=dict[str, float])
+
+    def __call__(self, name: str, seconds: float) -> None:
+        self.seconds[name] = round(seconds, 3)
+        self.say(f"{name} done")
+
+    def lines(self) -> list[str]:
+        """A pass a line, and all of them."""
+        return [f"{seconds:8.3f} s  {name}" for name, seconds in [*self.seconds.items(), ("all", sum(self.seconds.values()))]]
+
+
+def add_timing(parser: argparse.ArgumentParser) -> None:
+    """The option `--timing` of commands that compile."""
+    parser.add_argument("--timing", action="store_true", help="show what each pass of the compiler took, in seconds")
 
 
 def print_json(value: object) -> None:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from dsf.hardware import Hardware
-from dsf.tools.command import Commands, add_json, new_command, print_json, steps
+from dsf.tools.command import Commands, PassTimes, add_json, add_timing, new_command, print_json, steps
 
 _ESTIMATE = """\
 Compiles a network and shows what it takes on an engine, bundle by bundle: cycles, utilisation, words of
@@ -41,6 +41,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL", help="directory of a compile, config_model.json or .mlir")
     parser.add_argument("--hw", type=Path, metavar="HW.json", help="the engine: a config_hw.json; else the network's own")
     parser.add_argument("--explain", action="store_true", help="show how else each layer could be cut, and why it is not")
+    add_timing(parser)
     add_json(parser)
 
 
@@ -58,12 +59,16 @@ def _estimate(chosen: argparse.Namespace) -> None:
     with step("reading"):
         module = load_model(model, hardware)
     with step("compilation") as say:
-        compiled = compile_module(module, pipeline=pipeline_of(module), timing=lambda name, _: say(name))
+        times = PassTimes(say)
+        compiled = compile_module(module, pipeline=pipeline_of(module), timing=times)
     layers = explain(module, pipeline_of(module)) if chosen.explain else None
     report = make_report(Program.from_module(compiled), model.resolve().name if model.is_dir() else model.stem)
     if chosen.json:
-        print_json(report if layers is None else {**report, "explanation": layers})
+        more = {"explanation": layers if chosen.explain else None, "seconds": times.seconds if chosen.timing else None}
+        print_json({**report, **{name: value for name, value in more.items() if value is not None}})
         return
     print_report(report)
+    if chosen.timing:
+        print("\n".join(times.lines()))
     if layers is not None:
         print("\n".join(explanation_lines(layers)))

@@ -211,7 +211,7 @@ def test_output_is_refused_before_anything_runs(built: Path, capsys: pytest.Capt
 
 
 REPORT = {"name": "x", "macs": 1, "cycles": 2, "measured_cycles": None, "utilization": 0.5, "dram_words": 3, "images": 1}
-HARDWARE = {"processing_elements": [1, 2], "frequency": 100, "feature_memory": 64, "weight_memory": 32}
+HARDWARE = {"processing_elements": [1, 2], "frequency": 100, "axi_width": 64, "feature_memory": 64, "weight_memory": 32}
 REPORT |= {"hardware": HARDWARE, "images_per_second": 1.5}
 BYTES = {"instructions": 0, "features": 1, "weights": 2, "output": 3}
 CYCLES = {array_name(counter): 7 for counter in ARRAY}
@@ -244,7 +244,7 @@ def test_names_are_no_markup(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         (REPORT | {"bundles": [], "cycles": True}, "report.cycles has a wrong value"),
         (
             REPORT | {"bundles": [], "hardware": {}},
-            "hardware lacks processing_elements, frequency, feature_memory, weight_memory",
+            "hardware lacks processing_elements, frequency, axi_width, feature_memory, weight_memory",
         ),
         (REPORT | {"bundles": [1]}, "bundles[0] is no object"),
         (REPORT | {"bundles": [], "load_program": {}}, "load_program lacks cycles, measured_cycles, dram_words"),

@@ -47,6 +47,16 @@ def test_estimate_as_a_table(capsys: pytest.CaptureFixture[str]):
     assert "compilation: " in captured.err
 
 
+def test_what_each_pass_took(capsys: pytest.CaptureFixture[str]):
+    passes = [one.name for one in DsfPipelinePass().passes()]
+    assert main(["estimate", str(NETWORK), "--timing", "--json"]) == 0
+    seconds = json.loads(capsys.readouterr().out)["seconds"]
+    assert list(seconds) == passes and all(one >= 0 for one in seconds.values()) and sum(seconds.values()) > 0
+    assert main(["estimate", str(NETWORK), "--timing"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines() if " s  " in line]
+    assert [line[-1] for line in lines] == [*passes, "all"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
