@@ -8,7 +8,7 @@ user sees all of them at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from math import prod
 
 import numpy as np
@@ -35,6 +35,12 @@ ROUNDED = bundle.ActivationOp | bundle.FunctionOp | bundle.AddOp | bundle.Multip
 
 Problems = Iterator[str]
 Constraint = Callable[[Operation, Hardware], Problems]
+
+
+def problems_of_layers(layers: Iterable[Operation], hardware: Hardware) -> list[str]:
+    """What the engine can't do of layers that are not a whole network yet: their sizes, widths and scales."""
+    found = [problem for op in layers for constraint in LAYER_CONSTRAINTS for problem in constraint(op, hardware)]
+    return list(dict.fromkeys(found))
 
 
 def problems_of(module: ModuleOp, *, weights: bool = True) -> list[str]:
@@ -516,6 +522,21 @@ def product(op: Operation, hardware: Hardware) -> Problems:
             f"{name_of(op)}: a product of {a} and {b} fraction bits to {y}, needs to lose at most {numerics.MAX_SHIFT} or "
             f"gain at most 15; change frac_bits"
         )
+
+
+#: Those of single layers, whatever comes before and after them.
+LAYER_CONSTRAINTS: tuple[Constraint, ...] = (
+    kernel_size,
+    channels,
+    image_size,
+    weight_memory,
+    instruction_fields,
+    pool_window,
+    widths,
+    accumulator,
+    folded_bias,
+    free_scale,
+)
 
 
 #: All of them, in the order in which their problems are listed for one operation.

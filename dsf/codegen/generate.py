@@ -1,5 +1,6 @@
 """
-Writes what is generated from the tables of instructions and registers: `python -m dsf.codegen.generate [--check]`.
+Writes what is generated from the tables of instructions and registers, and from constraints:
+`python -m dsf.codegen.generate [--check]`.
 
 With `--check` nothing is written; a file that is not what would be written is an error, exit code 1.
 """
@@ -14,6 +15,7 @@ from pathlib import Path
 from dsf.codegen.isa_doc import isa_page
 from dsf.codegen.isa_header import isa_header
 from dsf.codegen.registers import registers_header, registers_package, registers_page
+from dsf.codegen.supported_doc import supported_page
 from dsf.codegen.sv_package import isa_package
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +28,7 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "dsf/runtime/firmware/dsf_regs.h": registers_header,
     "docs/isa.md": isa_page,
     "docs/registers.md": registers_page,
+    "docs/SUPPORTED.md": supported_page,
 }
 
 

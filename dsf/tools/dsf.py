@@ -1,6 +1,8 @@
 """
 `dsf`: the command line tool for compiled networks.
 
+    dsf check MODEL         what an engine can't do of a network
+    dsf compile MODEL       from a network to the files that the engine runs
     dsf estimate MODEL      what a network takes on an engine, without writing files
     dsf sim DIR             run a compiled network and compare with its expected output
     dsf report DIR          what it takes, layer by layer
@@ -23,18 +25,21 @@ from xdsl.utils.exceptions import DiagnosticException, ParseError
 
 from dsf.errors import DsfError
 from dsf.parsing import parse_error_text
-from dsf.tools import asm, bisect, disasm, estimate, report, sim, where
+from dsf.tools import asm, bisect, check, disasm, estimate, report, sim, where
+from dsf.tools import compile as compile_
 from dsf.tools.command import FORMATTER
 
 _MAIN = """\
-Compiled networks: run, inspect, convert.
+Networks on the engine: check, compile, run, inspect, convert.
 
-A network is compiled from Python, by model.export_inference(), which writes program.bin, weights.bin,
-input.bin, expected.bin, config_firmware.h and report.json into build/<name>/.
+A network is compiled by `dsf compile`, or from Python by model.export_inference(). Both write program.bin,
+weights.bin, input.bin, expected.bin, config_firmware.h and report.json.
 """
 
 _MAIN_EXAMPLES = """\
 examples:
+  dsf check model.onnx --hw config_hw.json               does it fit?
+  dsf compile model.onnx --hw config_hw.json -o build/net
   dsf sim build/digits                 run it in the interpreter of instructions
   dsf sim build/digits --rtl           run it on the simulated engine
   dsf report build/digits              cycles, utilisation and memory of each bundle
@@ -44,7 +49,7 @@ examples:
 """
 
 #: The subcommands, in the order of the help.
-_COMMANDS = (estimate, sim, report, where, bisect, disasm, asm)
+_COMMANDS = (check, compile_, estimate, sim, report, where, bisect, disasm, asm)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,9 +11,9 @@ from test_nn_model import small_model, task
 
 from benchmarks.seven_bundles import make_hardware
 from dsf import Bundle, BundleModel, Hardware, QConvCore, QIdentity, QInput
+from dsf import proof as module
 from dsf.codegen.program import read_program
 from dsf.errors import DsfError, MismatchError, ModelError
-from dsf import proof as module
 from dsf.runtime.execute import run
 from dsf.runtime.machine import unpack_tensor
 from dsf.runtime.rtl import simulate

@@ -74,6 +74,7 @@ def fold(node: Node, inputs: Sequence[State | None]) -> Sequence[State] | None:
 
 @handles("Constant")
 def constant(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """Numbers."""
     importer.note(node, "constant")
     for name in ("value", "value_float", "value_floats", "value_int", "value_ints"):
         value: Any = node.get(name)
@@ -85,6 +86,7 @@ def constant(importer: Importer, node: Node, inputs: Sequence[State | None]) -> 
 
 @handles("Shape")
 def shape_of(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """A constant, as all shapes are known."""
     importer.note(node, "constant")
     state = inputs[0]
     sizes = state.array.shape if isinstance(state, Constant | QuantisedConstant) else getattr(state, "shape", None)
@@ -95,7 +97,7 @@ def shape_of(importer: Importer, node: Node, inputs: Sequence[State | None]) -> 
 
 @handles("Cast")
 def cast(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
-    """Between types of real numbers; from the integers of a ConvInteger, which are real numbers here already."""
+    """Between types of real numbers."""
     importer.note(node, "nothing to do")
     kind = helper.tensor_dtype_to_np_dtype(int(node.get("to", TensorProto.FLOAT)))
     state = inputs[0]

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from dsf.errors import ModelError
 from dsf.frontend.onnx import constants, layout, linear, pointwise, pooling, quantisation
-from dsf.frontend.onnx.graph import graph_of
-from dsf.frontend.onnx.importer import Imported, Importer
+from dsf.frontend.onnx.graph import Graph, graph_of
+from dsf.frontend.onnx.importer import HANDLERS, Imported, Importer
 from dsf.frontend.onnx.read import Source, read_model
 from dsf.hardware import Hardware
 
 #: The files of handlers: importing them registers their operators.
 HANDLER_FILES = (constants, layout, linear, pointwise, pooling, quantisation)
+
+
+__all__ = ["HANDLERS", "import_onnx", "importer_of"]
+
+
+def importer_of(graph: Graph, hardware: Hardware, batch: int) -> Importer:
+    """An importer that knows all operators."""
+    return Importer(graph, hardware, batch)
 
 
 def import_onnx(source: Source, hardware: Hardware, *, batch: int = 1) -> Imported:
@@ -19,4 +28,8 @@ def import_onnx(source: Source, hardware: Hardware, *, batch: int = 1) -> Import
     Raises `ModelError` with everything that can't be expressed.
     """
     model, name = read_model(source)
-    return Importer(graph_of(model, name), hardware, batch).run()
+    graph = graph_of(model, name)
+    if not graph.is_quantised:
+        change = "use dsf compile --calibrate DATA.npz, dsf.frontend.quantize, or onnxruntime's quantize_static"
+        raise ModelError(f"'{name}': a model in floating point, needs a quantised one; {change}")
+    return importer_of(graph, hardware, batch).run()

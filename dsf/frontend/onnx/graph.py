@@ -11,10 +11,11 @@ from typing import Any, cast
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import helper, numpy_helper
+from onnx import helper, numpy_helper, shape_inference
 
 from dsf.errors import ModelError
 from dsf.frontend.onnx.read import ONNX_DOMAINS
+from dsf.frontend.quantize.load import QUANTIZED
 
 Array = NDArray[Any]
 
@@ -55,6 +56,30 @@ class Graph:
     nodes: tuple[Node, ...]
     constants: Mapping[str, Array] = field(repr=False)
     opset: int
+    model: onnx.ModelProto = field(repr=False)
+
+    @property
+    def is_quantised(self) -> bool:
+        """Whether there are operators on integers, or between grids."""
+        return any(node.op_type.rpartition(".")[2] in QUANTIZED for node in self.nodes)
+
+    def shapes(self, batch: int) -> dict[str, tuple[int, ...]]:
+        """
+        The shapes of the tensors of which ONNX's shape inference knows them, sizes that are left open being `batch`. They are
+        needed only to go on behind an operator with a problem.
+        """
+        try:
+            inferred = shape_inference.infer_shapes(self.model).graph
+        except (shape_inference.InferenceError, ValueError, RuntimeError):
+            return {}
+        shapes: dict[str, tuple[int, ...]] = {}
+        for value in (*inferred.value_info, *inferred.output):
+            sizes = tuple(
+                int(one.dim_value) if one.HasField("dim_value") else batch for one in value.type.tensor_type.shape.dim
+            )
+            if sizes and min(sizes) >= 1:
+                shapes[value.name] = sizes
+        return shapes
 
 
 def graph_of(model: onnx.ModelProto, name: str) -> Graph:
@@ -67,7 +92,7 @@ def graph_of(model: onnx.ModelProto, name: str) -> Graph:
     opset = max((one.version for one in model.opset_import if one.domain in ONNX_DOMAINS), default=0)
     taken: set[str] = set()
     nodes = tuple(_node(one, place, taken, name) for place, one in enumerate(graph.node))
-    return Graph(name, inputs, tuple(one.name for one in graph.output), nodes, constants, opset)
+    return Graph(name, inputs, tuple(one.name for one in graph.output), nodes, constants, opset, model)
 
 
 def _array(tensor: onnx.TensorProto, model: str) -> Array:

@@ -21,6 +21,7 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from dsf.dialects.bundle import (
     ActivationOp,
     AddOp,
+    AffineType,
     ConvOp,
     CoreOp,
     DenseOp,
@@ -61,6 +62,8 @@ Handler = Callable[["Importer", Node, Sequence[State | None]], Sequence[State]]
 #: Handlers by operator; the files of handlers fill it.
 HANDLERS: dict[str, Handler] = {}
 
+#: Bits of what stands for a result that is not known.
+ANY_BITS = 8
 #: Weight of a channel that is only scaled, and its bits: a bias of it is as fine as this is large.
 UNIT_WEIGHT, UNIT_BITS = 64, 8
 #: Rows up to this are rescaled by a diagonal matrix.
@@ -137,15 +140,20 @@ class Importer:
     problems: list[str] = field(default_factory=list[str])
     placements: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
     input_spec: InputSpec | None = None
+    _shapes: dict[str, tuple[int, ...]] | None = None
 
     def run(self) -> Imported:
-        """Walks the graph. Raises `ModelError` with everything that it can't express."""
-        self._begin()
-        for node in self.graph.nodes:
-            self._visit(node)
+        """The whole network. Raises `ModelError` with everything that can't be expressed."""
+        self.walk()
         if self.problems:
             raise ModelError(self.problems)
         return self._end()
+
+    def walk(self) -> None:
+        """Visits all nodes, and collects their problems. Raises `ModelError` for inputs and outputs that are none."""
+        self._begin()
+        for node in self.graph.nodes:
+            self._visit(node)
 
     def _begin(self) -> None:
         self.states |= {name: Constant(array) for name, array in self.graph.constants.items()}
@@ -183,8 +191,18 @@ class Importer:
             except UnsupportedError as error:
                 self.problems.append(f"'{node.name}': {error}")
                 self.note(node, "a problem")
+                outputs = [self._stand_in(name) for name in node.outputs]
         for name, state in zip(node.outputs, [*outputs, *[Unknown()] * len(node.outputs)], strict=False):
             self.states[name] = state
+
+    def _stand_in(self, name: str) -> State:
+        """The result of an operator with a problem, if its shape is known."""
+        if self._shapes is None:
+            self._shapes = self.graph.shapes(self.batch)
+        sizes = self._shapes.get(name, ())
+        if len(sizes) < 2 or int(np.prod(sizes, dtype=object)) > MAX_ELEMENTS:
+            return Unknown()
+        return Wire.standing_in(sizes, AffineType.of(ANY_BITS, 1.0, 0))
 
     def _results(self, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
         from dsf.frontend.onnx.constants import fold
@@ -296,6 +314,8 @@ class Importer:
     def quantise(self, state: Real, grid: Grid, offset: int, name: str) -> Wire:
         """A tensor of the engine with the codes of a real one on `grid`."""
         if isinstance(state, Wire):
+            if state.stand_in:
+                return state.on_grid(grid, codes=True, offset=offset)
             if state.grid == grid:
                 return replace(state, codes=True, offset=offset)
             state = Rounded(state.places, shape(state.value), name, wire=state)

@@ -51,6 +51,7 @@ def _moved_constant(constant: QuantisedConstant, move: Callable[[Array], Array])
 
 @handles("Identity", "Dropout")
 def identity(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """In inference; nothing to do."""
     importer.note(node, "nothing to do")
     if len(inputs) > 2 and inputs[2] is not None and bool(constant_of(inputs[2], "training_mode").any()):
         raise UnsupportedError("training_mode", "inference", "export the model in eval mode")
@@ -60,6 +61,7 @@ def identity(importer: Importer, node: Node, inputs: Sequence[State | None]) -> 
 
 @handles("Transpose")
 def transpose(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """Where it only renames axes: what a convolution or dense layer reads has to be as one left it, or as the input came."""
     axes = node.ints("perm") or None
     state = inputs[0]
     if isinstance(state, QuantisedConstant):
@@ -73,6 +75,7 @@ def transpose(importer: Importer, node: Node, inputs: Sequence[State | None]) ->
 
 @handles("Flatten")
 def flatten(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """Before a dense layer, whose weights are permuted, and at the end."""
     axis = int(node.get("axis", 1))
 
     def move(x: Array) -> Array:
@@ -84,6 +87,7 @@ def flatten(importer: Importer, node: Node, inputs: Sequence[State | None]) -> S
 
 @handles("Reshape")
 def reshape(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """A constant shape; before a dense layer, whose weights are permuted, and at the end."""
     wanted = [int(size) for size in constant_of(inputs[1], "a shape").reshape(-1).tolist()]
     keep = not node.get("allowzero", 0)
 
@@ -102,11 +106,13 @@ def _axes(node: Node, inputs: Sequence[State | None]) -> tuple[int, ...] | None:
 
 @handles("Squeeze")
 def squeeze(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """Constant axes."""
     axes = _axes(node, inputs)
     return _moved(importer, node, inputs[0], lambda x: np.squeeze(x, axes))
 
 
 @handles("Unsqueeze")
 def unsqueeze(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """Constant axes."""
     axes = _axes(node, inputs) or ()
     return _moved(importer, node, inputs[0], lambda x: np.expand_dims(x, axes))

@@ -216,6 +216,10 @@ def _multiply(importer: Importer, node: Node, x: Wire, weights: QuantisedConstan
 
 @handles("Conv")
 def conv(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """
+    One or two spatial axes, any groups (depthwise too), strides, dilation, pads and auto_pad. Weights are constants behind a
+    DequantizeLinear, with one scale or one for each output channel, and no more than their bits less the zero point.
+    """
     weights = _weights_of(inputs[1])
     bias = _bias(inputs[2] if len(inputs) > 2 else None, weights.codes.shape[0])
     return [_convolve(importer, node, wire_of(inputs[0]), weights, bias)]
@@ -223,6 +227,7 @@ def conv(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequ
 
 @handles("Gemm")
 def gemm(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """The first operand (N, K) as it is, the second constant weights as of Conv; alpha above 0, any beta, transB."""
     alpha, beta = float(node.get("alpha", 1.0)), float(node.get("beta", 1.0))
     if node.get("transA", 0):
         raise UnsupportedError("transA", "rows of the first operand as images", "transpose it before")
@@ -239,6 +244,7 @@ def gemm(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequ
 
 @handles("MatMul")
 def matmul(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """(N, K) times constant weights (K, M), as of Conv."""
     return [_multiply(importer, node, wire_of(inputs[0]), _weights_of(inputs[1]), None)]
 
 
@@ -256,6 +262,9 @@ def operand(importer: Importer, state: State | None, scale: Array, zero_point: A
     if isinstance(state, Input):
         grid, offset = grid_of_numbers(scale, zero_point, state.kind)
         return importer.input_wire(state, grid, offset, codes=False)
+    if isinstance(state, Wire) and state.stand_in:
+        grid, offset = grid_of_numbers(scale, zero_point)
+        return state.on_grid(grid, codes=False, offset=offset)
     if not isinstance(state, Wire) or not state.codes:
         raise UnsupportedError("an operand that is no quantised tensor", "one", "add a QuantizeLinear before it")
     grid, _ = grid_of_numbers(scale, zero_point, "int8" if state.offset == 0 else "uint8")
@@ -285,6 +294,7 @@ def rounded(importer: Importer, node: Node, pending: Real, scale: Array, zero_po
 
 @handles("QLinearConv")
 def qlinear_conv(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """As Conv, on integers."""
     x_scale, x_zero, w, w_scale, w_zero, y_scale, y_zero = (array_of(one, "an operand") for one in inputs[1:8])
     x = operand(importer, inputs[0], x_scale, x_zero)
     weights = _integer_weights(w, w_scale, w_zero, 0)
@@ -296,6 +306,7 @@ def qlinear_conv(importer: Importer, node: Node, inputs: Sequence[State | None])
 
 @handles("QLinearMatMul")
 def qlinear_matmul(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """As MatMul, on integers."""
     x_scale, x_zero, w, w_scale, w_zero, y_scale, y_zero = (array_of(one, "an operand") for one in inputs[1:8])
     x = operand(importer, inputs[0], x_scale, x_zero)
     pending = _multiply(importer, node, x, _integer_weights(w, w_scale, w_zero, 1), None)
@@ -304,6 +315,7 @@ def qlinear_matmul(importer: Importer, node: Node, inputs: Sequence[State | None
 
 @handles("com.microsoft.QGemm")
 def qgemm(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """As Gemm, on integers; alpha 1."""
     x_scale, x_zero, w, w_scale, w_zero = (array_of(one, "an operand") for one in inputs[1:6])
     if node.get("transA", 0) or float(node.get("alpha", 1.0)) != 1:
         raise UnsupportedError("transA, or an alpha other than 1", "neither", "put them into the operands")
@@ -328,6 +340,8 @@ def _whole(importer: Importer, inputs: Sequence[State | None]) -> tuple[Wire, Ar
     x = inputs[0]
     if isinstance(x, Input):
         return operand(importer, x, np.ones(1), zero_point), weights_zero
+    if isinstance(x, Wire) and x.stand_in:
+        return replace(x, codes=False), weights_zero
     if not isinstance(x, Wire) or not x.codes:
         raise UnsupportedError("an operand that is no quantised tensor", "one", "add a QuantizeLinear before it")
     zero = 0 if zero_point is None else int(zero_point.astype(np.int64).item())
@@ -344,6 +358,7 @@ def _unscaled(pending: Sum) -> Sum:
 
 @handles("ConvInteger")
 def conv_integer(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """As Conv, on integers; factors and offsets by constants may follow, then a QuantizeLinear."""
     x, zero_point = _whole(importer, inputs)
     weights = _integer_weights(array_of(inputs[1], "weights"), np.ones(1), zero_point, 0)
     return [_unscaled(_convolve(importer, node, x, weights, None))]
@@ -351,6 +366,7 @@ def conv_integer(importer: Importer, node: Node, inputs: Sequence[State | None])
 
 @handles("MatMulInteger")
 def matmul_integer(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """As MatMul, on integers; factors and offsets by constants may follow, then a QuantizeLinear."""
     x, zero_point = _whole(importer, inputs)
     weights = _integer_weights(array_of(inputs[1], "weights"), np.ones(1), zero_point, 1)
     return [_unscaled(_multiply(importer, node, x, weights, None))]

@@ -45,6 +45,7 @@ def _with(state: Real, name: str, change: Callable[[Pointwise], Pointwise]) -> S
 
 @handles("Relu")
 def relu(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """In the rounding of what is before it."""
     importer.note(node, "in the rounding before it")
     x = real_of(inputs[0])
     if isinstance(x, Wire) and _least(x.grid) >= 0:
@@ -59,6 +60,7 @@ def _least(grid: Grid) -> float:
 
 @handles("LeakyRelu")
 def leaky_relu(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """Slopes of 0 and 2**-k with k to 15; in the rounding of what is before it."""
     alpha = float(node.get("alpha", 0.01))
     slope = next((2.0**-k for k in range(MAX_LEAK + 1) if np.float32(2.0**-k) == np.float32(alpha)), None)
     if alpha == 0:
@@ -72,6 +74,7 @@ def leaky_relu(importer: Importer, node: Node, inputs: Sequence[State | None]) -
 
 @handles("Clip")
 def clip(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """Constant limits; in the rounding of what is before it."""
     limits: list[float | None] = []
     for place, name in ((1, "min"), (2, "max")):
         state = inputs[place] if len(inputs) > place else None
@@ -83,6 +86,10 @@ def clip(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequ
 
 @handles("Add")
 def add(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """
+    Two tensors of equal shape, one of them the result of a convolution or dense layer that nothing else uses; or one tensor
+    and a constant with one number, or one for each channel.
+    """
     a, b = inputs[0], inputs[1]
     if isinstance(a, Constant | QuantisedConstant):
         a, b = b, a
@@ -104,6 +111,7 @@ def _sum(importer: Importer, node: Node, left: Wire, right: Wire) -> Addition:
 
 @handles("com.microsoft.QLinearAdd")
 def qlinear_add(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """As Add of two tensors, on integers."""
     a, b = (
         operand(importer, inputs[place], array_of(inputs[place + 1], "a scale"), array_of(inputs[place + 2], "a zero point"))
         for place in (0, 3)
@@ -114,11 +122,13 @@ def qlinear_add(importer: Importer, node: Node, inputs: Sequence[State | None]) 
 
 @handles("Sub")
 def subtract(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """A constant with one number, or one for each channel."""
     return [_scale_and_shift(importer, node, real_of(inputs[0]), None, -constant_of(inputs[1], "what is subtracted"))]
 
 
 @handles("Mul")
 def multiply(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """By a constant with one number, or one for each channel."""
     a, b = inputs[0], inputs[1]
     if isinstance(a, Constant | QuantisedConstant):
         a, b = b, a
@@ -127,6 +137,7 @@ def multiply(importer: Importer, node: Node, inputs: Sequence[State | None]) -> 
 
 @handles("Div")
 def divide(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """By a constant with one number, or one for each channel."""
     divisor = constant_of(inputs[1], "a divisor").astype(np.float64)
     if not bool(divisor.all()):
         raise UnsupportedError("a divisor of 0", "other numbers", "correct the constant")
@@ -135,6 +146,7 @@ def divide(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Se
 
 @handles("BatchNormalization")
 def batch_normalization(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """In inference; in the weights before it, or a depthwise convolution of one tap."""
     names = ("gamma", "beta", "mean", "variance")
     gamma, beta, mean, variance = (
         constant_of(one, name).astype(np.float64).reshape(-1) for one, name in zip(inputs[1:5], names, strict=True)
@@ -234,6 +246,7 @@ def _host(importer: Importer, node: Node, state: State | None, step: Callable[[A
 
 @handles("Softmax", "LogSoftmax")
 def softmax(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """At the end of the network, by the processor."""
     modern = importer.graph.opset >= 13
     axis, log = int(node.get("axis", -1 if modern else 1)), node.op_type == "LogSoftmax"
 
@@ -250,6 +263,7 @@ def softmax(importer: Importer, node: Node, inputs: Sequence[State | None]) -> S
 
 @handles("ArgMax")
 def argmax(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """At the end of the network, by the processor."""
     axis, keep, last = int(node.get("axis", 0)), bool(node.get("keepdims", 1)), bool(node.get("select_last_index", 0))
 
     def step(x: Array) -> Array:

@@ -61,6 +61,7 @@ def _checked(window: Window) -> Window:
 
 @handles("MaxPool")
 def max_pool(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """One or two spatial axes, pads less than the window, ceil_mode; no dilation and no indices."""
     if len(node.outputs) > 1 and node.outputs[1] != "":
         raise UnsupportedError("a second result, the indices", "the maxima only", "drop what uses them")
     x = inputs[0]
@@ -91,6 +92,7 @@ def _is_channels_last(real: Real) -> bool:
 
 @handles("AveragePool")
 def average_pool(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """Windows inside the image, or count_include_pad without ceil_mode; by the array, as a depthwise convolution."""
     return [_average(importer, node, wire_of(inputs[0]))]
 
 
@@ -116,6 +118,7 @@ def _covers_inside(window: Window, sizes: tuple[int, ...]) -> bool:
 
 @handles("GlobalAveragePool", "ReduceMean")
 def global_average_pool(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """Over the two axes of images, which the hardware's max_kernel_size has to hold; by the array."""
     x = wire_of(inputs[0])
     keep = bool(node.get("keepdims", 1))
     if node.op_type == "ReduceMean":
@@ -152,6 +155,7 @@ def _mean(node: Node, x: Wire, window: Window) -> Sum:
 
 @handles("com.microsoft.QLinearAveragePool", "com.microsoft.QLinearGlobalAveragePool")
 def qlinear_average_pool(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """As the pooling in floating point, on integers, channels first."""
     if node.get("channels_last", 0):
         raise UnsupportedError("channels_last", "images (N, C, H, W)", "export it with channels first")
     scale, zero_point, y_scale, y_zero = (array_of(one, "a scale or zero point") for one in inputs[1:5])

@@ -68,6 +68,10 @@ def _axis(node: Node, rank: int, scale: Array) -> int | None:
 
 @handles("QuantizeLinear")
 def quantize_linear(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """
+    Integers of 2, 4 or 8 bits with or without sign; one scale and zero point for an activation, one for each index of an axis
+    for a constant; no blocks. The one of the input is the processor's.
+    """
     x = inputs[0]
     scale, zero_point = _numbers(inputs)
     if isinstance(x, Constant):
@@ -116,6 +120,7 @@ def _along(values: Array, rank: int, axis: int | None) -> Array:
 
 @handles("DequantizeLinear")
 def dequantize_linear(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """As QuantizeLinear, with the same numbers where an activation is; of the output it is the processor's."""
     x = inputs[0]
     scale, zero_point = _numbers(inputs)
     if isinstance(x, Constant):
@@ -132,6 +137,8 @@ def dequantize_linear(importer: Importer, node: Node, inputs: Sequence[State | N
         if kind not in CODE_TYPES:
             raise UnsupportedError(f"an input of type {kind}", "integers", "quantise the input first")
         return [importer.input_wire(x, grid, offset, codes=False)]
+    if isinstance(x, Wire) and x.stand_in:
+        return [x.on_grid(grid, codes=False, offset=offset)]
     if not isinstance(x, Wire) or not x.codes:
         raise UnsupportedError("an operand that is no quantised tensor", "one", "add a QuantizeLinear before it")
     if zero_point is None and x.offset != 0:

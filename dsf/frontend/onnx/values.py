@@ -17,9 +17,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from xdsl.ir import SSAValue
+from xdsl.ir import Block, SSAValue
 
-from dsf.dialects.bundle import Grid
+from dsf.dialects.bundle import Grid, tensor_of
+from dsf.dialects.shapes import shape
 from dsf.geometry import Window
 from dsf.numerics import Floats, Ints
 
@@ -70,7 +71,8 @@ class QuantisedConstant:
 class Wire:
     """
     A tensor of the engine. As codes it is the integers that ONNX has, which are `offset` larger than the engine's (128 for
-    uint8); otherwise the real numbers that they stand for.
+    uint8); otherwise the real numbers that they stand for. A stand-in is for the result of an operator that has a problem, so
+    that those behind it are looked at too: its grid is any that is wanted.
     """
 
     value: SSAValue
@@ -78,10 +80,26 @@ class Wire:
     places: Places
     codes: bool = False
     offset: int = 0
+    stand_in: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
         return self.places.shape
+
+    @staticmethod
+    def standing_in(sizes: tuple[int, ...], grid: Grid, *, codes: bool = False, offset: int = 0) -> Wire:
+        """A tensor of this shape that no operation makes, in the engine's order."""
+        images = {4: (0, 2, 3, 1), 3: (0, 2, 1)}.get(len(sizes), tuple(range(len(sizes))))
+        moved = tuple(sizes[axis] for axis in images)
+        engine = (moved[0], 1, *moved[1:]) if len(moved) == 3 else moved
+        argument = Block(arg_types=[tensor_of(engine, grid)]).args[0]
+        places = row_major(moved).transpose(np.argsort(images))
+        return Wire(argument, grid, places, codes, offset, stand_in=True)
+
+    def on_grid(self, grid: Grid, *, codes: bool, offset: int) -> Wire:
+        """A stand-in, on another grid."""
+        argument = Block(arg_types=[tensor_of(shape(self.value), grid)]).args[0]
+        return replace(self, value=argument, grid=grid, codes=codes, offset=offset)
 
 
 @dataclass(frozen=True)

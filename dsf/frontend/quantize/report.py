@@ -60,8 +60,12 @@ class QuantizationReport:
     options: dict[str, Any] = field(default_factory=dict[str, Any])
     samples: int = 0
 
+    def to_dict(self) -> dict[str, Any]:
+        """JSON types only."""
+        return asdict(self)
+
     def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=2)
+        return json.dumps(self.to_dict(), indent=2)
 
     def table(self) -> Table:
         """For people: one row a layer."""

@@ -1,0 +1,153 @@
+"""`dsf check` and `dsf compile` on ONNX files: all problems at once, files that run, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from dsf.frontend.onnx.check import check_onnx
+from dsf.hardware import Hardware
+from dsf.tools.dsf import main
+
+FOLDER = Path(__file__).parents[1] / "data" / "onnx"
+
+
+class Graph:
+    """A QDQ graph that grows by one operator at a time; `x` is the last result, dequantised."""
+
+    def __init__(self, shape: tuple[int, ...]):
+        self.shape, self.nodes, self.constants, self.x = shape, [], [], "x"
+        self.quantise("x")
+
+    def constant(self, array: np.ndarray) -> str:
+        name = f"constant_{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(array, name))
+        return name
+
+    def node(self, op_type: str, *inputs: str, name: str | None = None, **attributes: object) -> str:
+        name = name or f"{op_type.lower()}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(op_type, list(inputs), [f"{name}_y"], name=name, **attributes))
+        return f"{name}_y"
+
+    def quantise(self, x: str) -> None:
+        scale, zero = self.constant(np.float32(0.05)), self.constant(np.uint8(117))
+        self.x = self.node("DequantizeLinear", self.node("QuantizeLinear", x, scale, zero), scale, zero)
+
+    def then(self, op_type: str, *others: str, name: str, **attributes: object) -> None:
+        self.quantise(self.node(op_type, self.x, *others, name=name, **attributes))
+
+    def conv(self, outputs: int, inputs: int, name: str, kernel: int = 3, **attributes: object) -> None:
+        weights = np.random.default_rng(0).integers(-127, 128, (outputs, inputs, kernel, kernel)).astype(np.int8)
+        w = self.node("DequantizeLinear", self.constant(weights), self.constant(np.float32(0.01)))
+        self.then("Conv", w, name=name, **attributes)
+
+    def model(self, rank: int = 4) -> onnx.ModelProto:
+        source = helper.make_tensor_value_info("x", TensorProto.FLOAT, self.shape)
+        result = helper.make_tensor_value_info(self.x, TensorProto.FLOAT, [None] * rank)
+        graph = helper.make_graph(self.nodes, "test", [source], [result], self.constants)
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+
+
+def several_problems() -> onnx.ModelProto:
+    """Operators that there are not, one after the other, and a layer that is too large between them."""
+    graph = Graph((1, 3, 8, 8))
+    graph.conv(8, 3, "first")
+    graph.then("Erf", name="erf")
+    graph.conv(20, 8, "large")
+    graph.then("LeakyRelu", name="leaky", alpha=0.3)
+    graph.conv(4, 20, "dilated", kernel=9, pads=[4, 4, 4, 4])
+    graph.then("Transpose", name="turn", perm=[0, 2, 3, 1])
+    graph.then("Conv", graph.constant(np.zeros((1, 8, 1, 1), np.float32)), name="float")
+    return graph.model()
+
+
+PROBLEMS = [
+    "'erf': operator Erf, needs an operator of docs/SUPPORTED.md; replace it, or compute it outside the network",
+    "'leaky': a slope of 0.3, needs 0 or 2**-k with k to 15; train with 0.25",
+    "'float': weights in floating point, needs integers behind a DequantizeLinear; quantise the model: dsf compile "
+    "--calibrate DATA.npz, or onnxruntime's quantize_static",
+    "'large': 20 output channels, needs at most 16; use fewer filters or Hardware(max_channels_out=20)",
+    "'dilated': a kernel of 9x9, needs at most 7x7; use a smaller kernel or Hardware(max_kernel_size=(9, 9))",
+]
+SMALL = Hardware(bits_bias=32, max_channels_out=16, max_kernel_size=(7, 7))
+
+
+def test_all_problems_at_once() -> None:
+    checked = check_onnx(several_problems(), SMALL)
+    assert list(checked.problems) == PROBLEMS
+    becomes = {one.node: one.becomes for one in checked.placements}
+    assert becomes["erf"] == becomes["leaky"] == becomes["float"] == "a problem"
+    assert becomes["large"] == becomes["first"] == becomes["dilated"] == "convolution"
+    assert becomes["turn"] == "layout only"
+
+
+def test_check_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    onnx.save(several_problems(), tmp_path / "model.onnx")
+    config = SMALL.export(tmp_path)[0]
+    assert main(["check", str(tmp_path / "model.onnx"), "--hw", str(config), "--json"]) == 1
+    captured = capsys.readouterr()
+    found = json.loads(captured.out)
+    assert (found["ok"], found["problems"]) == (False, PROBLEMS)
+    assert captured.err.splitlines() == [f"dsf: {problem}" for problem in PROBLEMS]
+    assert main(["check", str(FOLDER / "residual_s8.onnx")]) == 0
+    shown = capsys.readouterr().out
+    assert "residual addition" in shown and "residual_s8.onnx: fits" in " ".join(shown.split())
+
+
+def float_model(path: Path) -> np.ndarray:
+    """Writes a float model of a convolution and a dense layer; returns calibration data."""
+    draw = np.random.default_rng(0)
+    w, v = (draw.normal(size=size).astype(np.float32) for size in ((4, 2, 3, 3), (3, 4 * 6 * 6)))
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["c"], name="conv"),
+        helper.make_node("Relu", ["c"], ["r"], name="relu"),
+        helper.make_node("Flatten", ["r"], ["f"], name="flat"),
+        helper.make_node("Gemm", ["f", "v"], ["y"], name="gemm", transB=1),
+    ]
+    source = helper.make_tensor_value_info("x", TensorProto.FLOAT, ("batch", 2, 8, 8))
+    result = helper.make_tensor_value_info("y", TensorProto.FLOAT, ("batch", 3))
+    constants = [numpy_helper.from_array(w, "w"), numpy_helper.from_array(v, "v")]
+    graph = helper.make_graph(nodes, "float", [source], [result], constants)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), path)
+    return draw.normal(size=(20, 2, 8, 8)).astype(np.float32)
+
+
+def test_a_float_model_is_calibrated_compiled_and_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, folder = tmp_path / "float.onnx", tmp_path / "out"
+    np.savez(tmp_path / "samples.npz", x=float_model(path))
+    assert main(["check", str(path), "--json"]) == 0
+    assert "needs --calibrate" in json.loads(capsys.readouterr().out)["remark"]
+    assert main(["compile", str(path), "-o", str(folder)]) == 1
+    assert "dsf compile --calibrate DATA.npz" in capsys.readouterr().err
+    config = Hardware(processing_elements=(4, 12), bits_bias=32).export(tmp_path)[0]
+    arguments = ["compile", str(path), "-o", str(folder), "--hw", str(config), "--calibrate", str(tmp_path / "samples.npz")]
+    assert main([*arguments, "--json", "--verify-each", "--timing", "--emit-ir", "--batch", "2"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [one["name"] for one in found["report"]["bundles"]] == ["conv", "gemm"]
+    assert all(one["snr_layer"] is None or one["snr_layer"] > 25 for one in found["quantisation"]["layers"])
+    assert found["seconds"].keys() >= {"bundle-to-fxp", "sched-to-isa"}
+    assert (folder / "ir" / "0-input.mlir").is_file()
+    assert main(["sim", str(folder)]) == 0
+    assert "output 2x3" in capsys.readouterr().out
+    assert main([*arguments]) == 0
+    assert "Signal to noise" in capsys.readouterr().out
+
+
+def test_compile_of_other_networks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    network = FOLDER.parent / "small_network.mlir"
+    assert main(["check", str(network)]) == 0
+    assert main(["compile", str(network), "-o", str(tmp_path / "out"), "--json"]) == 0
+    assert main(["sim", str(tmp_path / "out")]) == 0
+    capsys.readouterr()
+    assert main(["compile", str(network), "-o", str(tmp_path / "out"), "--calibrate", "x.npz"]) == 1
+    assert "'--calibrate': with" in capsys.readouterr().err
+    quantised = FOLDER / "line_u8.onnx"
+    assert main(["compile", str(quantised), "-o", str(tmp_path / "out"), "--calibrate", "x.npz"]) == 1
+    assert "is quantised already, needs no calibration; leave --calibrate out" in capsys.readouterr().err
+    assert main(["check", str(quantised), "--batch", "0"]) == 1
+    assert "'--batch': 0, needs at least 1" in capsys.readouterr().err
