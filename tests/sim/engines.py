@@ -40,7 +40,7 @@ ONE_BIT = Hardware(
     watchdog_cycles=1024,
 )
 
-#: Small, 8 bits, with little memory.
+#: Small, 8 bits, with little memory, and biases that have room for zero points.
 WIDE = Hardware(
     processing_elements=(4, 8),
     column_groups=2,
@@ -49,5 +49,6 @@ WIDE = Hardware(
     feature_memory=1 << 13,
     weight_memory=1 << 13,
     bits_sum=24,
+    bits_bias=32,
     watchdog_cycles=1024,
 )

@@ -9,8 +9,8 @@ import numpy as np
 from onnx import TensorProto, helper
 
 from dsf.frontend.onnx.graph import Node
-from dsf.frontend.onnx.importer import MAX_ELEMENTS, Importer, constant_of, handles, real_of
-from dsf.frontend.onnx.values import Array, Constant, Input, QuantisedConstant, State, UnsupportedError, Wire
+from dsf.frontend.onnx.importer import Importer, constant_of, handles, real_of
+from dsf.frontend.onnx.values import MAX_ELEMENTS, Array, Constant, Input, QuantisedConstant, State, UnsupportedError, Wire
 
 Fold = Callable[[Node, list[Array]], Array]
 

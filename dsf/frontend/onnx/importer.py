@@ -36,6 +36,7 @@ from dsf.dialects.shapes import shape
 from dsf.errors import ModelError
 from dsf.frontend.onnx.graph import Graph, GraphInput, Node
 from dsf.frontend.onnx.values import (
+    MAX_ELEMENTS,
     Addition,
     Array,
     Constant,
@@ -68,8 +69,18 @@ ANY_BITS = 8
 UNIT_WEIGHT, UNIT_BITS = 64, 8
 #: Rows up to this are rescaled by a diagonal matrix.
 MAX_DIAGONAL = 1024
-#: Elements of a tensor that this program can hold; no network for this engine has as many.
-MAX_ELEMENTS = 1 << 28
+
+
+#: What ONNX's checker lets pass, such as operands of a wrong rank, ends in one of these.
+MALFORMED = (IndexError, KeyError, ValueError, TypeError, OverflowError, ZeroDivisionError, MemoryError)
+
+
+def malformed(failure: Exception) -> UnsupportedError:
+    """What a handler says that can't read its node."""
+    kind = f"{type(failure).__name__}: {failure}" if str(failure) else type(failure).__name__
+    return UnsupportedError(
+        f"operands or attributes that do not belong together ({kind})", "some that do", "export the model again"
+    )
 
 
 def handles(*op_types: str) -> Callable[[Handler], Handler]:
@@ -188,7 +199,8 @@ class Importer:
         else:
             try:
                 outputs = self._results(node, inputs)
-            except UnsupportedError as error:
+            except (UnsupportedError, *MALFORMED) as failure:
+                error = failure if isinstance(failure, UnsupportedError) else malformed(failure)
                 self.problems.append(f"'{node.name}': {error}")
                 self.note(node, "a problem")
                 outputs = [self._stand_in(name) for name in node.outputs]

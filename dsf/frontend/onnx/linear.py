@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 from xdsl.ir import SSAValue
@@ -19,6 +20,7 @@ from dsf.frontend.onnx.graph import Node
 from dsf.frontend.onnx.importer import Importer, constant_of, handles, wire_of
 from dsf.frontend.onnx.quantisation import grid_of_numbers, quantised_constant
 from dsf.frontend.onnx.values import (
+    MAX_ELEMENTS,
     Array,
     Constant,
     Input,
@@ -149,6 +151,9 @@ def engine_shape(window: Window, batch: int, height: int, width: int, channels: 
         rows, columns = window.output_shape(height, width)
     except ModelError as error:
         raise UnsupportedError(f"a window: {error.problems[0]}", "one inside the padded image", "use larger images") from error
+    if prod((batch, rows, columns, channels)) > MAX_ELEMENTS:
+        has = f"a result of {batch}x{channels}x{rows}x{columns}"
+        raise UnsupportedError(has, f"at most {MAX_ELEMENTS} elements", "use smaller images or a smaller batch")
     return batch, rows, columns, channels
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,6 +24,8 @@ from dsf.frontend.onnx.values import Array
 from dsf.hardware import Hardware
 from dsf.lowering import to_level
 from dsf.numerics import Floats, Ints, random_elements
+from dsf.progress import Steps, new_console
+from dsf.proof import Options, Proved, prove
 from dsf.runtime.execute import input_shape, run_integers
 
 
@@ -99,6 +102,32 @@ class OnnxModel:
         module = self._integers
         return np.concatenate([self.outputs_of(run_integers(module, self.integers_of(one))) for one in self.batches(x)])
 
+    def export_inference(
+        self,
+        x: ArrayLike,
+        directory: str | Path | None = None,
+        *,
+        rtl: bool = True,
+        stalls: float = 0.1,
+        seed: int = 0,
+        resident_weights: bool = True,
+        verify_each: bool = False,
+        emit_ir: bool = False,
+        verbose: bool = True,
+    ) -> OnnxInference:
+        """
+        Compiles the model, runs it on `x` at every level and writes the program's files into `directory` (`build/<hardware's
+        name>`); `x` is one batch or several, the files are for the first. The options are those of `dsf.proof.Options`.
+
+        Raises what `dsf.proof.prove` raises.
+        """
+        folder = Path(directory) if directory is not None else Path("build") / self.hw.name
+        options = Options(rtl, stalls, seed, resident_weights, verify_each, emit_ir)
+        inputs = [self.integers_of(one) for one in self.batches(x)]
+        proved = prove(self.module, inputs, folder, options, Steps(new_console(quiet=not verbose)))
+        runs = np.split(proved.integers, len(inputs))
+        return OnnxInference(np.concatenate([self.outputs_of(one) for one in runs]), proved)
+
     def batches(self, x: ArrayLike) -> Iterator[Array]:
         """`x` in parts of the batch of one run."""
         values, batch = np.asarray(x), self.input_shape[0]
@@ -107,6 +136,14 @@ class OnnxModel:
             raise ModelError(f"'{self.imported.input.name}': an input of shape {values.shape}, needs {needs}; reshape it")
         for first in range(0, len(values), batch):
             yield values[first : first + batch]
+
+
+@dataclass(frozen=True)
+class OnnxInference:
+    """What an export found: the model's output for every input, as ONNX has it, and the integers that it is made from."""
+
+    outputs: Array
+    proved: Proved
 
 
 def from_onnx(source: Source, hw: Hardware, *, batch: int = 1) -> OnnxModel:

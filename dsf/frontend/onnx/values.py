@@ -28,6 +28,10 @@ Places = NDArray[np.int64]
 Array = NDArray[Any]
 
 
+#: Elements of a tensor that this program can hold; no network for this engine has as many.
+MAX_ELEMENTS = 1 << 24
+
+
 class UnsupportedError(Exception):
     """What an operator has, what is needed, and what to change."""
 

@@ -1,0 +1,193 @@
+"""
+Files that are no networks for the engine, each with one clear message, and files that were damaged: never a traceback, never a
+hang.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from test_onnx_check import Graph
+
+from dsf.errors import DsfError, ModelError
+from dsf.frontend.onnx.check import check_onnx
+from dsf.frontend.onnx.model import from_onnx
+from dsf.hardware import Hardware
+
+FOLDER = Path(__file__).parents[1] / "data" / "onnx"
+HARDWARE = Hardware(processing_elements=(4, 12), bits_bias=32)
+
+
+def graph(change: Callable[[Graph], None], shape: tuple[int, ...] = (1, 3, 8, 8)) -> onnx.ModelProto:
+    made = Graph(shape)
+    change(made)
+    return made.model()
+
+
+def weights(made: Graph, *sizes: int, scale: object = np.float32(0.01), **attributes: object) -> str:
+    codes = made.constant(np.ones(sizes, np.int8))
+    return made.node("DequantizeLinear", codes, made.constant(np.asarray(scale, np.float32)), **attributes)
+
+
+def two_inputs() -> onnx.ModelProto:
+    model = graph(lambda made: made.conv(4, 3, "conv"))
+    model.graph.input.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, [1]))
+    return model
+
+
+def without_size() -> onnx.ModelProto:
+    model = graph(lambda made: made.conv(4, 3, "conv"))
+    model.graph.input[0].type.tensor_type.shape.dim[2].dim_param = "height"
+    return model
+
+
+def old_operators() -> onnx.ModelProto:
+    model = graph(lambda made: made.conv(4, 3, "conv"))
+    model.opset_import[0].version = 9
+    return model
+
+
+def moved(made: Graph) -> None:
+    made.conv(8, 3, "first", pads=[1, 1, 1, 1])
+    made.then("Transpose", name="turn", perm=[0, 2, 1, 3])
+    made.conv(8, 8, "second", kernel=1)
+
+
+def behind_the_end(made: Graph) -> None:
+    made.x = made.node("Relu", made.node("Softmax", made.x, name="softmax"), name="relu")
+
+
+def no_weights() -> onnx.ModelProto:
+    """Weights without axes, but with several scales."""
+    made = Graph((1, 3, 8, 8))
+    scale, zero = made.constant(np.float32(0.05)), made.constant(np.uint8(117))
+    scales, zeros = made.constant(np.full(3, 0.1, np.float32)), made.constant(np.zeros(3, np.int8))
+    w = made.constant(np.int8(5))
+    made.x = made.node("QLinearConv", "quantizelinear_0_y", scale, zero, w, scales, zeros, scale, zero, name="conv")
+    return made.model()
+
+
+def erf(made: Graph) -> None:
+    made.then("Erf", name="erf")
+
+
+ERRORS: list[tuple[str, Callable[[], onnx.ModelProto]]] = [
+    (r"'test': inputs 'x', 'z', needs one; make constants of the others, or split the model", two_inputs),
+    (r"'x': an input of shape 1x3x\?x8, needs a batch and fixed sizes; export it with a fixed shape", without_size),
+    (r"'test': operators of version 9, needs 10 to 26; export it .*|'test': no valid ONNX model .*", old_operators),
+    (
+        r"'conv': weights in floating point, needs integers behind a DequantizeLinear; quantise the model: .*",
+        lambda: graph(lambda made: made.then("Conv", made.constant(np.ones((2, 3, 1, 1), np.float32)), name="conv")),
+    ),
+    (
+        r"'conv': scales along axis 1 of the weights, needs axis 0, that of the output channels; quantise .*",
+        lambda: graph(lambda made: made.then("Conv", weights(made, 2, 3, 1, 1, scale=[0.1, 0.2, 0.3], axis=1), name="conv")),
+    ),
+    (
+        r"'conv': an input of rank 4 and weights of rank 3, needs both 4, or both 3; reshape them",
+        lambda: graph(lambda made: made.then("Conv", weights(made, 2, 3, 1), name="conv")),
+    ),
+    (
+        r"'conv': 3 channels, 2 groups, and weights of shape \(2, 3, 1, 1\), needs \(CO, CI / groups, KH, KW\); .*",
+        lambda: graph(lambda made: made.then("Conv", weights(made, 2, 3, 1, 1), name="conv", group=2)),
+    ),
+    (
+        r"'conv': a window: .*, needs one inside the padded image; use larger images",
+        lambda: graph(lambda made: made.conv(2, 3, "conv", kernel=9)),
+    ),
+    (
+        r"'pool': means of fewer elements at the edge of the image, needs as many everywhere; use count_include_pad .*",
+        lambda: graph(lambda made: made.then("AveragePool", name="pool", kernel_shape=[2, 2], pads=[1, 1, 1, 1])),
+    ),
+    (
+        r"'pool': a dilation of \(2, 2\), needs 1; use a pooling without",
+        lambda: graph(lambda made: made.then("MaxPool", name="pool", kernel_shape=[2, 2], dilations=[2, 2])),
+    ),
+    (r"'second': an operand whose axes were moved, 1x8x8x8 of the engine's 1x8x8x8, needs images .*", lambda: graph(moved)),
+    (
+        r"'add': a constant of shape \(8, 8\) for a tensor of \(1, 3, 8, 8\), needs one number, or one for each channel; .*",
+        lambda: graph(lambda made: made.then("Add", made.constant(np.ones((8, 8), np.float32)), name="add")),
+    ),
+    (
+        r"'div': a divisor of 0, needs other numbers; correct the constant",
+        lambda: graph(lambda made: made.then("Div", made.constant(np.float32(0)), name="div")),
+    ),
+    (
+        r"'mul': the other factor that is computed, needs a constant; export the model with constants folded",
+        lambda: graph(lambda made: made.then("Mul", made.x, name="mul")),
+    ),
+    (
+        r"'gemm': a product of ranks 4 and 2, needs 2 and 2; flatten the input",
+        lambda: graph(lambda made: made.then("Gemm", weights(made, 3, 2), name="gemm")),
+    ),
+    (r"'conv': operands or attributes that do not belong together \(IndexError: .*\), needs some that do; .*", no_weights),
+    (
+        r"'x': an input of \(100000, 1000\), needs at most 16777216 elements; use smaller images",
+        lambda: graph(erf, (100000, 1000)),
+    ),
+    (
+        r"'relu': an operand behind a function of the processor, needs it at the network's end; end the network there",
+        lambda: graph(behind_the_end),
+    ),
+]
+
+
+@pytest.mark.parametrize(("message", "make"), ERRORS, ids=range(len(ERRORS)))
+def test_one_message(message: str, make: Callable[[], onnx.ModelProto]) -> None:
+    with pytest.raises(ModelError) as caught:
+        from_onnx(make(), HARDWARE)
+    (problem,) = caught.value.problems
+    assert re.fullmatch(message, problem), problem
+
+
+def test_files_that_are_none(tmp_path: Path) -> None:
+    for name, data in {"empty": b"", "text": b"no model at all", "zeros": bytes(100)}.items():
+        path = tmp_path / f"{name}.onnx"
+        path.write_bytes(data)
+        with pytest.raises(ModelError, match=f"'{path}': .*, needs "):
+            from_onnx(path, HARDWARE)
+    with pytest.raises(ModelError, match="No such file or directory, needs an ONNX file"):
+        from_onnx(tmp_path / "none.onnx", HARDWARE)
+
+
+def damaged(data: bytes, draw: random.Random) -> bytes:
+    """Truncated, or with a few bytes changed, removed or doubled."""
+    if draw.random() < 0.2:
+        return data[: draw.randrange(len(data))]
+    made = bytearray(data)
+    for _ in range(draw.choice((1, 1, 2, 8))):
+        place, kind = draw.randrange(len(made)), draw.randrange(4)
+        if kind == 0:
+            made[place] = draw.randrange(256)
+        elif kind == 1:
+            made[place] ^= 1 << draw.randrange(8)
+        elif kind == 2:
+            del made[place : place + draw.randrange(1, 9)]
+        else:
+            made[place:place] = made[place : place + draw.randrange(1, 9)]
+    return bytes(made)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_damaged_files(seed: int, tmp_path: Path) -> None:
+    """Read and checked, 40 of them: a network, or messages."""
+    draw = random.Random(seed)
+    path = tmp_path / "damaged.onnx"
+    for name in sorted(FOLDER.glob("*.onnx")):
+        for _ in range(6):
+            path.write_bytes(damaged(name.read_bytes(), draw))
+            try:
+                from_onnx(path, HARDWARE)
+            except DsfError as error:
+                assert error.problems and all(" needs " in one for one in error.problems), (seed, error.problems)
+            try:
+                check_onnx(path, HARDWARE)
+            except ModelError as error:
+                assert error.problems, seed
