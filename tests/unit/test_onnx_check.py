@@ -59,7 +59,7 @@ def several_problems() -> onnx.ModelProto:
     graph.conv(8, 3, "first")
     graph.then("Erf", name="erf")
     graph.conv(20, 8, "large")
-    graph.then("LeakyRelu", name="leaky", alpha=0.3)
+    graph.then("Selu", name="selu")
     graph.conv(4, 20, "dilated", kernel=9, pads=[4, 4, 4, 4])
     graph.then("Transpose", name="turn", perm=[0, 2, 3, 1])
     graph.then("Conv", graph.constant(np.zeros((1, 8, 1, 1), np.float32)), name="float")
@@ -68,7 +68,7 @@ def several_problems() -> onnx.ModelProto:
 
 PROBLEMS = [
     "'erf': operator Erf, needs an operator of docs/SUPPORTED.md; replace it, or compute it outside the network",
-    "'leaky': a slope of 0.3, needs 0 or 2**-k with k to 15; train with 0.25",
+    "'selu': operator Selu, needs an operator of docs/SUPPORTED.md; replace it, or compute it outside the network",
     "'float': weights in floating point, needs integers behind a DequantizeLinear; quantise the model: dsf compile "
     "--calibrate DATA.npz, or onnxruntime's quantize_static",
     "'large': 20 output channels, needs at most 16; use fewer filters or Hardware(max_channels_out=20)",
@@ -81,7 +81,7 @@ def test_all_problems_at_once() -> None:
     checked = check_onnx(several_problems(), SMALL)
     assert list(checked.problems) == PROBLEMS
     becomes = {one.node: one.becomes for one in checked.placements}
-    assert becomes["erf"] == becomes["leaky"] == becomes["float"] == "a problem"
+    assert becomes["erf"] == becomes["selu"] == becomes["float"] == "a problem"
     assert becomes["large"] == becomes["first"] == becomes["dilated"] == "convolution"
     assert becomes["turn"] == "layout only"
 

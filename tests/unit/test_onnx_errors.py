@@ -120,8 +120,8 @@ ERRORS: list[tuple[str, Callable[[], onnx.ModelProto]]] = [
         lambda: graph(lambda made: made.then("Div", made.constant(np.float32(0)), name="div")),
     ),
     (
-        r"'mul': the other factor that is computed, needs a constant; export the model with constants folded",
-        lambda: graph(lambda made: made.then("Mul", made.x, name="mul")),
+        r"'sub': what is subtracted that is computed, needs a constant; export the model with constants folded",
+        lambda: graph(lambda made: made.then("Sub", made.x, name="sub")),
     ),
     (
         r"'gemm': a product of ranks 4 and 2, needs 2 and 2; flatten the input",

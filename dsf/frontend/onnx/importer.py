@@ -26,11 +26,13 @@ from dsf.dialects.bundle import (
     CoreOp,
     DenseOp,
     Grid,
+    MultiplyOp,
     PoolKind,
     PoolOp,
     QType,
     tensor_of,
 )
+from dsf.dialects.bundle_functions import FunctionOp
 from dsf.dialects.engine import HardwareOp
 from dsf.dialects.shapes import shape
 from dsf.errors import ModelError
@@ -40,9 +42,12 @@ from dsf.frontend.onnx.values import (
     Addition,
     Array,
     Constant,
+    Function,
     Host,
     Input,
     Places,
+    Pointwise,
+    Product,
     QuantisedConstant,
     Real,
     Rounded,
@@ -251,6 +256,15 @@ class Importer:
         """What the function returns, and how to read it."""
         steps = state.steps if isinstance(state, Host) else ()
         source = state.source if isinstance(state, Host) else state
+        if isinstance(source, Function | Rounded | Sum) and not source.pools and not source.function.is_identity:
+            # A function at the end needs no grid: the processor computes it.
+            steps = (("pointwise", source.function.apply), *steps)
+            source = replace(source, function=Pointwise())
+        if isinstance(source, Function) and not source.pools:
+            steps = ((source.kind, source.apply), *steps)
+            source = replace(source.wire, places=source.places)
+        if isinstance(source, Rounded) and not source.pools:
+            source = replace(source.wire, places=source.places)
         if isinstance(source, Wire):
             grid = source.grid
             units = np.array([grid.unit])
@@ -332,13 +346,20 @@ class Importer:
                 return replace(state, codes=True, offset=offset)
             state = Rounded(state.places, shape(state.value), name, wire=state)
         if isinstance(state, Rounded) and (state.wire.grid != grid or state.function.slope not in (0, 1)):
-            state = one_tap(state)
+            state = rescaled(state)
         limits = {"minimum": state.function.minimum, "maximum": state.function.maximum}
         match state:
             case Sum():
                 op = ActivationOp(self.core(state).output, grid, state.function.slope, **limits)
             case Addition():
                 op = AddOp(state.a.value, state.b.value, grid, state.function.slope, **limits)
+            case Product():
+                op = MultiplyOp(state.a.value, state.b.value, grid, state.function.slope, **limits)
+            case Function():
+                if not state.function.is_identity:
+                    has = "a ReLU or a clip of a function that is looked up"
+                    raise UnsupportedError(has, QDQ, "quantise the function's result")
+                op = FunctionOp(state.wire.value, state.kind, grid, state.parameters)
             case Rounded():
                 op = ActivationOp(state.wire.value, grid, state.function.slope, **limits)
         self.insert(op, state.name)
@@ -352,6 +373,26 @@ class Importer:
         pool = PoolOp(value, PoolKind.MAX, window.kernel, grid, strides=window.strides, padding=window.padding)
         self.insert(pool, name)
         return pool.output
+
+
+def rescaled(state: Rounded) -> Sum | Function:
+    """
+    A tensor on another grid, and perhaps through a leaky ReLU: by a table, which is a function of its integers. With limits by
+    the array.
+    """
+    function = state.function
+    if function.minimum is not None or function.maximum is not None:
+        return one_tap(state)
+    parameters = (function.slope,)
+    return Function(
+        state.places,
+        state.shape_of_engine,
+        state.name,
+        pools=state.pools,
+        wire=state.wire,
+        kind="leaky_relu",
+        parameters=parameters,
+    )
 
 
 def one_tap(state: Rounded) -> Sum:
@@ -384,7 +425,7 @@ def one_tap(state: Rounded) -> Sum:
     )
 
 
-def pending_of(state: Real, name: str) -> Sum | Addition | Rounded:
+def pending_of(state: Real, name: str) -> Sum | Addition | Product | Function | Rounded:
     """A real tensor as one that waits for its rounding, and may be put through a function."""
     if isinstance(state, Wire):
         return Rounded(state.places, shape(state.value), name, wire=state)
@@ -444,7 +485,7 @@ def real_of(state: State | None, what: str = "an operand") -> Real:
     """An operand that is a real tensor on a grid, or waits for one."""
     if isinstance(state, Wire) and not state.codes:
         return state
-    if isinstance(state, Sum | Addition | Rounded):
+    if isinstance(state, Sum | Addition | Product | Function | Rounded):
         return state
     if isinstance(state, Input):
         change = "quantise the model: dsf compile --calibrate DATA.npz, or onnxruntime's quantize_static"

@@ -22,23 +22,25 @@ from dsf.frontend.onnx.values import (
     Addition,
     Array,
     Constant,
+    Function,
     Host,
     Pointwise,
+    Product,
     QuantisedConstant,
     Real,
-    Rounded,
     State,
     Sum,
     UnsupportedError,
     Wire,
     channels_first,
+    is_in_order,
     row_major,
 )
 from dsf.geometry import Window
 from dsf.numerics import MAX_LEAK, Floats, Ints, as_ints
 
 
-def _with(state: Real, name: str, change: Callable[[Pointwise], Pointwise]) -> State:
+def _with(state: Real, name: str, change: Callable[[Pointwise], Pointwise]) -> Real:
     pending = pending_of(state, name)
     return replace(pending, function=change(pending.function))
 
@@ -60,16 +62,68 @@ def _least(grid: Grid) -> float:
 
 @handles("LeakyRelu")
 def leaky_relu(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
-    """Slopes of 0 and 2**-k with k to 15; in the rounding of what is before it."""
+    """Slopes of 0 and 2**-k with k to 15 in the rounding of what is before it; of a quantised tensor any, by a table."""
+    return [_leaky(importer, node, real_of(inputs[0]))]
+
+
+def _leaky(importer: Importer, node: Node, x: Real) -> Real:
     alpha = float(node.get("alpha", 0.01))
     slope = next((2.0**-k for k in range(MAX_LEAK + 1) if np.float32(2.0**-k) == np.float32(alpha)), None)
-    if alpha == 0:
-        slope = 0.0
+    slope = 0.0 if alpha == 0 else slope
+    if isinstance(x, Wire):
+        importer.note(node, "table")
+        return Function(x.places, shape(x.value), node.name, wire=x, kind="leaky_relu", parameters=(alpha,))
     if slope is None:
-        nearest = 2.0 ** -int(np.clip(np.rint(-np.log2(max(alpha, 2.0**-MAX_LEAK))), 0, MAX_LEAK))
-        raise UnsupportedError(f"a slope of {alpha:g}", f"0 or 2**-k with k to {MAX_LEAK}", f"train with {nearest:g}")
+        has, needs = f"a slope of {alpha:g}", f"0 or 2**-k with k to {MAX_LEAK}, or a quantised operand"
+        raise UnsupportedError(has, needs, "put a QuantizeLinear and DequantizeLinear before it")
     importer.note(node, "in the rounding before it")
-    return [_with(real_of(inputs[0]), node.name, lambda function: function.rectified(slope))]
+    return _with(x, node.name, lambda function: function.rectified(slope))
+
+
+#: ONNX's functions of one element, by their names in `dsf.numerics.FUNCTIONS`.
+_KINDS = {
+    "Sigmoid": "sigmoid",
+    "Tanh": "tanh",
+    "Exp": "exp",
+    "HardSwish": "hard_swish",
+    "com.microsoft.QLinearSigmoid": "sigmoid",
+}
+
+
+@handles("Sigmoid", "Tanh", "Exp", "HardSwish")
+def by_table(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """Of a quantised tensor, by a table."""
+    return [_function(importer, node, wire_of(inputs[0]), _KINDS[node.op_type])]
+
+
+def _function(importer: Importer, node: Node, x: Wire, kind: str, parameters: tuple[float, ...] = ()) -> Function:
+    importer.note(node, "table")
+    return Function(x.places, shape(x.value), node.name, wire=x, kind=kind, parameters=parameters)
+
+
+@handles("HardSigmoid")
+def hard_sigmoid(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """Of a quantised tensor, by a table; any alpha and beta."""
+    parameters = (float(node.get("alpha", 0.2)), float(node.get("beta", 0.5)))
+    return [_function(importer, node, wire_of(inputs[0]), "hard_sigmoid", parameters)]
+
+
+@handles("Gelu", "com.microsoft.Gelu")
+def gelu(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """Of a quantised tensor, by a table; without the approximation by tanh."""
+    if node.get("approximate", "none") != "none":
+        has = f"an approximation by {node.get('approximate')}"
+        raise UnsupportedError(has, "the function itself", "export it with approximate='none'")
+    return [_function(importer, node, wire_of(inputs[0]), "gelu")]
+
+
+@handles("com.microsoft.QLinearSigmoid", "com.microsoft.QLinearLeakyRelu")
+def qlinear_function(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """By a table, on integers."""
+    scale, zero_point, y_scale, y_zero = (array_of(one, "a scale or zero point") for one in inputs[1:5])
+    x = operand(importer, inputs[0], scale, zero_point)
+    pending = _leaky(importer, node, x) if node.op_type.endswith("Relu") else _function(importer, node, x, _KINDS[node.op_type])
+    return rounded(importer, node, pending, y_scale, y_zero)
 
 
 @handles("Clip")
@@ -86,10 +140,7 @@ def clip(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequ
 
 @handles("Add")
 def add(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
-    """
-    Two tensors of equal shape, one of them the result of a convolution or dense layer that nothing else uses; or one tensor
-    and a constant with one number, or one for each channel.
-    """
+    """Two quantised tensors of equal shape; or one tensor and a constant with one number, or one for each channel."""
     a, b = inputs[0], inputs[1]
     if isinstance(a, Constant | QuantisedConstant):
         a, b = b, a
@@ -112,10 +163,7 @@ def _sum(importer: Importer, node: Node, left: Wire, right: Wire) -> Addition:
 @handles("com.microsoft.QLinearAdd")
 def qlinear_add(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
     """As Add of two tensors, on integers."""
-    a, b = (
-        operand(importer, inputs[place], array_of(inputs[place + 1], "a scale"), array_of(inputs[place + 2], "a zero point"))
-        for place in (0, 3)
-    )
+    a, b = _operands(importer, inputs)
     scale, zero_point = array_of(inputs[6], "a scale"), array_of(inputs[7] if len(inputs) > 7 else None, "a zero point")
     return rounded(importer, node, _sum(importer, node, a, b), scale, zero_point)
 
@@ -128,11 +176,49 @@ def subtract(importer: Importer, node: Node, inputs: Sequence[State | None]) -> 
 
 @handles("Mul")
 def multiply(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
-    """By a constant with one number, or one for each channel."""
+    """
+    By a constant with one number, or one for each channel; of two quantised tensors of equal shape, or one of them with one
+    pixel for each image.
+    """
     a, b = inputs[0], inputs[1]
     if isinstance(a, Constant | QuantisedConstant):
         a, b = b, a
+    if not isinstance(b, Constant | QuantisedConstant):
+        return [_product(importer, node, wire_of(a), wire_of(b))]
     return [_scale_and_shift(importer, node, real_of(a), constant_of(b, "the other factor"), None)]
+
+
+def _product(importer: Importer, node: Node, a: Wire, b: Wire) -> Product:
+    """The product of two tensors, the larger one first."""
+    if a.places.size < b.places.size:
+        a, b = b, a
+    alike = a.shape == b.shape and shape(a.value) == shape(b.value) and np.array_equal(a.places, b.places)
+    one_pixel = len(a.shape) == 4 and b.shape == (*a.shape[:2], 1, 1)
+    if one_pixel:
+        # One number for each channel lies in the order of the channels.
+        one_pixel = shape(b.value)[-1] == a.shape[1] and is_in_order(b.places) and images_of(a) is a.value
+    if not alike and not one_pixel:
+        has = f"operands of shapes {a.shape} and {b.shape}"
+        raise UnsupportedError(has, "equal shapes, or one pixel of the second for each image", "expand one of them")
+    importer.note(node, "product")
+    return Product(a.places, shape(a.value), node.name, a=a, b=b)
+
+
+@handles("com.microsoft.QLinearMul")
+def qlinear_mul(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """As Mul of two tensors, on integers."""
+    a, b = _operands(importer, inputs)
+    scale, zero_point = array_of(inputs[6], "a scale"), array_of(inputs[7] if len(inputs) > 7 else None, "a zero point")
+    return rounded(importer, node, _product(importer, node, a, b), scale, zero_point)
+
+
+def _operands(importer: Importer, inputs: Sequence[State | None]) -> tuple[Wire, Wire]:
+    """Both operands of an operator on integers, each with scale and zero point after it."""
+    a, b = (
+        operand(importer, inputs[place], array_of(inputs[place + 1], "a scale"), array_of(inputs[place + 2], "a zero point"))
+        for place in (0, 3)
+    )
+    return a, b
 
 
 @handles("Div")
@@ -239,7 +325,7 @@ def _host(importer: Importer, node: Node, state: State | None, step: Callable[[A
     real = real_of(state)
     if isinstance(real, Sum) and real.function.is_identity and not real.pools:
         return Host(real, ((node.op_type.lower(), step),), real.shape)
-    if isinstance(real, Rounded | Addition | Sum):
+    if not isinstance(real, Wire):
         raise UnsupportedError(f"an operand that is not quantised ('{real.name}')", "a QuantizeLinear after it", "quantise it")
     return Host(real, ((node.op_type.lower(), step),), real.shape)
 

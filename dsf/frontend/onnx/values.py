@@ -22,7 +22,7 @@ from xdsl.ir import Block, SSAValue
 from dsf.dialects.bundle import Grid, tensor_of
 from dsf.dialects.shapes import shape
 from dsf.geometry import Window
-from dsf.numerics import Floats, Ints
+from dsf.numerics import Floats, Ints, apply_function
 
 Places = NDArray[np.int64]
 Array = NDArray[Any]
@@ -118,6 +118,12 @@ class Pointwise:
     def is_identity(self) -> bool:
         return self == Pointwise()
 
+    def apply(self, x: Array) -> Array:
+        """The function of real numbers."""
+        low = -math.inf if self.minimum is None else self.minimum
+        high = math.inf if self.maximum is None else self.maximum
+        return np.clip(np.where(x < 0, x * self.slope, x), low, high)
+
     def limited(self, low: float | None, high: float | None) -> Pointwise:
         """This function, then a clip."""
         least = [one for one in (self.minimum, low) if one is not None]
@@ -183,6 +189,27 @@ class Addition(Pending):
 
 
 @dataclass(frozen=True)
+class Product(Pending):
+    """The product of two tensors of the engine; `b` may have one pixel for each image of `a`."""
+
+    a: Wire
+    b: Wire
+
+
+@dataclass(frozen=True)
+class Function(Pending):
+    """A function of each element of a tensor of the engine, of the kinds of `bundle.function`."""
+
+    wire: Wire
+    kind: str
+    parameters: tuple[float, ...] = ()
+
+    def apply(self, x: Array) -> Array:
+        """The function of real numbers."""
+        return apply_function(self.kind, x, self.parameters)
+
+
+@dataclass(frozen=True)
 class Rounded(Pending):
     """A tensor of the engine, put through a function."""
 
@@ -216,8 +243,8 @@ class Unknown:
     """The result of an operator that has a problem; what uses it has none of its own."""
 
 
-State = Constant | QuantisedConstant | Wire | Sum | Addition | Rounded | Input | Host | Unknown
-Real = Wire | Sum | Addition | Rounded
+Real = Wire | Sum | Addition | Product | Function | Rounded
+State = Constant | QuantisedConstant | Real | Input | Host | Unknown
 
 
 @lru_cache(maxsize=256)

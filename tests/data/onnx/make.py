@@ -11,6 +11,7 @@ neither exporter nor calibration.
 | `mobile_u8.onnx` | depthwise-separable, ReLU6, global average, softmax | uint8 | uint8 per tensor, symmetric |
 | `mobile_asymmetric.onnx` | the same | uint8 | uint8 per tensor: can't be taken |
 | `residual_operators.onnx` | the same, as QLinearConv and its kin | uint8 | int8 per channel |
+| `gated_u8.onnx` | a gate of sigmoids, hard swish, leaky ReLU of slope 0.3, tanh | uint8 | int8 per channel |
 | `line_u8.onnx` | convolutions over one axis, average pooling, leaky ReLU | uint8 | int8 per channel |
 """
 
@@ -77,6 +78,20 @@ class Line(nn.Module):
         return self.head(x.flatten(1))
 
 
+class Gated(nn.Module):
+    """2x8x8 images to 4 numbers: a block with a gate, and functions that are looked up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.down, self.up = nn.Conv2d(2, 8, 3, padding=1), nn.Conv2d(8, 4, 1), nn.Conv2d(4, 8, 1)
+        self.swish, self.leaky, self.out = nn.Hardswish(), nn.LeakyReLU(0.3), nn.Conv2d(8, 4, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.swish(self.stem(x))
+        gate = torch.sigmoid(self.up(self.leaky(self.down(x.mean((2, 3), keepdim=True)))))
+        return torch.tanh(self.out(x * gate + x)).flatten(1)
+
+
 class Samples(CalibrationDataReader):
     """Normal random inputs, always the same."""
 
@@ -130,6 +145,7 @@ def main() -> None:
     write("mobile_u8", Mobile(), (1, 2, 12, 12), activation_type=u8, weight_type=u8, extra_options=options)
     write("mobile_asymmetric", Mobile(), (1, 2, 12, 12), activation_type=u8, weight_type=u8)
     write("residual_operators", Residual(), image, operators=True, activation_type=u8, weight_type=s8, per_channel=True)
+    write("gated_u8", Gated(), (1, 2, 8, 8), activation_type=u8, weight_type=s8, per_channel=True)
     write("line_u8", Line(), (1, 4, 24), activation_type=u8, weight_type=s8, per_channel=True)
 
 
