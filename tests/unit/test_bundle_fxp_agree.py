@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import numpy as np
@@ -9,10 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from networks import input_of, networks_with_input, random_hardware, random_network
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects import func
+from xdsl.dialects.builtin import FunctionType, ModuleOp
+from xdsl.ir import Block, Region
 
+from dsf.dialects import bundle
+from dsf.dialects.engine import HardwareOp
 from dsf.dominance import check_dominance
-from dsf.numerics import Ints
+from dsf.hardware import Hardware
+from dsf.numerics import FUNCTIONS, Ints, int_range
 from dsf.runtime.execute import run
 from dsf.transforms.bundle_to_fxp import BundleToFxpPass
 from dsf.transforms.check_hardware import CheckHardwarePass
@@ -38,3 +44,30 @@ def test_seeded_networks(seed: int) -> None:
     rng = random.Random(seed)
     module = random_network(rng, random_hardware(rng), layers=6)
     check(module, input_of(rng, module))
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_products_and_functions_with_free_scales(seed: int) -> None:
+    """The product of all values of a type with a function of them, of another type, and a function of that."""
+    rng = random.Random(seed)
+    bits = rng.choice((2, 4, 8))
+
+    def grid() -> bundle.Grid:
+        if rng.random() < 0.2:
+            return bundle.QType.of(bits, rng.randint(0, 5))
+        low, high = int_range(bits)
+        return bundle.AffineType.of(bits, math.exp(rng.uniform(-6, 0)), rng.choice((low, 0, rng.randint(low, high))))
+
+    low, high = int_range(bits)
+    values = np.arange(low, high + 1)
+    block = Block(arg_types=[bundle.tensor_of((1, values.size), grid())])
+    x = block.args[0]
+    gate = bundle.FunctionOp(x, rng.choice(list(FUNCTIONS)), grid())
+    limit = rng.choice((None, rng.uniform(0, 4)))
+    product = bundle.MultiplyOp(x, gate.output, grid(), rng.choice((0.0, 1.0)), maximum=limit)
+    function = bundle.FunctionOp(product.output, rng.choice(list(FUNCTIONS)), grid())
+    block.add_ops([gate, product, function, func.ReturnOp(function.output)])
+    signature = FunctionType.from_lists([x.type], [function.output.type])
+    hardware = HardwareOp.from_hardware(Hardware(bits_input=bits))
+    module = ModuleOp([hardware, func.FuncOp("main", signature, Region(block))])
+    check(module, values[None])

@@ -134,3 +134,17 @@ func.func @main(%x: tensor<2x2x2x3x!bundle.q<2, 1>>) -> tensor<2x2x2x3x!bundle.q
   %s = bundle.add %m, %x : tensor<2x2x2x3x!bundle.q<2, 0>>, tensor<2x2x2x3x!bundle.q<2, 1>> -> tensor<2x2x2x3x!bundle.q<2, 0>> loc("sum")
   func.return %s : tensor<2x2x2x3x!bundle.q<2, 0>>
 }
+
+// -----
+
+// Free scales: 0.5 * 0.125 / 0.75 is 43691 / 2**19 to 16 bits, and the zero point of the result is in the offset; it is the least
+// value after a ReLU, and 3.0 is 4 steps above it. What is 0 of the gate's input is 4 steps above its zero point.
+
+engine.hardware {bits_input = 4, bits_weights = 4}
+// CHECK:       %0 = fxp.table %x table dense<[-3, -2, -1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]> : tensor<16xi4> : tensor<1x2x2x1xi4> -> tensor<1x2x2x1xi4>
+// CHECK-NEXT:  %1 = fxp.multiply %x, %0 zero_a -8 zero_b -7 multiplier 43691 offset -1048576 shift 19 clip -2 to 2 : tensor<1x2x2x1xi4>, tensor<1x2x2x1xi4> -> tensor<1x2x2x1xi4>
+func.func @main(%x: tensor<1x2x2x1x!bundle.affine<4, 0.5, -8>>) -> tensor<1x2x2x1x!bundle.affine<4, 0.75, -2>> {
+  %f = bundle.function hard_sigmoid parameters [0.25, 0.5] %x : tensor<1x2x2x1x!bundle.affine<4, 0.5, -8>> -> tensor<1x2x2x1x!bundle.affine<4, 0.125, -7>>
+  %m = bundle.multiply %x, %f negative_slope 0.0 maximum 3.0 : tensor<1x2x2x1x!bundle.affine<4, 0.5, -8>>, tensor<1x2x2x1x!bundle.affine<4, 0.125, -7>> -> tensor<1x2x2x1x!bundle.affine<4, 0.75, -2>>
+  func.return %m : tensor<1x2x2x1x!bundle.affine<4, 0.75, -2>>
+}
