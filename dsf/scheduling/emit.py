@@ -1,13 +1,14 @@
 """
 From the order of a network's work to the operations of a `sched.program`, each waiting for what its memory accesses demand.
 
-Resident weights are loaded by a program of their own, all of them before the first run, so runs neither load them nor wait for
-them.
+What is resident is loaded by a program of its own, all of it before the first run, so runs neither load it nor wait for it.
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
+from collections.abc import Set
 from dataclasses import dataclass, replace
 
 from xdsl.ir import Operation, SSAValue
@@ -26,9 +27,9 @@ from dsf.hardware import Hardware
 from dsf.layout import packed_bytes
 from dsf.scheduling.accesses import MEMORIES, step_of
 from dsf.scheduling.features import FeaturePlan
-from dsf.scheduling.hazards import Hazards
+from dsf.scheduling.hazards import Hazards, Memory
 from dsf.scheduling.network import Layer, Network
-from dsf.scheduling.order import InputLoad, Order, WeightLoad, Work
+from dsf.scheduling.order import InputLoad, Order, Work
 from dsf.scheduling.pieces import Span
 from dsf.scheduling.timeline import Task
 from dsf.scheduling.weights import WEIGHT_MEMORIES, Placer, WeightStream, capacity_of
@@ -82,13 +83,19 @@ class Emitter:
     """Builds the operations of one program."""
 
     def __init__(
-        self, network: Network, hw: Hardware, plan: FeaturePlan, stream: WeightStream, order: Order, *, resident: bool
+        self, network: Network, hw: Hardware, plan: FeaturePlan, stream: WeightStream, order: Order, *, resident: Set[Memory]
     ):
-        self.network, self.hw, self.plan, self.order, self.resident = network, hw, plan, order, resident
+        """What goes to `resident` memories is loaded once for all runs; the caller has checked that it fits."""
+        self.network, self.hw, self.plan, self.order = network, hw, plan, order
         self.ops: list[Operation] = []
         self._run, self._load = _Line(hw), _Line(hw)
         self._placers = {memory: Placer(capacity_of(memory, hw)) for memory in WEIGHT_MEMORIES}
-        self._placed: list[tuple[sched.BufferOp, Span]] = []
+        #: Of the weight loads, by number, those for all runs and those of the run, in order, and where they are placed.
+        numbers = range(len(order.weights))
+        self._once = [number for number in numbers if order.weights[number].stretch.memory in resident]
+        self._each = [number for number in numbers if order.weights[number].stretch.memory not in resident]
+        self._placed: dict[int, tuple[sched.BufferOp, Span]] = {}
+        self._loads_emitted = 0
         self._inputs_emitted = 0
         self._stored = 0
         #: The number of the last MATRIX instruction, and whether it is tall.
@@ -127,23 +134,20 @@ class Emitter:
         return self._features[tensor, chunk % 2].buffer
 
     def _add(self, op: sched.InstructionOp, cost: Cost, layer: Layer) -> None:
-        """Appends an instruction to the run, or to the load program."""
+        """Appends an instruction to the run."""
         set_location(op, layer.op if location_name(layer.op) is not None else layer.name)
-        if self.resident and isinstance(op, sched.LoadWeightsOp):
-            self._load.add(op, cost)
-            return
         self._run.add(op, cost)
         self.ops.append(op)
 
     # Loads.
 
-    def _load_weights(self, load: WeightLoad) -> bool:
-        """Emits a load if there is room for it."""
+    def _load_weights(self, number: int) -> tuple[sched.LoadWeightsOp, Cost, Layer] | None:
+        """A load, placed, if there is room for it."""
         assert self._stream is not None
-        stretch = load.stretch
+        stretch = self.order.weights[number].stretch
         placed = self._placers[stretch.memory].place(stretch.size)
         if placed is None:
-            return False
+            return None
         layer = self.network.layers[stretch.layer]
         buffer = self._buffer(SPACES[stretch.memory], layer.name, placed.first, stretch.size)
         set_location(buffer, layer.op)
@@ -158,14 +162,17 @@ class Emitter:
             cycles=cost.busy,
             beats=cost.beats,
         )
-        self._add(op, cost, layer)
-        self._placed.append((buffer, placed))
-        return True
+        self._placed[number] = buffer, placed
+        return op, cost, layer
 
     def _emit_load_program(self) -> None:
-        """Loads all weights, before the first run. That they fit was checked."""
-        for load in self.order.weights:
-            self._load_weights(load)
+        """What is loaded before the first run. That it fits was checked."""
+        for number in self._once:
+            load = self._load_weights(number)
+            assert load is not None
+            op, cost, layer = load
+            set_location(op, layer.op if location_name(layer.op) is not None else layer.name)
+            self._load.add(op, cost)
         if self._load.instructions:
             self.ops.append(sched.LoadProgramOp(self._load.instructions))
 
@@ -193,10 +200,14 @@ class Emitter:
             if self._inputs_emitted >= inputs_needed and load.earliest > step:
                 break
             self._load_input(load)
-        while len(self._placed) < min(len(self.order.weights), weights_needed + depth):
-            if not self._load_weights(self.order.weights[len(self._placed)]):
+        needed = bisect_left(self._each, weights_needed)
+        while self._loads_emitted < min(len(self._each), needed + depth):
+            load = self._load_weights(self._each[self._loads_emitted])
+            if load is None:
                 break
-        if len(self._placed) < weights_needed:
+            self._add(*load)
+            self._loads_emitted += 1
+        if self._loads_emitted < needed:
             raise AssertionError("weights that were checked to fit the memory alone do not fit it")
 
     # Work.
@@ -285,8 +296,7 @@ class Emitter:
 
     def emit(self) -> Emitted:
         """All operations, in program order."""
-        if self.resident:
-            self._emit_load_program()
+        self._emit_load_program()
         weights_needed = inputs_needed = 0
         for step, work in enumerate(self.order.spine):
             weights_needed = max(weights_needed, 1 + max(work.loads, default=-1))

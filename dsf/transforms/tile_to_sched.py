@@ -6,7 +6,7 @@ Tensors get addresses in feature memory (`dsf.scheduling.features`), weights a p
 `sched.program` of the same name of bundles; the numbers stay the same.
 
 Where all weights and parameters of a network fit on chip at once, they are loaded by a `sched.load_program`, once for any
-number of runs.
+number of runs; and so are its tables.
 """
 
 from __future__ import annotations
@@ -110,6 +110,13 @@ def _check_loads(network: Network, hw: Hardware, stream: WeightStream) -> None:
         raise ModelError(problems)
 
 
+def _resident(stream: WeightStream, hw: Hardware) -> frozenset[Memory]:
+    """The memories that hold all that a network needs: weights and parameters only together, as they are loaded in turn."""
+    fitting = frozenset(memory for memory in WEIGHT_MEMORIES if stream.fits(memory, hw))
+    weights = {Memory.WEIGHT, Memory.PARAMETER}
+    return fitting if weights <= fitting else fitting - weights
+
+
 def schedule(function: func.FuncOp, hw: Hardware, *, resident_weights: bool) -> sched.ProgramOp:
     """
     The program of a function of `tile` operations; with `resident_weights` they are loaded once for all runs if they fit.
@@ -125,7 +132,7 @@ def schedule(function: func.FuncOp, hw: Hardware, *, resident_weights: bool) -> 
     _check_loads(network, hw, stream)
     plan = plan_features(network, hw, images)
     order = order_network(network, hw, plan, stream)
-    resident = resident_weights and all(stream.fits(memory, hw) for memory in WEIGHT_MEMORIES)
+    resident = _resident(stream, hw) if resident_weights else frozenset[Memory]()
     emitted = Emitter(network, hw, plan, stream, order, resident=resident).emit()
     names = list(dict.fromkeys(layer.name for layer in network.layers))
     returned = function.body.block.last_op

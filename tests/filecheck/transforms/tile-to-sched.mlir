@@ -302,3 +302,23 @@ func.func @main(%x: tensor<1x1x1x3xi2>) -> tensor<1x1x1x3xi2> {
   %3 = tile.elementwise #tile.multiply<low = -2, high = 1> %2, %x cut <images = 1, rows = 1> : tensor<1x1x1x3xi2>, tensor<1x1x1x3xi2> -> tensor<1x1x1x3xi2> loc("product")
   func.return %3 : tensor<1x1x1x3xi2>
 }
+
+// -----
+
+// Weights stay on chip, three tables do not: they are loaded in the run, the third one in the place of the first.
+
+engine.hardware {bits_input = 2, bits_weights = 2}
+// CHECK:         sched.load_program {
+// CHECK-NEXT:      sched.load_weights {{.*}} to %conv.parameter
+// CHECK-NEXT:      sched.load_weights {{.*}} to %conv.weight
+// CHECK-NEXT:    }
+// CHECK:         %third.table = sched.buffer table "third" at 0 size 1
+// CHECK-NEXT:    [[LOAD:%.*]] = sched.load_weights %weights[256] bytes 8 to %third.table groups 1 words 1 after([[FIRST:%.*]]) cycles
+// CHECK:         sched.lookup %second.feature, %third.table to %third.feature {{.*}} after([[LOAD]]) cycles
+func.func @main(%x: tensor<1x1x1x3xi2>) -> tensor<1x1x1x3xi2> {
+  %c = tile.matrix %x window <kernel = [1, 1]> requantize <low = -2, high = 1> cut <images = 1, rows = 1> weights dense<1> : tensor<1x1x3x3xi2> bias dense<0> : tensor<3xi32> multiplier dense<1> : tensor<3xi32> shift dense<0> : tensor<3xi8> : tensor<1x1x1x3xi2> -> tensor<1x1x1x3xi2> loc("conv")
+  %0 = tile.lookup %c table dense<[-1, 0, 0, 1]> : tensor<4xi2> cut <images = 1, rows = 1> : tensor<1x1x1x3xi2> -> tensor<1x1x1x3xi2> loc("first")
+  %1 = tile.lookup %0 table dense<[1, 0, -1, -2]> : tensor<4xi2> cut <images = 1, rows = 1> : tensor<1x1x1x3xi2> -> tensor<1x1x1x3xi2> loc("second")
+  %2 = tile.lookup %1 table dense<[1, 1, -2, -2]> : tensor<4xi2> cut <images = 1, rows = 1> : tensor<1x1x1x3xi2> -> tensor<1x1x1x3xi2> loc("third")
+  func.return %2 : tensor<1x1x1x3xi2>
+}
