@@ -18,11 +18,13 @@ and the next LOAD while the last elements of one are written.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import gcd
 
 from dsf.geometry import Window
 from dsf.hardware import Hardware
 from dsf.isa.table import BY_NAME, WORD_BITS
 from dsf.kernel_rows import Lines
+from dsf.layout import PARAMETER_BYTES
 
 # Measured on the RTL (benchmarks compare every bundle of every network again).
 
@@ -43,6 +45,8 @@ DIVIDE_OVERHEAD = 1
 ELEMENTS_OVERHEAD = 21
 #: The dispatcher takes an instruction in this many cycles, or in as many as it has beats.
 LEAST_DISPATCH = 3
+#: Cycles of a load program beside its instructions: until the first of them, and from the last to its end.
+LOAD_PROGRAM_OVERHEAD = 23
 #: From a completion to the start of an instruction that waits for its token.
 TOKEN_LATENCY = 1
 
@@ -336,10 +340,29 @@ def store_cost(hw: Hardware, elements: int) -> Cost:
     return Cost(beats, gap=MOVE_GAP, beats=beats, reads=beats)
 
 
-def weights_cost(hw: Hardware, stream_bytes: int, slots: int) -> Cost:
-    """Cycles of a LOAD_WEIGHTS: one beat, and one slot (a weight word, or a channel's parameters) a cycle."""
+def weights_cost(hw: Hardware, groups: int, words: int) -> Cost:
+    """
+    Cycles of a LOAD_WEIGHTS of `groups` channel groups of `words` weight words: one beat a cycle, but a beat that holds words
+    of several channel groups takes one for each of them.
+    """
+    beats = -(-groups * words * hw.weight_slot_bits // hw.axi_width)
+    # Channel groups between two that begin with a beat.
+    apart = hw.beat_words // gcd(hw.beat_words, words)
+    shared = groups - 1 - (groups - 1) // apart
+    return Cost(beats + shared, gap=MOVE_GAP, beats=beats)
+
+
+def parameters_cost(hw: Hardware, groups: int) -> Cost:
+    """Cycles of a LOAD_WEIGHTS of the parameters of `groups` channel groups: one beat, and one channel, a cycle."""
+    channels = groups * hw.group_columns
+    beats = -(-channels * PARAMETER_BYTES // hw.beat_bytes)
+    return Cost(max(beats, channels), gap=MOVE_GAP, beats=beats)
+
+
+def tables_cost(hw: Hardware, stream_bytes: int) -> Cost:
+    """Cycles of a LOAD_WEIGHTS of lookup tables: one beat, and as many bytes as a channel's parameters have, a cycle."""
     beats = -(-stream_bytes // hw.beat_bytes)
-    return Cost(max(beats, slots), gap=MOVE_GAP, beats=beats)
+    return Cost(max(beats, stream_bytes // PARAMETER_BYTES), gap=MOVE_GAP, beats=beats)
 
 
 def instruction_beats(hw: Hardware, name: str) -> int:

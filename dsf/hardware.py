@@ -356,6 +356,11 @@ class Hardware:
         return self.axi_width // self.bits_input
 
     @property
+    def beat_words(self) -> int:
+        """Weight words of a channel group that are written to their bank in a cycle: as many as a beat brings."""
+        return max(1, self.axi_width // self.weight_slot_bits)
+
+    @property
     def raw_elements(self) -> int:
         """Elements of feature memory that one raw 32-bit sum takes."""
         return 32 // self.bits_input

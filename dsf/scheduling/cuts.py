@@ -24,13 +24,12 @@ from itertools import pairwise
 from typing import Literal, get_args
 
 from dsf.arguments import as_int
-from dsf.cost import Cost, dispatch_cycles, load_cost, shape_change, store_cost, weights_cost
+from dsf.cost import Cost, dispatch_cycles, load_cost, parameters_cost, shape_change, store_cost, weights_cost
 from dsf.dialects import tile
 from dsf.dialects.tile import Mode, Outer
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.isa.table import MATRIX
-from dsf.layout import PARAMETER_BYTES
 from dsf.scheduling.depthwise import fits
 from dsf.scheduling.network import Layer, Network
 from dsf.scheduling.pieces import Cut, Piece, Span, input_rows
@@ -188,11 +187,7 @@ def depthwise_modes(layer: Layer, hw: Hardware, options: TilingOptions) -> tuple
 
 def load_costs(hw: Hardware, groups: int, words: int) -> tuple[Cost, Cost]:
     """What it takes to load the parameters, and the weights, of channel groups of `words` words."""
-    channels = groups * hw.group_columns
-    return (
-        weights_cost(hw, channels * PARAMETER_BYTES, channels),
-        weights_cost(hw, groups * words * hw.weight_slot_bits // 8, groups * words),
-    )
+    return parameters_cost(hw, groups), weights_cost(hw, groups, words)
 
 
 def load_cycles(hw: Hardware, groups: int, words: int) -> int:
@@ -373,7 +368,9 @@ class _Chooser:
             return
         wide, left = total // passes * passes, total % passes
         if len(self._modes()) > 1 and 0 < wide < total:
-            yield (*Span(0, wide).sizes(size), left), (*(Mode.WIDE for _ in Span(0, wide).sizes(size)), Mode.TALL)
+            sizes = Span(0, wide).sizes(size)
+            yield (*sizes, left), (*(Mode.WIDE for _ in sizes), Mode.TALL)
+            yield (left, *sizes), (Mode.TALL, Mode.WIDE)
         if not (self.fits.weights and self.fits.parameters):
             return
         for mode in self._modes():
@@ -404,7 +401,7 @@ class _Chooser:
                 )
         if not self.fits.parameters:
             most = min(most, max(1, hw.parameter_groups // 2 // hw.column_groups))
-        cycles_of_pass = max(1, words * hw.column_groups * max(hw.weight_slot_bits, hw.axi_width) // hw.axi_width)
+        cycles_of_pass = max(1, words * hw.column_groups * hw.weight_slot_bits // hw.axi_width)
         most = min(most, max(1, -(-LEAST_WEIGHT_LOAD // cycles_of_pass)))
         equal = -(-passes // -(-passes // most)) * hw.column_groups
         return min(total, hw.parameter_groups, most_groups(self.layer, hw), equal)

@@ -17,8 +17,10 @@ from dsf.cost import (
     Cost,
     dispatch_cycles,
     load_cost,
+    parameters_cost,
     shape_change,
     store_cost,
+    tables_cost,
     weights_cost,
 )
 from dsf.dialects import sched, tile
@@ -32,7 +34,7 @@ from dsf.scheduling.network import Layer, Network
 from dsf.scheduling.order import InputLoad, Order, Work
 from dsf.scheduling.pieces import Span
 from dsf.scheduling.timeline import Task
-from dsf.scheduling.weights import WEIGHT_MEMORIES, Placer, WeightStream, capacity_of
+from dsf.scheduling.weights import WEIGHT_MEMORIES, Placer, Stretch, WeightStream, capacity_of
 from dsf.transforms.locations import location_name, set_location
 
 #: The inverse of `MEMORIES`.
@@ -77,6 +79,17 @@ class _Line:
         op.wait_for([self.instructions[producer].token for producer in producers])
         self.instructions.append(op)
         self.tasks.append(Task(op.QUEUE, producers, cost, dispatch_cycles(self.hw, INSTRUCTIONS[type(op)])))
+
+
+def _cost_of(stretch: Stretch, hw: Hardware) -> Cost:
+    """What it takes to load a stretch."""
+    match stretch.memory:
+        case Memory.WEIGHT:
+            return weights_cost(hw, stretch.groups, stretch.words)
+        case Memory.PARAMETER:
+            return parameters_cost(hw, stretch.groups)
+        case _:
+            return tables_cost(hw, stretch.bytes)
 
 
 class Emitter:
@@ -151,7 +164,7 @@ class Emitter:
         layer = self.network.layers[stretch.layer]
         buffer = self._buffer(SPACES[stretch.memory], layer.name, placed.first, stretch.size)
         set_location(buffer, layer.op)
-        cost = weights_cost(self.hw, stretch.bytes, stretch.slots)
+        cost = _cost_of(stretch, self.hw)
         op = sched.LoadWeightsOp(
             self._stream.buffer,
             buffer.buffer,

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
 
+from dsf.cost import LOAD_PROGRAM_OVERHEAD
 from dsf.dialects import sched
 from dsf.hardware import Hardware
 from dsf.isa.table import Queue
@@ -21,7 +22,7 @@ from dsf.transforms.locations import location_name
 
 def estimate_load(tasks: Sequence[Task], hw: Hardware) -> int:
     """Cycles of a load program, from the first beat of its first instruction to the completion of its last."""
-    return max(one.finish for one in simulate(tasks, hw.queue_depth))
+    return max(one.finish for one in simulate(tasks, hw.queue_depth)) + LOAD_PROGRAM_OVERHEAD
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,6 @@ from dsf.scheduling.hazards import Memory
 from dsf.scheduling.network import Layer, Network
 from dsf.scheduling.pieces import Block, Cut, Load, Span
 
-#: Bytes of the stream that are a word of a table, as of parameters.
-SLOT_BYTES = 8
-
 #: Alignment of a load in the stream, in bytes.
 ALIGNMENT = 64
 
@@ -45,7 +42,7 @@ def capacity_of(memory: Memory, hw: Hardware) -> int:
 class Stretch:
     """
     One load, of the `channels` of a layer: `groups` channel groups, or one table. `size` is what it takes of its memory, in
-    words of all banks, in channel groups, or in tables; `slots` is how many words the stream has for it.
+    words of all banks, in channel groups, or in tables.
     """
 
     memory: Memory
@@ -56,7 +53,6 @@ class Stretch:
     bytes: int
     words: int
     size: int
-    slots: int
 
 
 @dataclass(frozen=True)
@@ -116,7 +112,7 @@ def whole_table(table: Ints, hw: Hardware) -> Ints:
 
 
 def _table_stretch(stream: _Stream, index: int, packed: bytes) -> Stretch:
-    return Stretch(Memory.TABLE, index, Span(0, 1), 1, stream.append(packed), len(packed), 1, 1, len(packed) // SLOT_BYTES)
+    return Stretch(Memory.TABLE, index, Span(0, 1), 1, stream.append(packed), len(packed), 1, 1)
 
 
 def _pack_layer(
@@ -128,11 +124,11 @@ def _pack_layer(
         channels = load.block.channels(load.groups, lanes)
         parameters = (_padded(_part(one, channels), count * lanes) for one in (op.bias, op.multiplier, op.shift))
         some = pack_parameters(*parameters)
-        first = Stretch(Memory.PARAMETER, index, channels, count, stream.append(some), len(some), 1, count, count * lanes)
+        first = Stretch(Memory.PARAMETER, index, channels, count, stream.append(some), len(some), 1, count)
         by_group = arranged_weights(op, weights, load, lanes, filling=int(to_element(0, hw.bits_weights)))
         packed = pack_weight_groups(by_group, hw.bits_weights, hw.weight_slot_bits)
         offset, depth = stream.append(packed), weight_depth(hw, words, count)
-        yield first, Stretch(Memory.WEIGHT, index, channels, count, offset, len(packed), words, depth, count * words)
+        yield first, Stretch(Memory.WEIGHT, index, channels, count, offset, len(packed), words, depth)
 
 
 def arranged_weights(op: tile.MatrixOp | sched.MatrixOp, weights: Ints, load: Load, lanes: int, *, filling: int) -> Ints:

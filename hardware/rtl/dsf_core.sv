@@ -220,10 +220,12 @@ module dsf_core
     .error_index_o        (unit_error_index[QueueLoad])
   );
 
-  logic                            wm_wr_en;
+  localparam int unsigned BeatWords = beat_words(AxiWidth, GroupCols, WBits);
+
+  logic [BeatWords-1:0]            wm_wr_en;
   logic [3:0]                      wm_wr_bank;
   logic [19:0]                     wm_wr_addr;
-  logic [GroupCols-1:0][WBits-1:0] wm_wr_data;
+  logic [BeatWords-1:0][GroupCols-1:0][WBits-1:0] wm_wr_data;
   logic [GroupCols-1:0]            pm_wr_en;
   logic [ParamAddrBits-1:0]        pm_wr_addr;
   logic [ParamBits-1:0]            pm_wr_data;
@@ -276,7 +278,7 @@ module dsf_core
 
   dsf_matrix #(
     .Pe(Pe), .Rows(Rows), .Cols(Cols), .Groups(Groups), .XBits(XBits), .WBits(WBits), .AccBits(AccBits),
-    .VecLen(VecLen), .WeightWords(WeightWords), .CaptureTiles(CaptureTiles)
+    .VecLen(VecLen), .WeightWords(WeightWords), .Words(BeatWords), .CaptureTiles(CaptureTiles)
   ) u_matrix (
     .clk_i,
     .rst_ni,

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // LOAD_WEIGHTS: a stream of weight words to the banks of weight memory, channel group i to bank (bank + i) mod G, or a
-// stream of channel parameters to parameter memory, or lookup tables to the vector unit. One beat per cycle where a weight
-// word's slot is at least a beat, else one word per cycle; one channel's parameters, or 64 bits of a table, per cycle.
+// stream of channel parameters to parameter memory, or lookup tables to the vector unit. One beat of weight words per cycle;
+// one that holds words of several channel groups takes a cycle for each of them. One channel's parameters, or 64 bits of a
+// table, per cycle.
+//
+// The words that a cycle writes follow each other in one bank, from wm_wr_addr_o on: that of address a is in place
+// a mod Words of the data, with its own enable.
 //
 // Like LOAD, it sends the DMA's command when it takes the instruction. Errors, which stay until reset: an address beyond
 // the memory (ErrAddress), and a length of the stream that is not what the counts ask for (ErrIllegalField); all further
@@ -23,7 +27,8 @@ module dsf_load_weights
   parameter int unsigned XBits       = 8,
   parameter int unsigned AxiWidth    = 128,
   parameter int unsigned WeightWords = 1024,
-  parameter int unsigned ParamGroups = 64
+  parameter int unsigned ParamGroups = 64,
+  localparam int unsigned Words      = beat_words(AxiWidth, GroupCols, WBits)
 ) (
   input  wire logic                            clk_i,
   input  wire logic                            rst_ni,
@@ -42,10 +47,10 @@ module dsf_load_weights
   output      logic                            s_axis_wt_tready_o,
   input  wire logic [AxiWidth-1:0]             s_axis_wt_tdata_i,
 
-  output      logic                            wm_wr_en_o,
+  output      logic [Words-1:0]                wm_wr_en_o,
   output      logic [3:0]                      wm_wr_bank_o,
   output      logic [19:0]                     wm_wr_addr_o,
-  output      logic [GroupCols-1:0][WBits-1:0] wm_wr_data_o,
+  output      logic [Words-1:0][GroupCols-1:0][WBits-1:0] wm_wr_data_o,
 
   output      logic [GroupCols-1:0]            pm_wr_en_o,    // one-hot
   output      logic [ParamAddrBits-1:0]        pm_wr_addr_o,
@@ -66,7 +71,9 @@ module dsf_load_weights
   localparam int unsigned ByteBits   = $clog2(BeatBytes);
   localparam int unsigned LeftBits   = 32 - ByteBits + 1;
   localparam int unsigned WordBits   = GroupCols * WBits;
-  localparam int unsigned SlotBits   = max2(8, 1 << $clog2(WordBits));
+  localparam int unsigned SlotBits   = weight_slot_bits(GroupCols, WBits);
+  // Of a number of words, up to those of a beat.
+  localparam int unsigned CountWidth = $clog2(Words) + 1;
   localparam int unsigned TableWords = table_words(operand_bits(XBits));
   localparam int unsigned Pending    = 4;
   // From the last write at the ports until any read sees it.
@@ -140,7 +147,8 @@ module dsf_load_weights
   job_t                job_q;        // beats: not yet taken; groups: that follow
   logic [AxiWidth-1:0] beat;
   logic                word_valid, lane_valid;
-  logic [SlotBits-1:0] slot;
+  logic [Words-1:0][SlotBits-1:0] slots;
+  logic                word_end;             // all words of `slots` are written
   logic [ParamBits-1:0] lane;
   logic                to_words, to_parameters, to_tables;
   logic                admit, admitted;  // the beat may enter, and does
@@ -168,7 +176,7 @@ module dsf_load_weights
 
   dsf_stream_resize #(
     .InWidth (AxiWidth),
-    .OutWidth(SlotBits)
+    .OutWidth(Words * SlotBits)
   ) u_words (
     .clk_i,
     .rst_ni,
@@ -178,8 +186,8 @@ module dsf_load_weights
     .in_data_i    (beat),
     .in_last_i    (1'b0),
     .out_valid_o  (word_valid),
-    .out_ready_i  (1'b1),
-    .out_data_o   (slot),
+    .out_ready_i  (word_end),
+    .out_data_o   (slots),
     .out_last_o   (unused_flags[0]),
     .out_partial_o(unused_flags[1])
   );
@@ -202,22 +210,34 @@ module dsf_load_weights
     .out_partial_o(unused_flags[3])
   );
 
-  // Where the next word, or lane, goes.
+  // Where the next words, or the next lane, go.
   logic [3:0]           bank_q;
   logic [20:0]          first_q, addr_q;  // of the bank's channel group, and of the word; the highest bit shows overflow
+  logic [20:0]          last;             // of the last word that a cycle writes
   logic [19:0]          left_q;           // words that follow in the channel group, or table
   logic [GroupCols-1:0] lane_q;           // one-hot
   logic [19:0]          words;
+  logic [CountWidth-1:0] from_q, more, count;  // of the beat's words: the first one, those after it, those that are written
   logic                 moved, group_end, bank_wrap, outside, too_short, too_long, finished;
   error_code_e          code_q;
 
   assign words     = (job.target == TargetTables) ? 20'(TableWords) : job.words;
   assign moved     = word_valid || lane_valid;
-  assign group_end = to_parameters ? lane_q[GroupCols-1] : left_q == '0;
+  assign more      = CountWidth'(Words - 1) - from_q;
+  assign count     = (left_q < 20'(more)) ? left_q[CountWidth-1:0] + 1'b1 : more + 1'b1;
+  assign word_end  = count > more;
+  assign last      = addr_q + 21'(count) - 1'b1;
+  always_comb begin
+    unique case (1'b1)
+      to_words:      group_end = left_q <= 20'(more);
+      to_parameters: group_end = lane_q[GroupCols-1];
+      default:       group_end = left_q == '0;
+    endcase
+  end
   assign bank_wrap = 32'(bank_q) == Groups - 1;
   always_comb begin
     unique case (1'b1)
-      to_words:      outside = 32'(addr_q) >= WeightWords;
+      to_words:      outside = 32'(last) >= WeightWords;
       to_parameters: outside = 32'(addr_q) >= ParamGroups;
       default:       outside = 32'(addr_q) >= VectorTables;
     endcase
@@ -229,10 +249,31 @@ module dsf_load_weights
   assign finished  = running_q && !error_q && clear && !too_long && !outside;
   assign job_take  = !running_q && job_valid && !error_q;
 
-  assign wm_wr_en_o   = word_valid && !outside && !error_q;
   assign wm_wr_bank_o = bank_q;
   assign wm_wr_addr_o = addr_q[19:0];
-  assign wm_wr_data_o = slot[WordBits-1:0];
+  for (genvar w = 0; w < int'(Words); w++) begin : gen_word
+    logic [CountWidth-1:0] number;  // of the word of this place among those that are written
+    logic [SlotBits-1:0]   slot;
+
+    if (Words == 1) begin : gen_one
+      assign number = '0;
+      assign slot   = slots[0];
+    end else begin : gen_place
+      localparam int unsigned PlaceBits = CountWidth - 1;
+      logic [PlaceBits-1:0] place;
+
+      assign place  = PlaceBits'(w) - addr_q[PlaceBits-1:0];
+      assign number = CountWidth'(place);
+      assign slot   = slots[PlaceBits'(place + from_q[PlaceBits-1:0])];
+    end
+
+    assign wm_wr_en_o[w]   = word_valid && !outside && !error_q && number < count;
+    assign wm_wr_data_o[w] = slot[WordBits-1:0];
+    if (SlotBits > WordBits) begin : gen_unused
+      logic unused_slot;
+      assign unused_slot = ^slot[SlotBits-1:WordBits];
+    end
+  end
   assign pm_wr_en_o   = (lane_valid && to_parameters && !outside && !error_q) ? lane_q : '0;
   assign pm_wr_addr_o = addr_q[ParamAddrBits-1:0];
   assign pm_wr_data_o = lane;
@@ -267,10 +308,11 @@ module dsf_load_weights
       job_q.words  <= words;
       left_q       <= words - 1'b1;
       lane_q       <= GroupCols'(1);
+      from_q       <= '0;
     end else begin
       if (admitted) job_q.beats <= job_q.beats - 1'b1;
       if (moved) begin
-        left_q <= group_end ? job_q.words - 1'b1 : left_q - 1'b1;
+        left_q <= group_end ? job_q.words - 1'b1 : left_q - (to_words ? 20'(count) : 20'd1);
         lane_q <= group_end ? GroupCols'(1) : lane_q << 1;
       end
       if (moved && group_end) begin
@@ -279,7 +321,8 @@ module dsf_load_weights
         if (bank_wrap) first_q <= first_q + 21'(job_q.words);
       end
       if (word_valid) begin
-        if (!group_end)     addr_q <= addr_q + 1'b1;
+        from_q <= word_end ? '0 : from_q + count;
+        if (!group_end)     addr_q <= addr_q + 21'(count);
         else if (bank_wrap) addr_q <= first_q + 21'(job_q.words);
         else                addr_q <= first_q;
       end else if (lane_valid && group_end) begin
@@ -305,11 +348,6 @@ module dsf_load_weights
   logic unused;
   assign unused = ^{instr_i.opcode, instr_i.wait_mask, instr_i.signal_mask, instr_i.reserved, instr_i.spare,
                     instr_i.source, instr_i.src, instr_i.src_stride, job_q.bank, job_q.address};
-  if (SlotBits > WordBits) begin : gen_unused
-    logic unused_slot;
-    assign unused_slot = ^slot[SlotBits-1:WordBits];
-  end
-
   `DSF_ASSERT_STREAM(cmd, cmd_valid_q, m_axis_wtcmd_tready_i, cmd_q)
 
 endmodule

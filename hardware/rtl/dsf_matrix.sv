@@ -44,6 +44,7 @@ module dsf_matrix
   parameter  int unsigned AccBits      = 32,
   parameter  int unsigned VecLen       = 32,
   parameter  int unsigned WeightWords  = 1024,
+  parameter  int unsigned Words        = 1,  // weight words that are written at once
   parameter  int unsigned CaptureTiles = 4,
   localparam int unsigned GCols        = Cols / Groups,
   localparam int unsigned RowBits      = index_bits(Rows),
@@ -66,10 +67,10 @@ module dsf_matrix
   input  wire logic [XBits-1:0]              rd_after_i,
 
   // Weight memory, from dsf_load_weights.
-  input  wire logic                          wm_wr_en_i,
+  input  wire logic [Words-1:0]              wm_wr_en_i,
   input  wire logic [BankBits-1:0]           wm_wr_bank_i,
   input  wire logic [WeightAddrBits-1:0]     wm_wr_addr_i,
-  input  wire logic [GCols-1:0][WBits-1:0]   wm_wr_data_i,
+  input  wire logic [Words-1:0][GCols-1:0][WBits-1:0] wm_wr_data_i,
 
   // To the drain; see dsf_capture for when which row may be read.
   output      logic                          drain_valid_o,
@@ -279,7 +280,8 @@ module dsf_matrix
     .Groups      (Groups),
     .Lanes       (GCols),
     .WBits       (WBits),
-    .WeightWords (WeightWords)
+    .WeightWords (WeightWords),
+    .Words       (Words)
   ) u_weights (
     .clk_i,
     .rst_ni,

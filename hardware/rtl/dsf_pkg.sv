@@ -70,6 +70,16 @@ package dsf_pkg;
     return min2(16, 1 << ($clog2(group_cols + 1) - 1));
   endfunction
 
+  // Bits that a weight word of `lanes` weights takes in the weight stream.
+  function automatic int unsigned weight_slot_bits(int unsigned lanes, int unsigned w_bits);
+    return max2(8, 1 << $clog2(lanes * w_bits));
+  endfunction
+
+  // Weight words that a beat of the weight stream brings; also the sub-banks of a bank of weight memory.
+  function automatic int unsigned beat_words(int unsigned axi_width, int unsigned lanes, int unsigned w_bits);
+    return max2(1, axi_width / weight_slot_bits(lanes, w_bits));
+  endfunction
+
   // Bits of a counter that reaches 0 .. count - 1; at least 1, so that a vector of it is legal.
   function automatic int unsigned index_bits(int unsigned count);
     return (count > 1) ? $clog2(count) : 1;

@@ -36,6 +36,7 @@ class Shape:
     bits_sum: int = 32
     vector_length: int = 16
     weight_words: int = 1024
+    beat_words: int = 1
     feature_words: int = 512
     capture_tiles: int = 4
     pe: str = "integer"
@@ -66,6 +67,7 @@ class Shape:
             "AccBits": self.bits_sum,
             "VecLen": self.vector_length,
             "WeightWords": self.weight_words,
+            "Words": self.beat_words,
             "FeatureWords": self.feature_words,
             "CaptureTiles": self.capture_tiles,
         }

@@ -61,14 +61,27 @@ class Bench:
             dut.fm_wr_data_i.value = pack(values, SHAPE.bits_input)
             await FallingEdge(dut.clk_i)
         dut.fm_wr_en_i.value = 0
-        dut.wm_wr_en_i.value = 1
         for bank in range(SHAPE.groups):
             dut.wm_wr_bank_i.value = bank
-            for word in range(SHAPE.weight_words):
-                dut.wm_wr_addr_i.value = word
-                dut.wm_wr_data_i.value = pack(self.weights[bank, word], SHAPE.bits_weights)
+            word = 0
+            while word < SHAPE.weight_words:
+                count = min(self.draw.randint(1, SHAPE.beat_words), SHAPE.weight_words - word)
+                self.write_weights(bank, word, count)
+                word += count
                 await FallingEdge(dut.clk_i)
         dut.wm_wr_en_i.value = 0
+
+    def write_weights(self, bank: int, first: int, count: int) -> None:
+        """Writes some words of a bank, each in its place; others have no enable, and random data."""
+        low, high = int_range(SHAPE.bits_weights)
+        data = np.array([self.draw.choice((low, high)) for _ in range(SHAPE.beat_words * SHAPE.lanes)])
+        data = data.reshape(SHAPE.beat_words, SHAPE.lanes)
+        words = range(first, first + count)
+        for word in words:
+            data[word % SHAPE.beat_words] = self.weights[bank, word]
+        self.dut.wm_wr_en_i.value = sum(1 << word % SHAPE.beat_words for word in words)
+        self.dut.wm_wr_addr_i.value = first
+        self.dut.wm_wr_data_i.value = pack(data.reshape(-1), SHAPE.bits_weights)
 
     async def run(self, program: list[Fields], *, gap: float = 0.0, pause: float = 0.0, refuse: float = 0.0) -> None:
         """

@@ -46,8 +46,8 @@ TB = Path(__file__).parent / "hdl" / "dsf_matrix_tb.sv"
 SHAPES = {
     "4x12": Shape(4, 12, 3),
     "2x5-one-group": Shape(2, 5, 1, capture_tiles=2),
-    "8x24": Shape(8, 24, 3, vector_length=32),
-    "narrow": Shape(3, 8, 4, bits_input=4, bits_weights=2, bits_sum=20, capture_tiles=2),
+    "8x24": Shape(8, 24, 3, vector_length=32, beat_words=2),
+    "narrow": Shape(3, 8, 4, bits_input=4, bits_weights=2, bits_sum=20, capture_tiles=2, weight_words=1021, beat_words=4),
     "one-row": Shape(1, 6, 2, bits_input=2, bits_weights=8, bits_sum=16, vector_length=16, capture_tiles=8),
     "depthwise-leaves-a-group": Shape(2, 12, 3, vector_length=8),
     "binary": Shape(3, 16, 2, pe="binary", bits_input=1, bits_weights=1, bits_sum=16, vector_length=32, feature_words=256),

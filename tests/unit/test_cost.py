@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -19,6 +20,7 @@ from dsf.cost import (
     instruction_beats,
     load_cost,
     matrix_cost,
+    parameters_cost,
     pool_cost,
     runs_of,
     store_cost,
@@ -199,8 +201,21 @@ def test_moves_take_a_cycle_a_beat():
     for move_cost in (load_cost, store_cost):
         assert [move_cost(TRIAL, elements).beats for elements in (1, 16, 17)] == [1, 1, 2]
     assert (load_cost(TRIAL, 17).reads, store_cost(TRIAL, 17).reads) == (0, 2)
-    # Weight words of 8 bytes, two a beat, but one written a cycle.
-    assert weights_cost(TRIAL, 160, 20) == Cost(20, gap=2, beats=10)
+
+
+def test_weights_take_a_cycle_for_each_channel_group_of_a_beat():
+    # Weight words of 8 bytes, two a beat.
+    assert TRIAL.beat_words == 2
+    assert weights_cost(TRIAL, 1, 20) == Cost(10, gap=2, beats=10)
+    for hw in (TRIAL, replace(TRIAL, bits_weights=2), replace(TRIAL, axi_width=32)):
+        per_beat = hw.beat_words
+        for groups, words in product((1, 2, 3, 7, 16), (1, 2, 3, 6, 20, 27)):
+            bounds = [(first, first + words - 1) for first in range(0, groups * words, words)]
+            writes = sum(last // per_beat - first // per_beat + 1 for first, last in bounds)
+            slots = groups * words * hw.weight_slot_bits
+            assert weights_cost(hw, groups, words).busy == max(writes, -(-slots // hw.axi_width))
+    # A channel a cycle, two of them in a beat.
+    assert parameters_cost(TRIAL, 3) == Cost(24, gap=2, beats=12)
 
 
 def test_pooling_takes_a_cycle_a_tap_or_the_division():

@@ -8,7 +8,7 @@
 
 engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 2048, weight_memory = 2048, parameter_groups = 8}
 // CHECK:       attributes {dsf.input_frac = 4 : i64, tile.images = 2 : i64} {
-// CHECK-NEXT:    %0 = tile.matrix %x window <kernel = [3, 3], padding = [1, 1, 1, 1]> requantize <bias_shift = 4, leak = 3, low = -128, high = 127> cut <images = 2, rows = 8, groups = 2> weights dense<1> : tensor<3x3x2x6xi8> bias dense<5> : tensor<6xi32> multiplier dense<1> : tensor<6xi32> shift dense<3> : tensor<6xi8> : tensor<2x8x8x2xi8> -> tensor<2x8x8x6xi8>
+// CHECK-NEXT:    %0 = tile.matrix %x window <kernel = [3, 3], padding = [1, 1, 1, 1]> requantize <bias_shift = 4, leak = 3, low = -128, high = 127> cut <images = 1, rows = 8, groups = 2> weights dense<1> : tensor<3x3x2x6xi8> bias dense<5> : tensor<6xi32> multiplier dense<1> : tensor<6xi32> shift dense<3> : tensor<6xi8> : tensor<2x8x8x2xi8> -> tensor<2x8x8x6xi8>
 // CHECK-NEXT:    %1 = tile.matrix %0 add %0 <multiplier_a = 2, shift = 1, low = 0, high = 127> window {{.*}} cut <images = 1, rows = 8, groups = 2>
 // CHECK-NEXT:    %2 = tile.pool avg %1 window <kernel = [8, 8]> scale <low = -128, high = 127> cut <images = 1, rows = 1>
 // CHECK-NEXT:    %3 = tile.matrix %2 window <kernel = [1, 1]> raw <bias_shift = 3> cut <images = 2, rows = 1, mode = tall>
@@ -72,11 +72,11 @@ func.func @main(%x: tensor<1x4x4x10xi8>) -> tensor<1x4x4x15xi8> {
 
 // -----
 
-// Depthwise, the eight output rows of a column of the image fill the array's four rows twice, and dilation across the columns
+// Depthwise, four output rows of a column of the image, a strip, fill the array's four rows, and dilation across the columns
 // costs nothing; along the rows it would take two instructions. Wide or tall it goes in blocks.
 
 engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 2048, weight_memory = 2048, parameter_groups = 16}
-// CHECK:     tile.matrix %x {{.*}} groups 10 requantize <low = -128, high = 127> cut <images = 1, rows = 8, groups = 3, mode = depthwise_columns, block = 10> weights
+// CHECK:     tile.matrix %x {{.*}} groups 10 requantize <low = -128, high = 127> cut <images = 1, rows = 4, groups = 3, mode = depthwise_columns, block = 10> weights
 // CUT:       tile.matrix %x {{.*}} groups 10 requantize <low = -128, high = 127> cut <images = 1, rows = 3, mode = tall> weights
 // ROWS:      mode = depthwise_rows, block = 10>
 func.func @main(%x: tensor<1x8x3x10xi8>) -> tensor<1x8x3x10xi8> {

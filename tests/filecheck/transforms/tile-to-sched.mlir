@@ -15,14 +15,14 @@ engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length 
 // CHECK-NEXT:    %0 = sched.load %input[0] to %input.feature[0] elements 32 cycles 4 beats 4
 // CHECK-NEXT:    %1 = sched.load %input[32] to %input.feature[32] elements 32 cycles 4 beats 4
 // CHECK-NEXT:    %2 = sched.load %input[64] to %input.feature_1[0] elements 32 cycles 4 beats 4
-// CHECK:         %5 = sched.load_weights %weights[64] bytes 32 to %first.weight groups 2 words 4 cycles 8 beats 4
+// CHECK:         %5 = sched.load_weights %weights[64] bytes 32 to %first.weight groups 2 words 4 cycles 4 beats 4
 // CHECK:         %7 = sched.matrix %input.feature, %first.weight, %first.parameter to %first.feature wide <input = [4, 4, 4], output = [4, 4, 8], images = [0, 1], rows = [0, 2], groups = [0, 2]> window <kernel = [1, 1]> requantize <low = 0, high = 127> after(%0, %5) cycles
 // CHECK-NEXT:    %8 = sched.matrix {{.*}} rows = [2, 2], {{.*}} after(%1, %5) cycles
-// CHECK:         %9 = sched.load_weights %weights[192] bytes 64 to %second.weight groups 2 words 8 after(%8) cycles 16 beats 8
+// CHECK:         %9 = sched.load_weights %weights[192] bytes 64 to %second.weight groups 2 words 8 after(%8) cycles 8 beats 8
 // CHECK-NEXT:    %10 = sched.matrix %first.feature, {{.*}} add %first.feature <low = 0, high = 127> after(%8, %9) cycles
 // CHECK-NEXT:    %11 = sched.store %second.feature[0] to %output[0] elements 128 after(%10) cycles 16 beats 16
 // CHECK-NEXT:    %12 = sched.load %input[128] to %input.feature[0] elements 32 after(%7) cycles 4 beats 4
-// CHECK:         sched.load_weights %weights[64] bytes 32 to %first.weight_1 groups 2 words 4 after(%10) cycles 8 beats 4
+// CHECK:         sched.load_weights %weights[64] bytes 32 to %first.weight_1 groups 2 words 4 after(%10) cycles 4 beats 4
 // CHECK-NEXT:    sched.matrix %input.feature_1, %first.weight_1, %first.parameter to %first.feature
 // CHECK:         sched.store %second.feature[0] to %output[128] elements 128
 // CHECK:         sched.store %second.feature[0] to %output[256] elements 128
@@ -45,9 +45,9 @@ engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length 
 // CHECK:       sched.program {{.*}} attributes {dsf.cycles = {{[0-9]+}} : i64, dsf.load_cycles = {{[0-9]+}} : i64, dsf.bundle_cycles = array<i64: {{.*}}>} {
 // CHECK:         sched.load_program {
 // CHECK-NEXT:      %0 = sched.load_weights %weights[0] bytes 64 to %first.parameter groups 2 words 1 cycles 8 beats 8
-// CHECK-NEXT:      %1 = sched.load_weights %weights[64] bytes 32 to %first.weight groups 2 words 4 cycles 8 beats 4
+// CHECK-NEXT:      %1 = sched.load_weights %weights[64] bytes 32 to %first.weight groups 2 words 4 cycles 4 beats 4
 // CHECK-NEXT:      %2 = sched.load_weights %weights[128] bytes 64 to %second.parameter groups 2 words 1 cycles 8 beats 8
-// CHECK-NEXT:      %3 = sched.load_weights %weights[192] bytes 64 to %second.weight groups 2 words 8 cycles 16 beats 8
+// CHECK-NEXT:      %3 = sched.load_weights %weights[192] bytes 64 to %second.weight groups 2 words 8 cycles 8 beats 8
 // CHECK-NEXT:    }
 // CHECK-NEXT:    %4 = sched.load
 // CHECK-NOT:     sched.load_weights

@@ -20,6 +20,7 @@ module dsf_matrix_tb
   parameter int unsigned VecLen       = 16,
   parameter int unsigned FeatureWords = 512,
   parameter int unsigned WeightWords  = 1024,
+  parameter int unsigned Words        = 1,
   parameter int unsigned CaptureTiles = 4,
   localparam int unsigned GCols       = Cols / Groups
 ) (
@@ -35,10 +36,10 @@ module dsf_matrix_tb
   input  wire logic [$clog2(FeatureWords)-1:0] fm_wr_word_i,
   input  wire logic [VecLen-1:0][XBits-1:0]    fm_wr_data_i,
 
-  input  wire logic                            wm_wr_en_i,
+  input  wire logic [Words-1:0]                wm_wr_en_i,
   input  wire logic [BankBits-1:0]             wm_wr_bank_i,
   input  wire logic [WeightAddrBits-1:0]       wm_wr_addr_i,
-  input  wire logic [GCols-1:0][WBits-1:0]     wm_wr_data_i,
+  input  wire logic [Words-1:0][GCols-1:0][WBits-1:0] wm_wr_data_i,
 
   // Pause: no piece is read; refuse: no instruction is taken.
   input  wire logic                            drain_pause_i,
@@ -169,6 +170,7 @@ module dsf_matrix_tb
     .AccBits      (AccBits),
     .VecLen       (VecLen),
     .WeightWords  (WeightWords),
+    .Words        (Words),
     .CaptureTiles (CaptureTiles)
   ) u_matrix (
     .clk_i,
