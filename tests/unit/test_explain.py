@@ -22,13 +22,13 @@ DATA = Path(__file__).parents[1] / "data"
 NETWORK = DATA / "small_network.mlir"
 
 
-def cut_by_the_compiler(module: ModuleOp, pipeline: DsfPipelinePass) -> list[tile.MatrixOp | tile.PoolOp]:
+def cut_by_the_compiler(module: ModuleOp, pipeline: DsfPipelinePass) -> list[tile.MatrixOp | tile.VectorOp]:
     lowered, ctx = module.clone(), context()
     for one in pipeline.passes():
         if level_of(lowered) == "tile":
             break
         run_pass(ctx, lowered, one)
-    return [op for op in lowered.walk() if isinstance(op, (tile.MatrixOp, tile.PoolOp))]
+    return [op for op in lowered.walk() if isinstance(op, (tile.MatrixOp, tile.VectorOp))]
 
 
 @pytest.mark.parametrize("seed", range(20))
