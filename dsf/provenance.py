@@ -43,6 +43,12 @@ from dsf.transforms.locations import location_name, source_names
 #: What is known of an instruction, a node or a byte, of JSON types.
 Facts = dict[str, Any]
 
+#: What computes a piece of a tensor.
+Computing = sched.MatrixOp | sched.VectorOp
+
+#: What a load of the weight stream brings, by the memory that it goes to.
+KINDS = {Space.WEIGHT: "weights", Space.PARAMETER: "parameters", Space.TABLE: "table"}
+
 #: Bytes of a channel's parameters, by name: (first, one past the last).
 PARAMETERS = {"bias": (0, 4), "multiplier": (4, 6), "shift": (6, PARAMETER_BYTES)}
 
@@ -116,17 +122,19 @@ class Provenance:
 
     def _facts(self, op: sched.InstructionOp) -> Facts:
         facts: Facts = {"bundle": location_name(op), "sources": list(source_names(op))}
-        if isinstance(op, (sched.MatrixOp, sched.PoolOp)):
+        if isinstance(op, Computing):
             facts |= self._part(op)
         if isinstance(op, sched.LoadWeightsOp):
-            load = self._weights(op)
-            facts |= {"of": _kind(op), "channels": _list(load.block.channels(load.groups, self.hardware.group_columns))}
+            facts["of"] = _kind(op)
+            if _kind(op) != "table":
+                load = self._weights(op)
+                facts["channels"] = _list(load.block.channels(load.groups, self.hardware.group_columns))
         accesses = [*self._on_chip(op), *_in_dram(op, self.hardware)]
         facts["reads"] = [place for place, writes in accesses if not writes]
         facts["writes"] = [place for place, writes in accesses if writes]
         return facts
 
-    def _part(self, op: sched.MatrixOp | sched.PoolOp) -> Facts:
+    def _part(self, op: Computing) -> Facts:
         """What part of its result an instruction computes, as (first, count)."""
         piece, height = op.piece.piece, op.piece.output_image[0]
         lanes = self.hardware.group_columns if isinstance(op, sched.MatrixOp) else op.piece.output_image[2]
@@ -137,17 +145,17 @@ class Provenance:
             facts["mode"] = str(op.mode.data)
         return facts
 
-    def _images_of_chunk(self, op: sched.MatrixOp | sched.PoolOp) -> int:
+    def _images_of_chunk(self, op: Computing) -> int:
         raw = isinstance(op, sched.MatrixOp) and op.raw is not None
         height, width, channels = op.piece.output_image
         per_image = height * width * channels * (self.hardware.raw_elements if raw else 1)
         return buffer_of(op.y).size.value.data // per_image
 
-    def _chunk_of(self, op: sched.MatrixOp | sched.PoolOp) -> int:
+    def _chunk_of(self, op: Computing) -> int:
         """The chunk of the batch: each begins with the first piece of the layer's result."""
         firsts = 0
         for one in self._run:
-            if isinstance(one, (sched.MatrixOp, sched.PoolOp)) and one.y == op.y and is_first(one):
+            if isinstance(one, Computing) and one.y == op.y and is_first(one):
                 firsts += 1
             if one is op:
                 break
@@ -189,6 +197,7 @@ class Provenance:
             has = f"weights.bin has bytes 0 to {size - 1}" if size else "the network has no weights"
             raise ModelError(f"'weight-byte': {byte}, but {has}; choose another number")
         facts: Facts = {"byte": byte, "value": self.program.weights[byte]}
+        parts = {"weights": self._weight, "parameters": self._parameter, "table": self._entry}
         for program, ops in (("load", self._load), ("run", self._run)):
             for index, op in enumerate(ops):
                 if isinstance(op, sched.LoadWeightsOp) and 0 <= byte - op.offset.value.data < op.bytes.value.data:
@@ -200,7 +209,7 @@ class Provenance:
                         "instruction": index,
                         "bundle": location_name(op),
                         "sources": list(source_names(op)),
-                        **(self._parameter(op, inside) if _kind(op) == "parameters" else self._weight(op, inside)),
+                        **parts[_kind(op)](op, inside),
                     }
         return {**facts, "of": "padding"}
 
@@ -210,6 +219,13 @@ class Provenance:
         name = next(name for name, (first, stop) in PARAMETERS.items() if first <= inside < stop)
         channels = load.block.channels(load.groups, self.hardware.group_columns)
         return {"parameter": name, "channel": channels.first + lane if lane < channels.count else None}
+
+    def _entry(self, op: sched.LoadWeightsOp, byte: int) -> Facts:
+        """The values of the input whose results lie in a byte of a lookup table."""
+        bits, entries = self.hardware.operand_bits, self.hardware.table_entries
+        first = byte * 8 // bits
+        held = range(first, min(first + max(1, 8 // bits), entries))
+        return {"inputs": [entry - entries // 2 for entry in held]}
 
     def _weight(self, op: sched.LoadWeightsOp, byte: int) -> Facts:
         numbers, kernel = self._numbers(op)
@@ -271,7 +287,7 @@ class Provenance:
         run, load = ([index for index, op in enumerate(ops) if _is_of(op, name)] for ops in (self._run, self._load))
         ops = [*(self._load[index] for index in load), *(self._run[index] for index in run)]
         loads = {(op.offset.value.data, op.bytes.value.data, _kind(op)) for op in ops if isinstance(op, sched.LoadWeightsOp)}
-        results = dict.fromkeys(buffer_of(op.y) for op in ops if isinstance(op, (sched.MatrixOp, sched.PoolOp)))
+        results = dict.fromkeys(buffer_of(op.y) for op in ops if isinstance(op, Computing))
         return {
             "node": name,
             "bundles": list(dict.fromkeys(location_name(op) for op in ops)),
@@ -329,7 +345,7 @@ def _is_of(op: sched.InstructionOp, name: str) -> bool:
     return name == location_name(op) or name in source_names(op)
 
 
-def is_first(op: sched.MatrixOp | sched.PoolOp) -> bool:
+def is_first(op: Computing) -> bool:
     """Whether an instruction makes the first piece of a layer's result, with which each chunk of the batch begins."""
     piece = op.piece.piece
     first = piece.images.first == piece.rows.first == piece.groups.first == op.piece.residue.data == 0
@@ -337,7 +353,7 @@ def is_first(op: sched.MatrixOp | sched.PoolOp) -> bool:
 
 
 def _kind(op: sched.LoadWeightsOp) -> str:
-    return "weights" if buffer_of(op.target).space.data is Space.WEIGHT else "parameters"
+    return KINDS[buffer_of(op.target).space.data]
 
 
 def _holds(buffer: sched.BufferOp, access: Access) -> bool:

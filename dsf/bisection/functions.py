@@ -2,8 +2,8 @@
 Levels that have tensors, compared operation by operation.
 
 Operations of two levels stand for the same values if they have the same bundle and the same role in it: the sum of the core,
-without its bias and with it; the core's result after its activation; that of the addition; that of each pooling, in order. What
-the next level no longer has, such as a sum that is fused with its activation, is not compared there.
+without its bias and with it; the core's result after its activation; those of additions, products, functions and poolings, in
+order. What the next level no longer has, such as a sum that is fused with its activation, is not compared there.
 """
 
 from __future__ import annotations
@@ -116,10 +116,16 @@ def _roles(op: Operation) -> tuple[str, ...]:
             return ("core",)
         case bundle.AddOp() | fxp.AddOp():
             return ("add",)
+        case bundle.MultiplyOp() | fxp.MultiplyOp():
+            return ("multiply",)
+        case bundle.FunctionOp() | fxp.TableOp() | tile.LookupOp():
+            return ("function",)
         case bundle.PoolOp() | fxp.PoolOp() | tile.PoolOp():
             return ("pool",)
         case tile.MatrixOp():
             return ("core",) if op.add is None else ("add",)
+        case tile.ElementwiseOp():
+            return ("add",) if isinstance(op.function, tile.AddAttr) else ("multiply",)
         case _:
             return ()
 
@@ -152,7 +158,7 @@ def sources_of(op: Operation, label: str | None) -> tuple[str, ...]:
 
 def part_of(op: Operation, index: tuple[int, ...]) -> str | None:
     """The piece of an operation of the level `tile` that has an element."""
-    if not isinstance(op, (tile.MatrixOp, tile.PoolOp)):
+    if not isinstance(op, tile.MatrixOp | tile.VectorOp):
         return None
     module = op.get_toplevel_object()
     assert isinstance(module, ModuleOp)

@@ -31,13 +31,17 @@ from dsf.provenance import is_first
 from dsf.runtime.interpreters.sched import SchedFunctions, positions_of
 from dsf.runtime.machine import Machine
 from dsf.scheduling.pieces import Load, Span, input_rows
-from dsf.scheduling.weights import arranged_weights
+from dsf.scheduling.weights import arranged_weights, whole_table
 from dsf.transforms.locations import location_name
 
 #: Nothing has been written there.
 NOBODY = -1
 
 Numbers = NDArray[np.int64]
+
+#: What computes a piece of a tensor, and which of that reads more rows than it makes.
+Computing = sched.MatrixOp | sched.VectorOp
+WINDOWED = (sched.MatrixOp, sched.PoolOp)
 
 
 class _Machine(Machine):
@@ -104,19 +108,18 @@ class Placement:
 
     def _difference(self, op: sched.InstructionOp, elements: Elements | None, text: str | None = None) -> Difference:
         label, part = location_name(op), None
-        if isinstance(op, (sched.MatrixOp, sched.PoolOp)):
+        if isinstance(op, Computing):
             part = piece_text(op.piece.piece, self._lanes(op))
         return Difference(self.step, described(op, label), sources_of(op, label), part, elements, text)
 
-    def _lanes(self, op: sched.MatrixOp | sched.PoolOp) -> int:
+    def _lanes(self, op: Computing) -> int:
         return self.hardware.group_columns if isinstance(op, sched.MatrixOp) else op.piece.output_image[2]
 
     # What an instruction is of.
 
-    def _layer_of(self, op: sched.MatrixOp | sched.PoolOp) -> tuple[Point, int] | None:
+    def _layer_of(self, op: Computing) -> tuple[Point, int] | None:
         """The operation above, and the first image of the chunk; `None` if there is none."""
-        label = location_name(op) or ""
-        role = "pool" if isinstance(op, sched.PoolOp) else "core" if op.add is None else "add"
+        label, role = _role(op)
         buffers = self._keys.setdefault((label, role), [])
         if buffer_of(op.y) not in buffers:
             buffers.append(buffer_of(op.y))
@@ -129,9 +132,8 @@ class Placement:
 
     def _count(self, op: sched.InstructionOp) -> None:
         """Notes that a piece has been made: the first one of a layer begins a chunk."""
-        if isinstance(op, (sched.MatrixOp, sched.PoolOp)) and is_first(op):
-            label = location_name(op) or ""
-            role = "pool" if isinstance(op, sched.PoolOp) else "core" if op.add is None else "add"
+        if isinstance(op, Computing) and is_first(op):
+            label, role = _role(op)
             self._chunks[label, role, self._keys[label, role].index(buffer_of(op.y))] += 1
 
     # What an instruction reads.
@@ -139,26 +141,28 @@ class Placement:
     def _before(
         self, functions: SchedFunctions, op: sched.InstructionOp, ops: Sequence[sched.InstructionOp]
     ) -> Difference | None:
-        if not isinstance(op, (sched.MatrixOp, sched.PoolOp)):
+        if not isinstance(op, Computing):
             return None
         found = self._layer_of(op)
         if found is None:
             return None
         point, first = found
-        return self._check_input(functions, op, ops, point, first) or (
-            self._check_weights(functions, op, ops, point) if isinstance(op, sched.MatrixOp) else None
-        )
+        if found := self._check_input(functions, op, ops, point, first):
+            return found
+        if isinstance(op, sched.LookupOp):
+            return self._check_table(op, ops, point)
+        return self._check_weights(functions, op, ops, point) if isinstance(op, sched.MatrixOp) else None
 
     def _check_input(
         self,
         functions: SchedFunctions,
-        op: sched.MatrixOp | sched.PoolOp,
+        op: Computing,
         ops: Sequence[sched.InstructionOp],
         point: Point,
         first: int,
     ) -> Difference | None:
         piece, (height, width, channels) = op.piece.piece, op.piece.input_image
-        rows = input_rows(op.window.window, piece.rows, height)
+        rows = input_rows(op.window.window, piece.rows, height) if isinstance(op, WINDOWED) else piece.rows
         images = slice(first + piece.images.first, first + piece.images.stop)
         x = point.inputs[0]
         if x.shape[1:] != (height, width, channels):
@@ -169,13 +173,14 @@ class Placement:
             n, y, column, channel = elements.index
             address = buffer_of(op.x).start + (((n - first) * height + y) * width + column) * channels + channel
             return self._blame(op, ops, elements, "input", address)
-        residual = functions.residual_of(op) if isinstance(op, sched.MatrixOp) else None
-        if residual is None or len(point.inputs) < 2:
+        second = functions.second_of(op)
+        if second is None or len(point.inputs) < 2:
             return None
         some = piece.channels(self._lanes(op))
-        needed = point.inputs[1][images, piece.rows.first : piece.rows.stop, :, some.first : some.stop]
-        elements = first_difference(residual, needed, (images.start, piece.rows.first, 0, some.first))
-        return None if elements is None else self._difference(op, elements, "this is of the residual that it reads")
+        of_rows = op.rows_of_b if isinstance(op, sched.ElementwiseOp) else piece.rows
+        needed = point.inputs[1][images, of_rows.first : of_rows.stop, :, some.first : some.stop]
+        elements = first_difference(second, needed, (images.start, of_rows.first, 0, some.first))
+        return None if elements is None else self._difference(op, elements, "this is of the second operand that it reads")
 
     def _blame(
         self, op: sched.InstructionOp, ops: Sequence[sched.InstructionOp], elements: Elements, what: str, address: int
@@ -199,7 +204,7 @@ class Placement:
         needed = arranged_weights(op, ints_of(above.weights), load, lanes, filling=filling)
         elements = first_difference(functions.words_of(op), needed)
         if elements is not None:
-            return self._blame_load(op, elements, "weights (channel group, word, lane)", Space.WEIGHT, ops)
+            return self._blame_load(op, elements, "weights (channel group, word, lane)", buffer_of(op.weights), ops)
         channels = piece.channels(lanes)
         for name, constant, values in zip(
             ("bias", "multiplier", "shift"),
@@ -209,14 +214,19 @@ class Placement:
         ):
             elements = first_difference(values, _of_channels(constant, channels), (channels.first,))
             if elements is not None:
-                return self._blame_load(op, elements, f"{name} (channel)", Space.PARAMETER, ops)
+                return self._blame_load(op, elements, f"{name} (channel)", buffer_of(op.parameters), ops)
         return None
 
+    def _check_table(self, op: sched.LookupOp, ops: Sequence[sched.InstructionOp], point: Point) -> Difference | None:
+        assert isinstance(point.op, tile.LookupOp)
+        needed = whole_table(ints_of(point.op.table), self.hardware)
+        elements = first_difference(self.machine.tables[buffer_of(op.table).start], needed)
+        return None if elements is None else self._blame_load(op, elements, "table (entry)", buffer_of(op.table), ops)
+
     def _blame_load(
-        self, op: sched.MatrixOp, elements: Elements, what: str, space: Space, ops: Sequence[sched.InstructionOp]
+        self, op: Computing, elements: Elements, what: str, read: sched.BufferOp, ops: Sequence[sched.InstructionOp]
     ) -> Difference:
         """The load of the weights that an instruction reads, or what was loaded over them later."""
-        read = buffer_of(op.weights if space is Space.WEIGHT else op.parameters)
         loads = [
             one
             for one in ops[: self.machine.current]
@@ -231,7 +241,7 @@ class Placement:
 
     def _after(self, functions: SchedFunctions, op: sched.InstructionOp) -> Difference | None:
         match op:
-            case sched.MatrixOp() | sched.PoolOp():
+            case sched.MatrixOp() | sched.PoolOp() | sched.ElementwiseOp() | sched.LookupOp():
                 found = self._check_result(functions, op)
                 self._count(op)
                 return found
@@ -242,7 +252,7 @@ class Placement:
             case _:
                 return None
 
-    def _check_result(self, functions: SchedFunctions, op: sched.MatrixOp | sched.PoolOp) -> Difference | None:
+    def _check_result(self, functions: SchedFunctions, op: Computing) -> Difference | None:
         found = self._layer_of(op)
         if found is None:
             return None
@@ -283,6 +293,20 @@ class Placement:
         wanted = np.frombuffer(needed, dtype=np.uint8)[first : first + count].astype(np.int64)
         elements = first_difference(got, wanted, (first,))
         return None if elements is None else self._difference(op, elements, "counted in bytes of the output")
+
+
+def _role(op: Computing) -> tuple[str, str]:
+    """Bundle, and role of the operation above."""
+    label = location_name(op) or ""
+    match op:
+        case sched.MatrixOp():
+            return label, "core" if op.add is None else "add"
+        case sched.ElementwiseOp():
+            return label, "add" if isinstance(op.function, tile.AddAttr) else "multiply"
+        case sched.LookupOp():
+            return label, "function"
+        case sched.PoolOp():
+            return label, "pool"
 
 
 def _of_channels(constant: DenseAttr | None, channels: Span) -> Ints:

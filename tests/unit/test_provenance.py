@@ -68,6 +68,7 @@ def test_every_byte_of_the_weights(made: SimpleNamespace):
     """A byte holds the weights of the network that are said to lie there, or the channel's bias; all of them lie somewhere."""
     program, bits = made.provenance.program, made.provenance.hardware.bits_weights
     kernels = {location_name(op): op for op in made.provenance.network.walk() if isinstance(op, fxp.ConvOp)}
+    tables = {location_name(op): op for op in made.provenance.network.walk() if isinstance(op, fxp.TableOp)}
     seen = {name: np.zeros(ints_of(op.weights).shape, dtype=int) for name, op in kernels.items()}
     for byte, value in enumerate(program.weights):
         facts = made.provenance.weight_byte(byte)
@@ -78,11 +79,21 @@ def test_every_byte_of_the_weights(made: SimpleNamespace):
             held = unpack_elements(bytes([value]), bits, 8 // bits)
             for one, weight in zip(facts["weights"], held.tolist(), strict=True):
                 check_weight(one, weight, kernels[facts["bundle"]], seen[facts["bundle"]], bits)
+        elif facts["of"] == "table":
+            held = unpack_elements(bytes([value]), made.provenance.hardware.operand_bits, len(facts["inputs"]))
+            check_entries(facts, held.tolist(), tables[facts["bundle"]])
         elif facts["parameter"] == "bias" and facts["channel"] is not None:
             (user,) = (use.operation for use in kernels[facts["bundle"]].output.uses)
             bias = int(ints_of(user.bias)[facts["channel"]]) & 0xFFFFFFFF
             assert value in bias.to_bytes(4, "little")
     assert all(count.min() == count.max() == 1 for count in seen.values())
+
+
+def check_entries(facts: dict, held: list[int], op: fxp.TableOp) -> None:
+    """Inputs that the table's type does not have are given what the least or the greatest that it has is given."""
+    entries = ints_of(op.table)
+    for x, entry in zip(facts["inputs"], held, strict=True):
+        assert entry == entries[min(max(x + entries.size // 2, 0), entries.size - 1)]
 
 
 def check_weight(one: dict | None, weight: int, conv: fxp.ConvOp, seen: np.ndarray, bits: int) -> None:

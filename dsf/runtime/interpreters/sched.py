@@ -120,21 +120,24 @@ class SchedFunctions(InterpreterFunctions):
         part = x[..., inputs.first : inputs.stop]
         weights, groups = self._weights(op)[..., :count], count if depthwise else 1
         sums = convolve(part, weights, window, groups=groups, pad_value=op.window.pad_value.data)
-        y = epilogue(op, sums, self.parameters_of(op), self.residual_of(op), machine.hardware)
+        y = epilogue(op, sums, self.parameters_of(op), self.second_of(op), machine.hardware)
         if op.raw is not None:
             y = self._raw_elements(y)
         machine.scatter(self.targets_of(op), y[positions_of(op)])
         return TOKEN
 
-    def input_of(self, op: sched.MatrixOp | sched.PoolOp) -> tuple[Ints, Window]:
+    def input_of(self, op: sched.MatrixOp | sched.VectorOp) -> tuple[Ints, Window]:
         """The rows of the input that a piece needs, (images, rows, width, channels), and the window over them."""
         piece = op.piece.piece
-        rows, window = strip_window(op.window.window, piece.rows, op.piece.input_image[0])
+        whole = op.window.window if isinstance(op, (sched.MatrixOp, sched.PoolOp)) else Window((1, 1))
+        rows, window = strip_window(whole, piece.rows, op.piece.input_image[0])
         return self.machine.gather(_addresses(buffer_of(op.x), piece, rows, op.piece.input_image)), window
 
-    def residual_of(self, op: sched.MatrixOp) -> Ints | None:
-        """What is added to a piece, in its shape."""
-        if op.residual is None:
+    def second_of(self, op: sched.MatrixOp | sched.VectorOp) -> Ints | None:
+        """The second operand of a piece, if it has one: what is added in an epilogue, or of a sum or a product of tensors."""
+        if isinstance(op, sched.ElementwiseOp):
+            return self.machine.gather(_addresses(buffer_of(op.b), op.piece.piece, op.rows_of_b, op.image_of_b))
+        if not isinstance(op, sched.MatrixOp) or op.residual is None:
             return None
         piece = op.piece.piece
         channels = piece.channels(self.machine.hardware.group_columns)
@@ -194,17 +197,15 @@ class SchedFunctions(InterpreterFunctions):
 
     @impl(sched.ElementwiseOp)
     def run_elementwise(self, interpreter: Interpreter, op: sched.ElementwiseOp, args: PythonValues) -> PythonValues:
-        piece, image = op.piece.piece, op.piece.output_image
-        x = self.machine.gather(_addresses(buffer_of(op.x), piece, piece.rows, image))
-        b = self.machine.gather(_addresses(buffer_of(op.b), piece, op.rows_of_b, op.image_of_b))
+        (x, _), b = self.input_of(op), self.second_of(op)
+        assert b is not None
         y = elementwise(op.function, x, b, self.machine.hardware.bits_input)
         self.machine.scatter(self.targets_of(op), y)
         return TOKEN
 
     @impl(sched.LookupOp)
     def run_lookup(self, interpreter: Interpreter, op: sched.LookupOp, args: PythonValues) -> PythonValues:
-        machine, piece, image = self.machine, op.piece.piece, op.piece.output_image
-        x = machine.gather(_addresses(buffer_of(op.x), piece, piece.rows, image))
+        machine, (x, _) = self.machine, self.input_of(op)
         table = machine.tables[buffer_of(op.table).start]
         y = looked_up(x, table, machine.hardware.operand_bits, machine.hardware.bits_input)
         machine.scatter(self.targets_of(op), y)
