@@ -87,8 +87,10 @@ def _lines(facts: Facts) -> Iterator[str]:
 
 def _texts(name: str, value: Any) -> Sequence[str]:
     match value:
-        case None | [] | {}:
+        case None | []:
             return []
+        case [*entries] if name in _NUMBERED:
+            return _by_name(entries)
         case [int(first), int(count)] if name in _SPANS:
             return [_span(first, count)]
         case [*entries] if all(isinstance(one, Mapping) for one in entries if one is not None):
@@ -96,9 +98,21 @@ def _texts(name: str, value: Any) -> Sequence[str]:
         case [*words]:
             return [", ".join(map(str, words))]
         case {**entries}:
-            return [", ".join(f"{key} = {one}" for key, one in entries.items())]
+            return [", ".join(f"{key} = {one}" for key, one in entries.items())] if entries else []
         case _:
             return [str(value)]
+
+
+#: Facts that are lists of instructions.
+_NUMBERED = ("instructions", "load_instructions")
+
+
+def _by_name(instructions: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The numbers of all instructions of a name, a line for each."""
+    numbers: dict[str, list[str]] = {}
+    for one in instructions:
+        numbers.setdefault(one["name"], []).append(str(one["instruction"]))
+    return [f"{name} {', '.join(several)}" for name, several in numbers.items()]
 
 
 #: Facts that are (first, count).

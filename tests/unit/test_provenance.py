@@ -154,7 +154,8 @@ def test_command_for_people(flat: Path, capsys: pytest.CaptureFixture[str]):
     assert "weights kernel row 0, column 0, input channel 0, output channel 0 is 32" in lines("--weight-byte", 64)
     assert "weights no weight: 0" in lines("--weight-byte", 66)
     assert {"parameter bias", "channel 1"} <= set(lines("--weight-byte", 8))
-    assert {"instructions 2 matrix", "results feature: 0 to 31"} <= set(lines("--node", "Conv_2"))
+    assert {"instructions matrix 2", "vector 3", "results feature: 0 to 31"} <= set(lines("--node", "Conv_2"))
+    assert "fields base = 3, rows = 1, row_elements = 8, row_stride = 8, src = 32, src_stride = 8" in lines("--instr", 4)
 
 
 @pytest.mark.parametrize(
