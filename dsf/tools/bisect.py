@@ -19,10 +19,10 @@ _BISECT = """\
 Executes a network at every level, on one input, and names the first step at which two levels differ: the
 pass, the operation and the nodes of the source that it comes from, the piece of the result, the element.
 
-PATH is a directory that a compile wrote, or a network (config_model.json, .mlir). Of a directory it takes
-the files in DIR/ir, if the compile wrote them (emit_ir=True): a change in one of these is found, too. Else it
-compiles DIR/model.mlir again. Then come the tokens of the program, in other orders that they admit;
-program.bin; expected.bin, which the model itself computed; and with --rtl the simulated engine.
+PATH is a directory that a compile wrote, or a network (config_model.json, a quantised ONNX file, .mlir). Of a
+directory it takes the files in DIR/ir, if the compile wrote them (--emit-ir, emit_ir=True): a change in one of
+these is found, too. Else it compiles DIR/model.mlir again. Then come the tokens of the program, in other orders
+that they admit; program.bin; expected.bin, which the model itself computed; and with --rtl the simulated engine.
 """
 
 _BISECT_EXAMPLES = """\
@@ -42,7 +42,7 @@ def add(commands: Commands) -> None:
         description=_BISECT,
         examples=_BISECT_EXAMPLES,
     )
-    parser.add_argument("path", type=Path, metavar="PATH", help="directory of a compile, config_model.json or .mlir")
+    parser.add_argument("path", type=Path, metavar="PATH", help="directory of a compile, config_model.json, .onnx or .mlir")
     parser.add_argument("--input", type=Path, metavar="X.npy", help="integers to run instead of input.bin or random ones")
     parser.add_argument("--recompile", action="store_true", help="compile DIR/model.mlir even if there is DIR/ir")
     parser.add_argument("--rtl", action="store_true", help="simulate the SystemVerilog engine as well (needs Verilator)")

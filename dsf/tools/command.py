@@ -65,6 +65,11 @@ def add_timing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--timing", action="store_true", help="show what each pass of the compiler took, in seconds")
 
 
+def add_explain(parser: argparse.ArgumentParser) -> None:
+    """The option `--explain` of commands that compile."""
+    parser.add_argument("--explain", action="store_true", help="show how else each layer could be cut, and why it is not")
+
+
 def print_json(value: object) -> None:
     """Prints a value of JSON types."""
     print(json.dumps(value, indent=2))

@@ -16,7 +16,7 @@ from dsf.hardware import Hardware
 from dsf.numerics import Ints
 from dsf.progress import Steps, new_console
 from dsf.tools.check import DEFAULT_HARDWARE, add_hardware, hardware_of_options
-from dsf.tools.command import Commands, add_json, new_command, print_json, steps
+from dsf.tools.command import Commands, PassTimes, add_explain, add_json, add_timing, new_command, print_json, steps
 
 _COMPILE = """\
 Compiles a network for an engine and writes its files into DIR: program.bin, weights.bin,
@@ -57,37 +57,42 @@ def add(commands: Commands) -> None:
     parser.add_argument("--calibrate", type=Path, metavar="DATA.npz", help="inputs to quantise a float ONNX file by")
     parser.add_argument("--emit-ir", action="store_true", help="write the module after each pass to DIR/ir")
     parser.add_argument("--verify-each", action="store_true", help="execute the module after each pass and compare")
-    parser.add_argument("--timing", action="store_true", help="say what each pass took")
+    add_timing(parser)
+    add_explain(parser)
     add_json(parser)
 
 
 def _compile(chosen: argparse.Namespace) -> None:
     from dsf.proof import Options, prove
+    from dsf.scheduling.explain import explain, explanation_lines
+    from dsf.transforms.dsf_pipeline import DsfPipelinePass
 
     step = steps(chosen)
     hardware = hardware_of_options(chosen)
     network = _load(chosen, hardware, step)
-    took: dict[str, float] = {}
+    times = PassTimes()
     options = Options(
         rtl=False,
         verify_each=chosen.verify_each,
         emit_ir=chosen.emit_ir,
-        timing=lambda name, seconds: took.update({name: seconds}),
+        timing=times,
     )
     proved = prove(network.module, [network.x], chosen.output, options, step, quiet=True)
     paths = [str(path) for path in proved.paths]
+    layers = explain(network.module, DsfPipelinePass()) if chosen.explain else None
     if chosen.json:
         found: dict[str, Any] = {"files": paths, "report": proved.report}
         if network.quantisation is not None:
             found["quantisation"] = network.quantisation.to_dict()
-        print_json(found | ({"seconds": took} if chosen.timing else {}))
+        found |= {} if layers is None else {"explanation": layers}
+        print_json(found | ({"seconds": times.seconds} if chosen.timing else {}))
         return
     console = new_console()
     if network.quantisation is not None:
         console.print(network.quantisation.table())
     print_report(proved.report, console)
-    for name, seconds in took.items() if chosen.timing else ():
-        console.print(f"{name}: {seconds:.3f} s", highlight=False)
+    for line in [*explanation_lines(layers or []), *(times.lines() if chosen.timing else [])]:
+        print(line)
     console.print(f"{chosen.output}: {', '.join(path.name for path in proved.paths)}", highlight=False)
 
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from dsf.hardware import Hardware
-from dsf.tools.command import Commands, PassTimes, add_json, add_timing, new_command, print_json, steps
+from dsf.tools.command import Commands, PassTimes, add_explain, add_json, add_timing, new_command, print_json, steps
 
 _ESTIMATE = """\
 Compiles a network and shows what it takes on an engine, bundle by bundle: cycles, utilisation, words of
@@ -16,8 +16,8 @@ model by which the compiler chooses, and the same that `dsf report` shows.
 --explain shows for each layer the five best ways to cut it that the compiler tried, with their cycles (of the
 layer alone) and DRAM words, and what the others lack: cycles, words, or room in a memory.
 
-MODEL is a directory that a compile wrote, the config_model.json of model.export(), or textual IR (.mlir).
---hw asks for another engine than the one that the network was made for, as Hardware.export() writes it.
+MODEL is a directory that a compile wrote, the config_model.json of model.export(), a quantised ONNX file, or
+textual IR (.mlir). --hw asks for another engine than the one that the network was made for, as Hardware.export() writes it.
 """
 
 _ESTIMATE_EXAMPLES = """\
@@ -38,9 +38,9 @@ def add(commands: Commands) -> None:
         description=_ESTIMATE,
         examples=_ESTIMATE_EXAMPLES,
     )
-    parser.add_argument("model", type=Path, metavar="MODEL", help="directory of a compile, config_model.json or .mlir")
+    parser.add_argument("model", type=Path, metavar="MODEL", help="directory of a compile, config_model.json, .onnx or .mlir")
     parser.add_argument("--hw", type=Path, metavar="HW.json", help="the engine: a config_hw.json; else the network's own")
-    parser.add_argument("--explain", action="store_true", help="show how else each layer could be cut, and why it is not")
+    add_explain(parser)
     add_timing(parser)
     add_json(parser)
 

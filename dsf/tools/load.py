@@ -5,6 +5,7 @@ What a command takes as a network: one way to load it for all of them.
 |---|---|
 | `*.mlir` | textual IR of the level `bundle`, or a lower one that still is a function |
 | `*.json` | the `config_model.json` of `BundleModel.export()`, with the `model.pt` beside it |
+| `*.onnx` | an ONNX file that is quantised already |
 | a directory | one that a compile wrote: the `model.mlir` in it |
 """
 
@@ -71,5 +72,16 @@ def _load_config(path: Path, hardware: Hardware | None) -> ModuleOp:
     return _for_hardware(to_ir(read_model(path)), hardware)
 
 
+def _load_onnx(path: Path, hardware: Hardware | None) -> ModuleOp:
+    from dsf.frontend.onnx.model import from_onnx
+    from dsf.tools.check import DEFAULT_HARDWARE
+
+    return from_onnx(path, hardware or DEFAULT_HARDWARE).module
+
+
 #: By the end of the name.
-_LOADERS: Mapping[str, Callable[[Path, Hardware | None], ModuleOp]] = {".mlir": _load_text, ".json": _load_config}
+_LOADERS: Mapping[str, Callable[[Path, Hardware | None], ModuleOp]] = {
+    ".mlir": _load_text,
+    ".json": _load_config,
+    ".onnx": _load_onnx,
+}

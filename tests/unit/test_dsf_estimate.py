@@ -62,7 +62,10 @@ def test_what_each_pass_took(capsys: pytest.CaptureFixture[str]):
     [
         (["nowhere"], "'nowhere': No such file or directory, needs a network"),
         ([str(Path(__file__).parent)], "model.mlir': No such file or directory"),
-        ([__file__], "a network by no name that DSF knows, needs one of .mlir, .json, or a directory that a compile wrote"),
+        (
+            [__file__],
+            "a network by no name that DSF knows, needs one of .mlir, .json, .onnx, or a directory that a compile wrote",
+        ),
         (
             [str(NETWORK), "--hw", "nowhere.json"],
             "'nowhere.json': No such file or directory, needs the file that Hardware.export",

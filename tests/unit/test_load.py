@@ -13,6 +13,7 @@ from dsf.hardware import Hardware
 from dsf.nn.to_ir import to_ir
 from dsf.runtime.execute import level_of, run_integers
 from dsf.tools.load import load_model
+from dsf.transforms.locations import source_names
 
 NETWORK = Path(__file__).parents[1] / "data" / "small_network.mlir"
 OTHER = Hardware(processing_elements=(2, 6), bits_weights=4)
@@ -41,10 +42,17 @@ def test_config(tmp_path: Path):
     assert hardware_of(load_model(config, OTHER)) == OTHER
 
 
+def test_onnx():
+    """Nodes of the graph are the sources of what is made of them."""
+    module = load_model(Path(__file__).parents[1] / "data" / "onnx" / "residual_u8_channel.onnx", Hardware(bits_bias=32))
+    layers = [op for op in module.walk() if op.name == "bundle.conv"]
+    assert layers and all("conv" in source_names(op)[0].lower() for op in layers)
+
+
 @pytest.mark.parametrize(
     ("name", "error", "message"),
     [
-        ("x.txt", ModelError, "'.*x.txt': a network by no name that DSF knows, needs one of .mlir, .json, or a"),
+        ("x.txt", ModelError, "'.*x.txt': a network by no name that DSF knows, needs one of .mlir, .json, .onnx, or a"),
         ("x.mlir", BinaryError, "'.*x.mlir': not text, needs a file of textual IR"),
         ("x.json", ModelError, "'.*x.json': is not JSON"),
         ("", BinaryError, "model.mlir': No such file"),
