@@ -33,7 +33,7 @@ _MAIN = """\
 Networks on the engine: check, compile, run, inspect, convert.
 
 A network is compiled by `dsf compile`, or from Python by model.export_inference(). Both write program.bin,
-weights.bin, input.bin, expected.bin, config_firmware.h and report.json.
+weights.bin, input.bin, expected.bin, config_firmware.h and report.json, and keep the network as model.mlir.
 """
 
 _MAIN_EXAMPLES = """\
@@ -43,7 +43,11 @@ examples:
   dsf sim build/digits                 run it in the interpreter of instructions
   dsf sim build/digits --rtl           run it on the simulated engine
   dsf report build/digits              cycles, utilisation and memory of each bundle
-  dsf disasm build/digits/program.bin  read the instructions
+  dsf where build/digits --instr 12    what is this instruction for?
+  dsf bisect build/digits              which pass is wrong?
+  dsf disasm build/digits              read the instructions
+
+docs/tools.md shows them all in one session.
 
 `dsf COMMAND --help` says more. `dsf-opt` runs compiler passes on textual IR, see `dsf-opt --help`.
 """

@@ -1,6 +1,7 @@
 """The `dsf` command: what it prints, one line for each error, exit codes."""
 
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,7 +19,8 @@ from dsf.runtime.execute import run
 from dsf.tools.dsf import main
 from dsf.transforms.dsf_pipeline import DsfPipelinePass
 
-NETWORK = Path(__file__).parents[1] / "data" / "small_network.mlir"
+ROOT = Path(__file__).parents[2]
+NETWORK = ROOT / "tests" / "data" / "small_network.mlir"
 
 
 @pytest.fixture
@@ -310,3 +312,12 @@ def test_help_teaches(command: str, capsys: pytest.CaptureFixture[str]):
         main([command, "--help"])
     assert ended.value.code == 0
     assert f"dsf {command} " in capsys.readouterr().out.split("example")[1]
+
+
+def test_every_command_is_in_the_documents(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    commands = re.findall(r"^    ([a-z]+)  ", capsys.readouterr().out, re.MULTILINE)
+    assert {"bisect", "compile", "where"} <= set(commands)
+    pages = (ROOT / "docs" / "tools.md").read_text()
+    assert [name for name in commands if f"`dsf {name}" not in pages] == []
