@@ -24,7 +24,7 @@ from dsf.geometry import Window
 from dsf.hardware import Hardware
 from dsf.isa.table import BY_NAME, WORD_BITS
 from dsf.kernel_rows import Lines
-from dsf.layout import PARAMETER_BYTES
+from dsf.layout import PARAMETER_BYTES, packed_bytes
 
 # Measured on the RTL (benchmarks compare every bundle of every network again).
 
@@ -328,16 +328,27 @@ def division_steps(hw: Hardware, left: int, right: int, leak: int, *, sums: bool
     return max(1, hw.operand_bits + 1 - (right - left))
 
 
-def load_cost(hw: Hardware, elements: int) -> Cost:
-    """Cycles of a LOAD of one row of `elements` elements: one beat a cycle."""
-    beats = -(-elements // hw.beat_elements)
+def transfer_beats(hw: Hardware, elements: int, rows: int = 1, offset: int = 0, pitch: int = 0) -> int:
+    """
+    Beats of the bus for rows of `elements` elements, `pitch` bytes apart from byte `offset` on: every row begins with a new
+    one, and one that begins within a beat may end in one more.
+    """
+    size, beat = packed_bytes(elements, hw.bits_input), hw.beat_bytes
+    # Where rows begin within a beat is the same again after `beat` rows.
+    counts = [-(-((offset + row * pitch) % beat + size) // beat) for row in range(min(rows, beat))]
+    return sum(counts) * (rows // len(counts)) + sum(counts[: rows % len(counts)])
+
+
+def load_cost(hw: Hardware, elements: int, rows: int = 1, offset: int = 0, pitch: int = 0) -> Cost:
+    """Cycles of a LOAD of rows of `elements` elements: one beat a cycle."""
+    beats = transfer_beats(hw, elements, rows, offset, pitch)
     return Cost(beats, gap=MOVE_GAP, beats=beats)
 
 
-def store_cost(hw: Hardware, elements: int) -> Cost:
-    """Cycles of a STORE of one row of `elements` elements: one beat, and one read of feature memory, a cycle."""
-    beats = -(-elements // hw.beat_elements)
-    return Cost(beats, gap=MOVE_GAP, beats=beats, reads=beats)
+def store_cost(hw: Hardware, elements: int, rows: int = 1, offset: int = 0, pitch: int = 0) -> Cost:
+    """Cycles of a STORE of rows of `elements` elements: one beat a cycle, and one read of feature memory for each it sends."""
+    beats = transfer_beats(hw, elements, rows, offset, pitch)
+    return Cost(beats, gap=MOVE_GAP, beats=beats, reads=rows * -(-elements // hw.beat_elements))
 
 
 def weights_cost(hw: Hardware, groups: int, words: int) -> Cost:

@@ -35,7 +35,7 @@ from dsf.layout import PARAMETER_BYTES, packed_bytes
 from dsf.numerics import Ints
 from dsf.runtime.execute import level_of
 from dsf.scheduling.accesses import accesses_of
-from dsf.scheduling.hazards import Access
+from dsf.scheduling.hazards import Access, Memory
 from dsf.scheduling.pieces import Load, Span
 from dsf.scheduling.weights import arranged_weights
 from dsf.transforms.locations import location_name, source_names
@@ -149,13 +149,18 @@ class Provenance:
         raw = isinstance(op, sched.MatrixOp) and op.raw is not None
         height, width, channels = op.piece.output_image
         per_image = height * width * channels * (self.hardware.raw_elements if raw else 1)
-        return buffer_of(op.y).size.value.data // per_image
+        if not is_strip(op):
+            return buffer_of(op.y).size.value.data // per_image
+        chunks = sum(
+            is_first(one) for one in self._run if isinstance(one, Computing) and same_layer(one, op)
+        )
+        return -(-self.scheduled.inputs.data[0].dimensions[0] // chunks)
 
     def _chunk_of(self, op: Computing) -> int:
         """The chunk of the batch: each begins with the first piece of the layer's result."""
         firsts = 0
         for one in self._run:
-            if isinstance(one, Computing) and one.y == op.y and is_first(one):
+            if isinstance(one, Computing) and same_layer(one, op) and is_first(one):
                 firsts += 1
             if one is op:
                 break
@@ -164,7 +169,7 @@ class Provenance:
     def _on_chip(self, op: sched.InstructionOp) -> Iterator[tuple[Facts, bool]]:
         buffers = [buffer_of(value) for value in op.operands if isinstance(value.owner, sched.BufferOp)]
         for access in accesses_of(op, self.hardware):
-            if access.start < access.stop:
+            if access.start < access.stop and access.memory is not Memory.ARENA:
                 label = next((one.label.data for one in buffers if _holds(one, access)), None)
                 place = {
                     "memory": access.memory.value,
@@ -352,6 +357,21 @@ def is_first(op: Computing) -> bool:
     return first and piece.block.outputs.first == 0
 
 
+def is_strip(op: Computing) -> bool:
+    """Whether the result of an instruction is not on chip as a whole."""
+    buffer, (height, width, channels) = buffer_of(op.y), op.piece.output_image
+    part = buffer.holds.value.data > 0 or buffer.channels.value.data > 0
+    return part or buffer.size.value.data < height * width * channels
+
+
+def same_layer(one: Computing, other: Computing) -> bool:
+    """Whether two instructions make pieces of one result: the strips of it are buffers of the same name."""
+    if one.y == other.y or not (is_strip(one) or is_strip(other)):
+        return one.y == other.y
+    a, b = ((buffer_of(op.y).label, op.name, op.properties.get("window"), op.piece.input, op.piece.output) for op in (one, other))
+    return a == b
+
+
 def _kind(op: sched.LoadWeightsOp) -> str:
     return KINDS[buffer_of(op.target).space.data]
 
@@ -371,6 +391,6 @@ def _in_dram(op: sched.InstructionOp, hardware: Hardware) -> Iterator[tuple[Fact
     if isinstance(op, sched.LoadWeightsOp):
         yield place(op.source, op.offset.value.data, op.bytes.value.data), False
     elif isinstance(op, (sched.LoadOp, sched.StoreOp)):
-        size = packed_bytes(op.elements.value.data, hardware.bits_input)
+        size = packed_bytes(op.elements.value.data, hardware.bits_input) + (op.rows.value.data - 1) * op.pitch.value.data
         stores = isinstance(op, sched.StoreOp)
         yield place(op.target if stores else op.source, op.offset.value.data, size), stores

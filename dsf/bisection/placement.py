@@ -27,7 +27,7 @@ from dsf.errors import DsfError
 from dsf.hardware import Hardware
 from dsf.layout import pack_elements, packed_bytes, unpack_elements
 from dsf.numerics import Ints, to_element
-from dsf.provenance import is_first
+from dsf.provenance import is_first, same_layer
 from dsf.runtime.interpreters.sched import SchedFunctions, positions_of
 from dsf.runtime.machine import Machine
 from dsf.scheduling.pieces import Load, Span, input_rows
@@ -67,7 +67,8 @@ class Placement:
     x: Ints
     result: Ints
     step: str
-    _keys: dict[tuple[str, str], list[sched.BufferOp]] = field(default_factory=dict[tuple[str, str], list[sched.BufferOp]])
+    #: Of each label and role an instruction for each result.
+    _keys: dict[tuple[str, str], list[Computing]] = field(default_factory=dict[tuple[str, str], "list[Computing]"])
     _chunks: Counter[Key] = field(default_factory=lambda: Counter[Key]())
 
     @staticmethod
@@ -121,20 +122,24 @@ class Placement:
         """The operation above, and the first image of the chunk; `None` if there is none."""
         label, role = _role(op)
         buffers = self._keys.setdefault((label, role), [])
-        if buffer_of(op.y) not in buffers:
-            buffers.append(buffer_of(op.y))
-        key = label, role, buffers.index(buffer_of(op.y))
+        if self._instance(op, buffers) == len(buffers):
+            buffers.append(op)
+        key = label, role, self._instance(op, buffers)
         point = self.trace.points.get(key)
         if point is None:
             return None
         chunk = self._chunks[key] - (0 if is_first(op) else 1)
         return point, max(0, chunk) * self.trace.images
 
+    def _instance(self, op: Computing, results: Sequence[Computing]) -> int:
+        """Which of these results an instruction makes a piece of; their number if of none."""
+        return next((number for number, one in enumerate(results) if same_layer(one, op)), len(results))
+
     def _count(self, op: sched.InstructionOp) -> None:
         """Notes that a piece has been made: the first one of a layer begins a chunk."""
         if isinstance(op, Computing) and is_first(op):
             label, role = _role(op)
-            self._chunks[label, role, self._keys[label, role].index(buffer_of(op.y))] += 1
+            self._chunks[label, role, self._instance(op, self._keys[label, role])] += 1
 
     # What an instruction reads.
 
@@ -168,10 +173,14 @@ class Placement:
         if x.shape[1:] != (height, width, channels):
             return self._difference(op, None, f"reads an input of {height}x{width}x{channels}, needs {x.shape[1:]} as before")
         got, _ = functions.input_of(op)
-        elements = first_difference(got, x[images, rows.first : rows.stop], (images.start, rows.first, 0, 0))
+        inputs = Span(0, channels) if isinstance(op, sched.MatrixOp) else piece.block.inputs
+        needed = x[images, rows.first : rows.stop, :, inputs.first : inputs.stop]
+        elements = first_difference(got, needed, (images.start, rows.first, 0, inputs.first))
         if elements is not None:
             n, y, column, channel = elements.index
-            address = buffer_of(op.x).start + (((n - first) * height + y) * width + column) * channels + channel
+            buffer = buffer_of(op.x)
+            pixel = ((n - first) * height + y) * width + column
+            address = buffer.origin + pixel * buffer.pitch(channels) + buffer.at_channel(channel)
             return self._blame(op, ops, elements, "input", address)
         second = functions.second_of(op)
         if second is None or len(point.inputs) < 2:
@@ -276,8 +285,8 @@ class Placement:
         """The input's elements must be those that the place in the buffer stands for."""
         bits, count, at = self.hardware.bits_input, op.elements.value.data, op.at.value.data
         start = buffer_of(op.source).start * 8 // bits + op.offset.value.data * 8 // bits
-        flat, per_chunk = self.x.reshape(-1), buffer_of(op.target).size.value.data
-        first = start // per_chunk * per_chunk + at
+        flat, per_chunk = self.x.reshape(-1), self.trace.images * self.x[0].size
+        first = start // per_chunk * per_chunk + buffer_of(op.target).holds.value.data + at
         got = self.machine.gather(buffer_of(op.target).start + at + np.arange(count))
         if first + count > flat.size:
             return self._difference(op, None, f"loads elements up to {first + count - 1}, needs at most {flat.size - 1}")
@@ -289,10 +298,14 @@ class Placement:
         needed = pack_elements(self.result, tensor.bits.data)
         first = buffer_of(op.target).start + op.offset.value.data - tensor.offset.data
         count = packed_bytes(op.elements.value.data, self.hardware.bits_input)
-        got = self.machine.dram[tensor.register][tensor.offset.data :][first : first + count].astype(np.int64)
-        wanted = np.frombuffer(needed, dtype=np.uint8)[first : first + count].astype(np.int64)
-        elements = first_difference(got, wanted, (first,))
-        return None if elements is None else self._difference(op, elements, "counted in bytes of the output")
+        there = self.machine.dram[tensor.register][tensor.offset.data :].astype(np.int64)
+        wanted = np.frombuffer(needed, dtype=np.uint8).astype(np.int64)
+        for row in range(op.rows.value.data):
+            start = first + row * op.pitch.value.data
+            elements = first_difference(there[start : start + count], wanted[start : start + count], (start,))
+            if elements is not None:
+                return self._difference(op, elements, "counted in bytes of the output")
+        return None
 
 
 def _role(op: Computing) -> tuple[str, str]:

@@ -26,6 +26,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dsf.codegen.program import BundleInfo, Program, Step
+from dsf.cost import transfer_beats
 from dsf.hardware import Hardware
 from dsf.isa.table import FEATURE_ADDRESSES, LOAD, LOAD_WEIGHTS, MATRIX, STORE, VECTOR, VectorFunction
 from dsf.layout import packed_bytes
@@ -158,12 +159,11 @@ def _modes(steps: Sequence[Step]) -> list[str]:
 
 
 def _dram_words(step: Step, hardware: Hardware) -> int:
-    """Beats of the bus that an instruction moves; every row begins with a new one."""
+    """Beats of the bus that an instruction moves, if buffers begin at whole beats."""
     one = step.instruction
     match one.name:
         case LOAD.name | STORE.name:
-            size = packed_bytes(one["row_elements"], hardware.bits_input)
-            return one["rows"] * -(-size // hardware.beat_bytes)
+            return transfer_beats(hardware, one["row_elements"], one["rows"], one["offset"], one["row_stride"])
         case LOAD_WEIGHTS.name:
             return -(-one["bytes"] // hardware.beat_bytes)
         case _:
@@ -219,13 +219,15 @@ def _placed(step: Step, start: str, prefix: str, size: int) -> Interval:
 
 
 def _window(step: Step, y_dilation: int) -> Interval:
-    """The extent of the tensor under the windows, from its element (0, 0) on; a y may be a column of the image."""
+    """The extent of the rows under the windows, as far as they are inside the tensor; a y may be a column of the image."""
     one = step.instruction
     pitch = one["kernel_row_step"] // max(1, y_dilation)
     if one["kernel_rows"] == 1:
         pitch = one["row_step"] // max(1, one["y_step"])
-    first = one["src"] - one["y_start"] * pitch - one["x_start"]
-    size = (one["images"] - 1) * one["image_step"] + max(one["height"] * pitch, one["row_elements"])
+    last = one["y_start"] + (one["rows"] - 1) * one["y_step"] + (one["kernel_rows"] - 1) * y_dilation
+    top, bottom = max(0, one["y_start"]), min(one["height"] - 1, last)
+    first = one["src"] + (top - one["y_start"]) * pitch - one["x_start"]
+    size = (one["images"] - 1) * one["image_step"] + max((bottom - top + 1) * pitch, one["row_elements"])
     return first % FEATURE_ADDRESSES, first % FEATURE_ADDRESSES + size
 
 

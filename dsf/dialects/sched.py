@@ -14,6 +14,10 @@ Addresses of feature memory are elements of `bits_input` bits, of weight memory 
 groups of C/G channels, of table memory tables, and of DRAM bytes after a base register. Feature tensors lie on chip as NHWC
 without gaps; a raw sum takes `32 / bits_input` elements. `cycles` and `beats` (of DRAM traffic) are estimates for reports.
 
+A tensor that is too large for feature memory lies in a buffer of the arena, in DRAM, and strips of its rows on chip in buffers
+`holds` of which says what element of the tensor they begin with. A window over the rows slides through such a buffer as
+far as it reaches; then the next one begins, at the first one's address, with the rows that both need copied or loaded anew.
+
 Weights that stay on chip from run to run are loaded by a `sched.load_program`, before the first run. Runs read them through
 the buffers that it fills, and never write there:
 
@@ -147,7 +151,13 @@ class BufferOp(IRDLOperation):
 
     ```
     %y = sched.buffer feature "bundle_0" at 192 size 1024
+    %s = sched.buffer feature "bundle_1" at 1216 size 1536 holds 6272 channels 32 first 96
     ```
+
+    In feature memory, element `holds` of a tensor lies at `at`: 0, unless the buffer is for a strip. With `channels` it has so
+    many channels of each pixel and no others, from channel `first` on, and elements are counted without those others:
+
+        address(pixel, channel) = at - holds + pixel * channels + channel - first
     """
 
     name = "sched.buffer"
@@ -156,23 +166,44 @@ class BufferOp(IRDLOperation):
     label = prop_def(StringAttr)
     address = prop_def(IntegerAttr[I64])
     size = prop_def(IntegerAttr[I64])
+    holds = prop_def(IntegerAttr[I64], default_value=integer(0))
+    channels = prop_def(IntegerAttr[I64], default_value=integer(0))
+    first = prop_def(IntegerAttr[I64], default_value=integer(0))
     buffer = result_def(BufferType())
 
     traits = traits_def(Pure())
 
-    assembly_format = "$space $label `at` $address `size` $size attr-dict"
+    assembly_format = (
+        "$space $label `at` $address `size` $size (`holds` $holds^)? (`channels` $channels^)? (`first` $first^)? attr-dict"
+    )
 
-    def __init__(self, space: Space, label: str, address: int, size: int):
+    def __init__(self, space: Space, label: str, address: int, size: int, *, holds: int = 0, channels: int = 0, first: int = 0):
         super().__init__(
             properties={
                 "space": SpaceAttr(space),
                 "label": StringAttr(label),
                 "address": integer(address),
                 "size": integer(size),
+                "holds": integer(holds),
+                "channels": integer(channels),
+                "first": integer(first),
             },
             result_types=[BufferType()],
         )
         self.buffer.name_hint = None
+
+    @property
+    def origin(self) -> int:
+        """Where the tensor's first element would lie; negative if that is before the memory."""
+        return self.start - self.holds.value.data
+
+    def pitch(self, channels: int) -> int:
+        """Channels of a pixel that are here, of a tensor of `channels` channels."""
+        return self.channels.value.data or channels
+
+    def at_channel(self, channel: int) -> int:
+        """The number of a channel among those that are here."""
+        return channel - self.first.value.data
 
     @property
     def start(self) -> int:
@@ -185,6 +216,10 @@ class BufferOp(IRDLOperation):
     def verify_(self) -> None:
         need(self.start >= 0, self, f"address {self.start}", "at least 0", "correct the address")
         need(self.size.value.data >= 1, self, f"size {self.size.value.data}", "at least 1", "correct the size")
+        for name, value in (("holds", self.holds), ("channels", self.channels), ("first", self.first)):
+            need(value.value.data >= 0, self, f"{name} {value.value.data}", "at least 0", "correct the number")
+        whole = self.holds.value.data == self.channels.value.data == 0 or self.space.data is Space.FEATURE
+        need(whole, self, f"a strip in {self.space.data} memory", "feature memory", "remove holds and channels")
 
 
 def buffer_of(value: SSAValue) -> BufferOp:
@@ -235,26 +270,16 @@ def _estimates(cycles: int, beats: int = 0) -> dict[str, IntegerAttr[I64]]:
     return {"cycles": integer(cycles), "beats": integer(beats)}
 
 
-@irdl_op_definition
-class LoadOp(InstructionOp):
-    """
-    DRAM to feature memory: `elements` elements from byte `offset` of the one buffer to element `at` of the other.
-
-    ```
-    %t = sched.load %dram [0] to %x [0] elements 192
-    ```
-    """
-
-    name = "sched.load"
-    QUEUE: ClassVar = Queue.LOAD
+class MoveOp(InstructionOp):
+    """What `sched.load` and `sched.store` share: rows that lie behind each other on chip, and `pitch` bytes apart in DRAM."""
 
     source = operand_def(BufferType())
     target = operand_def(BufferType())
     offset = prop_def(IntegerAttr[I64])
     at = prop_def(IntegerAttr[I64])
     elements = prop_def(IntegerAttr[I64])
-
-    assembly_format = f"$source `[` $offset `]` `to` $target `[` $at `]` `elements` $elements {_AFTER} {_ESTIMATE}"
+    rows = prop_def(IntegerAttr[I64], default_value=integer(1))
+    pitch = prop_def(IntegerAttr[I64], default_value=integer(0))
 
     def __init__(
         self,
@@ -264,6 +289,8 @@ class LoadOp(InstructionOp):
         offset: int,
         at: int,
         elements: int,
+        rows: int = 1,
+        pitch: int = 0,
         cycles: int = 0,
         beats: int = 0,
         waits: Sequence[SSAValue] = (),
@@ -274,21 +301,56 @@ class LoadOp(InstructionOp):
                 "offset": integer(offset),
                 "at": integer(at),
                 "elements": integer(elements),
+                "rows": integer(rows),
+                "pitch": integer(pitch),
                 **_estimates(cycles, beats),
             },
             result_types=[TokenType()],
         )
 
-    def verify_(self) -> None:
-        check_space(self, "source", self.source, Space.INPUT, Space.ARENA)
-        check_space(self, "target", self.target, Space.FEATURE)
-        need(self.elements.value.data >= 1, self, f"{self.elements.value.data} elements", "at least 1", "drop the load")
+    @property
+    def total(self) -> int:
+        """Elements of all rows."""
+        return self.rows.value.data * self.elements.value.data
+
+    def _verify_rows(self, change: str) -> None:
+        for name, value in (("elements", self.elements), ("rows", self.rows)):
+            need(value.value.data >= 1, self, f"{value.value.data} {name}", "at least 1", change)
+        both = (self.rows.value.data > 1) == (self.pitch.value.data > 0)
+        need(both, self, "rows without a pitch, or a pitch for one row", "rows with a pitch", "correct them")
+
+
+_ROWS = "(`rows` $rows^ `pitch` $pitch)?"
 
 
 @irdl_op_definition
-class StoreOp(InstructionOp):
+class LoadOp(MoveOp):
     """
-    Feature memory to DRAM: `elements` elements from element `at` of the one buffer to byte `offset` of the other.
+    DRAM to feature memory: `elements` elements from byte `offset` of the one buffer to element `at` of the other; or rows of so
+    many, `pitch` bytes apart in DRAM.
+
+    ```
+    %t = sched.load %dram [0] to %x [0] elements 192
+    %u = sched.load %dram [64] to %r [0] elements 32 rows 56 pitch 256
+    ```
+    """
+
+    name = "sched.load"
+    QUEUE: ClassVar = Queue.LOAD
+
+    assembly_format = f"$source `[` $offset `]` `to` $target `[` $at `]` `elements` $elements {_ROWS} {_AFTER} {_ESTIMATE}"
+
+    def verify_(self) -> None:
+        check_space(self, "source", self.source, Space.INPUT, Space.ARENA)
+        check_space(self, "target", self.target, Space.FEATURE)
+        self._verify_rows("drop the load")
+
+
+@irdl_op_definition
+class StoreOp(MoveOp):
+    """
+    Feature memory to DRAM: `elements` elements from element `at` of the one buffer to byte `offset` of the other; or rows of so
+    many, `pitch` bytes apart in DRAM.
 
     ```
     %t = sched.store %y [0] to %dram [0] elements 40 after(%m)
@@ -298,41 +360,12 @@ class StoreOp(InstructionOp):
     name = "sched.store"
     QUEUE: ClassVar = Queue.STORE
 
-    source = operand_def(BufferType())
-    target = operand_def(BufferType())
-    at = prop_def(IntegerAttr[I64])
-    offset = prop_def(IntegerAttr[I64])
-    elements = prop_def(IntegerAttr[I64])
-
-    assembly_format = f"$source `[` $at `]` `to` $target `[` $offset `]` `elements` $elements {_AFTER} {_ESTIMATE}"
-
-    def __init__(
-        self,
-        source: SSAValue,
-        target: SSAValue,
-        *,
-        at: int,
-        offset: int,
-        elements: int,
-        cycles: int = 0,
-        beats: int = 0,
-        waits: Sequence[SSAValue] = (),
-    ):
-        super().__init__(
-            operands=[source, target, waits],
-            properties={
-                "at": integer(at),
-                "offset": integer(offset),
-                "elements": integer(elements),
-                **_estimates(cycles, beats),
-            },
-            result_types=[TokenType()],
-        )
+    assembly_format = f"$source `[` $at `]` `to` $target `[` $offset `]` `elements` $elements {_ROWS} {_AFTER} {_ESTIMATE}"
 
     def verify_(self) -> None:
         check_space(self, "source", self.source, Space.FEATURE)
         check_space(self, "target", self.target, Space.OUTPUT, Space.ARENA)
-        need(self.elements.value.data >= 1, self, f"{self.elements.value.data} elements", "at least 1", "drop the store")
+        self._verify_rows("drop the store")
 
 
 @irdl_op_definition
@@ -493,7 +526,7 @@ class MatrixOp(InstructionOp):
 @irdl_op_definition
 class PoolOp(InstructionOp):
     """
-    A piece of `tile.pool`.
+    A piece of `tile.pool`: all channels, or those of the piece's block.
 
     ```
     %t = sched.pool max %x to %y <input = [8, 8, 16], output = [4, 4, 16], images = [0, 1], rows = [0, 4]>
@@ -555,11 +588,10 @@ def _check_output(op: Operation, piece: PieceAttr, window: WindowAttr) -> None:
 
 
 def _check_channels(op: Operation, piece: PieceAttr) -> None:
-    """The vector unit computes all channels at once, each from its own."""
-    channels = piece.input_image[2]
-    whole = Block(Span(0, channels), Span(0, channels))
-    same = ints(piece.groups) == (0, 1) and piece.output_image[2] == channels and piece.block == whole
-    need(same, op, "a part of the channels", "all of them", "compute all channels at once")
+    """The vector unit computes all channels, or those of a block, each from its own."""
+    channels, block = piece.input_image[2], piece.block
+    same = piece.output_image[2] == channels and block == Block(block.inputs, block.inputs)
+    need(same and ints(piece.groups) == (0, 1), op, "other channels in its result", "the same", "correct the piece")
 
 
 def _check_image(op: Operation, piece: PieceAttr) -> None:
@@ -674,11 +706,43 @@ class LookupOp(InstructionOp):
         _check_image(self, self.piece)
 
 
+@irdl_op_definition
+class CopyOp(InstructionOp):
+    """
+    Rows of a tensor, from one buffer to another: those of the piece, all channels or those of its block.
+
+    ```
+    %t = sched.copy %s to %r <input = [8, 8, 16], output = [8, 8, 16], images = [0, 1], rows = [4, 2]> after(%m)
+    ```
+    """
+
+    name = "sched.copy"
+    QUEUE: ClassVar = Queue.VECTOR
+
+    x = operand_def(BufferType())
+    y = operand_def(BufferType())
+    piece = prop_def(PieceAttr)
+
+    assembly_format = f"$x `to` $y $piece {_AFTER} {_ESTIMATE}"
+
+    def __init__(self, x: SSAValue, y: SSAValue, *, piece: PieceAttr, cycles: int = 0, waits: Sequence[SSAValue] = ()):
+        super().__init__(
+            operands=[x, y, waits],
+            properties={"piece": piece, **_estimates(cycles)},
+            result_types=[TokenType()],
+        )
+
+    def verify_(self) -> None:
+        check_space(self, "source", self.x, Space.FEATURE)
+        check_space(self, "target", self.y, Space.FEATURE)
+        _check_image(self, self.piece)
+
+
 #: What the vector unit computes.
-VectorOp = PoolOp | ElementwiseOp | LookupOp
+VectorOp = PoolOp | ElementwiseOp | LookupOp | CopyOp
 
 Sched = Dialect(
     "sched",
-    [ProgramOp, LoadProgramOp, BufferOp, LoadOp, StoreOp, LoadWeightsOp, MatrixOp, PoolOp, ElementwiseOp, LookupOp],
+    [ProgramOp, LoadProgramOp, BufferOp, LoadOp, StoreOp, LoadWeightsOp, MatrixOp, PoolOp, ElementwiseOp, LookupOp, CopyOp],
     [SpaceAttr, BufferType, TokenType, PieceAttr],
 )

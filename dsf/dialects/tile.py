@@ -16,6 +16,9 @@ With `outer = strips` the first loop goes inside: strip by strip, all channels, 
 lists; the last number is that of all blocks that follow. A channel group is C/G channels, the columns of one column group of
 the array.
 
+A result that does not fit the engine's feature memory has its `place` elsewhere, see `Place`; so has the input where the
+function has the attribute `tile.input_place`.
+
 A grouped convolution is computed in blocks of `cut.block` groups, the first loop above for one block after the other: a block
 is a convolution over the input channels of its groups, with weights of 0 between channels of different ones, and has channel
 groups of its own. Depthwise it has all groups.
@@ -263,12 +266,28 @@ class OuterAttr(EnumAttribute[Outer], SpacedOpaqueSyntaxAttribute):
     name = "tile.outer"
 
 
+class Place(StrEnum):
+    """
+    Where a tensor lies between the operation that makes it and those that read it: as a whole on chip; in DRAM, from where
+    strips of it are loaded; or nowhere: the next operation reads the strips as they are made, and nothing else does.
+    """
+
+    CHIP = "chip"
+    DRAM = "dram"
+    STRIPS = "strips"
+
+
+@irdl_attr_definition
+class PlaceAttr(EnumAttribute[Place], SpacedOpaqueSyntaxAttribute):
+    name = "tile.place"
+
+
 @irdl_attr_definition
 class CutAttr(RecordAttr):
     """
     Sizes of the pieces: images of a strip; output rows of one strip after the other; channel groups, and the shape of the
-    array, of one load of weights after the other (in each block anew); which loop is the outer one; and for a grouped
-    convolution, the groups of a block.
+    array, of one load of weights after the other (in each block anew); which loop is the outer one; for a grouped
+    convolution, the groups of a block; and the place of the result.
 
     A strip that is only a part of the rows is of one image, so that a piece is one stretch of memory.
     """
@@ -281,6 +300,7 @@ class CutAttr(RecordAttr):
     mode: ArrayAttr[ModeAttr]
     outer: OuterAttr
     block: IntAttr
+    place: PlaceAttr
 
     RULES: ClassVar = {
         "images": Rule(1),
@@ -289,6 +309,7 @@ class CutAttr(RecordAttr):
         "mode": Rule(default=Mode.WIDE, word=ModeAttr, series=True),
         "outer": Rule(default=Outer.GROUPS, word=OuterAttr),
         "block": Rule(1, default=1),
+        "place": Rule(default=Place.CHIP, word=PlaceAttr),
     }
 
 
@@ -628,5 +649,5 @@ class ReshapeOp(IRDLOperation):
 Tile = Dialect(
     "tile",
     [MatrixOp, PoolOp, ElementwiseOp, LookupOp, ReshapeOp],
-    [ModeAttr, OuterAttr, WindowAttr, RequantizeAttr, RawAttr, AddAttr, MultiplyAttr, ScaleAttr, CutAttr],
+    [ModeAttr, OuterAttr, PlaceAttr, WindowAttr, RequantizeAttr, RawAttr, AddAttr, MultiplyAttr, ScaleAttr, CutAttr],
 )

@@ -2,7 +2,10 @@
 What memory each instruction of the `sched` level reads and writes, from its buffers and its geometry.
 
 A piece of several images takes all rows of each, and a piece of few rows is of one image, so what it touches of a tensor is
-one stretch (of all channels, even if it computes some of them).
+one stretch (of all channels that are there, even if it computes some of them).
+
+In the arena a whole tensor is what a transfer reads or writes, so that a LOAD waits for all STOREs of its tensor before it in
+the program. Those are complete soon, and so not every strip takes a token of its own.
 """
 
 from __future__ import annotations
@@ -15,15 +18,19 @@ from dsf.scheduling.hazards import Access, Memory, Step
 from dsf.scheduling.network import weight_words
 from dsf.scheduling.pieces import Piece, Span, input_rows
 
+#: Height, width, channels.
+Image = tuple[int, int, int]
+
 MEMORIES = {
     Space.FEATURE: Memory.FEATURE,
     Space.WEIGHT: Memory.WEIGHT,
     Space.PARAMETER: Memory.PARAMETER,
     Space.TABLE: Memory.TABLE,
+    Space.ARENA: Memory.ARENA,
 }
 
 
-def piece_range(piece: Piece, rows: Span, image: tuple[int, int, int]) -> Span:
+def piece_range(piece: Piece, rows: Span, image: Image) -> Span:
     """Elements from the first row of the piece's first image to the last row of its last one."""
     height, width, channels = image
     row = width * channels
@@ -32,18 +39,25 @@ def piece_range(piece: Piece, rows: Span, image: tuple[int, int, int]) -> Span:
 
 
 def _access(buffer: sched.BufferOp, part: Span, *, writes: bool) -> Access:
-    start = buffer.start + part.first
+    start = buffer.origin + part.first
     return Access(MEMORIES[buffer.space.data], start, start + part.count, writes)
+
+
+def _of_tensor(buffer: sched.BufferOp, piece: Piece, rows: Span, image: Image, per_element: int, *, writes: bool) -> Access:
+    """Rows of a piece's images, as far as the buffer has their channels."""
+    height, width, channels = image
+    part = piece_range(piece, rows, (height, width, buffer.pitch(channels) * per_element))
+    return _access(buffer, part if rows.count > 0 else Span(buffer.holds.value.data, 0), writes=writes)
 
 
 def _of_window(op: sched.MatrixOp | sched.PoolOp, per_element: int) -> tuple[Access, Access]:
     """The input that the piece needs, and its result."""
-    piece = op.piece.piece
-    rows = input_rows(op.window.window, piece.rows, op.piece.input_image[0])
-    needed = piece_range(piece, rows, op.piece.input_image) if rows.count > 0 else Span(0, 0)
-    made = piece_range(piece, piece.rows, op.piece.output_image)
-    result = Span(made.first * per_element, made.count * per_element)
-    return _access(buffer_of(op.x), needed, writes=False), _access(buffer_of(op.y), result, writes=True)
+    piece, image = op.piece.piece, op.piece.input_image
+    rows = input_rows(op.window.window, piece.rows, image[0])
+    return (
+        _of_tensor(buffer_of(op.x), piece, rows, image, 1, writes=False),
+        _of_tensor(buffer_of(op.y), piece, piece.rows, op.piece.output_image, per_element, writes=True),
+    )
 
 
 def _of_matrix(op: sched.MatrixOp, hw: Hardware) -> list[Access]:
@@ -56,19 +70,21 @@ def _of_matrix(op: sched.MatrixOp, hw: Hardware) -> list[Access]:
         _access(buffer_of(op.parameters), Span(0, piece.groups.count), writes=False),
     ]
     if op.residual is not None:
-        added = piece_range(piece, piece.rows, op.piece.output_image)
-        accesses.append(_access(buffer_of(op.residual), added, writes=False))
+        accesses.append(_of_tensor(buffer_of(op.residual), piece, piece.rows, op.piece.output_image, 1, writes=False))
     return accesses
 
 
-def _of_elements(op: sched.ElementwiseOp | sched.LookupOp) -> list[Access]:
+def _of_elements(op: sched.ElementwiseOp | sched.LookupOp | sched.CopyOp) -> list[Access]:
     piece, image = op.piece.piece, op.piece.output_image
-    part = piece_range(piece, piece.rows, image)
-    accesses = [_access(buffer_of(op.x), part, writes=False), _access(buffer_of(op.y), part, writes=True)]
+    accesses = [
+        _of_tensor(buffer_of(op.x), piece, piece.rows, image, 1, writes=False),
+        _of_tensor(buffer_of(op.y), piece, piece.rows, image, 1, writes=True),
+    ]
+    if isinstance(op, sched.CopyOp):
+        return accesses
     if isinstance(op, sched.LookupOp):
         return [*accesses, _access(buffer_of(op.table), Span(0, 1), writes=False)]
-    second = piece_range(piece, op.rows_of_b, op.image_of_b)
-    return [*accesses, _access(buffer_of(op.b), second, writes=False)]
+    return [*accesses, _of_tensor(buffer_of(op.b), piece, op.rows_of_b, op.image_of_b, 1, writes=False)]
 
 
 def _of_weights(op: sched.LoadWeightsOp, hw: Hardware) -> Access:
@@ -78,22 +94,30 @@ def _of_weights(op: sched.LoadWeightsOp, hw: Hardware) -> Access:
     return _access(buffer, Span(0, size), writes=True)
 
 
+def _of_move(chip: sched.BufferOp, dram: sched.BufferOp, op: sched.MoveOp) -> tuple[Access, ...]:
+    """What a transfer touches on chip, and in the arena if it goes there: the whole tensor."""
+    loads = isinstance(op, sched.LoadOp)
+    start = chip.start + op.at.value.data
+    on_chip = Access(Memory.FEATURE, start, start + op.total, loads)
+    if dram.space.data is not Space.ARENA:
+        return (on_chip,)
+    return on_chip, Access(Memory.ARENA, dram.start, dram.stop, not loads)
+
+
 def accesses_of(op: sched.InstructionOp, hw: Hardware) -> tuple[Access, ...]:
-    """The stretches of on-chip memory that an instruction reads and writes."""
+    """The stretches of memory, on chip and in the arena, that an instruction reads and writes."""
     match op:
         case sched.LoadOp():
-            part = Span(op.at.value.data, op.elements.value.data)
-            return (_access(buffer_of(op.target), part, writes=True),)
+            return _of_move(buffer_of(op.target), buffer_of(op.source), op)
         case sched.StoreOp():
-            part = Span(op.at.value.data, op.elements.value.data)
-            return (_access(buffer_of(op.source), part, writes=False),)
+            return _of_move(buffer_of(op.source), buffer_of(op.target), op)
         case sched.LoadWeightsOp():
             return (_of_weights(op, hw),)
         case sched.MatrixOp():
             return tuple(_of_matrix(op, hw))
         case sched.PoolOp():
             return _of_window(op, 1)
-        case sched.ElementwiseOp() | sched.LookupOp():
+        case sched.ElementwiseOp() | sched.LookupOp() | sched.CopyOp():
             return tuple(_of_elements(op))
         case _:
             raise ValueError(f"accesses_of: {op.name} is not known")

@@ -223,6 +223,22 @@ def _strips_of(total: int, first: int, middle: int, last: int) -> tuple[int, ...
     return (*([first] if first else []), *between, *([last] if last else []))
 
 
+def computable(layer: Layer, rows: int) -> int:
+    """Rows of a layer's result that need no more than the first `rows` of its input."""
+    window, (height, *_) = layer.op.window.window, layer.input_image
+    outputs = range(layer.output_image[0])
+    return next((row for row in outputs if input_rows(window, Span(row, 1), height).stop > rows), len(outputs))
+
+
+def strips_behind(layer: Layer, before: Cut) -> Cut:
+    """The cut of a layer into what can be computed after each strip of the layer before it, all channels."""
+    (height, *_), (rows, *_) = layer.input_image, layer.output_image
+    if before.images > 1:
+        return Cut(before.images, (rows,))
+    ends = [computable(layer, strip.stop) for _, strip in before.strips(Span(0, 1), height)]
+    return Cut(1, tuple(stop - start for start, stop in pairwise([0, *ends]) if stop > start))
+
+
 #: What the cost of a piece depends on: images, rows, channel groups, input channels, mode.
 _CostKey = tuple[int, Span, int, int, Mode]
 
@@ -255,18 +271,11 @@ class _Chooser:
 
     def _strip_by_strip(self, before: Cut) -> Cut | None:
         """The strips, each what can be computed after a strip of the layer before; `None` if that has only one."""
-        (height, *_), (rows, *_) = self.layer.input_image, self.layer.output_image
+        rows, *_ = self.layer.output_image
         if before.images < self.images:
             return Cut(before.images, (rows,))
-        ends = [self._possible(strip.stop) for _, strip in before.strips(Span(0, 1), height)]
-        sizes = [stop - start for start, stop in pairwise([0, *ends]) if stop > start]
-        return Cut(1, tuple(sizes)) if len(sizes) > 1 and self.images == 1 else None
-
-    def _possible(self, rows: int) -> int:
-        """Rows of the result that need no more than the first `rows` of the input."""
-        window, (height, *_) = self.layer.op.window.window, self.layer.input_image
-        outputs = range(self.layer.output_image[0])
-        return next((row for row in outputs if input_rows(window, Span(row, 1), height).stop > rows), len(outputs))
+        sizes = strips_behind(self.layer, before).rows
+        return Cut(1, sizes) if len(sizes) > 1 and self.images == 1 else None
 
     def _with_ends(self, cut: Cut) -> Cut:
         """A cut with a first and a last strip of other sizes, where that is better: one of them after the other."""
@@ -441,7 +450,7 @@ class _Chooser:
     def rows_after(self, made: Piece) -> int:
         """Rows of the result, of all images, that can be computed after a strip of the layer before."""
         height, *_ = self.layer.output_image
-        return (made.images.stop - 1) * height + self._possible(made.rows.stop)
+        return (made.images.stop - 1) * height + computable(self.layer, made.rows.stop)
 
     def cycles_of_rows(self, rows: int) -> int:
         """Cycles of the vector unit for `rows` rows, and to store them if they are the output."""

@@ -18,21 +18,27 @@ from dsf.cost import (
     dispatch_cycles,
     load_cost,
     parameters_cost,
+    pool_cost,
     shape_change,
     store_cost,
     tables_cost,
     weights_cost,
 )
 from dsf.dialects import sched, tile
+from dsf.dialects.constants import integer
 from dsf.dialects.sched_types import ON_CHIP, Space
+from dsf.dialects.tile import Place
 from dsf.hardware import Hardware
 from dsf.layout import packed_bytes
 from dsf.scheduling.accesses import MEMORIES, step_of
+from dsf.scheduling.allocator import allocate, check_allocation
 from dsf.scheduling.features import FeaturePlan
 from dsf.scheduling.hazards import Hazards, Memory
 from dsf.scheduling.network import Layer, Network
-from dsf.scheduling.order import InputLoad, Order, Work
-from dsf.scheduling.pieces import Span
+from dsf.scheduling.order import Copy, FeatureLoad, Order, Work
+from dsf.scheduling.pieces import Block, Piece, Span
+from dsf.scheduling.rooms import arena_requests
+from dsf.scheduling.strips import Held
 from dsf.scheduling.timeline import Task
 from dsf.scheduling.weights import WEIGHT_MEMORIES, Placer, Stretch, WeightStream, capacity_of
 from dsf.transforms.locations import location_name, set_location
@@ -49,19 +55,35 @@ INSTRUCTIONS: dict[type[Operation], str] = {
     sched.PoolOp: "vector",
     sched.ElementwiseOp: "vector",
     sched.LookupOp: "vector",
+    sched.CopyOp: "vector",
 }
+
+
+#: Tensors in the arena begin at cache lines.
+ARENA_ALIGNMENT = 64
+
+
+@dataclass(frozen=True)
+class _Move:
+    """Elements in DRAM: byte offset, elements of a row, rows, bytes from one row to the next (one row: 0)."""
+
+    offset: int
+    elements: int
+    rows: int = 1
+    pitch: int = 0
 
 
 @dataclass(frozen=True)
 class Emitted:
     """
     The operations of a program, buffers and load program included, and the instructions as tasks for the timeline: those of
-    a run, and those of the load program.
+    a run, and those of the load program; and the size of the arena.
     """
 
     ops: list[Operation]
     tasks: list[Task]
     load_tasks: list[Task]
+    arena_bytes: int
 
 
 class _Line:
@@ -114,26 +136,43 @@ class Emitter:
         #: The number of the last MATRIX instruction, and whether it is tall.
         self._last_matrix: tuple[int, bool] | None = None
         self._chunks = network.chunks(plan.images)
-        self._dram_in = self._buffer(Space.INPUT, "input", 0, self._bytes(network.input))
-        self._dram_out = self._buffer(Space.OUTPUT, "output", 0, self._bytes(network.output))
+        self._dram = {
+            network.input: self._buffer(Space.INPUT, "input", 0, self._bytes(network.input, network.images)),
+            network.output: self._buffer(Space.OUTPUT, "output", 0, self._bytes(network.output, network.images)),
+        }
+        self.arena_bytes = self._add_arena()
         self._stream = self._buffer(Space.WEIGHTS, "weights", 0, len(stream.data)) if stream.data else None
         self._features = self._feature_buffers()
 
-    def _bytes(self, tensor: int) -> int:
-        return packed_bytes(self.network.images * self.network.tensors[tensor].elements, self.hw.bits_input)
+    def _bytes(self, tensor: int, images: int) -> int:
+        return packed_bytes(images * self.network.tensors[tensor].elements, self.hw.bits_input)
 
-    def _feature_buffers(self) -> dict[tuple[int, int], sched.BufferOp]:
-        """The buffer of each tensor, by the parity of the chunk."""
-        buffers: dict[tuple[int, int], sched.BufferOp] = {}
+    def _add_arena(self) -> int:
+        """Buffers in the arena for the tensors that are there; returns its size in bytes."""
+        requests = arena_requests(self.network, self.plan.images, self.hw)
+        allocation = allocate(list(requests.values()), ARENA_ALIGNMENT)
+        check_allocation(list(requests.values()), allocation, allocation.peak, ARENA_ALIGNMENT)
+        for (tensor, request), address in zip(requests.items(), allocation.addresses, strict=True):
+            self._dram[tensor] = self._buffer(Space.ARENA, request.name, address, request.size)
+        return allocation.peak
+
+    def _feature_buffers(self) -> dict[Held, sched.BufferOp]:
+        """The buffers of the tensors that are on chip as a whole; the input may have two."""
+        buffers: dict[Held, sched.BufferOp] = {}
         for index, tensor in enumerate(self.network.tensors):
-            size = self.plan.images * tensor.elements
-            buffer = self._buffer(Space.FEATURE, tensor.name, self.plan.addresses[index], size)
-            buffers[index, 0] = buffers[index, 1] = buffer
+            if self.plan.places[index] is Place.CHIP:
+                size = self.plan.images * tensor.elements
+                address = self.plan.addresses[index]
+                buffer = self._buffer(Space.FEATURE, tensor.name, address, size)
+                buffers[Held(index, address, size)] = buffer
+                if index == self.network.input and self.plan.inputs == (address, address):
+                    buffers[Held(index, address, size, number=1)] = buffer
         first, second = self.plan.inputs
         if first != second:
             tensor = self.network.tensors[self.network.input]
             size = self.plan.images * tensor.elements
-            buffers[self.network.input, 1] = self._buffer(Space.FEATURE, tensor.name, second, size)
+            held = Held(self.network.input, second, size, number=1)
+            buffers[held] = self._buffer(Space.FEATURE, tensor.name, second, size)
         return buffers
 
     def _buffer(self, space: Space, label: str, address: int, size: int) -> sched.BufferOp:
@@ -143,8 +182,17 @@ class Emitter:
         self.ops.append(buffer)
         return buffer
 
-    def _feature(self, tensor: int, chunk: int) -> SSAValue:
-        return self._features[tensor, chunk % 2].buffer
+    def _feature(self, held: Held) -> SSAValue:
+        """The buffer; that of a strip stands in the program where it is first used."""
+        if held not in self._features:
+            name = self.network.tensors[held.tensor].name
+            buffer = self._buffer(Space.FEATURE, name, held.address, held.size)
+            buffer.properties["holds"] = integer(held.holds)
+            if held.channels is not None:
+                buffer.properties["channels"] = integer(held.channels.count)
+                buffer.properties["first"] = integer(held.channels.first)
+            self._features[held] = buffer
+        return self._features[held].buffer
 
     def _add(self, op: sched.InstructionOp, cost: Cost, layer: Layer) -> None:
         """Appends an instruction to the run."""
@@ -189,21 +237,39 @@ class Emitter:
         if self._load.instructions:
             self.ops.append(sched.LoadProgramOp(self._load.instructions))
 
-    def _load_input(self, load: InputLoad) -> None:
-        per_image = self.network.tensors[self.network.input].elements
-        start = self._chunks[load.chunk].first * per_image + load.part.first
-        cost = load_cost(self.hw, load.part.count)
+    def _load_features(self, load: FeatureLoad) -> None:
+        held = load.held
+        layer = self.network.layers[load.layer]
+        move = self._move(load.chunk, held, load.part, layer)
+        cost = load_cost(self.hw, move.elements, move.rows, move.offset, move.pitch)
         op = sched.LoadOp(
-            self._dram_in.buffer,
-            self._feature(self.network.input, load.chunk),
-            offset=start * self.hw.bits_input // 8,
-            at=load.part.first,
-            elements=load.part.count,
+            self._dram[held.tensor].buffer,
+            self._feature(held),
+            offset=move.offset,
+            at=load.part.first - held.holds,
+            elements=move.elements,
+            rows=move.rows,
+            pitch=move.pitch,
             cycles=cost.busy,
             beats=cost.beats,
         )
-        self._add(op, cost, self.network.layers[0])
+        self._add(op, cost, layer)
         self._inputs_emitted += 1
+
+    def _move(self, chunk: int, held: Held, part: Span, layer: Layer) -> _Move:
+        """How elements of a buffer lie in DRAM: behind each other, or some channels of each pixel of a layer's result."""
+        tensor, bits = self.network.tensors[held.tensor], self.hw.bits_input
+        ends = (self.network.input, self.network.output)
+        before = self._chunks[chunk].first * tensor.elements if held.tensor in ends else 0
+        if held.channels is None:
+            return _Move((before + part.first) * bits // 8, part.count)
+        height, width, channels = layer.output_image
+        pixel = tensor.elements // (height * width)
+        per_element = pixel // channels
+        count = held.channels.count * per_element
+        first = before + part.first // count * pixel + held.channels.first * per_element
+        rows = part.count // count
+        return _Move(first * bits // 8, count, rows, pixel * bits // 8 if rows > 1 else 0)
 
     def _emit_loads(self, step: int, weights_needed: int, inputs_needed: int) -> None:
         """What step `step` of the spine needs, and what may be loaded ahead of later ones."""
@@ -212,7 +278,7 @@ class Emitter:
             load = self.order.inputs[self._inputs_emitted]
             if self._inputs_emitted >= inputs_needed and load.earliest > step:
                 break
-            self._load_input(load)
+            self._load_features(load)
         needed = bisect_left(self._each, weights_needed)
         while self._loads_emitted < min(len(self._each), needed + depth):
             load = self._load_weights(self._each[self._loads_emitted])
@@ -227,19 +293,19 @@ class Emitter:
 
     def _compute(self, work: Work) -> None:
         layer = self.network.layers[work.layer]
-        x, y = self._feature(layer.source, work.chunk), self._feature(layer.result, work.chunk)
         if isinstance(layer.op, tile.MatrixOp):
             self._compute_matrix(work, layer, layer.op)
             return
+        x, y = self._feature(work.x), self._feature(work.y)
         pixels = work.piece.images.count * work.piece.rows.count * layer.output_image[1]
-        cost = layer.vector_cost(self.hw, pixels)
+        cost = layer.vector_cost(self.hw, pixels, work.piece.block.outputs.count)
         piece = sched.PieceAttr.of_piece(work.piece, layer.input_image, layer.output_image)
         match layer.op:
             case tile.PoolOp() as op:
                 made = sched.PoolOp(op.kind.data, x, y, window=op.window, scale=op.scale, piece=piece, cycles=cost.busy)
             case tile.ElementwiseOp() as op:
-                assert layer.second is not None
-                b = self._feature(layer.second, work.chunk)
+                assert work.second is not None
+                b = self._feature(work.second)
                 made = sched.ElementwiseOp(op.function, x, b, y, pixel=layer.is_pixel, piece=piece, cycles=cost.busy)
             case tile.LookupOp():
                 (table,) = self._loaded(work)
@@ -250,20 +316,35 @@ class Emitter:
         """The buffers of what was loaded for a step."""
         return [self._placed[number][0].buffer for number in work.loads]
 
+    def _copy(self, copy: Copy) -> None:
+        """Copies rows from one lap to the next."""
+        height, width, channels = copy.image
+        some = copy.before.channels or Span(0, channels)
+        image, row = divmod(copy.rows.first, height)
+        piece = Piece(Span(image, 1), Span(row, copy.rows.count), Span(0, 1), Block(some, some))
+        cost = pool_cost(self.hw, copy.rows.count * width, some.count, taps=1, division_steps=0)
+        op = sched.CopyOp(
+            self._feature(copy.before),
+            self._feature(copy.after),
+            piece=sched.PieceAttr.of_piece(piece, copy.image, copy.image),
+            cycles=cost.busy,
+        )
+        self._add(op, cost, self.network.layers[copy.layer])
+
     def _compute_matrix(self, work: Work, layer: Layer, op: tile.MatrixOp) -> None:
         parameters, weights = self._loaded(work)
         mode = work.mode
         for residue, cost in enumerate(layer.costs(self.hw, work.piece, mode)):
             matrix = sched.MatrixOp(
-                self._feature(layer.source, work.chunk),
+                self._feature(work.x),
                 weights,
                 parameters,
-                self._feature(layer.result, work.chunk),
+                self._feature(work.y),
                 mode=mode,
                 piece=sched.PieceAttr.of_piece(work.piece, layer.input_image, layer.output_image, residue),
                 window=op.window,
                 epilogue=op.epilogue,
-                residual=None if layer.second is None else self._feature(layer.second, work.chunk),
+                residual=None if work.second is None else self._feature(work.second),
                 add=op.add,
                 cycles=cost.busy,
             )
@@ -279,26 +360,40 @@ class Emitter:
         gap = task.cost.gap + shape_change(self.hw, before[1], tall)
         self._run.tasks[before[0]] = replace(task, cost=replace(task.cost, gap=gap))
 
-    def _store(self, chunk: int, made: int, layer: Layer) -> None:
-        """Stores what of a chunk's output is complete, in whole beats until all is."""
-        tensor = self.network.tensors[self.network.output]
-        total = self._chunks[chunk].count * tensor.elements
+    def _store(self, work: Work, layer: Layer) -> None:
+        """Stores what is complete: rows of a strip; or of a chunk's output, in whole beats until all is."""
+        if work.stored is not None:
+            row = self._row(work.y, layer.output_image)
+            self._store_part(work.chunk, work.y, Span(work.stored.first * row, work.stored.count * row), layer)
+        total = self._chunks[work.chunk].count * self.network.tensors[self.network.output].elements
+        made = work.output
         stop = made if made == total else made // self.hw.beat_elements * self.hw.beat_elements
         if stop <= self._stored:
             return
-        start = self._chunks[chunk].first * tensor.elements + self._stored
-        cost = store_cost(self.hw, stop - self._stored)
+        self._store_part(work.chunk, work.y, Span(self._stored, stop - self._stored), layer)
+        self._stored = 0 if stop == total else stop
+
+    def _row(self, held: Held, image: tuple[int, int, int]) -> int:
+        """Elements of a row of a result, as a buffer has them."""
+        height, _, channels = image
+        row = self.network.tensors[held.tensor].elements // height
+        return row if held.channels is None else row // channels * held.channels.count
+
+    def _store_part(self, chunk: int, held: Held, part: Span, layer: Layer) -> None:
+        move = self._move(chunk, held, part, layer)
+        cost = store_cost(self.hw, move.elements, move.rows, move.offset, move.pitch)
         op = sched.StoreOp(
-            self._feature(self.network.output, chunk),
-            self._dram_out.buffer,
-            at=self._stored,
-            offset=start * self.hw.bits_input // 8,
-            elements=stop - self._stored,
+            self._feature(held),
+            self._dram[held.tensor].buffer,
+            at=part.first - held.holds,
+            offset=move.offset,
+            elements=move.elements,
+            rows=move.rows,
+            pitch=move.pitch,
             cycles=cost.busy,
             beats=cost.beats,
         )
         self._add(op, cost, layer)
-        self._stored = 0 if stop == total else stop
 
     def _release(self, step: int, work: Work) -> None:
         """Frees the places of loads that no later step uses."""
@@ -312,13 +407,17 @@ class Emitter:
         self._emit_load_program()
         weights_needed = inputs_needed = 0
         for step, work in enumerate(self.order.spine):
-            weights_needed = max(weights_needed, 1 + max(work.loads, default=-1))
+            loads = work.loads if isinstance(work, Work) else ()
+            weights_needed = max(weights_needed, 1 + max(loads, default=-1))
             inputs_needed = max(inputs_needed, work.inputs)
             self._emit_loads(step, weights_needed, inputs_needed)
+            if isinstance(work, Copy):
+                self._copy(work)
+                continue
             self._compute(work)
             self._release(step, work)
-            self._store(work.chunk, work.output, self.network.layers[work.layer])
-        return Emitted(self.ops, self._run.tasks, self._load.tasks)
+            self._store(work, self.network.layers[work.layer])
+        return Emitted(self.ops, self._run.tasks, self._load.tasks, self.arena_bytes)
 
 
 def _as_name(text: str) -> str | None:

@@ -9,21 +9,24 @@ the next chunk is loaded while this one computes, as far as there is room; in th
     tight    the input's place serves other tensors as well: as soon as those have been used
 
 What the vector unit computes in strips, such as a pooling, runs along with the layer before it, if there is room for its
-result meanwhile.
+result meanwhile. Where not even the fewest images fit, some tensors are in DRAM (`dsf.scheduling.rooms`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from dsf.dialects.records import ints
 from dsf.dialects.shapes import shape
+from dsf.dialects.tile import Place
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.isa.table import MATRIX
 from dsf.scheduling.allocator import Request, allocate, check_allocation, live_at
 from dsf.scheduling.network import Network
+from dsf.scheduling.rooms import Use, chains, plan_rooms
+from dsf.scheduling.strips import Room
 from dsf.sizes import align_up, power_of_two_at_least
 
 #: Images of a chunk: what the instructions can count.
@@ -33,16 +36,21 @@ MAX_IMAGES = MATRIX.field("images").high
 @dataclass(frozen=True)
 class FeaturePlan:
     """
-    Addresses of the tensors, in elements. `inputs` are those of the inputs of even and odd chunks; after the first `release`
-    layers of a chunk nothing uses the place of the next chunk's input any more. `along` are the layers that run along with
-    the layer before them.
+    Addresses of the tensors that are on chip as a whole, in elements. `inputs` are those of the inputs of even and odd chunks.
+    `along` are the layers that run along with the one before them. `places` says where each tensor lies; a layer has `rooms`
+    for strips of those that are not on chip.
     """
 
     images: int
     addresses: tuple[int, ...]
     inputs: tuple[int, int]
-    release: int
     along: frozenset[int] = frozenset()
+    places: tuple[Place, ...] = ()
+    rooms: Mapping[tuple[Use, int], Room] = field(default_factory=dict[tuple[Use, int], Room])
+
+    def chains(self, network: Network) -> list[list[int]]:
+        """The layers in order; those that run along with the one before it, strip by strip, are in a list with it."""
+        return chains(network, self.places, self.along)
 
 
 def _whole(request: Request, last: int) -> Request:
@@ -81,11 +89,7 @@ def _try(
     check_allocation(wanted, allocation, hw.feature_elements, hw.vector_length)
     addresses = allocation.addresses[: len(requests)]
     first, second = addresses[network.input], allocation.addresses[-1] if variant is _double else addresses[network.input]
-    if variant is _double:
-        return FeaturePlan(images, addresses, (first, second), 0, along)
-    size = requests[network.input].size
-    users = [r.stop + 1 for r, a in zip(requests, addresses, strict=True) if a < first + size and first < a + r.size]
-    return FeaturePlan(images, addresses, (first, second), max(users), along)
+    return FeaturePlan(images, addresses, (first, second), along, network.places)
 
 
 def _along(network: Network, hw: Hardware, plan: FeaturePlan, variant: Variant) -> FeaturePlan:
@@ -103,12 +107,21 @@ def _along(network: Network, hw: Hardware, plan: FeaturePlan, variant: Variant) 
 def plan_features(network: Network, hw: Hardware, images: int) -> FeaturePlan:
     """The addresses for chunks of `images`. Raises `ModelError`, naming each layer that does not fit."""
     _check_bytes(network, hw, images)
+    if any(place is not Place.CHIP for place in network.places):
+        return plan_strips(network, hw, images)
     variants = VARIANTS if images < network.images else (_tight,)
     for variant in variants:
         plan = _try(network, hw, images, variant)
         if plan is not None:
             return _along(network, hw, plan, variant)
     raise ModelError(problems_of_features(network, hw, images))
+
+
+def plan_strips(network: Network, hw: Hardware, images: int) -> FeaturePlan:
+    """The same where some tensors are in DRAM. Raises `ModelError` for a layer that has no room for its strips."""
+    addresses, rooms = plan_rooms(network, hw, images)
+    first = addresses[network.input]
+    return FeaturePlan(images, addresses, (first, first), frozenset(), network.places, rooms)
 
 
 def problems_of_features(network: Network, hw: Hardware, images: int) -> list[str]:
@@ -155,9 +168,7 @@ def _check_bytes(network: Network, hw: Hardware, images: int) -> None:
 def choose_images(network: Network, hw: Hardware, wanted: int = 0) -> int:
     """
     Images of a chunk: `wanted`, made a number whose tensors end at bytes, or for 0 the largest chunk that fits; a smaller one
-    where that lets the next input be loaded meanwhile. Chunks are made equal.
-
-    Raises `ModelError` if the smallest possible chunk does not fit.
+    where that lets the next input be loaded meanwhile. Chunks are made equal. If not even the smallest one fits it is that.
     """
     least = least_images(network, hw)
     if wanted > 0:
@@ -166,13 +177,18 @@ def choose_images(network: Network, hw: Hardware, wanted: int = 0) -> int:
         return network.images
     most = _largest(network, hw, least, _tight)
     if most == 0:
-        raise ModelError(problems_of_features(network, hw, min(least, network.images)))
+        return min(least, network.images)
     double = _largest(network, hw, least, _double)
     best = double if 2 * double >= most else most
     count = -(-network.images // best)
     equal = -(-network.images // count)
     # Equal chunks that end at bytes; they are no larger than `best`, which is a multiple too.
     return min(best, align_up(equal, least))
+
+
+def fits(network: Network, hw: Hardware, images: int) -> bool:
+    """Whether all tensors of a chunk of `images` are on chip when they are needed."""
+    return _try(network, hw, images, _tight) is not None
 
 
 def _largest(network: Network, hw: Hardware, least: int, variant: Variant) -> int:

@@ -21,12 +21,13 @@ from dsf.scheduling.tokens import known_complete, overlaps
 
 
 class Memory(Enum):
-    """The memories on chip."""
+    """The memories on chip, and the arena in DRAM, where whole tensors are what is read and written."""
 
     FEATURE = "feature"
     WEIGHT = "weight"
     PARAMETER = "parameter"
     TABLE = "table"
+    ARENA = "arena"
 
 
 @dataclass(frozen=True)

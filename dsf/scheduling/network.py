@@ -30,6 +30,7 @@ from dsf.dialects.bundle_types import PoolKind
 from dsf.dialects.functions import function_problems
 from dsf.dialects.integers import RAW_BITS, width
 from dsf.dialects.shapes import element, shape
+from dsf.dialects.tile import Place
 from dsf.errors import ModelError
 from dsf.geometry import Window
 from dsf.hardware import Hardware
@@ -41,6 +42,8 @@ from dsf.transforms.locations import location_name
 
 #: The function's attribute that says how many images are a chunk of the batch.
 IMAGES = "tile.images"
+#: The function's attribute that says where its input lies, a `tile.Place`: on chip if there is none.
+INPUT_PLACE = "tile.input_place"
 
 
 @dataclass(frozen=True)
@@ -147,26 +150,40 @@ class Layer:
         work = MatrixWork(runs, images * rows.count * width, piece.groups.count, *after, lines)
         return [matrix_cost(hw, work, mode is tile.Mode.TALL)]
 
-    def vector_cost(self, hw: Hardware, pixels: int) -> Cost:
-        """Cycles of the vector unit for `pixels` results."""
+    def vector_cost(self, hw: Hardware, pixels: int, channels: int = 0) -> Cost:
+        """Cycles of the vector unit for `pixels` results of some channels, or of all."""
         assert not isinstance(self.op, tile.MatrixOp)
+        channels = channels or self.output_image[2]
         if not isinstance(self.op, tile.PoolOp):
-            return elements_cost(hw, pixels, self.output_image[2], operands=len(self.reads))
+            return elements_cost(hw, pixels, channels, operands=len(self.reads))
         taps, scale = prod(self.op.window.window.kernel), self.op.scale
         sums = self.op.kind.data is PoolKind.AVG and taps > 1
         steps = division_steps(hw, scale.left.data, scale.right.data, scale.leak.data, sums=sums)
-        return pool_cost(hw, pixels, self.output_image[2], taps, steps)
+        return pool_cost(hw, pixels, channels, taps, steps)
 
 
 @dataclass(frozen=True)
 class Network:
-    """`images` is the whole batch; `input` and `output` are indices of tensors."""
+    """`images` is the whole batch; `input` and `output` are indices of tensors, `input_place` is where the input lies."""
 
     images: int
     tensors: tuple[Tensor, ...]
     layers: tuple[Layer, ...]
     input: int
     output: int
+    input_place: Place = Place.CHIP
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Where each tensor lies, as the cuts have it."""
+        places = [self.input_place] * len(self.tensors)
+        for layer in self.layers:
+            places[layer.result] = layer.op.cut.place.data
+        return tuple(places)
+
+    def readers(self, tensor: int) -> list[int]:
+        """The layers that read a tensor."""
+        return [index for index, layer in enumerate(self.layers) if tensor in layer.reads]
 
     def follower_of(self, index: int) -> int | None:
         """The layer, if it is the vector unit's and comes next, that works on what matrix layer `index` makes."""
@@ -291,4 +308,6 @@ def network_of(function: func.FuncOp, hw: Hardware) -> Network:
     if problems:
         raise ModelError(problems)
     images = shape(block.args[0])[0]
-    return Network(images, tuple(builder.tensors), tuple(builder.layers), first, output)
+    place = function.attributes.get(INPUT_PLACE)
+    input_place = place.data if isinstance(place, tile.PlaceAttr) else Place.CHIP
+    return Network(images, tuple(builder.tensors), tuple(builder.layers), first, output, input_place)

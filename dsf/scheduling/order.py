@@ -1,12 +1,13 @@
 """
 In what order instructions stand in the program.
 
-The spine is the order of computing: chunk by chunk, layer by layer, piece by piece; a layer that runs along with the one before
-it, such as a pooling, has each piece right behind the last one that it needs. Loads of weights and inputs go in between, each
-queue in the order of first use. Two rules place them:
+The spine is the order of computing: chunk by chunk, layer by layer, piece by piece. A layer that runs along with the one before
+it, such as a pooling, has each piece right behind the last one that it needs. Of a tensor in DRAM each piece has the strip that
+it reads slide into feature memory (`dsf.scheduling.strips`), and its results are stored behind it. Loads of weights and
+features go in between, each queue in the order of first use. Two rules place them:
 
-- a load stands before its first use, and after the last use of what lay in its place, so that every instruction waits for
-  earlier ones only and no order of the queues deadlocks;
+- a load stands before its first use, and after the last use of what lay in its place and after the stores of what it loads, so
+  that every instruction waits for earlier ones only and no order of the queues deadlocks;
 - it stands as early as that allows, but at most `queue_depth` loads of a queue stand before they are needed: the dispatcher
   would have to wait for room, and what is needed now stands behind.
 
@@ -15,15 +16,21 @@ With resident weights (`dsf.scheduling.emit`) their loads are a program of their
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from dsf.dialects import tile
+from dsf.dialects.tile import Outer
+from dsf.dialects.tile import Place as Location
 from dsf.hardware import Hardware
 from dsf.scheduling.accesses import piece_range
 from dsf.scheduling.features import FeaturePlan
 from dsf.scheduling.network import Layer, Network
-from dsf.scheduling.pieces import Cut, Piece, Span, input_rows
+from dsf.scheduling.pieces import Block, Cut, Piece, Span, input_rows
+from dsf.scheduling.rooms import Use, in_bytes
+from dsf.scheduling.segments import Segments
+from dsf.scheduling.strips import Held, Slide, Sliding
 from dsf.scheduling.weights import WEIGHT_MEMORIES, Stretch, WeightStream
 from dsf.sizes import align_up
 
@@ -31,19 +38,40 @@ from dsf.sizes import align_up
 @dataclass(frozen=True)
 class Work:
     """
-    One step of the spine: a piece of a layer for a chunk, and the shape of the array for it. `loads` are the numbers of its
-    parameters and weights, or of its table, among the weight loads, and `inputs` is how many input loads it needs, counted from
-    the first.
+    One step of the spine: a piece of a layer for a chunk, and the shape of the array for it. `x`, `second` and `y` are where
+    its operands and its result lie. `loads` are the numbers of its parameters and weights, or of its table, among the weight
+    loads, and `inputs` is how many feature loads it needs, counted from the first.
     """
 
     chunk: int
     layer: int
     piece: Piece
     mode: tile.Mode
+    x: Held
+    y: Held
+    second: Held | None
     loads: tuple[int, ...]
     inputs: int
-    #: Elements of the chunk's output that are complete after it, 0 if it makes none.
-    output: int
+    #: Elements of the chunk's output that are complete after it, where it is on chip as a whole; 0 if it makes none.
+    output: int = 0
+    #: The rows of the result that go to DRAM after it; none if it is not complete, or stays on chip.
+    stored: Span | None = None
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One step of the spine: `rows` of a lap, for layer `layer`, are copied to the next one. Rows are of `image`."""
+
+    chunk: int
+    layer: int
+    before: Held
+    after: Held
+    image: tuple[int, int, int]
+    rows: Span
+    inputs: int
+
+
+Step = Work | Copy
 
 
 @dataclass(frozen=True)
@@ -55,10 +83,15 @@ class WeightLoad:
 
 
 @dataclass(frozen=True)
-class InputLoad:
-    """Elements of a chunk's input, and the step of the spine before which it may not stand (its place is in use)."""
+class FeatureLoad:
+    """
+    Elements of a tensor that go from DRAM to `held`, all of one stretch or, where `held` has only some channels, those of some
+    pixels; `part` counts what is moved. `earliest` is the step of the spine before which it may not stand.
+    """
 
     chunk: int
+    layer: int
+    held: Held
     part: Span
     earliest: int
 
@@ -67,9 +100,17 @@ class InputLoad:
 class Order:
     """The spine, and the loads in the order of their queues."""
 
-    spine: tuple[Work, ...]
+    spine: tuple[Step, ...]
     weights: tuple[WeightLoad, ...]
-    inputs: tuple[InputLoad, ...]
+    inputs: tuple[FeatureLoad, ...]
+
+
+@dataclass
+class _Run:
+    """What is left of a layer in a chunk, pieces with the shape of the array and whether they complete a strip."""
+
+    index: int
+    pieces: deque[tuple[Piece, tile.Mode, bool]]
 
 
 def _layer_pieces(layer: Layer, images: int, hw: Hardware) -> Iterator[tuple[Piece, tile.Mode, bool]]:
@@ -81,19 +122,23 @@ class _Planner:
         self.network, self.hw, self.plan, self.stream = network, hw, plan, stream
         #: Memories that hold all that the network needs: each stretch is loaded once, and stays.
         self.resident = {memory for memory in WEIGHT_MEMORIES if stream.fits(memory, hw)}
-        self.spine: list[Work] = []
+        self.spine: list[Step] = []
         self.stretches: list[Stretch] = []
         self.last_use: list[int] = []
         self.numbers: dict[tuple[int, int, int, int], int] = {}
-        self.inputs: list[InputLoad] = []
+        self.inputs: list[FeatureLoad] = []
         self.loaded = 0
-        #: For each chunk the step of the spine from which the next chunk's input may be loaded.
-        self.released: list[int] = []
+        #: The last step of the spine that uses an address of feature memory.
+        self.used: Segments[int] = Segments()
+        #: For each tensor in DRAM, the step whose result, stored after it, has an element.
+        self.stored: dict[int, Segments[int]] = {}
+        self.windows: dict[tuple[Use, int], Sliding] = {}
+        self.laps = 0
 
     def build(self) -> Order:
         for chunk, images in enumerate(self.network.chunks(self.plan.images)):
             self.loaded = 0
-            self.released.append(len(self.spine))
+            self.windows.clear()
             self._add_chunk(chunk, images.count)
         weights = [
             WeightLoad(stretch, None if self._stays(stretch) else last)
@@ -101,39 +146,97 @@ class _Planner:
         ]
         return Order(tuple(self.spine), tuple(weights), tuple(self.inputs))
 
-    def _add_chunk(self, chunk: int, images: int) -> None:
-        released = False
-        for index, layer in enumerate(self.network.layers):
-            if index in self.plan.along:
-                continue
-            if index >= self.plan.release and not released:
-                self.released[chunk], released = len(self.spine), True
-            follower = index + 1 if index + 1 in self.plan.along else None
-            waiting = [] if follower is None else list(_layer_pieces(self.network.layers[follower], images, self.hw))
-            for piece, mode, complete in _layer_pieces(layer, images, self.hw):
-                self._add(chunk, images, index, piece, mode, complete)
-                while complete and follower is not None and waiting and self._is_ready(follower, waiting[0][0], piece):
-                    self._add(chunk, images, follower, *waiting.pop(0))
-        if not released:
-            self.released[chunk] = len(self.spine)
+    # Layers and their pieces.
 
-    def _is_ready(self, follower: int, piece: Piece, made: Piece) -> bool:
-        """Whether all that a piece of a layer reads is there with `made`, the end of a strip of the one before it."""
-        layer = self.network.layers[follower]
+    def _add_chunk(self, chunk: int, images: int) -> None:
+        for first, *others in self.plan.chains(self.network):
+            made: Span | None = None
+            behind = self._runs(others, images)
+            for piece, mode, complete in _layer_pieces(self.network.layers[first], images, self.hw):
+                part = self._part(first, piece)
+                if part is not None and part != made:
+                    # The layers behind it begin anew, with other channels.
+                    made, behind = part, self._runs(others, images, part)
+                self._add(chunk, images, first, piece, mode, complete or part is not None, behind)
+                if complete or part is not None:
+                    self._follow(chunk, images, behind, first, piece)
+
+    def _runs(self, indices: Sequence[int], images: int, channels: Span | None = None) -> list[_Run]:
+        """The layers that run along with one, of some channels where that makes no others at once."""
+        runs: list[_Run] = []
+        for index in indices:
+            pieces = deque(_layer_pieces(self.network.layers[index], images, self.hw))
+            if channels is not None:
+                some = Block(channels, channels)
+                pieces = deque((replace(piece, block=some), mode, complete) for piece, mode, complete in pieces)
+            runs.append(_Run(index, pieces))
+        return runs
+
+    def _follow(self, chunk: int, images: int, behind: list[_Run], index: int, made: Piece) -> None:
+        """Adds what the layers behind one can compute with `made`, which completes a strip of it."""
+        if not behind:
+            return
+        run, *others = behind
+        height, *_ = self.network.layers[run.index].input_image
+        there = (made.images.stop - 1) * height + made.rows.stop
+        while run.pieces and self._rows_read(run.index, run.pieces[0][0]).stop <= there:
+            piece, mode, complete = run.pieces.popleft()
+            self._add(chunk, images, run.index, piece, mode, complete, others)
+            if complete:
+                self._follow(chunk, images, others, run.index, piece)
+
+    def _part(self, index: int, piece: Piece) -> Span | None:
+        """The channels of a piece, if the result leaves feature memory some channels after the other."""
+        layer = self.network.layers[index]
+        cut, channels = Cut.of(layer.op.cut), piece.channels(layer.lanes(self.hw))
+        whole = channels == Span(0, layer.output_image[2])
+        return None if cut.place is Location.CHIP or cut.outer is Outer.STRIPS or whole else channels
+
+    def _rows_read(self, index: int, piece: Piece) -> Span:
+        """The rows of a layer's input, counted through all images, that a piece reads."""
+        layer = self.network.layers[index]
         height, *_ = layer.input_image
-        needed = (piece.images.stop - 1) * height + input_rows(layer.op.window.window, piece.rows, height).stop
-        return needed <= (made.images.stop - 1) * height + made.rows.stop
+        rows = input_rows(layer.op.window.window, piece.rows, height)
+        return Span(piece.images.first * height + rows.first, (piece.images.count - 1) * height + rows.count)
+
+    def _rows_of_second(self, index: int, piece: Piece) -> Span:
+        """The rows of a layer's second operand, counted through all images, that a piece reads."""
+        rows, (height, *_) = self.network.layers[index].second_rows(piece.rows)
+        return Span(piece.images.first * height + rows.first, (piece.images.count - 1) * height + rows.count)
+
+    def _rows_made(self, index: int, piece: Piece) -> Span:
+        """The rows of a layer's result, counted through all images, that a piece makes."""
+        height, *_ = self.network.layers[index].output_image
+        return Span(piece.images.first * height + piece.rows.first, (piece.images.count - 1) * height + piece.rows.count)
 
     def _stays(self, stretch: Stretch) -> bool:
         return stretch.memory in self.resident
 
-    def _add(self, chunk: int, images: int, index: int, piece: Piece, mode: tile.Mode, complete: bool) -> None:
-        step, layer = len(self.spine), self.network.layers[index]
-        output = self._output_made(layer, piece) if complete else 0
-        first = piece.channels(layer.lanes(self.hw)).first
+    def _add(
+        self, chunk: int, images: int, index: int, piece: Piece, mode: tile.Mode, complete: bool, behind: Sequence[_Run]
+    ) -> None:
+        layer = self.network.layers[index]
+        if self.plan.places[self.network.input] is Location.CHIP:
+            self._need_input(chunk, index, images, self._input_needed(layer, piece))
+        x = self._operand(chunk, index, Use.X, layer.source, self._rows_read(index, piece), piece)
+        second = None
+        if layer.second is not None:
+            second = self._operand(chunk, index, Use.SECOND, layer.second, self._rows_of_second(index, piece), piece)
+        y = self._result(chunk, index, piece, behind)
+        step = len(self.spine)
+        matrix = isinstance(layer.op, tile.MatrixOp)
+        first = piece.channels(layer.lanes(self.hw)).first if matrix else 0
         loads = tuple(self._number(chunk, one, step) for one in self.stream.stretches.get((index, first), ()))
-        self._need_input(chunk, images, self._input_needed(layer, piece))
-        self.spine.append(Work(chunk, index, piece, mode, loads, len(self.inputs), output))
+        stored = self._store(index, piece, step) if complete and self.plan.places[layer.result] is Location.DRAM else None
+        last = matrix or piece.block.outputs.stop == layer.output_image[2]
+        output = self._output_made(layer, piece) if complete and last and stored is None else 0
+        self.spine.append(Work(chunk, index, piece, mode, x, y, second, loads, len(self.inputs), output, stored))
+        self._use(x, self._rows_read(index, piece), self._row(layer.source, layer.input_image, x), step)
+        self._use(y, self._rows_made(index, piece), self._row(layer.result, layer.output_image, y), step)
+        if second is not None:
+            _, image = layer.second_rows(piece.rows)
+            row = self._row(second.tensor, image, second)
+            self._use(second, self._rows_of_second(index, piece), row, step)
 
     def _number(self, chunk: int, stretch: Stretch, step: int) -> int:
         """The number of the load that brings `stretch` for this chunk."""
@@ -145,6 +248,110 @@ class _Planner:
         self.last_use[self.numbers[key]] = step
         return self.numbers[key]
 
+    # Where operands and results lie.
+
+    def _row(self, tensor: int, image: tuple[int, int, int], held: Held) -> int:
+        """Elements of a row of a tensor, in images of (height, width, channels), as a buffer has them."""
+        height, _, channels = image
+        row = self.network.tensors[tensor].elements // height
+        return row if held.channels is None else row // channels * held.channels.count
+
+    def _use(self, held: Held, rows: Span, row: int, step: int) -> None:
+        """Notes that a step uses rows of a buffer."""
+        first = held.address - held.holds + rows.first * row
+        self.used.assign(first, first + rows.count * row, step)
+
+    def _last_use(self, start: int, stop: int) -> int:
+        return max((step for _, _, step in self.used.over(start, stop) if step is not None), default=-1)
+
+    def _whole(self, tensor: int, chunk: int) -> Held:
+        parity = chunk % 2 if tensor == self.network.input else 0
+        address = self.plan.inputs[parity] if tensor == self.network.input else self.plan.addresses[tensor]
+        return Held(tensor, address, self.plan.images * self.network.tensors[tensor].elements, number=parity)
+
+    def _window(self, index: int, use: Use, tensor: int, image: tuple[int, int, int], channels: Span | None) -> Sliding:
+        """The window through which a layer sees a tensor, of all channels or of some; other channels are another window."""
+        key = (use, index)
+        window = self.windows.get(key)
+        if window is None or window.channels != channels:
+            row = self.network.tensors[tensor].elements // image[0]
+            row = row if channels is None else row // image[2] * channels.count
+            window = self.windows[key] = Sliding(tensor, self.plan.rooms[key], row, channels)
+        return window
+
+    def _operand(self, chunk: int, index: int, use: Use, tensor: int, rows: Span, piece: Piece) -> Held:
+        """Where rows of an operand lie: on chip as a whole, in the strip that was made last, or in one that is loaded."""
+        place, layer = self.plan.places[tensor], self.network.layers[index]
+        if place is Location.CHIP:
+            return self._whole(tensor, chunk)
+        if place is Location.STRIPS:
+            return self.windows[Use.Y, index - 1].held
+        image = layer.input_image if use is Use.X else layer.second_rows(piece.rows)[1]
+        channels = self._part_of_second(layer, piece) if use is Use.SECOND else None
+        window = self._window(index, use, tensor, image, channels)
+        slide = window.slide(rows, self._next_lap(), self._last_use)
+        self._copy(chunk, index, slide, image, window.row)
+        self._load(chunk, index, slide, tensor, window.row, image)
+        return slide.held
+
+    def _part_of_second(self, layer: Layer, piece: Piece) -> Span | None:
+        """The channels of a second operand that a piece needs, if each piece of a strip is computed at another time."""
+        channels = piece.channels(layer.lanes(self.hw))
+        whole = channels == Span(0, layer.output_image[2]) or Cut.of(layer.op.cut).outer is Outer.STRIPS
+        return None if whole or not in_bytes(self.hw, layer) else channels
+
+    def _result(self, chunk: int, index: int, piece: Piece, behind: Sequence[_Run]) -> Held:
+        layer = self.network.layers[index]
+        place, rows = self.plan.places[layer.result], self._rows_made(index, piece)
+        if place is Location.CHIP:
+            return self._whole(layer.result, chunk)
+        part = self._part(index, piece)
+        if not isinstance(layer.op, tile.MatrixOp) and piece.block.outputs.count < layer.output_image[2]:
+            part = piece.block.outputs
+        window = self._window(index, Use.Y, layer.result, layer.output_image, part)
+        if place is Location.STRIPS and behind[0].pieces:
+            # What the next layer has not read stays.
+            first = min(rows.first, self._rows_read(behind[0].index, behind[0].pieces[0][0]).first)
+            rows = Span(first, rows.stop - first)
+        slide = window.slide(rows, self._next_lap())
+        self._copy(chunk, index, slide, layer.output_image, window.row)
+        return slide.held
+
+    def _next_lap(self) -> int:
+        self.laps += 1
+        return self.laps
+
+    def _copy(self, chunk: int, index: int, slide: Slide, image: tuple[int, int, int], row: int) -> None:
+        if slide.before is None or slide.kept.count == 0:
+            return
+        step = len(self.spine)
+        self.spine.append(Copy(chunk, index, slide.before, slide.held, image, slide.kept, len(self.inputs)))
+        for held in (slide.before, slide.held):
+            self._use(held, slide.kept, row, step)
+
+    # Transfers.
+
+    def _load(self, chunk: int, index: int, slide: Slide, tensor: int, row: int, image: tuple[int, int, int]) -> None:
+        """Plans the load of the missing rows of a window."""
+        rows, held = slide.missing, slide.held
+        if rows.count <= 0:
+            return
+        part = Span(rows.first * row, rows.count * row)
+        start = held.address - held.holds + part.first
+        earliest = 1 + self._last_use(start, start + part.count)
+        whole = self.network.tensors[tensor].elements // image[0]
+        if tensor in self.stored:
+            made = self.stored[tensor].over(rows.first * whole, rows.stop * whole)
+            earliest = max(earliest, 1 + max(step for _, _, step in made if step is not None))
+        self.inputs.append(FeatureLoad(chunk, index, held, part, earliest))
+
+    def _store(self, index: int, piece: Piece, step: int) -> Span:
+        """The rows that a piece completes, noted as stored after `step`."""
+        layer, rows = self.network.layers[index], self._rows_made(index, piece)
+        row = self.network.tensors[layer.result].elements // layer.output_image[0]
+        self.stored.setdefault(layer.result, Segments()).assign(rows.first * row, rows.stop * row, step)
+        return rows
+
     def _input_needed(self, layer: Layer, piece: Piece) -> int:
         """Elements of the chunk's input, from its start, that the piece reads."""
         needed = 0
@@ -155,15 +362,15 @@ class _Planner:
             needed = max(needed, piece_range(piece, *layer.second_rows(piece.rows)).stop)
         return needed
 
-    def _need_input(self, chunk: int, images: int, needed: int) -> None:
-        """Plans the load of what is still missing of `needed` elements, up to a whole beat."""
+    def _need_input(self, chunk: int, index: int, images: int, needed: int) -> None:
+        """Plans the load of what is still missing of `needed` elements of an input that is on chip, up to a whole beat."""
         if needed <= self.loaded:
             return
         total = images * self.network.tensors[self.network.input].elements
-        beat = self.hw.beat_elements
-        stop = min(total, align_up(needed, beat))
-        earliest = self.released[chunk - 1] if chunk > 0 else 0
-        self.inputs.append(InputLoad(chunk, Span(self.loaded, stop - self.loaded), earliest))
+        stop = min(total, align_up(needed, self.hw.beat_elements))
+        held = self._whole(self.network.input, chunk)
+        earliest = 1 + self._last_use(held.address + self.loaded, held.address + stop)
+        self.inputs.append(FeatureLoad(chunk, index, held, Span(self.loaded, stop - self.loaded), earliest))
         self.loaded = stop
 
     def _output_made(self, layer: Layer, piece: Piece) -> int:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import chain, repeat
 
 from dsf.dialects.records import ints
-from dsf.dialects.tile import CutAttr, Mode, Outer
+from dsf.dialects.tile import CutAttr, Mode, Outer, Place
 from dsf.geometry import Window, span
 
 
@@ -103,16 +103,17 @@ class Cut:
     modes: tuple[Mode, ...] = (Mode.WIDE,)
     outer: Outer = Outer.GROUPS
     block: int = 1
+    place: Place = Place.CHIP
 
     @staticmethod
     def of(cut: CutAttr) -> Cut:
         modes = tuple(one.data for one in cut.mode)
-        return Cut(cut.images.data, ints(cut.rows), ints(cut.groups), modes, cut.outer.data, cut.block.data)
+        return Cut(cut.images.data, ints(cut.rows), ints(cut.groups), modes, cut.outer.data, cut.block.data, cut.place.data)
 
     @property
     def attribute(self) -> CutAttr:
         sizes = {"images": self.images, "rows": self.rows, "groups": self.groups, "block": self.block}
-        return CutAttr.of(**sizes, mode=self.modes, outer=self.outer)
+        return CutAttr.of(**sizes, mode=self.modes, outer=self.outer, place=self.place)
 
     def loads(self, blocks: Sequence[Block], lanes: int) -> list[Load]:
         """The loads of weights of all blocks, whose channel groups have `lanes` channels."""

@@ -3,16 +3,22 @@ What must hold for a `sched.program` to be safe on the engine, whatever the rela
 
 - Every buffer lies inside its memory, and every access inside its buffer.
 - Reading a buffer finds what was last written through that very buffer: buffers that live at once do not overlap, and
-  nothing is read that was never written.
+  nothing is read that was never written. That holds for strips, each of which is a buffer, and, byte by byte, for the arena.
 - What the load program writes stays, for all runs.
 - Every hazard between two instructions is covered by tokens, directly or by what the awaited instructions waited for. The load
   program is complete before a run starts: between the two there is neither hazard nor token.
+- Instructions wait for earlier ones only. So no program deadlocks, however few instructions a queue holds: of those that are
+  not complete take the first in the program. The dispatcher is at most held up by a full queue, whose instructions are earlier
+  than the one that finds no room, so the first of all has been dispatched. It is at the head of its queue, and all that it
+  waits for is complete.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from xdsl.ir import Operation, SSAValue
 
 from dsf.dialects import sched
@@ -20,7 +26,7 @@ from dsf.dialects.engine import instruction_name
 from dsf.dialects.sched import Space, buffer_of
 from dsf.hardware import VECTOR_TABLES, Hardware
 from dsf.layout import packed_bytes
-from dsf.scheduling.accesses import accesses_of
+from dsf.scheduling.accesses import MEMORIES, accesses_of
 from dsf.scheduling.hazards import Access, Memory, Step, uncovered
 from dsf.scheduling.segments import Segments
 
@@ -52,15 +58,17 @@ def _buffer_problems(program: sched.ProgramOp, hw: Hardware) -> list[str]:
     ]
 
 
-def _on_chip(op: sched.InstructionOp) -> list[sched.BufferOp]:
+def _buffers(op: sched.InstructionOp) -> list[sched.BufferOp]:
     """The buffers of an instruction's accesses, in the order of `accesses_of`."""
     operands: list[SSAValue]
     match op:
-        case sched.LoadOp() | sched.LoadWeightsOp():
-            operands = [op.target]
+        case sched.LoadOp():
+            operands = [op.target, op.source]
         case sched.StoreOp():
-            operands = [op.source]
-        case sched.PoolOp():
+            operands = [op.source, op.target]
+        case sched.LoadWeightsOp():
+            operands = [op.target]
+        case sched.PoolOp() | sched.CopyOp():
             operands = [op.x, op.y]
         case sched.ElementwiseOp():
             operands = [op.x, op.y, op.b]
@@ -70,23 +78,31 @@ def _on_chip(op: sched.InstructionOp) -> list[sched.BufferOp]:
             operands = [op.x, op.y, op.weights, op.parameters, *(() if op.residual is None else (op.residual,))]
         case _:
             operands = []
-    return [buffer_of(operand) for operand in operands]
+    return [buffer for operand in operands if (buffer := buffer_of(operand)).space.data in MEMORIES]
+
+
+def _bytes_of(op: sched.MoveOp, hw: Hardware) -> tuple[int, int, int]:
+    """The bytes in DRAM that a transfer moves, from its offset on: rows, bytes of each, bytes from one to the next."""
+    return op.rows.value.data, packed_bytes(op.elements.value.data, hw.bits_input), op.pitch.value.data
 
 
 def _dram_problem(op: sched.InstructionOp, hw: Hardware, name: str) -> list[str]:
     """Whether a transfer stays inside its buffer in DRAM."""
     if isinstance(op, sched.LoadWeightsOp):
         buffer, size = buffer_of(op.source), op.bytes.value.data
-    elif isinstance(op, sched.LoadOp):
-        buffer, size = buffer_of(op.source), packed_bytes(op.elements.value.data, hw.bits_input)
-    elif isinstance(op, sched.StoreOp):
-        buffer, size = buffer_of(op.target), packed_bytes(op.elements.value.data, hw.bits_input)
+    elif isinstance(op, (sched.LoadOp, sched.StoreOp)):
+        rows, row, pitch = _bytes_of(op, hw)
+        buffer, size = _dram_of(op), (rows - 1) * pitch + row
     else:
         return []
     stop, most = op.offset.value.data + size, buffer.size.value.data
     if stop <= most:
         return []
     return [f"{name}: bytes up to {stop} of buffer '{buffer.label.data}', needs at most {most}; correct the offset"]
+
+
+def _dram_of(op: sched.LoadOp | sched.StoreOp) -> sched.BufferOp:
+    return buffer_of(op.source if isinstance(op, sched.LoadOp) else op.target)
 
 
 def _overwritten(op: sched.InstructionOp, pairs: Sequence[tuple[Access, sched.BufferOp]], name: str) -> list[str]:
@@ -106,10 +122,42 @@ def _overwritten(op: sched.InstructionOp, pairs: Sequence[tuple[Access, sched.Bu
     ]
 
 
+class _Arena:
+    """Which buffer each byte of the arena belongs to, by its last STORE."""
+
+    def __init__(self, size: int):
+        self._owners = np.full(size, -1, dtype=np.int32)
+        self._buffers: list[sched.BufferOp] = []
+        self._numbers: dict[sched.BufferOp, int] = {}
+
+    def problems(self, op: sched.MoveOp, hw: Hardware, name: str) -> list[str]:
+        """What a transfer from the arena or to it finds there; its bounds were checked."""
+        assert isinstance(op, (sched.LoadOp, sched.StoreOp))
+        buffer, (rows, size, pitch) = _dram_of(op), _bytes_of(op, hw)
+        start = buffer.start + op.offset.value.data
+        part = as_strided(self._owners[start:], (rows, size), (pitch * self._owners.itemsize, self._owners.itemsize))
+        if isinstance(op, sched.StoreOp):
+            part[:] = self._number(buffer)
+            return []
+        foreign = part[part != self._number(buffer)]
+        if not foreign.size:
+            return []
+        owner = int(foreign[0])
+        who = "nothing was written" if owner < 0 else f"'{self._buffers[owner].label.data}' was written last"
+        return [f"{name}: loads '{buffer.label.data}' from the arena, where {who}; store it first, or move one of the buffers"]
+
+    def _number(self, buffer: sched.BufferOp) -> int:
+        if buffer not in self._numbers:
+            self._numbers[buffer] = len(self._buffers)
+            self._buffers.append(buffer)
+        return self._numbers[buffer]
+
+
 class _Contents:
     """Which buffer wrote each address last, and what must stay as the load program wrote it."""
 
-    def __init__(self) -> None:
+    def __init__(self, arena: int) -> None:
+        self.arena = _Arena(arena)
         self._owners: dict[Memory, Segments[sched.BufferOp]] = {memory: Segments() for memory in Memory}
         self._resident: dict[Memory, Segments[sched.BufferOp]] = {memory: Segments() for memory in Memory}
 
@@ -144,7 +192,7 @@ class _Contents:
 def problems_of_program(program: sched.ProgramOp, hw: Hardware) -> list[str]:
     """Everything that is wrong with a program, the first few problems of a kind."""
     problems = _buffer_problems(program, hw)
-    contents = _Contents()
+    contents = _Contents(program.arena_bytes.value.data)
     if program.load_program is not None:
         problems += _instruction_problems(program.load_program.instructions, contents, hw)
         contents.keep()
@@ -159,12 +207,16 @@ def _instruction_problems(instructions: Sequence[sched.InstructionOp], contents:
     for index, op in enumerate(instructions):
         name, accesses = instruction_name(op, index), accesses_of(op, hw)
         steps.append(Step(op.QUEUE, accesses))
-        problems += _dram_problem(op, hw, name)
+        outside = _dram_problem(op, hw, name)
+        problems += outside
         # Reads first, as the instruction does.
-        pairs = sorted(zip(accesses, _on_chip(op), strict=True), key=lambda pair: pair[0].writes)
+        pairs = sorted(zip(accesses, _buffers(op), strict=True), key=lambda pair: pair[0].writes)
         problems += _overwritten(op, pairs, name)
         for access, buffer in pairs:
-            if access.start < access.stop:
+            if access.memory is Memory.ARENA:
+                assert isinstance(op, sched.MoveOp)
+                problems += [] if outside else contents.arena.problems(op, hw, name)
+            elif access.start < access.stop:
                 problems += contents.problems(name, access, buffer)
     if any(producer not in numbers for op in instructions for producer in op.producers):
         what = (

@@ -69,6 +69,13 @@ class WeightStream:
         """What all stretches of a memory take together."""
         return sum(one.size for one in dict.fromkeys(chain(*self.stretches.values())) if one.memory is memory)
 
+    def layer_fits(self, index: int, memory: Memory, hw: Hardware) -> bool:
+        """Whether all stretches of a layer are in a memory at once, wherever the first one lies: the end may stay unused."""
+        sizes = [
+            one.size for (layer, _), pair in self.stretches.items() if layer == index for one in pair if one.memory is memory
+        ]
+        return sum(sizes) + (max(sizes) if len(sizes) > 1 else 0) <= capacity_of(memory, hw)
+
     def fits(self, memory: Memory, hw: Hardware) -> bool:
         """Whether all stretches of a memory fit it at once."""
         return self.needs(memory) <= capacity_of(memory, hw)

@@ -25,10 +25,12 @@ from dsf.dialects.constants import integer
 from dsf.dialects.engine import hardware_of
 from dsf.dialects.shapes import element, shape, tensor_type
 from dsf.errors import ModelError
+from dsf.hardware import Hardware
 from dsf.scheduling.blocks import Way, choose_ways
 from dsf.scheduling.cuts import TilingOptions, choose_cuts
-from dsf.scheduling.features import choose_images
-from dsf.scheduling.network import IMAGES, Network, function_of, name_of, network_of
+from dsf.scheduling.features import choose_images, fits
+from dsf.scheduling.network import IMAGES, INPUT_PLACE, Network, function_of, name_of, network_of
+from dsf.scheduling.places import choose_places
 from dsf.scheduling.ranges import check_ranges
 from dsf.scheduling.tried import Tried
 from dsf.transforms.locations import fuse_locations
@@ -291,9 +293,21 @@ class FxpToTilePass(TilingOptions, ModulePass):
         function.attributes[IMAGES] = integer(images)
         for layer, way in zip(network.layers, choose_ways(network, hw, images, self, tried), strict=True):
             layer.op.cut = _whole(layer.op.y, way)
-        for layer, cut in zip(network.layers, choose_cuts(network, hw, images, self, tried), strict=True):
+        cuts = self._cuts(function, network, hw, images, tried)
+        for layer, cut in zip(network.layers, cuts, strict=True):
             layer.op.cut = cut
         return network
+
+    def _cuts(
+        self, function: func.FuncOp, network: Network, hw: Hardware, images: int, tried: Tried | None
+    ) -> list[tile.CutAttr]:
+        """The cuts of all layers; what does not fit on chip gets a place elsewhere."""
+        if fits(network, hw, images):
+            return choose_cuts(network, hw, images, self, tried)
+        place, cuts = choose_places(network, hw, images, self, tried)
+        if place is not tile.Place.CHIP:
+            function.attributes[INPUT_PLACE] = tile.PlaceAttr(place)
+        return cuts
 
     def _lower(self, function: func.FuncOp) -> None:
         old = function.body.block

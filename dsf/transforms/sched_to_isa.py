@@ -29,6 +29,7 @@ from dsf.isa.encoding import field_problem, operand_fields
 from dsf.isa.table import FEATURE_ADDRESSES, VectorFunction, WeightTarget
 from dsf.kernel_rows import lines_of
 from dsf.layout import packed_bytes
+from dsf.numerics import int_range
 from dsf.scheduling.depthwise import Axis, axis_of, lines_across, walk
 from dsf.scheduling.tokens import Masks, token_masks
 from dsf.transforms.locations import location_name, set_location
@@ -43,27 +44,26 @@ TARGETS = {
 }
 
 
-def _dram(buffer: sched.BufferOp, offset: int, elements: int, hw: Hardware) -> Fields:
-    """One row of elements in DRAM."""
+def _dram(buffer: sched.BufferOp, op: sched.MoveOp, hw: Hardware) -> Fields:
+    """Rows of elements in DRAM; one row has the stride of all."""
+    elements = op.elements.value.data
     return {
         "base": BASES[buffer.space.data],
-        "offset": buffer.start + offset,
-        "rows": 1,
+        "offset": buffer.start + op.offset.value.data,
+        "rows": op.rows.value.data,
         "row_elements": elements,
-        "row_stride": packed_bytes(elements, hw.bits_input),
+        "row_stride": op.pitch.value.data or packed_bytes(elements, hw.bits_input),
     }
 
 
 def load_fields(op: sched.LoadOp, hw: Hardware) -> Fields:
-    elements = op.elements.value.data
-    fields = _dram(buffer_of(op.source), op.offset.value.data, elements, hw)
-    return {**fields, "dst": buffer_of(op.target).start + op.at.value.data, "dst_stride": elements}
+    fields = _dram(buffer_of(op.source), op, hw)
+    return {**fields, "dst": buffer_of(op.target).start + op.at.value.data, "dst_stride": op.elements.value.data}
 
 
 def store_fields(op: sched.StoreOp, hw: Hardware) -> Fields:
-    elements = op.elements.value.data
-    fields = _dram(buffer_of(op.target), op.offset.value.data, elements, hw)
-    return {**fields, "src": buffer_of(op.source).start + op.at.value.data, "src_stride": elements}
+    fields = _dram(buffer_of(op.target), op, hw)
+    return {**fields, "src": buffer_of(op.source).start + op.at.value.data, "src_stride": op.elements.value.data}
 
 
 def load_weights_fields(op: sched.LoadWeightsOp, hw: Hardware) -> Fields:
@@ -82,12 +82,13 @@ def load_weights_fields(op: sched.LoadWeightsOp, hw: Hardware) -> Fields:
 
 def _window(op: sched.MatrixOp | sched.VectorOp, how: tile.WindowAttr) -> Fields:
     """How the input is walked: `x` counts elements within a row of the image, `y` its rows."""
-    window, piece = how.window, op.piece.piece
-    height, width, channels = op.piece.input_image
+    window, piece, x = how.window, op.piece.piece, buffer_of(op.x)
+    height, width, _ = op.piece.input_image
+    channels = x.pitch(op.piece.input_image[2])
     row = width * channels
-    x_start = piece.block.inputs.first - window.padding[2] * channels
+    x_start = x.at_channel(piece.block.inputs.first) - window.padding[2] * channels
     y_start = piece.rows.first * window.strides[0] - window.padding[0]
-    first = buffer_of(op.x).start + (piece.images.first * height + y_start) * row + x_start
+    first = x.origin + (piece.images.first * height + y_start) * row + x_start
     return {
         "src": first % FEATURE_ADDRESSES,
         "x_start": x_start,
@@ -104,10 +105,10 @@ def _window(op: sched.MatrixOp | sched.VectorOp, how: tile.WindowAttr) -> Fields
     }
 
 
-def _steps(op: sched.MatrixOp | sched.VectorOp, per_element: int) -> Fields:
+def _steps(op: sched.MatrixOp | sched.VectorOp, buffer: sched.BufferOp, per_element: int) -> Fields:
     """How a tensor like the result is walked: steps from pixel to pixel, row to row, image to image."""
     height, width, channels = op.piece.output_image
-    pixel = channels * per_element
+    pixel = buffer.pitch(channels) * per_element
     return {"pixel_step": pixel, "row_step": width * pixel, "image_step": height * width * pixel}
 
 
@@ -116,7 +117,8 @@ def _first(op: sched.MatrixOp | sched.VectorOp, buffer: sched.BufferOp, lanes: i
     height, width, channels = op.piece.output_image
     piece = op.piece.piece
     pixels = (piece.images.first * height + piece.rows.first) * width
-    return buffer.start + (pixels * channels + piece.channels(lanes).first) * per_element
+    channel = buffer.at_channel(piece.channels(lanes).first)
+    return buffer.origin + (pixels * buffer.pitch(channels) + channel) * per_element
 
 
 def _output(op: sched.MatrixOp | sched.VectorOp, lanes: int, per_element: int) -> Fields:
@@ -126,7 +128,7 @@ def _output(op: sched.MatrixOp | sched.VectorOp, lanes: int, per_element: int) -
         "rows": piece.rows.count,
         "images": piece.images.count,
         "dst": _first(op, buffer_of(op.y), lanes, per_element),
-        **{f"dst_{name}": step for name, step in _steps(op, per_element).items()},
+        **{f"dst_{name}": step for name, step in _steps(op, buffer_of(op.y), per_element).items()},
     }
 
 
@@ -147,7 +149,7 @@ def _residual(op: sched.MatrixOp, add: tile.AddAttr, added: sched.BufferOp, lane
     return {
         "residual": 1,
         "residual_src": _first(op, added, lanes, 1),
-        **{f"residual_{name}": step for name, step in _steps(op, 1).items()},
+        **{f"residual_{name}": step for name, step in _steps(op, added, 1).items()},
         "residual_multiplier_a": add.multiplier_a.data,
         "residual_multiplier_b": add.multiplier_b.data,
         "residual_offset": add.offset.data,
@@ -189,7 +191,7 @@ def _depthwise(op: sched.MatrixOp, hw: Hardware, axis: Axis) -> Fields:
     piece, residue = op.piece.piece, op.piece.residue.data
     first = (piece.rows.first, residue) if axis.index == 1 else (piece.rows.first + residue, 0)
     fields = walk(op.window.window, axis, op.piece.input_image, first, piece.channels(hw.group_columns).first)
-    src = buffer_of(op.x).start + piece.images.first * fields["image_step"] + fields["src"]
+    src = buffer_of(op.x).origin + piece.images.first * fields["image_step"] + fields["src"]
     lines = lines_across(op.window.window, axis, op.piece.input_image, piece, op.piece.output_image[1])
     fields |= _skipped(op, int(lines.lines().count.min()) < lines.kernel_rows, axis.taps.taps)
     return {**fields, "src": src % FEATURE_ADDRESSES, "pad_value": op.window.pad_value.data, "depthwise": 1}
@@ -241,12 +243,12 @@ def matrix_fields(op: sched.MatrixOp, hw: Hardware) -> Fields:
 
 def pool_fields(op: sched.PoolOp) -> Fields:
     maximum = op.kind.data is PoolKind.MAX
-    channels = op.piece.output_image[2]
+    channels = op.piece.block.outputs.count
     return {
         "function": VectorFunction.MAX_POOL if maximum else VectorFunction.AVERAGE_POOL,
         **_window(op, op.window),
         "kernel_columns": op.window.window.kernel[1],
-        "kernel_column_step": channels,
+        "kernel_column_step": buffer_of(op.x).pitch(op.piece.input_image[2]),
         **_output(op, channels, 1),
         "channels": channels,
         "count_padding": op.scale.count_padding.data,
@@ -258,22 +260,40 @@ def pool_fields(op: sched.PoolOp) -> Fields:
     }
 
 
+def copy_fields(op: sched.CopyOp, hw: Hardware) -> Fields:
+    """The maximum of one element each: whole vectors at a time, where COPY may take few channels."""
+    low, high = int_range(hw.bits_input)
+    channels = op.piece.block.outputs.count
+    return {
+        "function": VectorFunction.MAX_POOL,
+        **_window(op, tile.POINT),
+        "kernel_columns": 1,
+        "kernel_column_step": buffer_of(op.x).pitch(op.piece.input_image[2]),
+        **_output(op, channels, 1),
+        "channels": channels,
+        "low": low,
+        "high": high,
+    }
+
+
 def _elements(op: sched.ElementwiseOp | sched.LookupOp) -> Fields:
     """The walk of a function of single elements: its fields but for those of the function."""
     window = _window(op, tile.POINT)
     # One row, which is the default: the field is not used.
     del window["kernel_row_step"]
-    channels = op.piece.output_image[2]
+    channels = op.piece.block.outputs.count
     return {**window, **_output(op, channels, 1), "channels": channels}
 
 
 def elementwise_fields(op: sched.ElementwiseOp) -> Fields:
-    function, (height, width, channels) = op.function, op.image_of_b
+    function, b, (height, width, _) = op.function, buffer_of(op.b), op.image_of_b
+    channels = b.pitch(op.image_of_b[2])
     piece, row = op.piece.piece, width * channels
     step = 0 if op.pixel is not None else 1
+    first = b.at_channel(piece.block.outputs.first)
     fields = {
         **_elements(op),
-        "src_b": buffer_of(op.b).start + (piece.images.first * height + op.rows_of_b.first) * row,
+        "src_b": b.origin + (piece.images.first * height + op.rows_of_b.first) * row + first,
         "src_b_pixel_step": step * channels,
         "src_b_row_step": step * row,
         "src_b_image_step": height * row,
@@ -310,6 +330,8 @@ def lower(op: sched.InstructionOp, hw: Hardware, wait: int, signal: int) -> isa.
             return isa.VectorOp(**masks, **pool_fields(op))
         case sched.ElementwiseOp():
             return isa.VectorOp(**masks, **elementwise_fields(op))
+        case sched.CopyOp():
+            return isa.VectorOp(**masks, **copy_fields(op, hw))
         case sched.LookupOp():
             return isa.VectorOp(**masks, **lookup_fields(op))
         case _:

@@ -19,7 +19,7 @@ from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, ModuleOp, i64
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
-from dsf.dialects import sched
+from dsf.dialects import sched, tile
 from dsf.dialects.constants import integer
 from dsf.dialects.engine import BUNDLE_CYCLES, BUNDLE_MACS, CYCLES, LOAD_CYCLES, TensorAttr, hardware_of
 from dsf.dialects.fxp import INPUT_FRAC, OUTPUT_FRAC, SOFTMAX
@@ -98,13 +98,13 @@ def _check_loads(network: Network, hw: Hardware, stream: WeightStream) -> None:
                     f"'{name}': a cut of {stretch.groups} channel groups takes {stretch.size} {what}, "
                     f"needs at most {most}; cut into fewer groups or raise {parameter}"
                 )
-    for layer in matrix_layers(network):
-        if _goes_back_to_loads(layer, hw):
+    for index, layer in enumerate(network.layers):
+        if isinstance(layer.op, tile.MatrixOp) and _goes_back_to_loads(layer, hw):
             problems += [
                 f"'{layer.name}': several loads for each strip, needs all weights on chip, {stream.needs(memory)} {what} "
                 f"and has {capacity_of(memory, hw)}; cut it with outer = groups or raise {parameter}"
                 for memory, (what, parameter) in names.items()
-                if not stream.fits(memory, hw)
+                if not stream.fits(memory, hw) and not stream.layer_fits(index, memory, hw)
             ]
     if problems:
         raise ModelError(problems)
@@ -141,7 +141,7 @@ def schedule(function: func.FuncOp, hw: Hardware, *, resident_weights: bool) -> 
         [_descriptor(function, function.body.block.args[0], hw, INPUT_FRAC, BaseRegister.INPUT)],
         [_descriptor(function, returned.operands[0], hw, OUTPUT_FRAC, BaseRegister.OUTPUT)],
         stream.data,
-        0,
+        emitted.arena_bytes,
         names,
         emitted.ops,
         softmax=SOFTMAX in function.attributes,

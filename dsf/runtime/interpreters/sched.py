@@ -31,14 +31,25 @@ from dsf.scheduling.pieces import Piece, Span, strip_window
 TOKEN = (None,)
 
 
-def _addresses(buffer: sched.BufferOp, piece: Piece, rows: Span, image: tuple[int, int, int], per_element: int = 1) -> Ints:
-    """Addresses of the elements of rows of a piece's images: (images, rows, width, channels * per_element)."""
-    height, width, channels = image
+def _addresses(
+    buffer: sched.BufferOp,
+    piece: Piece,
+    rows: Span,
+    image: tuple[int, int, int],
+    channels: Span | None = None,
+    per_element: int = 1,
+) -> Ints:
+    """
+    Addresses of the elements of rows of a piece's images: (images, rows, width, channels * per_element), of some channels or
+    of all.
+    """
+    height, width, all_channels = image
+    some = Span(0, all_channels) if channels is None else channels
     n = np.arange(piece.images.first, piece.images.stop).reshape(-1, 1, 1, 1)
     y = np.arange(rows.first, rows.stop).reshape(-1, 1, 1)
     x = np.arange(width).reshape(-1, 1)
-    c = np.arange(channels * per_element)
-    return buffer.start + ((n * height + y) * width + x) * channels * per_element + c
+    c = buffer.at_channel(some.first) * per_element + np.arange(some.count * per_element)
+    return buffer.origin + ((n * height + y) * width + x) * buffer.pitch(all_channels) * per_element + c
 
 
 def positions_of(op: sched.MatrixOp) -> tuple[slice, slice, slice]:
@@ -74,17 +85,19 @@ class SchedFunctions(InterpreterFunctions):
     @impl(sched.LoadOp)
     def run_load(self, interpreter: Interpreter, op: sched.LoadOp, args: PythonValues) -> PythonValues:
         source, count, bits = buffer_of(op.source), op.elements.value.data, self.machine.hardware.bits_input
-        offset = source.start + op.offset.value.data
-        data = self.machine.read_dram(BASES[source.space.data], offset, packed_bytes(count, bits))
-        self.machine.scatter(_stretch(op.target, op.at.value.data, count), unpack_elements(data.tobytes(), bits, count))
+        offset, rows = source.start + op.offset.value.data, op.rows.value.data
+        data = self.machine.read_dram(BASES[source.space.data], offset, packed_bytes(count, bits), rows, op.pitch.value.data)
+        elements = np.stack([unpack_elements(row.tobytes(), bits, count) for row in data])
+        self.machine.scatter(_stretch(op.target, op.at.value.data, op.total), elements.reshape(-1))
         return TOKEN
 
     @impl(sched.StoreOp)
     def run_store(self, interpreter: Interpreter, op: sched.StoreOp, args: PythonValues) -> PythonValues:
-        target, count = buffer_of(op.target), op.elements.value.data
-        elements = self.machine.gather(_stretch(op.source, op.at.value.data, count))
-        data = np.frombuffer(pack_elements(elements, self.machine.hardware.bits_input), dtype=np.uint8)
-        self.machine.write_dram(BASES[target.space.data], target.start + op.offset.value.data, data.reshape(1, -1))
+        target, rows = buffer_of(op.target), op.rows.value.data
+        elements = self.machine.gather(_stretch(op.source, op.at.value.data, op.total)).reshape(rows, -1)
+        packed = [np.frombuffer(pack_elements(row, self.machine.hardware.bits_input), dtype=np.uint8) for row in elements]
+        offset = target.start + op.offset.value.data
+        self.machine.write_dram(BASES[target.space.data], offset, np.stack(packed), op.pitch.value.data)
         return TOKEN
 
     @impl(sched.LoadWeightsOp)
@@ -131,28 +144,28 @@ class SchedFunctions(InterpreterFunctions):
         piece = op.piece.piece
         whole = op.window.window if isinstance(op, (sched.MatrixOp, sched.PoolOp)) else Window((1, 1))
         rows, window = strip_window(whole, piece.rows, op.piece.input_image[0])
-        return self.machine.gather(_addresses(buffer_of(op.x), piece, rows, op.piece.input_image)), window
+        channels = None if isinstance(op, sched.MatrixOp) else piece.block.inputs
+        return self.machine.gather(_addresses(buffer_of(op.x), piece, rows, op.piece.input_image, channels)), window
 
     def second_of(self, op: sched.MatrixOp | sched.VectorOp) -> Ints | None:
         """The second operand of a piece, if it has one: what is added in an epilogue, or of a sum or a product of tensors."""
         if isinstance(op, sched.ElementwiseOp):
-            return self.machine.gather(_addresses(buffer_of(op.b), op.piece.piece, op.rows_of_b, op.image_of_b))
+            piece = op.piece.piece
+            return self.machine.gather(_addresses(buffer_of(op.b), piece, op.rows_of_b, op.image_of_b, piece.block.outputs))
         if not isinstance(op, sched.MatrixOp) or op.residual is None:
             return None
         piece = op.piece.piece
         channels = piece.channels(self.machine.hardware.group_columns)
-        added = _addresses(buffer_of(op.residual), piece, piece.rows, op.piece.output_image)
-        return self.machine.gather(added[..., channels.first : channels.stop])
+        return self.machine.gather(_addresses(buffer_of(op.residual), piece, piece.rows, op.piece.output_image, channels))
 
     def targets_of(self, op: sched.MatrixOp | sched.VectorOp) -> Ints:
         """Addresses of what an instruction computes, (images, rows, width, elements); depthwise of one residue only."""
-        piece = op.piece.piece
+        piece, image = op.piece.piece, op.piece.output_image
         if not isinstance(op, sched.MatrixOp):
-            return _addresses(buffer_of(op.y), piece, piece.rows, op.piece.output_image)
+            return _addresses(buffer_of(op.y), piece, piece.rows, image, piece.block.outputs)
         per_element = 1 if op.raw is None else self.machine.hardware.raw_elements
         channels = piece.channels(self.machine.hardware.group_columns)
-        target = _addresses(buffer_of(op.y), piece, piece.rows, op.piece.output_image, per_element)
-        return target[..., channels.first * per_element : channels.stop * per_element][positions_of(op)]
+        return _addresses(buffer_of(op.y), piece, piece.rows, image, channels, per_element)[positions_of(op)]
 
     def words_of(self, op: sched.MatrixOp) -> Ints:
         """The weight words that an instruction reads, (channel groups, words, lanes)."""
@@ -201,6 +214,13 @@ class SchedFunctions(InterpreterFunctions):
         assert b is not None
         y = elementwise(op.function, x, b, self.machine.hardware.bits_input)
         self.machine.scatter(self.targets_of(op), y)
+        return TOKEN
+
+    @impl(sched.CopyOp)
+    def run_copy(self, interpreter: Interpreter, op: sched.CopyOp, args: PythonValues) -> PythonValues:
+        piece = op.piece.piece
+        x = _addresses(buffer_of(op.x), piece, piece.rows, op.piece.input_image, piece.block.inputs)
+        self.machine.scatter(self.targets_of(op), self.machine.gather(x))
         return TOKEN
 
     @impl(sched.LookupOp)

@@ -111,12 +111,24 @@ func.func @main(%x: tensor<1x4x4x2xi8>) -> tensor<1x4x4x2xi8> {
 
 // -----
 
+// What does not fit on chip goes through it strip by strip, between DRAM and DRAM.
+
 engine.hardware {feature_memory = 16384, weight_memory = 16384}
+// CHECK:      func.func @main({{.*}}) {{.*}}tile.input_place = #tile<place dram>
+// CHECK-NEXT: tile.pool max %x {{.*}} cut <images = 1, rows = {{[1-9][0-9]?}}, place = dram>
 func.func @main(%x: tensor<1x128x128x2xi8>) -> tensor<1x128x128x2xi8> {
   %0 = fxp.pool max %x size [1, 1] clip -128 to 127 : tensor<1x128x128x2xi8> -> tensor<1x128x128x2xi8> loc("image")
   func.return %0 : tensor<1x128x128x2xi8>
 }
-// CHECK: 'image': 65536 elements of feature memory at once (input 32768, image 32768), needs at most 16384; raise feature_memory to 65536 bytes or use smaller images or fewer channels
+
+// -----
+
+engine.hardware {feature_memory = 16384, weight_memory = 16384}
+func.func @main(%x: tensor<1x128x128x80xi8>) -> tensor<1x128x128x80xi8> {
+  %0 = fxp.pool max %x size [1, 1] clip -128 to 127 : tensor<1x128x128x80xi8> -> tensor<1x128x128x80xi8> loc("image")
+  func.return %0 : tensor<1x128x128x80xi8>
+}
+// CHECK: 'image': 20480 elements of feature memory at once, for strips of one row, needs at most 16384; raise feature_memory to 32768 bytes or use smaller images or fewer channels
 
 // -----
 

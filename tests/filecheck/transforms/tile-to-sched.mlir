@@ -4,7 +4,8 @@
 
 // A batch of three, one image at a time: inputs take turns in two places, so that the next one is loaded meanwhile. The weights
 // of the second layer fill the weight memory, so both layers' are loaded anew for each image, as soon as the other layer is done
-// with its own; the parameters stay. The first layer works in two strips, each as soon as its part of the input is there.
+// with its own; the parameters stay. The first layer works in two strips, each as soon as its part of the input is there, and the
+// third image takes the place of each part of the first one as soon as that has been used.
 
 engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 512, weight_memory = 64, parameter_groups = 8}
 // CHECK:       sched.program inputs [#engine.tensor<shape = [3, 4, 4, 4], bits = 8, frac = 4, base = input, offset = 0>] outputs [#engine.tensor<shape = [3, 4, 4, 8], bits = 8, frac = 3, base = output, offset = 0>] arena 0 bundles ["first", "second"] weights dense<{{.*}}> : tensor<256xi8> attributes {dsf.cycles = {{[0-9]+}} : i64, dsf.bundle_cycles = array<i64: {{[0-9]+}}, {{[0-9]+}}>, dsf.bundle_macs = array<i64: 1536, 3072>} {
@@ -17,12 +18,13 @@ engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length 
 // CHECK-NEXT:    %2 = sched.load %input[64] to %input.feature_1[0] elements 32 cycles 4 beats 4
 // CHECK:         %5 = sched.load_weights %weights[64] bytes 32 to %first.weight groups 2 words 4 cycles 4 beats 4
 // CHECK:         %7 = sched.matrix %input.feature, %first.weight, %first.parameter to %first.feature wide <input = [4, 4, 4], output = [4, 4, 8], images = [0, 1], rows = [0, 2], groups = [0, 2]> window <kernel = [1, 1]> requantize <low = 0, high = 127> after(%0, %5) cycles
-// CHECK-NEXT:    %8 = sched.matrix {{.*}} rows = [2, 2], {{.*}} after(%1, %5) cycles
-// CHECK:         %9 = sched.load_weights %weights[192] bytes 64 to %second.weight groups 2 words 8 after(%8) cycles 8 beats 8
-// CHECK-NEXT:    %10 = sched.matrix %first.feature, {{.*}} add %first.feature <low = 0, high = 127> after(%8, %9) cycles
-// CHECK-NEXT:    %11 = sched.store %second.feature[0] to %output[0] elements 128 after(%10) cycles 16 beats 16
-// CHECK-NEXT:    %12 = sched.load %input[128] to %input.feature[0] elements 32 after(%7) cycles 4 beats 4
-// CHECK:         sched.load_weights %weights[64] bytes 32 to %first.weight_1 groups 2 words 4 after(%10) cycles 4 beats 4
+// CHECK-NEXT:    %8 = sched.load %input[128] to %input.feature[0] elements 32 after(%7) cycles 4 beats 4
+// CHECK-NEXT:    %9 = sched.matrix {{.*}} rows = [2, 2], {{.*}} after(%1, %5) cycles
+// CHECK-NEXT:    %10 = sched.load %input[160] to %input.feature[32] elements 32 after(%9) cycles 4 beats 4
+// CHECK:         %11 = sched.load_weights %weights[192] bytes 64 to %second.weight groups 2 words 8 after(%9) cycles 8 beats 8
+// CHECK-NEXT:    %12 = sched.matrix %first.feature, {{.*}} add %first.feature <low = 0, high = 127> after(%9, %11) cycles
+// CHECK-NEXT:    %13 = sched.store %second.feature[0] to %output[0] elements 128 after(%12) cycles 16 beats 16
+// CHECK:         sched.load_weights %weights[64] bytes 32 to %first.weight_1 groups 2 words 4 after(%12) cycles 4 beats 4
 // CHECK-NEXT:    sched.matrix %input.feature_1, %first.weight_1, %first.parameter to %first.feature
 // CHECK:         sched.store %second.feature[0] to %output[128] elements 128
 // CHECK:         sched.store %second.feature[0] to %output[256] elements 128
@@ -321,4 +323,34 @@ func.func @main(%x: tensor<1x1x1x3xi2>) -> tensor<1x1x1x3xi2> {
   %1 = tile.lookup %0 table dense<[1, 0, -1, -2]> : tensor<4xi2> cut <images = 1, rows = 1> : tensor<1x1x1x3xi2> -> tensor<1x1x1x3xi2> loc("second")
   %2 = tile.lookup %1 table dense<[1, 1, -2, -2]> : tensor<4xi2> cut <images = 1, rows = 1> : tensor<1x1x1x3xi2> -> tensor<1x1x1x3xi2> loc("third")
   func.return %2 : tensor<1x1x1x3xi2>
+}
+
+// -----
+
+// A memory of 512 elements for tensors of 256, 512 and 512. The first layer computes its channels in two halves: both read the
+// input, which is loaded once, as it just fits, and store their half of each pixel. The second one reads the result, and adds
+// it, in strips from the arena. What it makes is nowhere as a whole, only in the strips that are pooled at once.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 512, weight_memory = 512, parameter_groups = 8}
+// CHECK:       sched.program {{.*}} arena 512 bundles ["first", "second", "pool"]
+// CHECK:         %arena = sched.buffer arena "first" at 0 size 512
+// CHECK:         %input.feature = sched.buffer feature "input" at 0 size 256
+// CHECK-NEXT:    sched.load %input[0] to %input.feature[0] elements 96
+// CHECK:         %first.feature = sched.buffer feature "first" at 256 size 256 channels 4
+// CHECK-NEXT:    sched.matrix %input.feature, %first.weight, %first.parameter to %first.feature wide
+// CHECK-NEXT:    sched.store %first.feature[0] to %arena[0] elements 4 rows 16 pitch 8
+// CHECK:         %first.feature_1 = sched.buffer feature "first" at 256 size 256 channels 4 first 4
+// CHECK-NEXT:    sched.matrix %input.feature, %first.weight_1, %first.parameter_1 to %first.feature_1 wide {{.*}} groups = [1, 1]>
+// CHECK-NEXT:    sched.store %first.feature_1[0] to %arena[4] elements 4 rows 16 pitch 8
+// CHECK:         %[[X:.*]] = sched.load %arena[128] to %[[XS:.*]][0] elements 128 after(
+// CHECK:         %[[R:.*]] = sched.load %arena[128] to %[[RS:.*]][0] elements 128 after(
+// CHECK:         %[[YS:.*]] = sched.buffer feature "second" at {{[0-9]+}} size 128 holds 128
+// CHECK-NEXT:    %[[Y:.*]] = sched.matrix %[[XS]], %second.weight, %second.parameter to %[[YS]] wide {{.*}} rows = [2, 2], {{.*}} add %[[RS]] <low = 0, high = 127> after({{.*}}%[[R]]
+// CHECK:         %[[P:.*]] = sched.pool max %[[YS]] to %pool.feature {{.*}} rows = [1, 1]> {{.*}} after({{.*}}%[[Y]])
+// CHECK-NEXT:    sched.store %pool.feature[32] to %output[32] elements 32 after(%[[P]])
+func.func @main(%x: tensor<1x8x8x4xi8>) -> tensor<1x4x4x8xi8> attributes {dsf.input_frac = 4 : i64, dsf.output_frac = 3 : i64, tile.images = 1 : i64, tile.input_place = #tile<place dram>} {
+  %0 = tile.matrix %x window <kernel = [3, 3], padding = [1, 1, 1, 1]> requantize <low = 0, high = 127> cut <images = 1, rows = 2, groups = 1, place = dram> weights dense<1> : tensor<3x3x4x8xi8> bias dense<0> : tensor<8xi32> multiplier dense<1> : tensor<8xi32> shift dense<5> : tensor<8xi8> : tensor<1x8x8x4xi8> -> tensor<1x8x8x8xi8> loc("first")
+  %1 = tile.matrix %0 add %0 <low = 0, high = 127> window <kernel = [1, 1]> requantize <low = 0, high = 127> cut <images = 1, rows = 2, groups = 2, place = strips> weights dense<1> : tensor<1x1x8x8xi8> bias dense<0> : tensor<8xi32> multiplier dense<1> : tensor<8xi32> shift dense<5> : tensor<8xi8> : tensor<1x8x8x8xi8>, tensor<1x8x8x8xi8> -> tensor<1x8x8x8xi8> loc("second")
+  %2 = tile.pool max %1 window <kernel = [2, 2], strides = [2, 2]> scale <low = -128, high = 127> cut <images = 1, rows = 1, place = dram> : tensor<1x8x8x8xi8> -> tensor<1x4x4x8xi8> loc("pool")
+  func.return %2 : tensor<1x4x4x8xi8>
 }

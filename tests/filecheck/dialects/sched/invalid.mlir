@@ -83,7 +83,7 @@
 
 %x = sched.buffer feature "x" at 0 size 4
 %t = sched.pool max %x to %x <input = [1, 1, 4], output = [1, 1, 3], images = [0, 1], rows = [0, 1]> window <kernel = [1, 1]> scale <low = 0, high = 1>
-// CHECK: 'sched.pool': a part of the channels, needs all of them; compute all channels at once
+// CHECK: 'sched.pool': other channels in its result, needs the same; correct the piece
 
 // -----
 
@@ -301,8 +301,8 @@ sched.program inputs [#engine.tensor<shape = [1, 16], bits = 8, frac = 0, base =
 // -----
 
 %x = sched.buffer feature "x" at 0 size 16
-%t = sched.pool max %x to %x <input = [1, 1, 4], output = [1, 1, 4], images = [0, 1], rows = [0, 1], inputs = [0, 2], outputs = [0, 2]> window <kernel = [1, 1]> scale <low = 0, high = 127>
-// CHECK: 'sched.pool': a part of the channels, needs all of them; compute all channels at once
+%t = sched.pool max %x to %x <input = [1, 1, 4], output = [1, 1, 4], images = [0, 1], rows = [0, 1], inputs = [0, 2], outputs = [2, 2]> window <kernel = [1, 1]> scale <low = 0, high = 127>
+// CHECK: 'sched.pool': other channels in its result, needs the same; correct the piece
 
 // -----
 
@@ -354,7 +354,7 @@ sched.program inputs [#engine.tensor<shape = [1, 16], bits = 8, frac = 0, base =
 %x = sched.buffer feature "x" at 0 size 12
 %t = sched.buffer table "t" at 0 size 1
 %0 = sched.elementwise #tile.add<low = -2, high = 1> %x, %x to %x <input = [2, 2, 3], output = [2, 2, 4], images = [0, 1], rows = [0, 2]>
-// CHECK: 'sched.elementwise': a part of the channels, needs all of them; compute all channels at once
+// CHECK: 'sched.elementwise': other channels in its result, needs the same; correct the piece
 
 // -----
 
@@ -407,3 +407,98 @@ sched.program inputs [#engine.tensor<shape = [1, 2, 2, 3], bits = 2, frac = 1, b
 }
 // CHECK:      'tables': a buffer up to 3 of table memory, needs at most 2; make it smaller, or the memory larger
 // CHECK-NEXT: 'instruction 1' (sched.lookup): reads 'tables' in table memory 1 to 1, where nothing was written; move one of the buffers
+
+// -----
+
+%x = sched.buffer weight "x" at 0 size 16 holds 4
+// CHECK: 'sched.buffer': a strip in weight memory, needs feature memory; remove holds and channels
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 16 holds 4 channels -2 first 0
+// CHECK: 'sched.buffer': channels -2, needs at least 0; correct the number
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 16
+%d = sched.buffer arena "x" at 0 size 16
+%t = sched.load %d [0] to %x [0] elements 4 rows 4 pitch 0
+// CHECK: 'sched.load': rows without a pitch, or a pitch for one row, needs rows with a pitch; correct them
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 16
+%d = sched.buffer arena "x" at 0 size 16
+%t = sched.store %x [0] to %d [0] elements 4 rows 0 pitch 8
+// CHECK: 'sched.store': 0 rows, needs at least 1; drop the store
+
+// -----
+
+// A load from the arena, whose second row nothing has stored, and which waits for no store.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, feature_memory = 1024, weight_memory = 1024}
+sched.program inputs [#engine.tensor<shape = [1, 1, 1, 16], bits = 8, frac = 4, base = input, offset = 0>] outputs [#engine.tensor<shape = [1, 1, 1, 16], bits = 8, frac = 4, base = output, offset = 0>] arena 64 bundles ["a"] weights dense<0> : tensor<256xi8> {
+  %input = sched.buffer input "input" at 0 size 16
+  %a = sched.buffer arena "a" at 0 size 32
+  %x = sched.buffer feature "input" at 0 size 16
+  %y = sched.buffer feature "a" at 16 size 16
+  %0 = sched.load %input [0] to %x [0] elements 16
+  %1 = sched.store %x [0] to %a [0] elements 16 after(%0)
+  %2 = sched.load %a [0] to %y [0] elements 8 rows 2 pitch 16
+}
+// CHECK: 'instruction 2' (sched.load): loads 'a' from the arena, where nothing was written; store it first, or move one of the buffers
+// CHECK: 'instruction 2' (sched.load): may run before 'instruction 1' (sched.store) is complete, whose memory it uses, needs its token; wait for it
+
+// -----
+
+// The place of a tensor in the arena is taken by another one.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, feature_memory = 1024, weight_memory = 1024}
+sched.program inputs [#engine.tensor<shape = [1, 1, 1, 16], bits = 8, frac = 4, base = input, offset = 0>] outputs [#engine.tensor<shape = [1, 1, 1, 16], bits = 8, frac = 4, base = output, offset = 0>] arena 24 bundles ["a"] weights dense<0> : tensor<256xi8> {
+  %input = sched.buffer input "input" at 0 size 16
+  %a = sched.buffer arena "a" at 0 size 16
+  %b = sched.buffer arena "b" at 8 size 16
+  %x = sched.buffer feature "input" at 0 size 16
+  %y = sched.buffer feature "a" at 16 size 16
+  %0 = sched.load %input [0] to %x [0] elements 16
+  %1 = sched.store %x [0] to %a [0] elements 16 after(%0)
+  %2 = sched.store %x [0] to %b [0] elements 16
+  %3 = sched.load %a [0] to %y [0] elements 16 after(%2)
+  %4 = sched.store %x [0] to %b [8] elements 16
+}
+// CHECK: 'instruction 3' (sched.load): loads 'a' from the arena, where 'b' was written last; store it first, or move one of the buffers
+// CHECK: 'instruction 4' (sched.store): bytes up to 24 of buffer 'b', needs at most 16; correct the offset
+
+// -----
+
+// A strip that does not hold the rows that a pooling reads.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, feature_memory = 1024, weight_memory = 1024}
+sched.program inputs [#engine.tensor<shape = [1, 4, 4, 2], bits = 8, frac = 4, base = input, offset = 0>] outputs [#engine.tensor<shape = [1, 4, 4, 2], bits = 8, frac = 4, base = output, offset = 0>] arena 0 bundles ["a"] weights dense<0> : tensor<256xi8> {
+  %input = sched.buffer input "input" at 0 size 32
+  %x = sched.buffer feature "x" at 64 size 16 holds 8
+  %y = sched.buffer feature "y" at 16 size 16
+  %0 = sched.load %input [8] to %x [0] elements 16
+  %1 = sched.pool max %x to %y <input = [4, 4, 2], output = [4, 4, 2], images = [0, 1], rows = [0, 2]> window <kernel = [1, 1]> scale <low = 0, high = 127> after(%0)
+}
+// CHECK: 'instruction 1' (sched.pool): uses 56 to 71 as buffer 'x', needs 64 to 79; correct the piece
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 12
+%t = sched.buffer table "t" at 0 size 1
+%0 = sched.copy %t to %x <input = [2, 2, 3], output = [2, 2, 3], images = [0, 1], rows = [0, 2]>
+// CHECK: 'sched.copy': source is a buffer in table, needs one in feature memory; name another buffer
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 12
+%t = sched.buffer table "t" at 0 size 1
+%0 = sched.copy %x to %t <input = [2, 2, 3], output = [2, 2, 3], images = [0, 1], rows = [0, 2]>
+// CHECK: 'sched.copy': target is a buffer in table, needs one in feature memory; name another buffer
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 12
+%0 = sched.copy %x to %x <input = [2, 2, 3], output = [2, 3, 3], images = [0, 1], rows = [0, 2]>
+// CHECK: 'sched.copy': an image of [2, 2, 3] to one of [2, 3, 3], needs equal ones; correct the piece

@@ -8,7 +8,7 @@ engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length 
 // CHECK: sched.program inputs [#engine.tensor<shape = [1, 4, 4, 3], bits = 8, frac = 4, base = input, offset = 0>] outputs [#engine.tensor<shape = [1, 2], bits = 32, frac = 8, base = output, offset = 0>] arena 0 bundles ["a", "b"] softmax weights dense<0> : tensor<256xi8> {
 sched.program inputs [#engine.tensor<shape = [1, 4, 4, 3], bits = 8, frac = 4, base = input, offset = 0>] outputs [#engine.tensor<shape = [1, 2], bits = 32, frac = 8, base = output, offset = 0>] arena 0 bundles ["a", "b"] softmax weights dense<0> : tensor<256xi8> {
   // CHECK-NEXT:    %input = sched.buffer input "input" at 0 size 48
-  // CHECK-GENERIC: %input = "sched.buffer"() <{space = #sched<space input>, label = "input", address = 0 : i64, size = 48 : i64}> : () -> !sched.buffer
+  // CHECK-GENERIC: %input = "sched.buffer"() <{space = #sched<space input>, label = "input", address = 0 : i64, size = 48 : i64, holds = 0 : i64, channels = 0 : i64, first = 0 : i64}> : () -> !sched.buffer
   %input = sched.buffer input "input" at 0 size 48
   %output = sched.buffer output "output" at 0 size 8
   %stream = sched.buffer weights "weights" at 0 size 256
@@ -26,7 +26,7 @@ sched.program inputs [#engine.tensor<shape = [1, 4, 4, 3], bits = 8, frac = 4, b
   %q = sched.buffer parameter "b" at 1 size 1
 
   // CHECK:         %0 = sched.load %input[0] to %x[0] elements 48 cycles 3 beats 3
-  // CHECK-GENERIC: %0 = "sched.load"(%input, %x) <{offset = 0 : i64, at = 0 : i64, elements = 48 : i64, cycles = 3 : i64, beats = 3 : i64}> : (!sched.buffer, !sched.buffer) -> !sched.token
+  // CHECK-GENERIC: %0 = "sched.load"(%input, %x) <{offset = 0 : i64, at = 0 : i64, elements = 48 : i64, cycles = 3 : i64, beats = 3 : i64, rows = 1 : i64, pitch = 0 : i64}> : (!sched.buffer, !sched.buffer) -> !sched.token
   %0 = sched.load %input[0] to %x[0] elements 48 cycles 3 beats 3
   // CHECK-NEXT:    %1 = sched.load_weights %stream[0] bytes 32 to %p groups 1 words 1
   // CHECK-GENERIC: %1 = "sched.load_weights"(%stream, %p) <{offset = 0 : i64, bytes = 32 : i64, groups = 1 : i64, words = 1 : i64, cycles = 0 : i64, beats = 0 : i64}>
@@ -51,7 +51,7 @@ sched.program inputs [#engine.tensor<shape = [1, 4, 4, 3], bits = 8, frac = 4, b
   // CHECK-GENERIC: %9 = "sched.matrix"({{.*}}mode = #tile<mode depthwise_rows>, piece = #sched.piece<input = [1, 3, 4], output = [1, 3, 4], images = [0, 1], rows = [0, 1], convolutions = 4, residue = 1>
   %9 = sched.matrix %z, %v, %q to %u depthwise_rows <input = [1, 3, 4], output = [1, 3, 4], images = [0, 1], rows = [0, 1], convolutions = 4, residue = 1> window <kernel = [1, 2], padding = [0, 0, 1, 1], dilation = [1, 2]> requantize <low = 0, high = 127> after(%4, %6)
   // CHECK-NEXT:    %10 = sched.store %s[0] to %output[0] elements 8 after(%7)
-  // CHECK-GENERIC: %10 = "sched.store"(%s, %output, %7) <{at = 0 : i64, offset = 0 : i64, elements = 8 : i64, cycles = 0 : i64, beats = 0 : i64}>
+  // CHECK-GENERIC: %10 = "sched.store"(%s, %output, %7) <{at = 0 : i64, offset = 0 : i64, elements = 8 : i64, rows = 1 : i64, pitch = 0 : i64, cycles = 0 : i64, beats = 0 : i64}>
   %10 = sched.store %s[0] to %output[0] elements 8 after(%7)
 }
 
@@ -101,7 +101,7 @@ sched.program inputs [#engine.tensor<shape = [1, 4, 4, 3], bits = 2, frac = 1, b
   %y = sched.buffer feature "a" at 48 size 48
   %z = sched.buffer feature "a" at 96 size 48
   // CHECK:         %table = sched.buffer table "a" at 1 size 1
-  // CHECK-GENERIC: %table = "sched.buffer"() <{space = #sched<space table>, label = "a", address = 1 : i64, size = 1 : i64}> : () -> !sched.buffer
+  // CHECK-GENERIC: %table = "sched.buffer"() <{space = #sched<space table>, label = "a", address = 1 : i64, size = 1 : i64, holds = 0 : i64, channels = 0 : i64, first = 0 : i64}> : () -> !sched.buffer
   %table = sched.buffer table "a" at 1 size 1
   %0 = sched.load %input[0] to %x[0] elements 48
   // CHECK:         %1 = sched.load_weights %stream[0] bytes 8 to %table groups 1 words 1
@@ -117,4 +117,40 @@ sched.program inputs [#engine.tensor<shape = [1, 4, 4, 3], bits = 2, frac = 1, b
   // CHECK-GENERIC: %4 = "sched.elementwise"(%x, %z, %y) <{{.*}}pixel
   %4 = sched.elementwise #tile.multiply<low = -2, high = 1> %x, %z to %y <input = [4, 4, 3], output = [4, 4, 3], images = [0, 1], rows = [0, 4]> pixel
   %5 = sched.store %y[0] to %output[0] elements 48 after(%4)
+}
+
+// -----
+
+// Strips of a tensor in the arena: rows of all channels, and of some of them.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, feature_memory = 1024, weight_memory = 1024}
+
+// CHECK: sched.program {{.*}} arena 64 bundles
+sched.program inputs [#engine.tensor<shape = [1, 4, 4, 4], bits = 8, frac = 4, base = input, offset = 0>] outputs [#engine.tensor<shape = [1, 4, 4, 4], bits = 8, frac = 8, base = output, offset = 0>] arena 64 bundles ["a"] weights dense<0> : tensor<256xi8> {
+  %input = sched.buffer input "input" at 0 size 64
+  %output = sched.buffer output "output" at 0 size 64
+  %dram = sched.buffer arena "a" at 0 size 64
+  %x = sched.buffer feature "input" at 0 size 64
+  // CHECK:         %s = sched.buffer feature "a" at 64 size 32 holds 16 channels 2 first 2
+  // CHECK-GENERIC: %s = "sched.buffer"() <{space = #sched<space feature>, label = "a", address = 64 : i64, size = 32 : i64, holds = 16 : i64, channels = 2 : i64, first = 2 : i64}>
+  %s = sched.buffer feature "a" at 64 size 32 holds 16 channels 2 first 2
+  %z = sched.buffer feature "a" at 160 size 16 holds 16 channels 2 first 2
+  // CHECK:         %r = sched.buffer feature "a" at 96 size 32 holds 32
+  %r = sched.buffer feature "a" at 96 size 32 holds 32
+  %q = sched.buffer feature "a" at 192 size 16 holds 48
+  %0 = sched.load %input[0] to %x[0] elements 64
+  %1 = sched.store %x[0] to %dram[0] elements 64 after(%0)
+  // CHECK:         %2 = sched.load %dram[34] to %s[0] elements 2 rows 8 pitch 4 after(%1)
+  // CHECK-GENERIC: %2 = "sched.load"(%dram, %s, %1) <{offset = 34 : i64, at = 0 : i64, elements = 2 : i64, rows = 8 : i64, pitch = 4 : i64
+  %2 = sched.load %dram[34] to %s[0] elements 2 rows 8 pitch 4 after(%1)
+  // CHECK-NEXT:    %3 = sched.load %dram[32] to %r[0] elements 32 after(%1)
+  %3 = sched.load %dram[32] to %r[0] elements 32 after(%1)
+  // CHECK-NEXT:    %4 = sched.pool max %s to %z <input = [4, 4, 4], output = [4, 4, 4], images = [0, 1], rows = [2, 2], inputs = [2, 2], outputs = [2, 2]>
+  %4 = sched.pool max %s to %z <input = [4, 4, 4], output = [4, 4, 4], images = [0, 1], rows = [2, 2], inputs = [2, 2], outputs = [2, 2]> window <kernel = [1, 1], strides = [1, 1]> scale <low = -128, high = 127> after(%2)
+  // CHECK-NEXT:    %5 = sched.copy %r to %q <input = [4, 4, 4], output = [4, 4, 4], images = [0, 1], rows = [3, 1]> after(%3) cycles 4
+  // CHECK-GENERIC: %5 = "sched.copy"(%r, %q, %3) <{piece = #sched.piece<input = [4, 4, 4], output = [4, 4, 4], images = [0, 1], rows = [3, 1]>, cycles = 4 : i64, beats = 0 : i64}>
+  %5 = sched.copy %r to %q <input = [4, 4, 4], output = [4, 4, 4], images = [0, 1], rows = [3, 1]> after(%3) cycles 4
+  // CHECK-NEXT:    %6 = sched.store %z[0] to %output[34] elements 2 rows 8 pitch 4 after(%4)
+  // CHECK-GENERIC: %6 = "sched.store"(%z, %output, %4) <{at = 0 : i64, offset = 34 : i64, elements = 2 : i64, rows = 8 : i64, pitch = 4 : i64
+  %6 = sched.store %z[0] to %output[34] elements 2 rows 8 pitch 4 after(%4)
 }

@@ -1,0 +1,417 @@
+"""
+Which tensors lie in DRAM where not all fit on chip, and how the layers are cut then.
+
+What the vector unit makes of the result of a convolution, if nothing else reads it, runs along, and the result is nowhere as a
+whole. For
+the layers of such a chain a cut is the height of a strip and the loads of weights, in one of two orders:
+
+    groups outer    each load of weights once; strips are loaded for each of them, or once if all of a tensor has room
+    strips outer    each strip once; all weights of the layer have to be on chip at once
+
+Of all that fits, what takes the fewest cycles is chosen, a word of DRAM traffic counted as a small part of one:
+
+    cycles = max(array, features in, results out, weights in) + first strip in + last strip out
+
+At first all tensors are in DRAM. Then one after the other is kept on chip, those first that save most traffic for their room,
+if all layers meanwhile still have room for their strips and the sum of all costs becomes less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from dsf.cost import dispatch_cycles, load_cost, shape_change
+from dsf.dialects import tile
+from dsf.dialects.tile import Mode, Outer, Place
+from dsf.errors import ModelError
+from dsf.hardware import Hardware
+from dsf.scheduling.allocator import allocate
+from dsf.scheduling.cuts import (
+    PIECE_OVERHEAD,
+    TilingOptions,
+    dense_modes,
+    depthwise_modes,
+    load_cycles,
+    most_groups,
+    strips_behind,
+    weight_depth,
+    weight_problems,
+)
+from dsf.scheduling.network import Layer, Network
+from dsf.scheduling.pieces import Cut, Piece, Span
+from dsf.scheduling.rooms import (
+    Cuts,
+    Use,
+    Wanted,
+    all_requests,
+    chains,
+    in_bytes,
+    live_elements,
+    rows_in_bytes,
+    sizes_of,
+    tensor_requests,
+)
+from dsf.scheduling.tried import Tried, TriedCut
+from dsf.sizes import align_up, power_of_two_at_least
+
+#: Words of DRAM traffic that are worth a cycle.
+WORDS_OF_A_CYCLE = 256
+#: Heights of strips to choose from; the height of the image is another.
+HEIGHTS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112)
+#: Loads of weights to choose from, for a layer all of whose weights fit.
+LOADS = (1, 2, 4)
+#: Words of the instructions of a strip, about.
+INSTRUCTION_WORDS = 256
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The cuts of a chain and what they cost: cycles, some of them for DRAM traffic, and words of that traffic."""
+
+    cuts: tuple[Cut, ...]
+    cost: float
+    words: int
+
+
+def choose_places(
+    network: Network, hw: Hardware, images: int, options: TilingOptions, tried: Tried | None = None
+) -> tuple[Place, list[tile.CutAttr]]:
+    """
+    The place of the input, and a cut for each layer, for chunks of `images` that do not fit on chip. `tried`, if given, receives
+    all that came into question in the end.
+
+    Raises `ModelError` with all layers that have no room for their strips or their weights.
+    """
+    chooser = _Chooser(network, hw, images, options)
+    chosen = chooser.choose()
+    if tried is not None:
+        chooser.explain(tried, chosen[1])
+    return chosen
+
+
+@dataclass
+class _Chooser:
+    network: Network
+    hw: Hardware
+    images: int
+    options: TilingOptions
+    places: list[Place] = field(default_factory=list[Place])
+    choices: dict[object, Choice | None] = field(default_factory=dict[object, "Choice | None"])
+    costs: dict[object, int] = field(default_factory=dict[object, int])
+
+    def choose(self) -> tuple[Place, list[tile.CutAttr]]:
+        self.places = self._in_dram()
+        self.order = chains(self.network, self.places)
+        for chain in self.order:
+            if next(self._cuts(chain, self.places), None) is None:
+                # Channels that are no whole bytes, and too many weights for all at once.
+                self.places[self.network.layers[chain[-1]].result] = Place.CHIP
+        problems = self._problems()
+        if problems:
+            raise ModelError(problems)
+        chosen = [self._choice(number, self.places) for number in range(len(self.order))]
+        kept: list[int] = []
+        for tensor in self._candidates():
+            better = self._with(tensor, chosen)
+            if better is not None:
+                self.places[tensor], chosen = Place.CHIP, better
+                kept.append(tensor)
+        chosen = self._allocated(kept, chosen)
+        cuts: list[Cut] = []
+        for chain, choice in zip(self.order, chosen, strict=True):
+            for index, cut in zip(chain, choice.cuts, strict=True):
+                cuts.append(replace(cut, place=self.places[self.network.layers[index].result]))
+        return self.places[self.network.input], [cut.attribute for cut in cuts]
+
+    def explain(self, tried: Tried, taken: Sequence[tile.CutAttr]) -> None:
+        """Notes all cuts that have room, with what is on chip now, and those that were taken."""
+        for number, chain in enumerate(self.order):
+            for index in chain:
+                tried.cuts[index], tried.notes[index], tried.taken[index] = [], [], Cut.of(taken[index])
+            tried.cuts[chain[0]] = [
+                TriedCut(choice.cuts[0], round(choice.cost), choice.words) for choice in self._choices(number, self.places)
+            ]
+
+    # Places.
+
+    def _in_dram(self) -> list[Place]:
+        """Everything that can be in DRAM is there; what runs along is nowhere."""
+        places = [self._place(index) for index in range(len(self.network.tensors))]
+        for index, layer in enumerate(self.network.layers):
+            follower = self.network.follower_of(index)
+            if follower is not None and self.network.readers(layer.result) == [follower]:
+                places[layer.result] = Place.STRIPS
+        return places
+
+    def _place(self, tensor: int) -> Place:
+        """In DRAM, if the rows of the tensor are whole bytes wherever it is made or read."""
+        elements = self.network.tensors[tensor].elements
+        heights = [layer.output_image[0] for layer in self.network.layers if tensor == layer.result]
+        heights += [layer.second_rows(Span(0, 1))[1][0] for layer in self.network.layers if tensor == layer.second]
+        heights += [layer.input_image[0] for layer in self.network.layers if tensor == layer.source]
+        return Place.DRAM if all(rows_in_bytes(self.hw, elements, height) for height in heights) else Place.CHIP
+
+    def _candidates(self) -> list[int]:
+        """The tensors in DRAM; those first that save most words, for each element and chain that they would be on chip."""
+        requests = tensor_requests(self.network, self.images, [Place.CHIP] * len(self.places), self.order)
+
+        def worth(tensor: int) -> float:
+            request = requests[tensor]
+            moves = len(self.network.readers(tensor)) + (tensor not in (self.network.input, self.network.output))
+            return moves / (request.stop - request.start + 1)
+
+        return sorted(
+            (tensor for tensor, place in enumerate(self.places) if place is Place.DRAM and tensor in requests),
+            key=lambda tensor: (-worth(tensor), requests[tensor].size),
+        )
+
+    def _with(self, tensor: int, chosen: Sequence[Choice]) -> list[Choice] | None:
+        """The choices with one more tensor on chip, if they are better."""
+        places = [Place.CHIP if index == tensor else place for index, place in enumerate(self.places)]
+        request = tensor_requests(self.network, self.images, places, self.order)[tensor]
+        made = list(chosen)
+        for number in range(request.start, request.stop + 1):
+            choice = self._best(number, places)
+            if choice is None:
+                return None
+            made[number] = choice
+        touched = range(request.start, request.stop + 1)
+        better = sum(made[number].cost for number in touched) < sum(chosen[number].cost for number in touched)
+        return made if better else None
+
+    def _allocated(self, kept: Sequence[int], chosen: list[Choice]) -> list[Choice]:
+        """The choices for which there are addresses: the last tensors go back to DRAM until all have some."""
+        for tensor in reversed(kept):
+            if self._has_addresses(chosen):
+                break
+            request = tensor_requests(self.network, self.images, self.places, self.order)[tensor]
+            self.places[tensor] = Place.DRAM
+            for number in range(request.start, request.stop + 1):
+                chosen[number] = self._choice(number, self.places)
+        return chosen
+
+    def _has_addresses(self, chosen: Sequence[Choice]) -> bool:
+        cuts = {
+            index: cut
+            for chain, choice in zip(self.order, chosen, strict=True)
+            for index, cut in zip(chain, choice.cuts, strict=True)
+        }
+        requests = all_requests(Cuts(self.network, self.hw, self.images, cuts, self.places), 1)
+        return allocate([request for _, request in requests], self.hw.vector_length).peak <= self.hw.feature_elements
+
+    # Cuts.
+
+    def _problems(self) -> list[str]:
+        """Why the smallest strips of a chain do not fit, or its weights."""
+        matrices = [layer for layer in self.network.layers if isinstance(layer.op, tile.MatrixOp)]
+        problems = [problem for layer in matrices for problem in weight_problems(layer, self.hw)]
+        if problems:
+            return problems
+        return [problem for number in range(len(self.order)) for problem in self._why(number)]
+
+    def _why(self, number: int) -> list[str]:
+        if self._best(number, self.places) is not None:
+            return []
+        chain, held = self.order[number], self._held(number, self.places)
+        needs = min(self._least(self._windows(chain, cuts, self.places)) for cuts in self._cuts(chain, self.places))
+        size = power_of_two_at_least((held + needs) * self.hw.bits_input // 8)
+        name = self.network.layers[chain[0]].name
+        return [
+            f"'{name}': {held + needs} elements of feature memory at once, for strips of one row, needs at most "
+            f"{self.hw.feature_elements}; raise feature_memory to {size} bytes or use smaller images or fewer channels"
+        ]
+
+    def _choice(self, number: int, places: Sequence[Place]) -> Choice:
+        choice = self._best(number, places)
+        assert choice is not None, "a chain that had room with all tensors in DRAM has none"
+        return choice
+
+    def _held(self, number: int, places: Sequence[Place]) -> int:
+        """Elements of the tensors on chip while a chain is computed."""
+        return live_elements(self.hw, tensor_requests(self.network, self.images, places, self.order), number)
+
+    def _best(self, number: int, places: Sequence[Place]) -> Choice | None:
+        """The best cuts of a chain; `None` if none has room."""
+        chain, free = self.order[number], self.hw.feature_elements - self._held(number, places)
+        key = (free, *(self._likeness(self.network.layers[index], places) for index in chain))
+        if key not in self.choices:
+            choices = (self._priced(chain, cuts, places, free) for cuts in self._cuts(chain, self.places))
+            fitting = [choice for choice in choices if choice is not None]
+            self.choices[key] = min(fitting, key=lambda choice: choice.cost, default=None)
+        return self.choices[key]
+
+    def _likeness(self, layer: Layer, places: Sequence[Place]) -> object:
+        """What the cut of a layer depends on: another one that has all this in common is cut alike."""
+        op, second = layer.op, None if layer.second is None else places[layer.second]
+        shapes = layer.input_image, layer.output_image, op.window, op.cut
+        kind = (op.groups.value.data, op.raw is None) if isinstance(op, tile.MatrixOp) else (type(op), layer.is_pixel)
+        return shapes, kind, places[layer.source], second, places[layer.result]
+
+    def _windows(self, chain: Sequence[int], cuts: Sequence[Cut], places: Sequence[Place]) -> list[Wanted]:
+        by_layer = dict(zip(chain, cuts, strict=True))
+        return list(Cuts(self.network, self.hw, self.images, by_layer, places).wanted(chain))
+
+    def _least(self, windows: Sequence[Wanted]) -> int:
+        return sum(align_up(one.least, self.hw.vector_length) for one in windows)
+
+    def _cuts(self, chain: Sequence[int], places: Sequence[Place]) -> Iterator[tuple[Cut, ...]]:
+        """The cuts to choose from: strips of growing height for each way to load the weights."""
+        layer = self.network.layers[chain[0]]
+        height = layer.output_image[0]
+        heights = [rows for rows in HEIGHTS if rows < height]
+        strips = [(1, (rows,)) for rows in heights] + [(1, (height,)), (self.images, (height,))]
+        if self.options.rows != 0:
+            strips = [(1, (min(self.options.rows, height),))]
+        in_parts = in_bytes(self.hw, layer) or places[self.network.layers[chain[-1]].result] is Place.CHIP
+        for groups, modes, outer in self._loads(layer, in_parts=in_parts):
+            for images, rows in dict.fromkeys(strips):
+                first = Cut(images, rows, groups, modes, outer, layer.op.cut.block.data)
+                yield self._followed(chain, first)
+
+    def _followed(self, chain: Sequence[int], first: Cut) -> tuple[Cut, ...]:
+        """The cuts of a chain: what runs along is cut by what it can compute after each strip."""
+        cuts = [first]
+        for index in chain[1:]:
+            cuts.append(strips_behind(self.network.layers[index], cuts[-1]))
+        return tuple(cuts)
+
+    def _loads(self, layer: Layer, *, in_parts: bool) -> Iterator[tuple[tuple[int, ...], tuple[Mode, ...], Outer]]:
+        """
+        Channel groups of the loads of weights, the shapes of the array for them, and the order of the loops; `in_parts` says
+        whether some channels may be computed after the others.
+        """
+        if not isinstance(layer.op, tile.MatrixOp):
+            yield (1,), (Mode.WIDE,), Outer.GROUPS
+            return
+        depthwise = layer.is_depthwise
+        modes = depthwise_modes(layer, self.hw, self.options) if depthwise else dense_modes(self.hw, self.options)
+        for groups in self._sizes(layer):
+            for shapes in self._shapes(layer, groups, modes):
+                sizes, of_each = shapes
+                cut = Cut(1, (1,), sizes, of_each, Outer.STRIPS, layer.op.cut.block.data)
+                if self._stays(layer, cut):
+                    yield sizes, of_each, Outer.STRIPS
+                elif in_parts:
+                    yield sizes, of_each, Outer.GROUPS
+
+    def _sizes(self, layer: Layer) -> list[int]:
+        """Channel groups of a load: all, a half, a quarter; what fits half of the memory, or all of it."""
+        hw, total, words = self.hw, layer.groups_of_block(self.hw), layer.words(layer.blocks[0])
+        passes = -(-total // hw.column_groups)
+        fit = max(1, hw.weight_words // words)
+        wanted = [-(-passes // count) for count in LOADS] + [fit, max(1, fit // 2)]
+        if self.options.groups != 0:
+            return [min(self.options.groups, most_groups(layer, hw))]
+        most = min(most_groups(layer, hw), hw.parameter_groups)
+        equal = [-(-passes // -(-passes // min(one, passes, fit))) for one in wanted]
+        return list(dict.fromkeys(min(most, one * hw.column_groups) for one in equal))
+
+    def _shapes(self, layer: Layer, groups: int, modes: Sequence[Mode]) -> Iterator[tuple[tuple[int, ...], tuple[Mode, ...]]]:
+        """Loads of `groups` channel groups in each shape, or what is left of whole passes tall and the others wide."""
+        for mode in modes:
+            yield (groups,), (mode,)
+        total, passes = layer.groups_of_block(self.hw), self.hw.column_groups
+        wide, left = total // passes * passes, total % passes
+        if len(modes) > 1 and not layer.is_depthwise and 0 < wide < total and self.options.groups == 0:
+            sizes = Span(0, wide).sizes(max(passes, groups // passes * passes))
+            yield (*sizes, left), (*(Mode.WIDE for _ in sizes), Mode.TALL)
+
+    def _stays(self, layer: Layer, cut: Cut) -> bool:
+        """Whether all loads of a layer are on chip at once, wherever the first one lies."""
+        loads = cut.loads(layer.blocks, layer.lanes(self.hw))
+        depths = [weight_depth(self.hw, layer.words(load.block), load.groups.count) for load in loads]
+        groups = [load.groups.count for load in loads]
+        gap = 1 if len(loads) > 1 else 0
+        return (
+            sum(depths) + gap * max(depths) <= self.hw.weight_words
+            and sum(groups) + gap * max(groups) <= self.hw.parameter_groups
+        )
+
+    # Costs.
+
+    def _priced(self, chain: Sequence[int], cuts: tuple[Cut, ...], places: Sequence[Place], free: int) -> Choice | None:
+        """The cuts with their cost; `None` if their strips have no room in `free` elements."""
+        windows = self._windows(chain, cuts, places)
+        if self._least(windows) > free:
+            return None
+        sizes = dict(zip(((one.use, one.layer) for one in windows), sizes_of(self.hw, windows, free, 2), strict=True))
+        first = self.network.layers[chain[0]]
+        loads = cuts[0].loads(first.blocks, first.lanes(self.hw)) if isinstance(first.op, tile.MatrixOp) else []
+        passes = len(loads) if cuts[0].outer is Outer.GROUPS and len(loads) > 1 else 1
+        array = vector = features = results = weights = strips = 0
+        for index, cut in zip(chain, cuts, strict=True):
+            layer, number = self.network.layers[index], self._strips(index, cut)
+            if isinstance(layer.op, tile.MatrixOp):
+                array += self._array_cycles(layer, cut)
+                weights += self._weight_cycles(layer, cut)
+            else:
+                cost = layer.vector_cost(self.hw, self.images * layer.output_image[0] * layer.output_image[1])
+                vector += cost.busy + number * passes * cost.gap
+            if places[layer.source] is Place.DRAM:
+                whole = sizes[Use.X, index] >= next(one.most for one in windows if (one.use, one.layer) == (Use.X, index))
+                features += (1 if whole else passes) * self._beats(layer.source)
+            if layer.second is not None and places[layer.second] is Place.DRAM:
+                features += self._beats(layer.second)
+            if places[layer.result] is Place.DRAM:
+                results += self._beats(layer.result)
+            strips = max(strips, number)
+        waits = sum(self._waits(one, sizes[one.use, one.layer], chain, cuts, vector // passes) for one in windows)
+        cycles = max(array, vector, features, results, weights) + passes * waits
+        cycles += (features + results) // (passes * strips)
+        words = (features + results + weights) * self.hw.beat_elements + passes * strips * INSTRUCTION_WORDS
+        return Choice(cuts, cycles + words / WORDS_OF_A_CYCLE, features + results + weights)
+
+    def _waits(self, window: Wanted, size: int, chain: Sequence[int], cuts: Sequence[Cut], vector: int) -> int:
+        """
+        Cycles of a pass in which a transfer or a copy (or of strips that are nowhere as a whole a pooling, of `vector` cycles)
+        does not overlap with computing, as a window has no room for the next strip: at the end of each lap.
+        """
+        if size >= min(window.overlap, window.most):
+            return 0
+        index = chain.index(window.layer)
+        strips = self._strips(window.layer, cuts[index])
+        strip = -(-window.most // strips)
+        laps = -(-strips // (1 + max(0, size - window.least) // strip))
+        if window.use is Use.Y:
+            behind = index + 1 < len(chain)
+            return laps * vector // strips if behind else strips * (strip // self.hw.beat_elements)
+        return laps * (strip // self.hw.beat_elements + max(0, window.least - strip) // self.hw.vector_length)
+
+    def _strips(self, index: int, cut: Cut) -> int:
+        height = self.network.layers[index].output_image[0]
+        return -(-self.images // cut.images) * len(Span(0, height).sizes(*cut.rows))
+
+    def _beats(self, tensor: int) -> int:
+        return load_cost(self.hw, self.images * self.network.tensors[tensor].elements).beats
+
+    def _array_cycles(self, layer: Layer, cut: Cut) -> int:
+        """Cycles of the array: of the first strip, of the last, and of those between, which are alike."""
+        height = layer.output_image[0]
+        strips = list(Span(0, height).blocks(*cut.rows))
+        kinds = {strips[0]: 1, strips[-1]: 1}
+        if len(strips) > 2:
+            kinds[strips[1]] = len(strips) - 2
+        cycles = 0
+        for load in cut.loads(layer.blocks, layer.lanes(self.hw)):
+            for strip, count in kinds.items():
+                piece = Piece(Span(0, cut.images), strip, Span(0, load.groups.count), load.block)
+                cycles += count * self._piece_cycles(layer, piece, load.mode)
+        if cut.outer is Outer.STRIPS and len(set(cut.modes)) > 1:
+            cycles += len(strips) * shape_change(self.hw, True, False) // 2
+        return -(-self.images // cut.images) * cycles
+
+    def _piece_cycles(self, layer: Layer, piece: Piece, mode: Mode) -> int:
+        key = (
+            (layer.input_image, layer.output_image, layer.op.window, layer.second is None),
+            (piece.images.count, piece.rows, piece.groups.count, piece.block.inputs.count, mode),
+        )
+        if key not in self.costs:
+            least = dispatch_cycles(self.hw, "matrix")
+            costs = layer.costs(self.hw, piece, mode)
+            self.costs[key] = sum(max(cost.busy, least) + PIECE_OVERHEAD for cost in costs)
+        return self.costs[key]
+
+    def _weight_cycles(self, layer: Layer, cut: Cut) -> int:
+        loads = cut.loads(layer.blocks, layer.lanes(self.hw))
+        return sum(load_cycles(self.hw, load.groups.count, layer.words(load.block)) for load in loads)

@@ -1,0 +1,276 @@
+"""
+Room in feature memory for the strips of tensors that are not there as a whole.
+
+Layers that run along with each other, strip by strip, are a chain; all that a chain uses is there at once, beside the tensors
+on chip that live meanwhile. Each window needs room for the rows that one piece reads or makes. With twice that, the next strip
+is loaded, or the one before stored, while one is computed; and a tensor that is read several times, for one load of weights
+after the other, is loaded once if all of it has room.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from enum import Enum
+
+from dsf.dialects import tile
+from dsf.dialects.tile import Outer, Place
+from dsf.errors import ModelError
+from dsf.hardware import Hardware
+from dsf.layout import packed_bytes
+from dsf.scheduling.allocator import Request, allocate, check_allocation
+from dsf.scheduling.network import Layer, Network
+from dsf.scheduling.pieces import Cut, Span, input_rows
+from dsf.scheduling.strips import Room
+from dsf.sizes import align_up, power_of_two_at_least
+
+
+class Use(Enum):
+    """What a layer uses strips for."""
+
+    X = "x"
+    SECOND = "second"
+    Y = "y"
+
+
+#: A window: what it is for, and the layer.
+Key = tuple[Use, int]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """
+    Elements of room for strips of a tensor: the `least` that will do, what it takes that transfers and computing overlap, and
+    `most`, where more would be of no use.
+    """
+
+    use: Use
+    layer: int
+    least: int
+    overlap: int
+    most: int
+
+    @property
+    def levels(self) -> tuple[int, int, int]:
+        return self.least, max(self.least, self.overlap), max(self.least, self.overlap, self.most)
+
+
+def chains(network: Network, places: Sequence[Place], along: Set[int] = frozenset()) -> list[list[int]]:
+    """The layers in order; those that run along with the one before it, strip by strip, are in a list with it."""
+    made: list[list[int]] = []
+    for index, layer in enumerate(network.layers):
+        if index > 0 and (index in along or places[layer.source] is Place.STRIPS):
+            made[-1].append(index)
+        else:
+            made.append([index])
+    return made
+
+
+def in_bytes(hw: Hardware, layer: Layer) -> bool:
+    """Whether the channels of each channel group of a layer's result are whole bytes in DRAM."""
+    firsts = [block.outputs.first for block in layer.blocks]
+    return all(count * hw.bits_input % 8 == 0 for count in (layer.output_image[2], layer.lanes(hw), *firsts))
+
+
+def rows_in_bytes(hw: Hardware, elements: int, height: int) -> bool:
+    """Whether the rows of a tensor are whole bytes, so that strips of it can lie in DRAM."""
+    return elements // height * hw.bits_input % 8 == 0
+
+
+def channels_at_once(layer: Layer, cut: Cut, hw: Hardware) -> int:
+    """Channels of a layer's result that a piece makes: of a matrix layer those of the largest load of weights."""
+    if cut.outer is Outer.STRIPS or not isinstance(layer.op, tile.MatrixOp):
+        return layer.output_image[2]
+    loads = cut.loads(layer.blocks, layer.lanes(hw))
+    return max(load.block.channels(load.groups, layer.lanes(hw)).count for load in loads)
+
+
+def _most_rows(layer: Layer, cut: Cut) -> tuple[int, int]:
+    """The most rows that a piece reads, from the first to the last, and that it makes."""
+    (height, *_), (rows, *_) = layer.input_image, layer.output_image
+    images = cut.images - 1
+    strips = {strip for _, strip in cut.strips(Span(0, 1), rows)}
+    read = max(input_rows(layer.op.window.window, strip, height).count for strip in strips)
+    return images * height + read, images * rows + max(strip.count for strip in strips)
+
+
+def rows_at_once(layer: Layer, cut: Cut, behind: Layer, cut_behind: Cut) -> tuple[int, int]:
+    """
+    Of a result that the next layer reads strip by strip: the most rows that are there at once, from the first that is still to
+    be read to the last that is made, and how many of them were made before.
+    """
+    height, *_ = behind.input_image
+    if cut.images > 1:
+        return cut.images * height, 0
+    window = behind.op.window.window
+    waiting = deque(input_rows(window, strip, height) for _, strip in cut_behind.strips(Span(0, 1), behind.output_image[0]))
+    rows = kept = 0
+    for _, strip in cut.strips(Span(0, 1), height):
+        first = min(strip.first, waiting[0].first) if waiting else strip.first
+        rows, kept = max(rows, strip.stop - first), max(kept, strip.first - first)
+        while waiting and waiting[0].stop <= strip.stop:
+            waiting.popleft()
+    return rows, kept
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """A network as it is cut, for chunks of `images`: `cuts` by layer, `places` by tensor."""
+
+    network: Network
+    hw: Hardware
+    images: int
+    cuts: Mapping[int, Cut]
+    places: Sequence[Place]
+
+    def wanted(self, chain: Sequence[int]) -> Iterator[Wanted]:
+        """The windows of a chain."""
+        network, hw = self.network, self.hw
+        first = network.layers[chain[0]]
+        at_once = channels_at_once(first, self.cuts[chain[0]], hw)
+        for number, index in enumerate(chain):
+            layer = network.layers[index]
+            read, made = _most_rows(layer, self.cuts[index])
+            if self.places[layer.source] is Place.DRAM:
+                row = network.tensors[layer.source].elements // layer.input_image[0]
+                yield self._wanted(Use.X, index, read * row, 2 * read * row, layer.input_image[0] * row)
+            height, _, channels = layer.output_image
+            if layer.second is not None and self.places[layer.second] is Place.DRAM:
+                of_image, (rows, width, _) = layer.second_rows(Span(0, min(made, height)))
+                part = width * (at_once if in_bytes(hw, layer) else channels)
+                needed = (self.cuts[index].images - 1) * rows + of_image.count
+                yield self._wanted(Use.SECOND, index, needed * part, 2 * needed * part, rows * part)
+            # What runs along makes all channels of a strip, or those that the layer before it has made.
+            if number > 0 and (at_once == first.output_image[2] or isinstance(layer.op, tile.MatrixOp)):
+                at_once = channels
+            part = _of_channels(network, layer.result, layer, at_once)
+            if self.places[layer.result] is Place.STRIPS:
+                behind = chain[number + 1]
+                rows, kept = rows_at_once(layer, self.cuts[index], network.layers[behind], self.cuts[behind])
+                # Rows that are still to be read are copied to where none of them lies.
+                yield self._wanted(Use.Y, index, (rows + max(0, kept - 1)) * part, 2 * rows * part, height * part)
+            elif self.places[layer.result] is Place.DRAM:
+                yield self._wanted(Use.Y, index, made * part, 2 * made * part, height * part)
+
+    def _wanted(self, use: Use, index: int, least: int, overlap: int, image: int) -> Wanted:
+        most = self.images * image
+        return Wanted(use, index, min(least, most), min(overlap, most), most)
+
+
+def _of_channels(network: Network, tensor: int, layer: Layer, channels: int) -> int:
+    """Elements of a row of a tensor like the result, with so many channels."""
+    height, _, all_channels = layer.output_image
+    return network.tensors[tensor].elements // height // all_channels * channels
+
+
+def arena_requests(network: Network, images: int, hw: Hardware) -> dict[int, Request]:
+    """The tensors between layers that are in DRAM, in bytes, for a chunk of `images`, and between which layers they live."""
+    places = network.places
+    return {
+        layer.result: Request(
+            network.tensors[layer.result].name,
+            packed_bytes(images * network.tensors[layer.result].elements, hw.bits_input),
+            index,
+            max(network.readers(layer.result)),
+        )
+        for index, layer in enumerate(network.layers)
+        if places[layer.result] is Place.DRAM and layer.result != network.output
+    }
+
+
+def tensor_requests(
+    network: Network, images: int, places: Sequence[Place], order: Sequence[Sequence[int]]
+) -> dict[int, Request]:
+    """The tensors that are on chip as a whole, for a chunk of `images`, and between which chains they live."""
+    number = {index: chain for chain, members in enumerate(order) for index in members}
+    born, dies = {network.input: 0}, {network.input: 0}
+    for index, layer in enumerate(network.layers):
+        born.setdefault(layer.result, number[index])
+        for tensor in (*layer.reads, layer.result):
+            dies[tensor] = number[index]
+    return {
+        index: Request(tensor.name, images * tensor.elements, born[index], dies[index])
+        for index, tensor in enumerate(network.tensors)
+        if places[index] is Place.CHIP
+    }
+
+
+def all_requests(cuts: Cuts, level: int) -> list[tuple[int | Key, Request]]:
+    """The tensors on chip, by number, and the rooms of all chains, by use and layer, as large as `level` has them."""
+    network, hw = cuts.network, cuts.hw
+    order = chains(network, cuts.places)
+    tensors = tensor_requests(network, cuts.images, cuts.places, order)
+    requests: list[tuple[int | Key, Request]] = list(tensors.items())
+    for number, chain in enumerate(order):
+        windows = list(cuts.wanted(chain))
+        sizes = sizes_of(hw, windows, hw.feature_elements - live_elements(hw, tensors, number), level)
+        for one, size in zip(windows, sizes, strict=True):
+            name = network.layers[one.layer].name
+            requests.append(((one.use, one.layer), Request(name, size, number, number)))
+    return requests
+
+
+def plan_rooms(network: Network, hw: Hardware, images: int) -> tuple[tuple[int, ...], dict[Key, Room]]:
+    """
+    Addresses of the tensors on chip (0 for others), and rooms for the strips of others.
+
+    Raises `ModelError`, naming the layers that have no room for theirs.
+    """
+    by_layer = {index: Cut.of(layer.op.cut) for index, layer in enumerate(network.layers)}
+    cuts = Cuts(network, hw, images, by_layer, network.places)
+    problems = list(_problems(cuts))
+    if problems:
+        raise ModelError(problems)
+    for level in (2, 1, 0):
+        keys, requests = zip(*all_requests(cuts, level), strict=True)
+        allocation = allocate(requests, hw.vector_length)
+        if allocation.peak <= hw.feature_elements:
+            check_allocation(requests, allocation, hw.feature_elements, hw.vector_length)
+            placed = {key: Room(*one) for key, *one in zip(keys, allocation.addresses, (r.size for r in requests), strict=True)}
+            addresses = (placed[index].address if index in placed else 0 for index in range(len(network.tensors)))
+            return tuple(addresses), {key: room for key, room in placed.items() if isinstance(key, tuple)}
+    least = power_of_two_at_least(allocation.peak * hw.bits_input // 8)
+    raise ModelError(
+        f"'feature_memory': {allocation.peak} elements with gaps, needs at most {hw.feature_elements}; "
+        f"raise it to {least} bytes"
+    )
+
+
+def live_elements(hw: Hardware, tensors: Mapping[int, Request], number: int) -> int:
+    """What the tensors on chip take while chain `number` is computed."""
+    live = (request.size for request in tensors.values() if request.start <= number <= request.stop)
+    return sum(align_up(size, hw.vector_length) for size in live)
+
+
+def sizes_of(hw: Hardware, windows: Sequence[Wanted], free: int, level: int) -> list[int]:
+    """
+    The rooms of a chain in `free` elements: the least ones; then, up to `level`, larger ones, those first that need least more,
+    and for the first that can't have all of it what is left.
+    """
+    sizes = [align_up(one.least, hw.vector_length) for one in windows]
+    for reached in range(1, level + 1):
+        more = [align_up(one.levels[reached], hw.vector_length) - size for one, size in zip(windows, sizes, strict=True)]
+        for index in sorted(range(len(windows)), key=lambda index: more[index]):
+            left = free - sum(sizes)
+            if more[index] <= left:
+                sizes[index] += more[index]
+            elif reached == 1:
+                sizes[index] += max(0, left)
+                break
+    return sizes
+
+
+def _problems(cuts: Cuts) -> Iterator[str]:
+    network, hw = cuts.network, cuts.hw
+    order = chains(network, cuts.places)
+    tensors = tensor_requests(network, cuts.images, cuts.places, order)
+    for number, chain in enumerate(order):
+        strips = sum(align_up(one.least, hw.vector_length) for one in cuts.wanted(chain))
+        needed = strips + live_elements(hw, tensors, number)
+        if needed > hw.feature_elements:
+            size = power_of_two_at_least(needed * hw.bits_input // 8)
+            yield (
+                f"'{network.layers[chain[0]].name}': {needed} elements of feature memory at once, {strips} of them in strips, "
+                f"needs at most {hw.feature_elements}; cut it into smaller strips or raise feature_memory to {size} bytes"
+            )

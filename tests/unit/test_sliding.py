@@ -1,0 +1,97 @@
+"""Windows that slide through feature memory find their rows there; rooms, transfers and places of what does not fit."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+from test_levels_agree import CTX, case, tiled_in_small_memories
+
+from dsf.compiler import run_pass
+from dsf.cost import transfer_beats
+from dsf.dialects import sched
+from dsf.dialects.sched_types import Space
+from dsf.hardware import Hardware
+from dsf.scheduling.pieces import Span
+from dsf.scheduling.strips import Room, Sliding
+from dsf.transforms.bundle_to_fxp import BundleToFxpPass
+from dsf.transforms.check_hardware import CheckHardwarePass
+from dsf.transforms.fxp_to_tile import FxpToTilePass
+from dsf.transforms.tile_to_sched import TileToSchedPass
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_rows_are_where_the_window_says(seed: int) -> None:
+    """Against a memory of single elements, for any height of windows, steps and room; sometimes it begins anew."""
+    rng = random.Random(seed)
+    row, height, step = rng.randint(1, 4), rng.randint(1, 5), rng.randint(1, 6)
+    room = Room(rng.randint(0, 20), row * rng.randint(height, 4 * height))
+    memory: dict[int, int] = {}
+    window = Sliding(0, room, row)
+    first = 0
+    for number in range(40):
+        first = 0 if rng.random() < 0.1 else first + rng.randint(0, step)
+        rows = Span(first, height)
+        slide = window.slide(rows, number, rng.choice((None, lambda start, stop: start * 7 % 5)))
+        if slide.before is not None:
+            source = slide.before.address - slide.before.holds
+            copied = {one: memory[source + one] for one in range(slide.kept.first * row, slide.kept.stop * row)}
+            place = slide.held.address - slide.held.holds
+            assert {source + one for one in copied}.isdisjoint(place + one for one in copied), seed
+            memory |= {place + one: value for one, value in copied.items()}
+        place = slide.held.address - slide.held.holds
+        memory |= {place + one: one for one in range(slide.missing.first * row, slide.missing.stop * row)}
+        wanted = range(rows.first * row, rows.stop * row)
+        assert [memory[place + one] for one in wanted] == list(wanted), (seed, number)
+        assert room.address <= place + wanted[0] and place + wanted[-1] < room.address + room.size, (seed, number)
+        assert slide.held.address + slide.held.size == room.address + room.size
+
+
+def test_a_window_that_moves_on_loads_each_row_once() -> None:
+    window = Sliding(0, Room(0, 6 * 8), 8)
+    slides = [window.slide(Span(first, 3), first) for first in range(20)]
+    assert [row for slide in slides for row in range(slide.missing.first, slide.missing.stop)] == list(range(22))
+    assert [slide.kept.count for slide in slides] == [0, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_beats_of_rows(seed: int) -> None:
+    """Against the beats that each byte lies in."""
+    rng = random.Random(seed)
+    hw = Hardware(axi_width=rng.choice((32, 64, 128)), bits_input=rng.choice((2, 4, 8)))
+    elements, rows, offset = rng.randint(1, 80), rng.randint(1, 50), rng.randint(0, 40)
+    size = -(-elements * hw.bits_input // 8)
+    pitch = size + rng.randint(0, 30)
+    beats = [{(offset + row * pitch + byte) // hw.beat_bytes for byte in range(size)} for row in range(rows)]
+    assert transfer_beats(hw, elements, rows, offset, pitch) == sum(map(len, beats))
+
+
+def kinds_of(program: sched.ProgramOp) -> set[str]:
+    """What there is of strips in a program."""
+    kinds: set[str] = set()
+    for op in program.body.block.ops:
+        match op:
+            case sched.BufferOp():
+                kinds |= {name for name, holds in (("holds", op.holds), ("channels", op.channels)) if holds.value.data > 0}
+                kinds |= {"arena"} if op.space.data is Space.ARENA else set()
+            case sched.MoveOp():
+                kinds |= {op.name} if op.rows.value.data > 1 else set()
+            case sched.PoolOp():
+                kinds |= {"part"} if op.piece.block.outputs.count < op.piece.output_image[2] else set()
+            case _:
+                pass
+    return kinds
+
+
+def test_small_memories_need_strips() -> None:
+    """What the tests of random networks in small memories are worth: all there is of strips occurs in them."""
+    seen = Counter[str]()
+    for seed in range(60):
+        module, _, rng = case(seed)
+        run_pass(CTX, module, CheckHardwarePass())
+        run_pass(CTX, module, BundleToFxpPass())
+        module = tiled_in_small_memories(module, FxpToTilePass(), rng)
+        run_pass(CTX, module, TileToSchedPass())
+        seen.update(kinds_of(next(op for op in module.ops if isinstance(op, sched.ProgramOp))))
+    assert min(seen[kind] for kind in ("arena", "holds", "channels", "sched.store", "part")) >= 2, seen
