@@ -8,6 +8,7 @@ A dense attribute holds its elements little-endian, row-major, each in the small
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -89,8 +90,9 @@ def quad(attribute: IntsAttr) -> tuple[int, int, int, int]:
     return int(top), int(bottom), int(left), int(right)
 
 
+@lru_cache(maxsize=1 << 16)
 def integer(value: int) -> IntegerAttr[I64]:
-    """An integer property; its `i64` is not printed in an operation's format."""
+    """An integer property; its `i64` is not printed in an operation's format. Equal ones are the same object."""
     return IntegerAttr(value, i64)
 
 

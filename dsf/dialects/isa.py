@@ -34,6 +34,7 @@ from xdsl.printer import Printer
 from xdsl.traits import NoTerminator
 from xdsl.utils.exceptions import VerifyException
 
+from dsf.dialects.constants import integer
 from dsf.dialects.engine import LoadProgramOp as EngineLoadProgramOp
 from dsf.dialects.engine import ProgramOp as EngineProgramOp
 from dsf.errors import BinaryError
@@ -74,8 +75,8 @@ class InstructionOp(IRDLOperation, ABC):
         unknown = fields.keys() - self.DEFAULTS.keys()
         if unknown:
             raise VerifyException(_unknown(self.name, sorted(unknown)[0], self.DEFAULTS))
-        given = {name: IntegerAttr(int(value), i64) for name, value in fields.items()}
-        estimate = {} if cycles is None else {"cycles": IntegerAttr(int(cycles), i64)}
+        given = {name: integer(int(value)) for name, value in fields.items()}
+        estimate = {} if cycles is None else {"cycles": integer(int(cycles))}
         super().__init__(properties={**self.DEFAULTS, **given, **estimate})
 
     @property

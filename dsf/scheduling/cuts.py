@@ -28,6 +28,7 @@ from dsf.cost import Cost, dispatch_cycles, load_cost, parameters_cost, shape_ch
 from dsf.dialects import tile
 from dsf.dialects.tile import Mode, Outer
 from dsf.errors import ModelError
+from dsf.geometry import span
 from dsf.hardware import Hardware
 from dsf.isa.table import MATRIX
 from dsf.scheduling.depthwise import fits
@@ -225,9 +226,11 @@ def _strips_of(total: int, first: int, middle: int, last: int) -> tuple[int, ...
 
 def computable(layer: Layer, rows: int) -> int:
     """Rows of a layer's result that need no more than the first `rows` of its input."""
-    window, (height, *_) = layer.op.window.window, layer.input_image
-    outputs = range(layer.output_image[0])
-    return next((row for row in outputs if input_rows(window, Span(row, 1), height).stop > rows), len(outputs))
+    window, outputs = layer.op.window.window, layer.output_image[0]
+    if rows >= layer.input_image[0]:
+        return outputs
+    below = rows + window.padding[0] - span(window.kernel[0], window.dilation[0])
+    return min(max(0, below // window.strides[0] + 1), outputs)
 
 
 def strips_behind(layer: Layer, before: Cut) -> Cut:

@@ -36,7 +36,7 @@ from dsf.scheduling.features import FeaturePlan
 from dsf.scheduling.hazards import Hazards, Memory
 from dsf.scheduling.network import Layer, Network
 from dsf.scheduling.order import Copy, FeatureLoad, Order, Work
-from dsf.scheduling.pieces import Block, Piece, Span
+from dsf.scheduling.pieces import Block, Piece, Span, strip_window
 from dsf.scheduling.rooms import arena_requests
 from dsf.scheduling.strips import Held
 from dsf.scheduling.timeline import Task
@@ -125,12 +125,7 @@ class Emitter:
         self.ops: list[Operation] = []
         self._run, self._load = _Line(hw), _Line(hw)
         self._placers = {memory: Placer(capacity_of(memory, hw)) for memory in WEIGHT_MEMORIES}
-        #: Of the weight loads, by number, those for all runs and those of the run, in order, and where they are placed.
-        numbers = range(len(order.weights))
-        self._once = [number for number in numbers if order.weights[number].stretch.memory in resident]
-        self._each = [number for number in numbers if order.weights[number].stretch.memory not in resident]
-        self._placed: dict[int, tuple[sched.BufferOp, Span]] = {}
-        self._loads_emitted = 0
+        self._costs: dict[object, list[Cost]] = {}
         self._inputs_emitted = 0
         self._stored = 0
         #: The number of the last MATRIX instruction, and whether it is tall.
@@ -334,7 +329,7 @@ class Emitter:
     def _compute_matrix(self, work: Work, layer: Layer, op: tile.MatrixOp) -> None:
         parameters, weights = self._loaded(work)
         mode = work.mode
-        for residue, cost in enumerate(layer.costs(self.hw, work.piece, mode)):
+        for residue, cost in enumerate(self._matrix_costs(work, layer)):
             matrix = sched.MatrixOp(
                 self._feature(work.x),
                 weights,
@@ -350,6 +345,16 @@ class Emitter:
             )
             self._change_shape(mode is tile.Mode.TALL)
             self._add(matrix, cost, layer)
+
+    def _matrix_costs(self, work: Work, layer: Layer) -> list[Cost]:
+        """`Layer.costs` of a piece; those that touch no padding above or below cost the same."""
+        piece, window, (height, *_) = work.piece, layer.op.window.window, layer.input_image
+        inside = strip_window(window, piece.rows, height)[1].padding[:2] == (0, 0)
+        where = piece.rows.count if inside else piece.rows
+        key = (work.layer, piece.images.count, where, piece.groups.count, piece.block.inputs.count, work.mode)
+        if key not in self._costs:
+            self._costs[key] = layer.costs(self.hw, piece, work.mode)
+        return self._costs[key]
 
     def _change_shape(self, tall: bool) -> None:
         """Says in the cost of the MATRIX instruction before this one how long the array takes to change its shape."""

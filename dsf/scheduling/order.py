@@ -231,6 +231,9 @@ class _Planner:
         last = matrix or piece.block.outputs.stop == layer.output_image[2]
         output = self._output_made(layer, piece) if complete and last and stored is None else 0
         self.spine.append(Work(chunk, index, piece, mode, x, y, second, loads, len(self.inputs), output, stored))
+        if output > 0:
+            # The store takes what did not fill a beat before, too.
+            self.used.assign(y.address, y.address + output, step)
         self._use(x, self._rows_read(index, piece), self._row(layer.source, layer.input_image, x), step)
         self._use(y, self._rows_made(index, piece), self._row(layer.result, layer.output_image, y), step)
         if second is not None:
