@@ -78,8 +78,8 @@ def choose_places(
     network: Network, hw: Hardware, images: int, options: TilingOptions, tried: Tried | None = None
 ) -> tuple[Place, list[tile.CutAttr]]:
     """
-    The place of the input, and a cut for each layer, for chunks of `images` that do not fit on chip. `tried`, if given, receives
-    all that came into question in the end.
+    The place of the input, and a cut for each layer, for chunks of `images` that do not fit on chip. `tried`, if given,
+    receives all that came into question in the end.
 
     Raises `ModelError` with all layers that have no room for their strips or their weights.
     """
@@ -236,10 +236,16 @@ class _Chooser:
         chain, free = self.order[number], self.hw.feature_elements - self._held(number, places)
         key = (free, *(self._likeness(self.network.layers[index], places) for index in chain))
         if key not in self.choices:
-            choices = (self._priced(chain, cuts, places, free) for cuts in self._cuts(chain, self.places))
-            fitting = [choice for choice in choices if choice is not None]
-            self.choices[key] = min(fitting, key=lambda choice: choice.cost, default=None)
+            self.choices[key] = min(self._choices(number, places), key=lambda choice: choice.cost, default=None)
         return self.choices[key]
+
+    def _choices(self, number: int, places: Sequence[Place]) -> Iterator[Choice]:
+        """All cuts of a chain that have room."""
+        chain, free = self.order[number], self.hw.feature_elements - self._held(number, places)
+        for cuts in self._cuts(chain, places):
+            choice = self._priced(chain, cuts, places, free)
+            if choice is not None:
+                yield choice
 
     def _likeness(self, layer: Layer, places: Sequence[Place]) -> object:
         """What the cut of a layer depends on: another one that has all this in common is cut alike."""
