@@ -125,6 +125,12 @@ class Emitter:
         self.ops: list[Operation] = []
         self._run, self._load = _Line(hw), _Line(hw)
         self._placers = {memory: Placer(capacity_of(memory, hw)) for memory in WEIGHT_MEMORIES}
+        #: Of the weight loads, by number, those for all runs and those of the run, in order, and where they are placed.
+        numbers = range(len(order.weights))
+        self._once = [number for number in numbers if order.weights[number].stretch.memory in resident]
+        self._each = [number for number in numbers if order.weights[number].stretch.memory not in resident]
+        self._placed: dict[int, tuple[sched.BufferOp, Span]] = {}
+        self._loads_emitted = 0
         self._costs: dict[object, list[Cost]] = {}
         self._inputs_emitted = 0
         self._stored = 0

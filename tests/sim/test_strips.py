@@ -14,8 +14,8 @@ from dsf.codegen.program import Program
 from dsf.codegen.report import make_report
 from dsf.compiler import compile_module
 from dsf.isa.table import BaseRegister
-from dsf.nn.export_inference import measure
 from dsf.numerics import random_elements
+from dsf.proof import measure
 from dsf.runtime.expected import interpret
 from dsf.runtime.rtl import simulate_program
 
