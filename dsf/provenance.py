@@ -151,9 +151,7 @@ class Provenance:
         per_image = height * width * channels * (self.hardware.raw_elements if raw else 1)
         if not is_strip(op):
             return buffer_of(op.y).size.value.data // per_image
-        chunks = sum(
-            is_first(one) for one in self._run if isinstance(one, Computing) and same_layer(one, op)
-        )
+        chunks = sum(is_first(one) for one in self._run if isinstance(one, Computing) and same_layer(one, op))
         return -(-self.scheduled.inputs.data[0].dimensions[0] // chunks)
 
     def _chunk_of(self, op: Computing) -> int:
@@ -368,7 +366,8 @@ def same_layer(one: Computing, other: Computing) -> bool:
     """Whether two instructions make pieces of one result: the strips of it are buffers of the same name."""
     if one.y == other.y or not (is_strip(one) or is_strip(other)):
         return one.y == other.y
-    a, b = ((buffer_of(op.y).label, op.name, op.properties.get("window"), op.piece.input, op.piece.output) for op in (one, other))
+    both = (one, other)
+    a, b = ((buffer_of(op.y).label, op.name, op.properties.get("window"), op.piece.input, op.piece.output) for op in both)
     return a == b
 
 
