@@ -32,15 +32,16 @@ from dsf.layout import PARAMETER_BYTES, packed_bytes
 MATRIX_FILL = 4
 #: From the last step of a MATRIX instruction to its completion, beside the results of the last tile and the latency of a PE:
 #: array and epilogue.
-MATRIX_DRAIN = 15
+MATRIX_DRAIN = 16
 #: The same for a depthwise one, from the very last step.
-DEPTHWISE_DRAIN = 22
+DEPTHWISE_DRAIN = 23
 #: Cycles of LOAD, LOAD_WEIGHTS and STORE beside their beats, and from the last beat of one to the first of the next.
 MOVE_OVERHEAD = 6
 MOVE_GAP = 2
-#: Cycles of a VECTOR instruction beside its windows, and of a division beside its steps.
-VECTOR_OVERHEAD = 13
+#: Cycles of a VECTOR instruction beside its windows, of a division beside its steps, and from one division to the next at least.
+VECTOR_OVERHEAD = 15
 DIVIDE_OVERHEAD = 1
+LEAST_DIVIDE = 5
 #: The same for functions of single elements.
 ELEMENTS_OVERHEAD = 21
 #: The dispatcher takes an instruction in this many cycles, or in as many as it has beats.

@@ -56,8 +56,8 @@ class PeKind:
 
 #: By the name that `Hardware.pe` gives. Parameter and latency are those of `dsf_pkg`.
 PE_KINDS = {
-    "integer": PeKind(parameter=0, latency=3, bits=(2, 4, 8)),
-    "binary": PeKind(parameter=1, latency=2, bits=(1,)),
+    "integer": PeKind(parameter=0, latency=2, bits=(2, 4, 8)),
+    "binary": PeKind(parameter=1, latency=1, bits=(1,)),
 }
 
 

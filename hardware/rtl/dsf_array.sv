@@ -59,7 +59,7 @@ module dsf_array
 
   dsf_delay #(
     .Width  (1),
-    .Cycles (OperandDelay - 1)
+    .Cycles (OperandDelay - 2)
   ) u_tall_w (
     .clk_i,
     .data_i (tall_i),
@@ -68,7 +68,7 @@ module dsf_array
 
   localparam int unsigned DepthwiseGroups = depthwise_groups(Groups, Lanes, VecLen);
 
-  // What is broadcast comes to the PEs as a row's own element would: over two registers.
+  // What is broadcast comes to the operand registers as a row's own element would: over two registers.
   logic [Groups-1:0][Lanes-1:0][XBits-1:0] broadcast;
 
   if (DepthwiseGroups < Groups) begin : gen_idle_groups
@@ -77,7 +77,7 @@ module dsf_array
 
   dsf_delay #(
     .Width  (DepthwiseGroups * Lanes * XBits),
-    .Cycles (OperandDelay - 1)
+    .Cycles (OperandDelay - 2)
   ) u_broadcast (
     .clk_i,
     .data_i (feed_i[DepthwiseGroups*Lanes-1:0]),

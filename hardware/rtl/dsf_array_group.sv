@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A column group: Rows rows of Lanes PEs. Control and weights hop one row per cycle, so row r runs r cycles behind row 0;
-// control enters OperandDelay cycles, weights one cycle, before they are at the PEs of row 0. What leaves the last row
+// control enters OperandDelay cycles, weights two cycles, before they are at the PEs of row 0. What leaves the last row
 // is offered to the next group (`*_o`), which takes it when the array is tall.
 //
 // The results leave through one multiplexer of rows; row_i has to come from a register.
@@ -33,7 +33,7 @@ module dsf_array_group
   input  wire logic                          load_i,
   input  wire logic                          long_i,       // with load_i: element V follows
   input  wire logic                          depthwise_i,
-  input  wire logic [Lanes-1:0][XBits-1:0]   broadcast_i,  // at the PEs of all rows
+  input  wire logic [Lanes-1:0][XBits-1:0]   broadcast_i,  // at the operand registers of all rows
   input  wire logic [PosBits-1:0]            position_i,
   input  wire logic [Lanes-1:0][WBits-1:0]   w_i,
 
@@ -48,10 +48,12 @@ module dsf_array_group
   output      logic [Lanes-1:0][AccBits-1:0] acc_o
 );
 
-  // Entry i is what row i sees at its load stage; entries i+1 and i+2 are its pick and operand stages, since a stage of
-  // the row takes as long as a hop.
-  logic [Rows+1:0]              valid_q;
-  logic [Rows+1:0]              first_q;
+  // Entry i is what row i sees at its load stage; entries i+1, i+2 and i+3 are its pick and operand stages and the first
+  // one of its PEs, since a stage of the row takes as long as a hop.
+  localparam int unsigned Stages = Rows + 2 + pe_latency(Pe);
+
+  logic [Stages-1:0]            valid_q;
+  logic [Stages-1:0]            first_q;
   logic [Rows+1:0]              depthwise_q;
   logic [Rows-1:0]              load_q;
   logic [Rows:0]                long_q;
@@ -61,12 +63,12 @@ module dsf_array_group
     if (!rst_ni) begin
       valid_q <= '0;
     end else begin
-      valid_q <= {valid_q[Rows:0], valid_i};
+      valid_q <= {valid_q[Stages-2:0], valid_i};
     end
   end
 
   always_ff @(posedge clk_i) begin
-    first_q     <= {first_q[Rows:0], first_i};
+    first_q     <= {first_q[Stages-2:0], first_i};
     depthwise_q <= {depthwise_q[Rows:0], depthwise_i};
     position_q  <= {position_q[Rows-1:0], position_i};
     long_q      <= {long_q[Rows-1:0], long_i};
@@ -103,7 +105,6 @@ module dsf_array_group
       .VecLen  (VecLen)
     ) u_row (
       .clk_i,
-      .rst_ni,
       .feed_i,
       .feed_after_i,
       .load_i      (load_q[r]),
@@ -111,8 +112,8 @@ module dsf_array_group
       .position_i  (position_q[r+1]),
       .depthwise_i (depthwise_q[r+2]),
       .broadcast_i,
-      .valid_i     (valid_q[r+2]),
-      .first_i     (first_q[r+2]),
+      .valid_i     (valid_q[r+1 +: pe_latency(Pe) + 2]),
+      .first_i     (first_q[r+3 +: pe_latency(Pe)]),
       .w_i         (w_q[r]),
       .acc_o       (acc[r])
     );

@@ -10,7 +10,8 @@
 //     StepDelay    feature data is masked; control enters row 0, the weight word is read
 //     StepDelay+1  the pixel's V elements are on the feed bus, row 0 loads them
 //     StepDelay+2  row 0 picks its element; element V, if the slot is that long, is on its bus and replaces element 0
-//     StepDelay+3  element and weight at the PEs of row 0
+//     StepDelay+3  element and weight at the operand registers of row 0
+//     StepDelay+4  ... and at its PEs
 //
 // Linear row i (tall: i counts through the groups) does the same i cycles later with pixel i.
 //
@@ -30,7 +31,7 @@ package dsf_matrix_pkg;
   localparam int unsigned FetchDelay   = TableLatency + 1;
   localparam int unsigned StepDelay    = FetchDelay + FmemReadLatency;
   // From control at the array's entry to operands at the PEs of row 0, and from a weight read to the same.
-  localparam int unsigned OperandDelay = 3;
+  localparam int unsigned OperandDelay = 4;
 
   localparam int unsigned StepBits       = 10;  // A chunk has up to 512 steps.
   localparam int unsigned PixelBits      = 11;  // Up to 16 * 64 pixels are in flight.

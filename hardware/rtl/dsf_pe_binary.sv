@@ -11,10 +11,9 @@
 //   - 0     1      +1      counted nor subtracted; kept as such a sum, so that it needs no
 //   0 .     .       0      correction and is exact at any time.
 //
-// Two cycles: operand register, accumulator. See dsf_pe for the ports.
+// One cycle, the accumulator's. See dsf_pe for the ports.
 
 `default_nettype none
-`include "dsf_reset.svh"
 
 module dsf_pe_binary #(
   parameter int unsigned XBits   = 2,
@@ -22,28 +21,22 @@ module dsf_pe_binary #(
   parameter int unsigned AccBits = 16
 ) (
   input  wire logic                      clk_i,
-  input  wire logic                      rst_ni,
 
-  input  wire logic                      valid_i,
-  input  wire logic                      first_i,
+  input  wire logic [0:0]                valid_i,
+  input  wire logic [0:0]                first_i,
   input  wire logic signed [XBits-1:0]   x_i,
   input  wire logic signed [WBits-1:0]   w_i,
   output      logic signed [AccBits-1:0] acc_o
 );
 
-  logic                      valid_q, first_q, inside_q, agree_q;
+  logic                      counts, agree;
   logic signed [AccBits-1:0] acc_q;
 
-  always_ff @(posedge clk_i `DSF_OR_RESET) begin
-    if (!rst_ni) valid_q <= 1'b0;
-    else         valid_q <= valid_i;
-  end
+  assign counts = x_i[0];
+  assign agree  = x_i[1] ^ w_i[0];
 
   always_ff @(posedge clk_i) begin
-    first_q  <= first_i;
-    inside_q <= x_i[0];
-    agree_q  <= x_i[1] ^ w_i[0];
-    if (valid_q) acc_q <= (first_q ? '0 : acc_q) + AccBits'($signed({inside_q && !agree_q, inside_q}));
+    if (valid_i[0]) acc_q <= (first_i[0] ? '0 : acc_q) + AccBits'($signed({counts && !agree, counts}));
   end
 
   assign acc_o = acc_q;

@@ -4,11 +4,10 @@
 //
 //   acc = (first ? 0 : acc) + x * w        in every cycle with valid_i, modulo 2**AccBits
 //
-// Three cycles: operand register, product register, accumulator, which are the registers of a DSP block. See dsf_pe for the
-// ports.
+// Two cycles: product register, accumulator, which with the row's operand registers are those of a DSP block. See dsf_pe for
+// the ports.
 
 `default_nettype none
-`include "dsf_reset.svh"
 
 module dsf_pe_integer #(
   parameter int unsigned XBits   = 8,
@@ -16,10 +15,9 @@ module dsf_pe_integer #(
   parameter int unsigned AccBits = 32
 ) (
   input  wire logic                      clk_i,
-  input  wire logic                      rst_ni,
 
-  input  wire logic                      valid_i,
-  input  wire logic                      first_i,
+  input  wire logic [1:0]                valid_i,
+  input  wire logic [1:0]                first_i,
   input  wire logic signed [XBits-1:0]   x_i,
   input  wire logic signed [WBits-1:0]   w_i,
   output      logic signed [AccBits-1:0] acc_o
@@ -27,40 +25,26 @@ module dsf_pe_integer #(
 
   localparam int unsigned ProductBits = XBits + WBits;
 
-  logic                          valid_q, product_valid_q;
-  logic                          first_q, product_first_q;
-  logic signed [XBits-1:0]       x_q;
-  logic signed [WBits-1:0]       w_q;
   logic signed [ProductBits-1:0] product_q;
   logic signed [AccBits-1:0]     previous, acc_q;
 
-  always_ff @(posedge clk_i `DSF_OR_RESET) begin
-    if (!rst_ni) begin
-      valid_q         <= 1'b0;
-      product_valid_q <= 1'b0;
-    end else begin
-      valid_q         <= valid_i;
-      product_valid_q <= valid_q;
-    end
-  end
-
   always_ff @(posedge clk_i) begin
-    first_q         <= first_i;
-    product_first_q <= first_q;
-    x_q             <= x_i;
-    w_q             <= w_i;
-    product_q       <= x_q * w_q;
-    if (product_valid_q) acc_q <= previous + AccBits'(product_q);
+    if (valid_i[0]) product_q <= x_i * w_i;
+    if (valid_i[1]) acc_q     <= previous + AccBits'(product_q);
   end
 
   // An operand of its own, so that the sum is one of signed numbers: '0 makes an expression unsigned, and a tool that no
   // longer sees the product's sign extension (Yosys) takes two lookup tables for a bit instead of one.
   always_comb begin
     previous = acc_q;
-    if (product_first_q) previous = '0;
+    if (first_i[1]) previous = '0;
   end
 
   assign acc_o = acc_q;
+
+  // The product does not depend on what comes before it.
+  logic unused;
+  assign unused = first_i[0];
 
   if (AccBits < ProductBits) begin : gen_check_acc
     $error("AccBits must hold at least one product");

@@ -24,7 +24,7 @@ package dsf_pkg;
 
   // Cycles from a PE's operands at its ports to the accumulator that includes them.
   function automatic int unsigned pe_latency(int unsigned pe);
-    return (pe == PeBinary) ? 2 : 3;
+    return (pe == PeBinary) ? 1 : 2;
   endfunction
 
   // Bits of an element of feature memory as an operand. One bit b stands for 2b - 1, and as an operand there is also 0, for

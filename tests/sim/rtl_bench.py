@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import cocotb
+import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import Timer
 from numpy.typing import ArrayLike
@@ -65,6 +66,12 @@ def pack(values: ArrayLike, bits: int) -> int:
 def unpack(vector: int, bits: int, count: int) -> Ints:
     """The inverse of `pack` for signed integers."""
     return elements_of_codes([vector >> bits * i & ((1 << bits) - 1) for i in range(count)], bits)
+
+
+def stages(valid: ArrayLike, cycle: int, count: int) -> int:
+    """What a pipeline of `count` stages is told in a cycle: bit s is whether something came s cycles ago."""
+    flags = np.asarray(valid)
+    return sum(int(flags[cycle - s]) << s for s in range(count) if 0 <= cycle - s < len(flags))
 
 
 def signed(handle) -> int:

@@ -8,7 +8,7 @@ import os
 import cocotb
 import numpy as np
 from cocotb.triggers import FallingEdge
-from rtl_bench import pack, signed, start_clock
+from rtl_bench import pack, signed, stages, start_clock
 
 from dsf.hardware import PE_KINDS
 from dsf.numerics import Ints, int_range, random_elements
@@ -55,15 +55,13 @@ async def sums(dut) -> None:
     first = draw.random(CYCLES) < np.repeat(draw.choice([0.02, 0.3, 1.0], CYCLES // 100), 100)
     first[np.flatnonzero(valid)[0]] = True
     want = expected(valid, first, x, w)
-    await start_clock(dut, "rst_ni", "valid_i")
+    await start_clock(dut, "valid_i")
     await FallingEdge(dut.clk_i)
-    await FallingEdge(dut.clk_i)
-    dut.rst_ni.value = 1
     for cycle in range(CYCLES + LATENCY - 1):
         # In the last cycles nothing comes.
-        dut.valid_i.value = int(cycle < CYCLES and valid[cycle])
+        dut.valid_i.value = stages(valid, cycle, LATENCY)
+        dut.first_i.value = stages(first, cycle, LATENCY)
         if cycle < CYCLES:
-            dut.first_i.value = int(first[cycle])
             dut.x_i.value = pack(x[cycle], X_BITS)
             dut.w_i.value = pack(w[cycle], W_BITS)
         await FallingEdge(dut.clk_i)
