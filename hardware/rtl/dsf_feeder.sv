@@ -156,8 +156,18 @@ module dsf_feeder
   logic unused;
   assign unused = ^{rd_gnt_i, rd_valid_i};
 
-  `DSF_ASSERT(always_granted, rd_req_o |-> rd_gnt_i)
-  `DSF_ASSERT(data_in_time, $past(rd_req_o, FmemReadLatency) |-> rd_valid_i)
+  `DSF_ASSERT(always_granted, !rd_req_o || rd_gnt_i)
+
+`ifndef SYNTHESIS
+  logic [FmemReadLatency-1:0] asked_q;
+
+  always_ff @(posedge clk_i `DSF_OR_RESET) begin
+    if (!rst_ni) asked_q <= '0;
+    else asked_q <= {asked_q[FmemReadLatency-2:0], rd_req_o};
+  end
+
+  `DSF_ASSERT(data_in_time, !asked_q[FmemReadLatency-1] || rd_valid_i)
+`endif
 
 endmodule
 

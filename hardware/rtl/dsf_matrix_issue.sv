@@ -188,7 +188,7 @@ module dsf_matrix_issue
   assign drain_wait_o = busy_o ? stepping_q && !step : kept_q && kept_by_drain_q;
   assign pixel_wait_o = busy_o ? !stepping_q         : kept_q && !kept_by_drain_q;
 
-  `DSF_ASSERT(long_slots_are_never_late, long_o |-> late_q == '0)
+  `DSF_ASSERT(long_slots_are_never_late, !long_o || late_q == '0)
   `DSF_ASSERT(no_tile_freed_twice, !(tile_free_i && credits_q == CreditBits'(CaptureTiles)))
 
 endmodule

@@ -154,8 +154,8 @@ module dsf_pixel_table
   logic unused;
   assign unused = walker_row_last;
 
-  `DSF_ASSERT(release_what_is_there, release_i |-> read_i && next_i && count_q != '0)
-  `DSF_ASSERT(one_walk_at_a_time, walk_start_i |-> !walking_q)
+  `DSF_ASSERT(release_what_is_there, !release_i || (read_i && next_i && count_q != '0))
+  `DSF_ASSERT(one_walk_at_a_time, !walk_start_i || !walking_q)
 
 endmodule
 

@@ -145,8 +145,8 @@ module dsf_row_skip
   logic unused;
   assign unused = column_last_unused ^ row_last_unused;
 
-  `DSF_ASSERT(one_walk_at_a_time, walk_start_i |-> !running_q)
-  `DSF_ASSERT(take_what_is_there, next_i |-> valid_o)
+  `DSF_ASSERT(one_walk_at_a_time, !walk_start_i || !running_q)
+  `DSF_ASSERT(take_what_is_there, !next_i || valid_o)
 
 endmodule
 

@@ -115,9 +115,9 @@ module dsf_weight_mem
   assign unused = ^{write_addr_i, read_addr_i, read_bank_i, merged_tall_q, rst_ni};
 
   for (genvar w = 0; w < int'(Words); w++) begin : gen_check
-    `DSF_ASSERT(write_inside, write_en_i[w] |-> 32'(write_bank_i) < Groups && 32'(write_addr_i) < WeightWords)
+    `DSF_ASSERT(write_inside, !write_en_i[w] || (32'(write_bank_i) < Groups && 32'(write_addr_i) < WeightWords))
   end
-  `DSF_ASSERT(read_inside, read_en_i |-> 32'(read_addr_i) < WeightWords && (!read_tall_i || 32'(read_bank_i) < Groups))
+  `DSF_ASSERT(read_inside, !read_en_i || (32'(read_addr_i) < WeightWords && (!read_tall_i || 32'(read_bank_i) < Groups)))
 
 endmodule
 
