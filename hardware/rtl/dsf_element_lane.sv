@@ -13,7 +13,8 @@
 //         4..6   round and clip
 //
 // Each half is a multiplier, a register, an adder and a register, as a DSP block has them. Shifts are at most 62. All but
-// a_i and b_i are steady while values are on their way.
+// a_i and b_i are steady while values are on their way. Bit s of valid_i: there is a value that came s cycles ago. Where there is
+// none, registers keep what they have.
 
 `default_nettype none
 
@@ -22,6 +23,7 @@ module dsf_element_lane #(
 ) (
   input  wire logic                    clk_i,
 
+  input  wire logic [6:0]              valid_i,
   input  wire logic signed [XBits-1:0] a_i,
   input  wire logic signed [XBits-1:0] b_i,
 
@@ -61,16 +63,24 @@ module dsf_element_lane #(
   assign operand = multiply_i ? sum_b_q[OperandBits-1:0] : OperandBits'($signed(a_q[1]));
 
   always_ff @(posedge clk_i) begin
-    a_q         <= {a_q[0], a_i};
-    product_b_q <= ProductBBits'(b_diff) * ProductBBits'(factor);
-    sum_b_q     <= SumBits'(product_b_q) + (multiply_i ? '0 : SumBits'(constant_i));
-    product_a_q <= ProductABits'(operand) * ProductABits'($signed({1'b0, multiplier_a_i}));
-    addend_q    <= multiply_i ? SumBits'(constant_i) : sum_b_q;
-    sum_q       <= SumBits'(product_a_q) + addend_q;
+    if (valid_i[0]) begin
+      a_q[0]      <= a_i;
+      product_b_q <= ProductBBits'(b_diff) * ProductBBits'(factor);
+    end
+    if (valid_i[1]) begin
+      a_q[1]  <= a_q[0];
+      sum_b_q <= SumBits'(product_b_q) + (multiply_i ? '0 : SumBits'(constant_i));
+    end
+    if (valid_i[2]) begin
+      product_a_q <= ProductABits'(operand) * ProductABits'($signed({1'b0, multiplier_a_i}));
+      addend_q    <= multiply_i ? SumBits'(constant_i) : sum_b_q;
+    end
+    if (valid_i[3]) sum_q <= SumBits'(product_a_q) + addend_q;
   end
 
   dsf_round_clip #(.InBits(SumBits), .OutBits(XBits)) u_round_clip (
     .clk_i,
+    .valid_i (valid_i[6:4]),
     .value_i (sum_q),
     .shift_i (sum_q[SumBits-1] ? shift_negative_i : shift_i),
     .zero_i  ('0),

@@ -121,6 +121,7 @@ module dsf_elementwise
   for (genvar l = 0; l < int'(Lanes); l++) begin : gen_lane
     dsf_element_lane #(.XBits(XBits)) u_lane (
       .clk_i,
+      .valid_i         ({valid_q[LaneLatency-2:0], launch_q} & {LaneLatency{!table_lookup}}),
       .a_i             (a_q[l]),
       .b_i             (b_q[l]),
       .multiply_i      (multiply),

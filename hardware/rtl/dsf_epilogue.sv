@@ -113,6 +113,7 @@ module dsf_epilogue
 
     dsf_requant_lane #(.AccBits(AccBits), .BBits(BBits)) u_requant (
       .clk_i,
+      .valid_i     (valid[RequantLatency-1:0]),
       .acc_i       (acc_i[l]),
       .bias_i      (bias_i[l]),
       .multiplier_i(multiplier_i[l]),
@@ -135,6 +136,7 @@ module dsf_epilogue
 
     dsf_residual_lane #(.XBits(OperandBits)) u_residual (
       .clk_i,
+      .valid_i       (valid_q[ResidualLatency-1:RequantLatency] & {(ResidualLatency - RequantLatency){config_i.residual}}),
       .a_i           (addend),
       .b_i           (residual[l]),
       .multiplier_a_i(config_i.residual_multiplier_a),

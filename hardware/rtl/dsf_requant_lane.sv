@@ -10,7 +10,8 @@
 //         2   multiply
 //
 // The compiler proves that the sum fits the accumulator, so sums are taken modulo 2**AccBits. shift + leak is at most 62.
-// bias_shift_i, leak_i, zero_i (the zero point), low_i and high_i are steady while values are on their way; the rest comes with the value.
+// bias_shift_i, leak_i, zero_i (the zero point), low_i and high_i are steady while values are on their way; the rest comes with
+// the value. Bit s of valid_i: there is a value that came s cycles ago. Where there is none, registers keep what they have.
 
 `default_nettype none
 
@@ -20,6 +21,7 @@ module dsf_requant_lane #(
 ) (
   input  wire logic                      clk_i,
 
+  input  wire logic [5:0]                valid_i,
   input  wire logic signed [AccBits-1:0] acc_i,
   input  wire logic signed [BBits-1:0]   bias_i,
   input  wire logic [15:0]               multiplier_i,
@@ -44,14 +46,21 @@ module dsf_requant_lane #(
   logic [5:0]                    total_shift_q;
 
   always_ff @(posedge clk_i) begin
-    acc_q        <= acc_i;
-    bias_q       <= AccBits'(bias_i) << bias_shift_i;
-    sum_q        <= acc_q + bias_q;
-    multiplier_q <= {multiplier_q[0], multiplier_i};
-    shift_q      <= {shift_q[0], shift_i};
-
-    product_q     <= ProductBits'(sum_q) * ProductBits'($signed({1'b0, multiplier_q[1]}));
-    total_shift_q <= shift_q[1] + (sum_q[AccBits-1] ? 6'(leak_i) : 6'd0);
+    if (valid_i[0]) begin
+      acc_q           <= acc_i;
+      bias_q          <= AccBits'(bias_i) << bias_shift_i;
+      multiplier_q[0] <= multiplier_i;
+      shift_q[0]      <= shift_i;
+    end
+    if (valid_i[1]) begin
+      sum_q           <= acc_q + bias_q;
+      multiplier_q[1] <= multiplier_q[0];
+      shift_q[1]      <= shift_q[0];
+    end
+    if (valid_i[2]) begin
+      product_q     <= ProductBits'(sum_q) * ProductBits'($signed({1'b0, multiplier_q[1]}));
+      total_shift_q <= shift_q[1] + (sum_q[AccBits-1] ? 6'(leak_i) : 6'd0);
+    end
   end
 
   assign sum_o = sum_q;
@@ -62,6 +71,7 @@ module dsf_requant_lane #(
 
   dsf_round_clip #(.InBits(ProductBits)) u_round_clip (
     .clk_i,
+    .valid_i (valid_i[5:3]),
     .value_i (product_q),
     .shift_i (total_shift_q),
     .zero_i,

@@ -9,7 +9,8 @@
 //         1   add
 //      2..4   round and clip
 //
-// shift + leak is at most 62. All but a_i and b_i are steady while values are on their way.
+// shift + leak is at most 62. All but a_i and b_i are steady while values are on their way. Bit s of valid_i: there is a value
+// that came s cycles ago. Where there is none, registers keep what they have.
 
 `default_nettype none
 
@@ -18,6 +19,7 @@ module dsf_residual_lane #(
 ) (
   input  wire logic                    clk_i,
 
+  input  wire logic [4:0]              valid_i,
   input  wire logic signed [15:0]      a_i,
   input  wire logic signed [XBits-1:0] b_i,
 
@@ -42,13 +44,16 @@ module dsf_residual_lane #(
   logic signed [SumBits-1:0]      sum_q;
 
   always_ff @(posedge clk_i) begin
-    product_a_q <= ProductABits'(a_i) * ProductABits'($signed({1'b0, multiplier_a_i}));
-    product_b_q <= ProductBBits'(b_i) * ProductBBits'($signed({1'b0, multiplier_b_i}));
-    sum_q       <= SumBits'(product_a_q) + SumBits'(product_b_q) + SumBits'(offset_i);
+    if (valid_i[0]) begin
+      product_a_q <= ProductABits'(a_i) * ProductABits'($signed({1'b0, multiplier_a_i}));
+      product_b_q <= ProductBBits'(b_i) * ProductBBits'($signed({1'b0, multiplier_b_i}));
+    end
+    if (valid_i[1]) sum_q <= SumBits'(product_a_q) + SumBits'(product_b_q) + SumBits'(offset_i);
   end
 
   dsf_round_clip #(.InBits(SumBits)) u_round_clip (
     .clk_i,
+    .valid_i (valid_i[4:2]),
     .value_i (sum_q),
     .shift_i (shift_i + (sum_q[SumBits-1] ? 6'(leak_i) : 6'd0)),
     .zero_i  ('0),

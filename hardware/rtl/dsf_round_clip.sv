@@ -11,6 +11,8 @@
 // value is kept with one more bit below the point, the half; with the sticky bit of what fell off below it, rounding up
 // is half && (sticky || odd). Saturating early is exact: limits less a zero have OutBits + 1 bits. zero_i and
 // low_i <= high_i are steady. Rounding up is the carry into the addition of zero.
+//
+// Bit s of valid_i: there is a value that came s cycles ago. Where there is none, registers keep what they have.
 
 `default_nettype none
 
@@ -20,6 +22,7 @@ module dsf_round_clip #(
 ) (
   input  wire logic                      clk_i,
 
+  input  wire logic [2:0]                valid_i,
   input  wire logic signed [InBits-1:0]  value_i,
   input  wire logic [5:0]                shift_i,
   input  wire logic signed [OutBits-1:0] zero_i,
@@ -36,47 +39,52 @@ module dsf_round_clip #(
 
   // Cycle 0.
 
-  logic signed [InBits:0] coarse, coarse_q;
-  logic                   coarse_sticky, coarse_sticky_q;
+  logic signed [InBits:0] coarse_q;
+  logic                   coarse_sticky_q;
   logic [3:0]             fine_shift_q;
 
-  // What a right shift by 0, 16, 32 or 48 drops: a mask of the bits below.
-  function automatic logic [InBits:0] below(logic [1:0] c);
-    for (int unsigned i = 0; i <= InBits; i++) below[i] = 32'(c) > i / 16;
+  // Whether a right shift by 0, 16, 32 or 48 drops a one.
+  function automatic logic drops(logic [InBits:0] value, logic [1:0] sixteens);
+    return |(value & ~({(InBits + 1){1'b1}} << {sixteens, 4'd0}));
   endfunction
 
-  assign coarse        = $signed({value_i, 1'b0}) >>> {shift_i[5:4], 4'd0};
-  assign coarse_sticky = |({value_i, 1'b0} & below(shift_i[5:4]));
-
   always_ff @(posedge clk_i) begin
-    coarse_q        <= coarse;
-    coarse_sticky_q <= coarse_sticky;
-    fine_shift_q    <= shift_i[3:0];
+    if (valid_i[0]) begin
+      coarse_q        <= $signed({value_i, 1'b0}) >>> {shift_i[5:4], 4'd0};
+      coarse_sticky_q <= drops({value_i, 1'b0}, shift_i[5:4]);
+      fine_shift_q    <= shift_i[3:0];
+    end
   end
 
   // Cycle 1.
 
-  // The floor and the half, of which no more bits are shifted than are kept: it fits if all above them are the sign.
-  logic [SatBits:0]          fine;
-  logic [InBits:SatBits]     unlike_sign;
-  logic                      fine_sticky, fits, negative;
-  logic signed [SatBits-1:0] floor_q;
-  logic                      up_q;
+  typedef struct packed {
+    logic [SatBits-1:0] floor;
+    logic               up;
+  } rounded_t;
 
-  assign negative    = coarse_q[InBits];
-  assign fine        = (SatBits + 1)'(coarse_q >>> fine_shift_q);
-  assign fine_sticky = coarse_sticky_q || |(coarse_q[14:0] & ~(15'h7fff << fine_shift_q));
-  assign unlike_sign = coarse_q[InBits:SatBits] ^ {(InBits - SatBits + 1){negative}};
-  assign fits        = (unlike_sign & ((InBits - SatBits + 1)'('1) << fine_shift_q)) == '0;
+  // No more bits are shifted than are kept: the value fits if all above them are the sign.
+  function automatic rounded_t shift_fine(logic signed [InBits:0] value, logic sticky, logic [3:0] shift);
+    logic [SatBits:0]    kept;
+    logic [InBits:SatBits] unlike_sign;
+    kept             = (SatBits + 1)'(value >>> shift);
+    unlike_sign      = value[InBits:SatBits] ^ {(InBits - SatBits + 1){value[InBits]}};
+    shift_fine.floor = kept[SatBits:1];
+    if ((unlike_sign & ((InBits - SatBits + 1)'('1) << shift)) != '0) begin
+      shift_fine.floor = {value[InBits], {(SatBits - 1){!value[InBits]}}};
+    end
+    shift_fine.up    = kept[0] && (kept[1] || sticky || |(value[14:0] & ~(15'h7fff << shift)));
+  endfunction
 
-  always_ff @(posedge clk_i) begin
-    floor_q <= fits ? fine[SatBits:1] : {negative, {(SatBits - 1){!negative}}};
-    up_q    <= fine[0] && (fine_sticky || fine[1]);
-  end
+  rounded_t rounded_q;
+
+  always_ff @(posedge clk_i) if (valid_i[1]) rounded_q <= shift_fine(coarse_q, coarse_sticky_q, fine_shift_q);
 
   // Cycle 2. At or above the upper limit, and below the lower one, rounding up does not matter.
 
-  logic signed [SatBits-1:0] low_q, high_q;
+  logic signed [SatBits-1:0] floor, low_q, high_q;
+
+  assign floor = rounded_q.floor;
 
   // Steady long before a value gets here.
   always_ff @(posedge clk_i) begin
@@ -85,9 +93,11 @@ module dsf_round_clip #(
   end
 
   always_ff @(posedge clk_i) begin
-    if (floor_q >= high_q)     result_o <= high_i;
-    else if (floor_q < low_q)  result_o <= low_i;
-    else                       result_o <= floor_q[OutBits-1:0] + zero_i + OutBits'(up_q);
+    if (valid_i[2]) begin
+      if (floor >= high_q)     result_o <= high_i;
+      else if (floor < low_q)  result_o <= low_i;
+      else                     result_o <= floor[OutBits-1:0] + zero_i + OutBits'(rounded_q.up);
+    end
   end
 
 endmodule
