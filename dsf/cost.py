@@ -309,8 +309,10 @@ def pool_cost(hw: Hardware, pixels: int, channels: int, taps: int, division_step
     """
     vectors = pixels * -(-channels // hw.vector_length)
     divide = division_steps + DIVIDE_OVERHEAD if division_steps > 0 else 0
-    drain = VECTOR_OVERHEAD + (divide if divide <= taps else 0)
-    return Cost(vectors * max(taps, divide), drain=drain, gap=drain, reads=vectors * taps)
+    each = max(divide, LEAST_DIVIDE) if divide > 0 else 0
+    # The first window is read before there is anything to divide, and the last one divided after all is read.
+    drain = VECTOR_OVERHEAD + (divide - 1 - max(0, each - taps) if divide > 0 else 0)
+    return Cost(vectors * max(taps, each), drain=drain, gap=drain, reads=vectors * taps)
 
 
 def elements_cost(hw: Hardware, pixels: int, channels: int, operands: int) -> Cost:

@@ -4,7 +4,7 @@
 //
 //   result_o = clip(round_half_even(acc * 2**left / (count * 2**(right + (acc < 0 ? leak : 0)))), low, high)
 //
-// load_i takes acc_i and count_i; result_o is valid from the cycle on in which steps_left_o is 0, until the next load.
+// load_i takes acc_i and count_i; leave_i, once steps_left_o is 0, brings result_o a cycle later, until the next one leaves.
 // With n = right - left it takes max(0, XBits + 1 - n) steps, or none with direct_i, which says that
 // count * 2**n is 1 and leak is 0. See dsf_divider_lane. The scale is steady from 2 cycles before load_i on.
 
@@ -33,6 +33,7 @@ module dsf_divider #(
   input  wire logic [Lanes-1:0][AccBits-1:0] acc_i,
   input  wire logic [WindowBits-1:0]         count_i,
   output      logic [StepBits-1:0]           steps_left_o,
+  input  wire logic                          leave_i,
   output      logic [Lanes-1:0][XBits-1:0]   result_o
 );
 
@@ -90,6 +91,7 @@ module dsf_divider #(
       .step_positive_i(positive_left_q != '0),
       .step_negative_i(negative_left_q != '0),
       .count_i        (count_q),
+      .leave_i,
       .low_i          (low),
       .high_i         (high),
       .result_o       (result_o[l])

@@ -13,7 +13,7 @@
 //
 // Quotients that don't fit QuotientBits are beyond all limits of XBits: a flag is all that is kept of their upper bits.
 //
-// direct_i at load_i: count * 2**n is 1; no steps. The result is combinational, for a register.
+// direct_i at load_i: count * 2**n is 1; no steps. leave_i, after the last step: the result comes a cycle later, and stays.
 
 `default_nettype none
 
@@ -28,11 +28,12 @@ module dsf_divider_lane #(
   input  wire logic                      direct_i,
   input  wire logic signed [AccBits-1:0] acc_i,
 
-  // For values of that sign, while the division goes on.
+  // For values of that sign, while the division goes on; negative ones never take longer.
   input  wire logic                      step_positive_i,
   input  wire logic                      step_negative_i,
   input  wire logic [WindowBits-1:0]     count_i,
 
+  input  wire logic                      leave_i,
   input  wire logic signed [XBits:0]     low_i,
   input  wire logic signed [XBits:0]     high_i,
   output      logic [XBits-1:0]          result_o
@@ -42,51 +43,52 @@ module dsf_divider_lane #(
   localparam int unsigned QuotientBits = XBits + 1;
 
   logic                    negative_q, beyond_q;
-  logic [AccBits-1:0]      remainder_q, magnitude;
+  logic [AccBits-1:0]      remainder_q;
   logic [QuotientBits-1:0] quotient_q;
-  logic [WindowBits:0]     top;
-  logic [WindowBits+1:0]   difference;
-  logic                    bit_set, step;
 
-  assign magnitude  = acc_i[AccBits-1] ? -acc_i : acc_i;
-  assign step       = negative_q ? step_negative_i : step_positive_i;
-  assign top        = remainder_q[AccBits-1:XBits-1];
-  assign difference = {1'b0, top} - {2'b00, count_i};
-  assign bit_set    = !difference[WindowBits+1];
+  function automatic logic [AccBits-1:0] magnitude(logic signed [AccBits-1:0] value);
+    return value[AccBits-1] ? -value : value;
+  endfunction
+
+  // A step: what remains, below the divisor but for its first value, and the next bit of the quotient.
+  function automatic logic [AccBits:0] divide(logic [AccBits-1:0] remainder);
+    logic [WindowBits:0]   top;
+    logic [WindowBits+1:0] difference;
+    top        = remainder[AccBits-1:XBits-1];
+    difference = {1'b0, top} - {2'b00, count_i};
+    if (difference[WindowBits+1]) return {top[WindowBits-1:0], remainder[XBits-2:0], 1'b0, 1'b0};
+    return {difference[WindowBits-1:0], remainder[XBits-2:0], 1'b0, 1'b1};
+  endfunction
 
   always_ff @(posedge clk_i) begin
     if (load_i) begin
       negative_q  <= acc_i[AccBits-1];
-      remainder_q <= direct_i ? '0 : magnitude;
-      quotient_q  <= direct_i ? {magnitude[XBits-1:0], 1'b0} : '0;
+      remainder_q <= direct_i ? '0 : magnitude(acc_i);
+      quotient_q  <= direct_i ? QuotientBits'({magnitude(acc_i), 1'b0}) : '0;
       beyond_q    <= 1'b0;
-    end else if (step) begin
-      remainder_q <= {bit_set ? difference[WindowBits-1:0] : top[WindowBits-1:0], remainder_q[XBits-2:0], 1'b0};
-      quotient_q  <= {quotient_q[QuotientBits-2:0], bit_set};
-      beyond_q    <= beyond_q || quotient_q[QuotientBits-1];
+    end else if (step_positive_i) begin
+      if (!negative_q || step_negative_i) begin
+        {remainder_q, quotient_q[0]}  <= divide(remainder_q);
+        quotient_q[QuotientBits-1:1] <= quotient_q[QuotientBits-2:0];
+        beyond_q                     <= beyond_q || quotient_q[QuotientBits-1];
+      end
     end
   end
 
   // -(floor + up) is ~floor + !up: one addition for both signs. At or above the upper limit, and below the lower one, the
   // carry does not matter.
+  function automatic logic [XBits-1:0] round();
+    logic                  carry;
+    logic signed [XBits:0] floor;
+    carry = (quotient_q[0] && (quotient_q[1] || remainder_q != '0)) ^ negative_q;
+    floor = {1'b0, quotient_q[QuotientBits-1:1]} ^ {QuotientBits{negative_q}};
+    if (beyond_q)        return negative_q ? low_i[XBits-1:0] : high_i[XBits-1:0];
+    if (floor >= high_i) return high_i[XBits-1:0];
+    if (floor < low_i)   return low_i[XBits-1:0];
+    return floor[XBits-1:0] + XBits'(carry);
+  endfunction
 
-  logic                  up, carry;
-  logic signed [XBits:0] floor;
-
-  assign up    = quotient_q[0] && (quotient_q[1] || remainder_q != '0);
-  assign carry = up ^ negative_q;
-  assign floor = {1'b0, quotient_q[QuotientBits-1:1]} ^ {QuotientBits{negative_q}};
-
-  always_comb begin
-    if (beyond_q)              result_o = negative_q ? low_i[XBits-1:0] : high_i[XBits-1:0];
-    else if (floor >= high_i)  result_o = high_i[XBits-1:0];
-    else if (floor < low_i)    result_o = low_i[XBits-1:0];
-    else                       result_o = floor[XBits-1:0] + XBits'(carry);
-  end
-
-  // What remains is below the divisor, but for its first value.
-  logic unused;
-  assign unused = difference[WindowBits];
+  always_ff @(posedge clk_i) if (leave_i) result_o <= round();
 
 endmodule
 

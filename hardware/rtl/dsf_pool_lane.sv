@@ -28,27 +28,21 @@ module dsf_pool_lane #(
 
   localparam logic signed [XBits-1:0] Minimum = {1'b1, {(XBits - 1){1'b0}}};
 
-  logic signed [XBits-1:0]   value, best, summand;
-  logic signed [AccBits-1:0] previous;
-
-  assign value = read_i ? data_i : pad_i;
-
-  // A maximum stays within XBits.
-  always_comb begin
-    best = acc_o[XBits-1:0];
-    if (first_i)                    best = Minimum;
-    if (counted_i && value > best)  best = value;
-  end
-
-  // One adder for both: a maximum is added to nothing.
-  always_comb begin
+  // One adder for both: a maximum, which stays within XBits, is added to nothing.
+  function automatic logic signed [AccBits-1:0] accumulate(logic signed [AccBits-1:0] acc);
+    logic signed [XBits-1:0]   value, best, summand;
+    logic signed [AccBits-1:0] previous;
+    value = read_i ? data_i : pad_i;
+    best  = first_i ? Minimum : acc[XBits-1:0];
+    if (counted_i && value > best) best = value;
     summand = maximum_i ? best : value;
     if (!maximum_i && !counted_i) summand = '0;
-    previous = acc_o;
+    previous = acc;
     if (first_i || maximum_i) previous = '0;
-  end
+    return previous + AccBits'(summand);
+  endfunction
 
-  always_ff @(posedge clk_i) if (valid_i) acc_o <= previous + AccBits'(summand);
+  always_ff @(posedge clk_i) if (valid_i) acc_o <= accumulate(acc_o);
 
 endmodule
 

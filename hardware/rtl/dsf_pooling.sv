@@ -4,13 +4,14 @@
 // with pool_scale of dsf/numerics.py.
 //
 // Windows are accumulated one element a cycle; the sums are divided, about XBits + 1 cycles, or taken as they are where
-// nothing has to be scaled; the result waits for its write.
+// nothing has to be scaled; results wait in a queue for their writes.
 //
 //   cycle from grant   0       3                  4                       5 ..      then
-//                      read    accumulate         sums -> dividers        divide    result -> register, write
+//                      read    accumulate         sums -> dividers        divide    result -> register -> queue, write
 //
-// What is on its way can't be stalled, so a window's last element is only issued when there is room for its sums: when the
-// dividers are sure to be free 4 cycles later, or, without division, when fewer than two results are not yet written.
+// What is on its way can't be stalled, so a window's last element is only issued when there is room: in the queue, for all
+// results that are not yet written, and in the dividers, which have to be sure to be free 4 cycles later. Without division that
+// is an element every cycle, whatever the size of a window, unless writes have to wait.
 // config_i is steady from the first element to the last write. An average over no elements at all is not defined, but ends.
 
 `default_nettype none
@@ -58,6 +59,11 @@ module dsf_pooling
   localparam int unsigned StepBits = $clog2(XBits + 17);
   // From the issue of a window's last element to the load of the dividers.
   localparam int unsigned LoadLatency = FmemReadLatency + 1;
+  // Results that are not yet written: as many as keep the reads going, from issue to the cycle after the write. One more than
+  // Depth is in the queue's head.
+  localparam int unsigned Depth = LoadLatency + 4;
+  localparam int unsigned Most  = Depth + 1;
+  localparam int unsigned MostBits = $clog2(Most + 1);
 
   typedef struct packed {
     logic [AddrBits-1:0] dst;
@@ -75,15 +81,16 @@ module dsf_pooling
 
   // Room.
 
-  logic [1:0]          on_way_q, unwritten_q;
+  logic [1:0]          on_way_q;
+  logic [MostBits-1:0] unwritten_q;
   logic                load, divide_valid_q, divide_leave;
   logic [StepBits-1:0] steps_left;
 
   always_comb begin
-    if (direct_q)            room_o = unwritten_q < 2'd2;
-    else if (on_way_q != '0) room_o = 1'b0;
-    else if (divide_valid_q) room_o = !wr_req_o && 32'(steps_left) <= LoadLatency;
-    else                     room_o = 1'b1;
+    if (unwritten_q == MostBits'(Most)) room_o = 1'b0;
+    else if (direct_q)                  room_o = 1'b1;
+    else if (on_way_q != '0)            room_o = 1'b0;
+    else                                room_o = !divide_valid_q || 32'(steps_left) <= LoadLatency;
   end
 
   assign dividing_o = steps_left != '0;
@@ -94,8 +101,8 @@ module dsf_pooling
       on_way_q    <= '0;
       unwritten_q <= '0;
     end else begin
-      on_way_q    <= on_way_q + 2'(issue_last_i) - 2'(load);
-      unwritten_q <= unwritten_q + 2'(issue_last_i) - 2'(wr_req_o && wr_gnt_i);
+      if (!direct_q) on_way_q <= on_way_q + 2'(issue_last_i) - 2'(load);
+      unwritten_q <= unwritten_q + MostBits'(issue_last_i) - MostBits'(wr_req_o && wr_gnt_i);
     end
   end
 
@@ -138,7 +145,7 @@ module dsf_pooling
   logic [VecLen-1:0][XBits-1:0] quotient;
 
   assign load         = sum_valid_q;
-  assign divide_leave = divide_valid_q && steps_left == '0 && (!wr_req_o || wr_gnt_i);
+  assign divide_leave = divide_valid_q && steps_left == '0;
 
   always_ff @(posedge clk_i `DSF_OR_RESET) begin
     if (!rst_ni)           divide_valid_q <= 1'b0;
@@ -161,31 +168,44 @@ module dsf_pooling
     .acc_i       (sum),
     .count_i     (maximum ? WindowBits'(1) : count_q),
     .steps_left_o(steps_left),
+    .leave_i     (divide_leave),
     .result_o    (quotient)
   );
 
   // Write.
 
+  logic    result_valid_q, result_room, unused_empty;
+  window_t result_window_q, write_window;
+
   always_ff @(posedge clk_i `DSF_OR_RESET) begin
-    if (!rst_ni)           wr_req_o <= 1'b0;
-    else if (divide_leave) wr_req_o <= 1'b1;
-    else if (wr_gnt_i)     wr_req_o <= 1'b0;
+    if (!rst_ni) result_valid_q <= 1'b0;
+    else         result_valid_q <= divide_leave;
   end
 
-  always_ff @(posedge clk_i) begin
-    if (divide_leave) begin
-      wr_addr_o  <= divide_window_q.dst;
-      wr_data_o  <= quotient;
-      wr_count_o <= divide_window_q.lanes;
-      wr_done_o  <= divide_window_q.done;
-    end
-  end
+  always_ff @(posedge clk_i) if (divide_leave) result_window_q <= divide_window_q;
 
-  // Fields that only the rest of the unit reads.
+  dsf_fifo #(.Width($bits(window_t) + VecLen * XBits), .Depth(Depth)) u_results (
+    .clk_i,
+    .rst_ni,
+    .in_valid_i (result_valid_q),
+    .in_ready_o (result_room),
+    .in_data_i  ({result_window_q, quotient}),
+    .out_valid_o(wr_req_o),
+    .out_ready_i(wr_gnt_i),
+    .out_data_o ({write_window, wr_data_o}),
+    .empty_o    (unused_empty)
+  );
+
+  assign wr_addr_o  = write_window.dst;
+  assign wr_count_o = write_window.lanes;
+  assign wr_done_o  = write_window.done;
+
+  // Fields that only the rest of the unit reads, and what is certain.
   logic unused;
-  assign unused = ^config_i;
+  assign unused = ^{config_i, result_room};
 
   `DSF_ASSERT(sums_find_room, !load || !divide_valid_q || divide_leave)
+  `DSF_ASSERT(results_find_room, !result_valid_q || result_room)
   `DSF_ASSERT_STREAM(write, wr_req_o, wr_gnt_i, {wr_addr_o, wr_count_o, wr_data_o})
 
 endmodule

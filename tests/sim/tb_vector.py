@@ -6,13 +6,17 @@ loops of `dsf.isa.table`.
 from __future__ import annotations
 
 from itertools import product
+from types import SimpleNamespace
+from typing import cast
 
 import cocotb
 import numpy as np
 from cocotb.triggers import FallingEdge
 from rtl_bench import pack
-from vector_bench import BITS, ELEMENTS, HIGH, LENGTH, LOW, SEED, Bench
+from vector_bench import BITS, ELEMENTS, HIGH, LENGTH, LOW, OPERAND_BITS, SEED, Bench
 
+from dsf.cost import division_steps, pool_cost
+from dsf.hardware import Hardware
 from dsf.isa.encoding import default_fields, encode_instruction
 from dsf.isa.table import ErrorCode, VectorFunction
 from dsf.numerics import Ints, pool_scale, to_element
@@ -165,24 +169,30 @@ async def large_window(dut) -> None:
 
 
 @cocotb.test(timeout_time=2, timeout_unit="ms")
-async def one_element_a_cycle(dut) -> None:
-    """
-    Without stalls a pooling takes a cycle for each element of each window and a constant, as long as a window has as many
-    elements as a division has steps (one more than bits, without scale), or 4 without division.
-    """
+async def cycles_are_those_of_the_cost_model(dut) -> None:
+    """Without stalls: windows of all sizes, few and many channels, with and without a division."""
     bench = Bench(dut)
     await bench.start()
-    for average, size in ((False, 2), (False, 3), (True, 4)):
-        columns = rows = 9 - size
-        pixel = LENGTH
+    # All that the cost depends on.
+    hw = SimpleNamespace(vector_length=LENGTH, operand_bits=OPERAND_BITS)
+    for (kernel_rows, kernel_columns), channels, average in product(
+        [(1, 1), (1, 2), (3, 1), (2, 2), (3, 3), (4, 4)], [1, LENGTH, 2 * LENGTH + 1], [False, True]
+    ):
+        vectors = -(-channels // LENGTH)
+        rows, columns = 5 - kernel_rows, max(1, 12 // vectors - kernel_columns)
+        pixel, row = channels, (columns + kernel_columns - 1) * channels
         fields = {"function": VectorFunction.AVERAGE_POOL if average else VectorFunction.MAX_POOL}
-        fields |= {"x_step": pixel, "y_step": 1, "row_step": 8 * pixel, "row_elements": 8 * pixel, "height": 8}
-        fields |= {"kernel_rows": size, "kernel_row_step": 8 * pixel, "kernel_columns": size, "kernel_column_step": pixel}
-        fields |= {"columns": columns, "rows": rows, "images": 1, "channels": LENGTH, "low": LOW, "high": HIGH}
-        fields |= {"dst": ELEMENTS // 2, "dst_pixel_step": pixel, "dst_row_step": columns * pixel}
+        fields |= {"x_step": pixel, "y_step": 1, "row_step": row, "row_elements": row, "height": 4}
+        fields |= {"kernel_rows": kernel_rows, "kernel_row_step": row, "kernel_columns": kernel_columns}
+        fields |= {"kernel_column_step": pixel, "columns": columns, "rows": rows, "images": 1, "channels": channels}
+        fields |= {"low": LOW, "high": HIGH, "right": int(average), "dst": ELEMENTS // 2}
+        fields |= {"dst_pixel_step": pixel, "dst_row_step": columns * pixel}
         cycles = await bench.run(fields)
-        reads = apply(fields, bench.memory)
-        assert cycles <= reads + 24, f"average {average}, {size}x{size}: {cycles} cycles for {reads} reads"
+        taps = kernel_rows * kernel_columns
+        steps = division_steps(cast(Hardware, hw), 0, int(average), 0, sums=average and taps > 1)
+        cost = pool_cost(cast(Hardware, hw), rows * columns, channels, taps, steps)
+        assert cycles == cost.latency, f"{cycles} cycles, estimated {cost.latency}: {fields}"
+        assert cost.reads == apply(fields, bench.memory)
     await bench.check_memory(0)
 
 
