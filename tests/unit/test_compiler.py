@@ -87,8 +87,8 @@ class WrongSlopePass(ModulePass):
 
 
 class BrokenPipeline(DsfPipelinePass):
-    def passes(self) -> tuple[ModulePass, ...]:
-        made = super().passes()
+    def passes(self, level: str = "bundle") -> tuple[ModulePass, ...]:
+        made = super().passes(level)
         return (*made[:4], WrongSlopePass(), *made[4:])
 
 
