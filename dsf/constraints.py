@@ -157,9 +157,12 @@ def sum_is_quantised(op: Operation, hardware: Hardware) -> Problems:
 
 
 def softmax_is_last(op: Operation, hardware: Hardware) -> Problems:
-    """A softmax is the end of the network: the host computes it."""
+    """A softmax is the end of the network: the host computes it, of fixed-point numbers."""
     if not isinstance(op, bundle.SoftmaxOp):
         return
+    if not isinstance(element(op.input), bundle.QType):
+        needs = "!bundle.q<bits, frac>"
+        yield f"{name_of(op)}: a softmax of {element(op.input)}, needs {needs}; compute it outside the network"
     users = {user.name for user in users_of(op.output)} | {
         user.name for user in users_of(source_of(op.input), behind_flatten=True)
     }

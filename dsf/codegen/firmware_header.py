@@ -17,7 +17,8 @@ from dsf.sizes import align_up
 ALIGNMENT = 4096
 
 _TYPES = """\
-/* A tensor of integers i, each standing for i * 2^-frac, packed from byte `offset` after its base register on. */
+/* A tensor of integers i, packed from byte `offset` after its base register on. In channel c, i stands for
+ * (i - zero_point) * scale[c % scales]. Where there is one scale, and it is 2^-frac, zero_point is 0; else frac is 0. */
 typedef struct {
     uint32_t offset;
     uint32_t bytes;
@@ -26,6 +27,9 @@ typedef struct {
     int16_t frac;
     uint16_t dimensions;
     uint16_t shape[4];
+    int16_t zero_point;
+    uint16_t scales;
+    const float *scale;
 } dsf_tensor_t;
 
 /* A layer group of the network: multiplications, and cycles that the compiler expects (0: unknown). */
@@ -126,15 +130,33 @@ def _memory_map(program: Program) -> list[str]:
 
 
 def _tensors(prefix: str, name: str, tensors: tuple[TensorAttr, ...]) -> list[str]:
-    rows = [f"    {_tensor(tensor)}," for tensor in tensors]
+    scales = [f"{name}_scale_{place}" for place in range(len(tensors))]
+    lists = [
+        f"static const float {scale}[] = {{{', '.join(_float(one) for one in scales_of(tensor))}}};"
+        for scale, tensor in zip(scales, tensors, strict=True)
+    ]
+    rows = [f"    {_tensor(tensor, scale)}," for tensor, scale in zip(tensors, scales, strict=True)]
     count = f"DSF_{prefix}_TENSORS"
-    return [f"#define {count} {len(tensors)}u", f"static const dsf_tensor_t {name}[{count}] = {{", *rows, "};", ""]
+    table = [f"static const dsf_tensor_t {name}[{count}] = {{", *rows, "};"]
+    return [f"#define {count} {len(tensors)}u", *lists, *table, ""]
 
 
-def _tensor(tensor: TensorAttr) -> str:
+def scales_of(tensor: TensorAttr) -> tuple[float, ...]:
+    """The scales of a tensor, of which there is at least one."""
+    return tensor.free_scales or (2.0**-tensor.frac.data,)
+
+
+def _float(value: float) -> str:
+    """A number of C, to the 9 digits that tell float32s apart."""
+    text = f"{value:.9g}"
+    return f"{text}f" if set(text) & set(".e") else f"{text}.0f"
+
+
+def _tensor(tensor: TensorAttr, scale: str) -> str:
     shape = tensor.dimensions
     numbers = [tensor.offset.data, tensor.bytes, tensor.elements, tensor.bits.data, tensor.frac.data, len(shape)]
-    return f"{{{', '.join(map(str, numbers))}, {{{', '.join(map(str, shape))}}}}}"
+    free = f"{tensor.zero_point.data}, {len(scales_of(tensor))}, {scale}"
+    return f"{{{', '.join(map(str, numbers))}, {{{', '.join(map(str, shape))}}}, {free}}}"
 
 
 def _bundles(report: Report) -> list[str]:

@@ -27,7 +27,7 @@ from xdsl.dialects.builtin import DenseArrayBase, DictionaryAttr, IntegerAttr, M
 from xdsl.ir import Operation
 from xdsl.utils.exceptions import VerifyException
 
-from dsf.arguments import as_int
+from dsf.arguments import as_int, is_real
 from dsf.dialects.engine import (
     BUNDLE_CYCLES,
     BUNDLE_MACS,
@@ -320,6 +320,8 @@ def _tensor_to_dict(tensor: TensorAttr) -> dict[str, Any]:
         "shape": list(tensor.dimensions),
         "bits": tensor.bits.data,
         "frac": tensor.frac.data,
+        "scales": list(tensor.free_scales),
+        "zero_point": tensor.zero_point.data,
         "base": tensor.base.data,
         "offset": tensor.offset.data,
     }
@@ -330,7 +332,19 @@ def _tensor_from_dict(values: dict[str, Any]) -> TensorAttr:
     if frac is None:
         raise TypeError(f"{values['frac']!r}, where an integer belongs")
     base = BaseRegister[_text(values["base"]).upper()]
-    return TensorAttr(map(_number, values["shape"]), _number(values["bits"]), frac, base, _number(values["offset"]))
+    zero_point = as_int(values["zero_point"])
+    scales = values["scales"]
+    if zero_point is None or not isinstance(scales, list) or not all(map(is_real, cast("list[object]", scales))):
+        raise TypeError(f"{zero_point!r} and {scales!r}, where an integer and a list of numbers belong")
+    return TensorAttr(
+        map(_number, values["shape"]),
+        _number(values["bits"]),
+        frac,
+        base,
+        _number(values["offset"]),
+        scales=cast("list[float]", scales),
+        zero_point=zero_point,
+    )
 
 
 def _text(value: object) -> str:

@@ -21,7 +21,7 @@ from xdsl.utils.exceptions import VerifyException
 from xdsl.utils.str_enum import StrEnum
 
 from dsf import numerics
-from dsf.dialects.constants import real
+from dsf.dialects.constants import float_text, real
 from dsf.dialects.shapes import element
 from dsf.numerics import Floats, Ints
 
@@ -117,11 +117,7 @@ class AffineType(ParametrizedAttribute, TypeAttribute):
         return IntAttr(bits), real(float(scale)), IntAttr(zero_point)
 
     def print_parameters(self, printer: Printer) -> None:
-        # Not as Python writes it where that has no point: `1e-05` is no number of MLIR.
-        text = repr(self.unit)
-        mantissa, e, exponent = text.partition("e")
-        scale = text if "." in mantissa else f"{mantissa}.0{e}{exponent}"
-        printer.print_string(f"<{self.bits.data}, {scale}, {self.zero}>")
+        printer.print_string(f"<{self.bits.data}, {float_text(self.unit)}, {self.zero}>")
 
     def verify(self) -> None:
         _check_bits(self.name, self.bits)

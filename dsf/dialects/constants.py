@@ -101,6 +101,13 @@ def real(value: float) -> FloatAttr[Float64Type]:
     return FloatAttr(value, f64)
 
 
+def float_text(value: float) -> str:
+    """A number as MLIR reads it: `1e-05`, as Python writes it, has no point and is none."""
+    text = repr(value)
+    mantissa, e, exponent = text.partition("e")
+    return text if "." in mantissa else f"{mantissa}.0{e}{exponent}"
+
+
 def shape_of(value_type: Attribute) -> tuple[int, ...]:
     """Shape of a tensor type."""
     if not isinstance(value_type, TensorType):

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Iterable, Sequence
-from math import prod
+from math import isfinite, prod
 from typing import Any, cast
 
 import numpy as np
@@ -31,6 +31,8 @@ from xdsl.dialects.builtin import (
     BytesAttr,
     DenseIntOrFPElementsAttr,
     DictionaryAttr,
+    Float64Type,
+    FloatAttr,
     IntAttr,
     IntegerAttr,
     ModuleOp,
@@ -55,6 +57,7 @@ from xdsl.printer import Printer
 from xdsl.traits import NoTerminator
 from xdsl.utils.exceptions import VerifyException
 
+from dsf.dialects.constants import float_text, real
 from dsf.dialects.fields import Fields, from_attribute, to_dictionary
 from dsf.errors import HardwareError, ModelError
 from dsf.hardware import Hardware
@@ -82,7 +85,11 @@ BUNDLE_SHAPES = "dsf.bundle_shapes"
 class TensorAttr(ParametrizedAttribute):
     """
     A tensor in DRAM: `prod(shape)` integers of `bits` bits, each standing for `i * 2**-frac`, packed from byte
-    `offset` after the base register on.
+    `offset` after the base register on. With `scales`, one or one for each channel, it stands for `(i - zero_point) * scale`.
+
+    ```
+    #engine.tensor<shape = [1, 10], bits = 8, frac = 0, scales = [0.5], zero_point = -3, base = output, offset = 0>
+    ```
     """
 
     name = "engine.tensor"
@@ -90,14 +97,28 @@ class TensorAttr(ParametrizedAttribute):
     shape: ArrayAttr[IntAttr]
     bits: IntAttr
     frac: IntAttr
+    scales: ArrayAttr[FloatAttr[Float64Type]]
+    zero_point: IntAttr
     base: StringAttr
     offset: IntAttr
 
-    def __init__(self, shape: Iterable[int], bits: int, frac: int, base: BaseRegister, offset: int = 0):
+    def __init__(
+        self,
+        shape: Iterable[int],
+        bits: int,
+        frac: int,
+        base: BaseRegister,
+        offset: int = 0,
+        *,
+        scales: Sequence[float] = (),
+        zero_point: int = 0,
+    ):
         super().__init__(
             ArrayAttr(IntAttr(int(size)) for size in shape),
             IntAttr(int(bits)),
             IntAttr(int(frac)),
+            ArrayAttr(real(float(scale)) for scale in scales),
+            IntAttr(int(zero_point)),
             StringAttr(base.name.lower()),
             IntAttr(int(offset)),
         )
@@ -109,6 +130,11 @@ class TensorAttr(ParametrizedAttribute):
     @property
     def elements(self) -> int:
         return prod(self.dimensions)
+
+    @property
+    def free_scales(self) -> tuple[float, ...]:
+        """The scales, none if it is 2**-frac."""
+        return tuple(scale.value.data for scale in self.scales)
 
     @property
     def register(self) -> BaseRegister:
@@ -126,6 +152,11 @@ class TensorAttr(ParametrizedAttribute):
             raise VerifyException(f"'#{self.name}': bits {self.bits.data}, needs one of {', '.join(map(str, TENSOR_BITS))}")
         if not -MAX_FRAC <= self.frac.data <= MAX_FRAC:
             raise VerifyException(f"'#{self.name}': frac {self.frac.data}, needs {-MAX_FRAC} to {MAX_FRAC}")
+        if len(self.scales) not in (0, 1, self.dimensions[-1]):
+            needs = f"one, or one for each of {self.dimensions[-1]} channels"
+            raise VerifyException(f"'#{self.name}': {len(self.scales)} scales, needs {needs}")
+        if not all(isfinite(scale) and scale > 0 for scale in self.free_scales):
+            raise VerifyException(f"'#{self.name}': scales {list(self.free_scales)}, needs positive numbers")
         if self.base.data.upper() not in BaseRegister.__members__:
             names = ", ".join(BaseRegister.__members__).lower()
             raise VerifyException(f"'#{self.name}': base {self.base.data}, needs one of {names}")
@@ -148,17 +179,37 @@ class TensorAttr(ParametrizedAttribute):
                 parser.parse_punctuation(",")
                 parse_name(name)
                 numbers[name] = IntAttr(parser.parse_integer())
+            scales: list[Attribute] = []
+            zero_point = 0
             parser.parse_punctuation(",")
+            if parser.parse_optional_keyword("scales") is not None:
+                parser.parse_punctuation("=")
+                scales = parser.parse_comma_separated_list(parser.Delimiter.SQUARE, lambda: real(float(parser.parse_number())))
+                parser.parse_punctuation(",")
+                parse_name("zero_point")
+                zero_point = parser.parse_integer()
+                parser.parse_punctuation(",")
             parse_name("base")
             base = StringAttr(parser.parse_identifier())
             parser.parse_punctuation(",")
             parse_name("offset")
             offset = IntAttr(parser.parse_integer())
-        return [ArrayAttr(shape), numbers["bits"], numbers["frac"], base, offset]
+        return [
+            ArrayAttr(shape),
+            numbers["bits"],
+            numbers["frac"],
+            ArrayAttr(scales),
+            IntAttr(zero_point),
+            base,
+            offset,
+        ]
 
     def print_parameters(self, printer: Printer) -> None:
+        free = ""
+        if self.free_scales:
+            free = f"scales = [{', '.join(map(float_text, self.free_scales))}], zero_point = {self.zero_point.data}, "
         printer.print_string(
-            f"<shape = {list(self.dimensions)}, bits = {self.bits.data}, frac = {self.frac.data}, "
+            f"<shape = {list(self.dimensions)}, bits = {self.bits.data}, frac = {self.frac.data}, {free}"
             f"base = {self.base.data}, offset = {self.offset.data}>"
         )
 

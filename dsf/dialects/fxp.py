@@ -4,7 +4,7 @@ The network in integers: every width, multiplier, shift, rounding and clip is ex
 Tensors are (N, H, W, C) or (N, K) of signless builtin integers, two's complement: activations `i<bits_input>`, sums
 `i<bits_sum>`, the logits of a last layer `i32`. The arithmetic is that of `dsf.numerics`, named in each operation. A
 function carries what its integers mean: `dsf.input_frac` and `dsf.output_frac`, the fraction bits of its argument and its
-result, and `dsf.softmax` if the host applies a softmax to the result.
+result, or with free scales `dsf.input_scales` and so on, and `dsf.softmax` if the host applies a softmax to the result.
 """
 
 from __future__ import annotations
@@ -55,6 +55,9 @@ from dsf.numerics import MAX_LEAK, MAX_SHIFT, Ints, int_range
 INPUT_FRAC = "dsf.input_frac"
 OUTPUT_FRAC = "dsf.output_frac"
 SOFTMAX = "dsf.softmax"
+#: With free scales: those of the argument and of the result, a list of one or of one for each channel, and the zero points.
+INPUT_SCALES, INPUT_ZERO_POINT = "dsf.input_scales", "dsf.input_zero_point"
+OUTPUT_SCALES, OUTPUT_ZERO_POINT = "dsf.output_scales", "dsf.output_zero_point"
 
 
 @irdl_op_definition

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import FunctionType, IntegerType, ModuleOp, TensorType, UnitAttr
+from xdsl.dialects.builtin import DenseArrayBase, FunctionType, IntegerType, ModuleOp, TensorType, UnitAttr, f64
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
@@ -30,7 +30,7 @@ from dsf.dialects.bundle_scales import has_free_scale, multipliers
 from dsf.dialects.constants import dense_ints, integer
 from dsf.dialects.engine import hardware_of
 from dsf.dialects.functions import function_problems
-from dsf.dialects.shapes import shape
+from dsf.dialects.shapes import element, shape
 from dsf.errors import ModelError
 from dsf.geometry import Window
 from dsf.hardware import Hardware
@@ -302,11 +302,24 @@ def meaning(function: func.FuncOp) -> dict[str, Attribute]:
     assert returned is not None
     result = source_of(returned.arguments[0])
     attributes: dict[str, Attribute] = {fxp.INPUT_FRAC: integer(bundle.frac_of(function.args[0]))}
+    attributes |= _free_scales(function.args[0], fxp.INPUT_SCALES, fxp.INPUT_ZERO_POINT)
     if isinstance(result.owner, bundle.SoftmaxOp):
         attributes[fxp.SOFTMAX] = UnitAttr()
         result = result.owner.input
     attributes[fxp.OUTPUT_FRAC] = integer(bundle.frac_of(result))
-    return attributes
+    return attributes | _free_scales(result, fxp.OUTPUT_SCALES, fxp.OUTPUT_ZERO_POINT)
+
+
+def _free_scales(value: SSAValue, scales: str, zero_point: str) -> dict[str, Attribute]:
+    """Scales and zero point of a value that has them: one scale if all are alike."""
+    core = bundle.core_of(value)
+    if core is not None and core.scales is not None:
+        units = np.unique(core.units) if len(np.unique(core.units)) == 1 else core.units
+        return {scales: DenseArrayBase.from_list(f64, units.tolist()), zero_point: integer(0)}
+    kind = element(value)
+    if not isinstance(kind, bundle.AffineType):
+        return {}
+    return {scales: DenseArrayBase.from_list(f64, [kind.unit]), zero_point: integer(kind.zero)}
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ number of runs; and so are its tables.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xdsl.context import Context
@@ -22,7 +23,15 @@ from xdsl.passes import ModulePass
 from dsf.dialects import sched, tile
 from dsf.dialects.constants import integer
 from dsf.dialects.engine import BUNDLE_CYCLES, BUNDLE_MACS, CYCLES, LOAD_CYCLES, TensorAttr, hardware_of
-from dsf.dialects.fxp import INPUT_FRAC, OUTPUT_FRAC, SOFTMAX
+from dsf.dialects.fxp import (
+    INPUT_FRAC,
+    INPUT_SCALES,
+    INPUT_ZERO_POINT,
+    OUTPUT_FRAC,
+    OUTPUT_SCALES,
+    OUTPUT_ZERO_POINT,
+    SOFTMAX,
+)
 from dsf.dialects.integers import RAW_BITS, width
 from dsf.dialects.shapes import shape
 from dsf.dialects.tile import Outer
@@ -46,10 +55,26 @@ def _attribute(function: func.FuncOp, name: str, default: int) -> int:
     return value.value.data if isinstance(value, IntegerAttr) else default
 
 
-def _descriptor(function: func.FuncOp, value: SSAValue, hw: Hardware, frac: str, base: BaseRegister) -> TensorAttr:
-    """How a tensor lies in DRAM: elements as wide as the engine's, or raw sums."""
+def _descriptor(function: func.FuncOp, value: SSAValue, hw: Hardware, names: Sequence[str], base: BaseRegister) -> TensorAttr:
+    """
+    How a tensor lies in DRAM: elements as wide as the engine's, or raw sums. `names` are the function's attributes that say
+    what they stand for: fraction, scales, zero point.
+    """
     bits = RAW_BITS if width(value) == RAW_BITS else hw.bits_input
-    return TensorAttr(shape(value), bits, _attribute(function, frac, 0), base)
+    frac, scales, zero_point = names
+    numbers = function.attributes.get(scales)
+    return TensorAttr(
+        shape(value),
+        bits,
+        _attribute(function, frac, 0),
+        base,
+        scales=tuple(numbers.get_values()) if isinstance(numbers, DenseArrayBase) else (),  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
+        zero_point=_attribute(function, zero_point, 0),
+    )
+
+
+_INPUT = (INPUT_FRAC, INPUT_SCALES, INPUT_ZERO_POINT)
+_OUTPUT = (OUTPUT_FRAC, OUTPUT_SCALES, OUTPUT_ZERO_POINT)
 
 
 def _goes_back_to_loads(layer: Layer, hw: Hardware) -> bool:
@@ -138,8 +163,8 @@ def schedule(function: func.FuncOp, hw: Hardware, *, resident_weights: bool) -> 
     returned = function.body.block.last_op
     assert returned is not None
     program = sched.ProgramOp(
-        [_descriptor(function, function.body.block.args[0], hw, INPUT_FRAC, BaseRegister.INPUT)],
-        [_descriptor(function, returned.operands[0], hw, OUTPUT_FRAC, BaseRegister.OUTPUT)],
+        [_descriptor(function, function.body.block.args[0], hw, _INPUT, BaseRegister.INPUT)],
+        [_descriptor(function, returned.operands[0], hw, _OUTPUT, BaseRegister.OUTPUT)],
         stream.data,
         emitted.arena_bytes,
         names,

@@ -101,7 +101,7 @@ func.func @main(%x: tensor<1x4x4x1x!bundle.q<1, 0>>) -> tensor<1x2x2x1x!bundle.q
 
 engine.hardware {bits_sum = 24, bits_bias = 32}
 
-// CHECK:       func.func @main(%x: tensor<1x4x4x1xi8>) -> tensor<1x4x4x1xi8> attributes {dsf.input_frac = 0 : i64, dsf.output_frac = 0 : i64} {
+// CHECK:       func.func @main(%x: tensor<1x4x4x1xi8>) -> tensor<1x4x4x1xi8> attributes {dsf.input_frac = 0 : i64, dsf.input_scales = array<f64: 5.000000e-01>, dsf.input_zero_point = -3 : i64, dsf.output_frac = 0 : i64, dsf.output_scales = array<f64: 4.000000e-01>, dsf.output_zero_point = 7 : i64} {
 // CHECK-NEXT:    %0 = fxp.conv %x padding [1, 1, 1, 1] pad_value -3 weights dense<4> : tensor<3x3x1x1xi8> : tensor<1x4x4x1xi8> -> tensor<1x4x4x1xi24>
 // CHECK-NEXT:    %1 = fxp.requantize %0 bias dense<113> : tensor<1xi32> multiplier dense<52429> : tensor<1xi32> shift dense<19> : tensor<1xi8> zero_point -100 clip -100 to -40 : tensor<1x4x4x1xi24> -> tensor<1x4x4x1xi8>
 // CHECK-NEXT:    %2 = fxp.add %1, %x multiplier_a 8192 multiplier_b 40960 offset 1171456 shift 15 clip -128 to 127 : tensor<1x4x4x1xi8>, tensor<1x4x4x1xi8> -> tensor<1x4x4x1xi8>

@@ -164,3 +164,13 @@ func.func @main(%x: tensor<1x4x4x1x!bundle.affine<8, 0.5, -3>>) -> tensor<1x2x2x
 }
 // CHECK:      'pool': a change from !bundle.affine<8, 0.5, -3> to !bundle.affine<8, 0.25, 0>, needs the same type; quantise both alike
 // CHECK-NEXT: 'pool': a negative slope of 0.5 with a zero point, needs 0 or 1; put the leaky ReLU right after a convolution
+
+// -----
+
+engine.hardware {}
+func.func @main(%x: tensor<1x4x!bundle.affine<8, 0.5, -3>>) -> tensor<1x4xf64> {
+  %a = bundle.activation %x negative_slope 0.0 : tensor<1x4x!bundle.affine<8, 0.5, -3>> -> tensor<1x4x!bundle.affine<8, 0.5, -3>> loc("act")
+  %p = bundle.softmax %a : tensor<1x4x!bundle.affine<8, 0.5, -3>> -> tensor<1x4xf64> loc("end")
+  func.return %p : tensor<1x4xf64>
+}
+// CHECK: 'end': a softmax of !bundle.affine<8, 0.5, -3>, needs !bundle.q<bits, frac>; compute it outside the network

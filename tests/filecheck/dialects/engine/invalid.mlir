@@ -53,3 +53,13 @@ engine.hardware {axi_width = wide}
 
 "test.op"() {tensor = #engine.tensor<shape = [8], bits = 8, frac = 129, base = input, offset = 0>} : () -> ()
 // CHECK: '#engine.tensor': frac 129, needs -128 to 128
+
+// -----
+
+"test.op"() {tensor = #engine.tensor<shape = [2, 8], bits = 8, frac = 0, scales = [0.5, 0.25], zero_point = 0, base = input, offset = 0>} : () -> ()
+// CHECK: '#engine.tensor': 2 scales, needs one, or one for each of 8 channels
+
+// -----
+
+"test.op"() {tensor = #engine.tensor<shape = [8], bits = 8, frac = 0, scales = [-0.5], zero_point = 0, base = input, offset = 0>} : () -> ()
+// CHECK: '#engine.tensor': scales [-0.5], needs positive numbers

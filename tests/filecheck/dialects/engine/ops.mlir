@@ -16,3 +16,9 @@ engine.hardware {processing_elements = [8, 96], frequency = 250.5, bits_weights 
 "test.op"() {tensor = #engine.tensor<shape = [8, 10], bits = 32, frac = -2, base = output, offset = 64>} : () -> ()
 // CHECK:         tensor = #engine.tensor<shape = [8, 10], bits = 32, frac = -2, base = output, offset = 64>
 // CHECK-GENERIC: tensor = #engine.tensor<shape = [8, 10], bits = 32, frac = -2, base = output, offset = 64>
+
+// -----
+
+"test.op"() {tensor = #engine.tensor<shape = [1, 2], bits = 8, frac = 0, scales = [0.5, 1.0e-05], zero_point = -3, base = output, offset = 0>} : () -> ()
+// CHECK:         tensor = #engine.tensor<shape = [1, 2], bits = 8, frac = 0, scales = [0.5, 1.0e-05], zero_point = -3, base = output, offset = 0>
+// CHECK-GENERIC: tensor = #engine.tensor<shape = [1, 2], bits = 8, frac = 0, scales = [0.5, 1.0e-05], zero_point = -3, base = output, offset = 0>
