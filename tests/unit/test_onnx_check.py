@@ -11,6 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from dsf.frontend.onnx.check import check_onnx
+from dsf.frontend.onnx.model import from_onnx
 from dsf.hardware import Hardware
 from dsf.tools.dsf import main
 
@@ -151,3 +152,38 @@ def test_compile_of_other_networks(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "is quantised already, needs no calibration; leave --calibrate out" in capsys.readouterr().err
     assert main(["check", str(quantised), "--batch", "0"]) == 1
     assert "'--batch': 0, needs at least 1" in capsys.readouterr().err
+
+
+def test_qonnx_is_taken_as_well() -> None:
+    """Quant nodes, as Brevitas writes them, around a convolution with weights of 4 bits: as plain loops over what they mean."""
+    draw = np.random.default_rng(0)
+    w = draw.normal(size=(4, 2, 3, 3)).astype(np.float32)
+    numbers = {"sx": 0.05, "sw": 0.25, "sy": 0.4, "zero": 0.0, "four": 4.0, "eight": 8.0}
+    constants = [numpy_helper.from_array(np.float32(value), name) for name, value in numbers.items()]
+
+    def quant(x: str, scale: str, bits: str, y: str, signed: int) -> onnx.NodeProto:
+        domain = "qonnx.custom_op.general"
+        attributes = {"signed": signed, "narrow": 0, "rounding_mode": "ROUND"}
+        return helper.make_node("Quant", [x, scale, "zero", bits], [y], name=f"quant_{y}", domain=domain, **attributes)
+
+    nodes = [
+        quant("x", "sx", "eight", "xq", 1),
+        quant("w", "sw", "four", "wq", 1),
+        helper.make_node("Conv", ["xq", "wq"], ["c"], name="conv"),
+        helper.make_node("Relu", ["c"], ["r"], name="relu"),
+        quant("r", "sy", "eight", "y", 0),
+    ]
+    source = helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 2, 6, 6))
+    result = helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, 4, 4, 4))
+    graph = helper.make_graph(nodes, "qonnx", [source], [result], [*constants, numpy_helper.from_array(w, "w")])
+    opsets = [helper.make_opsetid("", 21), helper.make_opsetid("qonnx.custom_op.general", 1)]
+    model = from_onnx(helper.make_model(graph, opset_imports=opsets, ir_version=10), Hardware(bits_bias=32))
+    x = draw.normal(size=(1, 2, 6, 6)).astype(np.float32)
+    xq = 0.05 * np.clip(np.rint(x / np.float32(0.05)), -128, 127)
+    wq = 0.25 * np.clip(np.rint(w / np.float32(0.25)), -8, 7)
+    sums = np.zeros((1, 4, 4, 4))
+    for o, row, column in np.ndindex(4, 4, 4):
+        sums[0, o, row, column] = (xq[0, :, row : row + 3, column : column + 3] * wq[o]).sum()
+    wanted = np.clip(np.rint(np.maximum(sums, 0) / 0.4), 0, 255)
+    got = np.rint(model.predict(x) / np.float32(0.4))
+    assert np.abs(got - wanted).max() <= 1 and (got != wanted).mean() < 0.02
