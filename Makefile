@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 JOBS   ?= 2
 
-.PHONY: help setup demo test lint generate formal coverage synth bench-layers bench-random clean
+.PHONY: help setup demo test lint generate formal coverage synth bench-layers bench-random bench-accuracy clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -51,6 +51,10 @@ bench-layers: setup ## Measure single layers on the simulated system, beside est
 
 bench-random: setup ## Compare random networks on random hardware between interpreter and RTL
 	$(BIN)/python -m benchmarks.random_networks
+
+bench-accuracy: setup ## Train small networks, take them through other exporters, and compare accuracies
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	$(BIN)/python -m benchmarks.accuracy
 
 clean: ## Remove what builds and tests made
 	rm -rf build .pytest_cache .ruff_cache .hypothesis

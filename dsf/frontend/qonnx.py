@@ -24,7 +24,6 @@ operators' definitions in the package qonnx.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +32,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper
 
 from dsf.errors import ModelError
+from dsf.frontend.integer_types import TYPES, Limits, real_clip
 from dsf.frontend.quantize.fold import fold_constants
 from dsf.frontend.quantize.graph import Array, Graph, attribute, label
 from dsf.frontend.quantize.load import OPSET, OPSET_OF_2_BITS, converted, inferred, inlined, opset_problems, read_model
@@ -41,17 +41,6 @@ from dsf.frontend.quantize.load import OPSET, OPSET_OF_2_BITS, converted, inferr
 DOMAINS = frozenset({"qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general"})
 _QUANT = frozenset({"Quant", "IntQuant"})
 OPERATORS = _QUANT | {"BipolarQuant", "Trunc"}
-
-#: ONNX's types of integers, narrowest first. The last one is that of biases.
-_TYPES: dict[int, tuple[int, int]] = {
-    TensorProto.UINT2: (0, 3),
-    TensorProto.INT2: (-2, 1),
-    TensorProto.UINT4: (0, 15),
-    TensorProto.INT4: (-8, 7),
-    TensorProto.UINT8: (0, 255),
-    TensorProto.INT8: (-128, 127),
-    TensorProto.INT32: (-(2**31), 2**31 - 1),
-}
 
 Floats = NDArray[np.float64]
 Round = Callable[[Array], Array]
@@ -89,9 +78,8 @@ def qonnx_to_qdq(model: onnx.ModelProto | str | Path) -> onnx.ModelProto:
         raise ModelError(problems)
     for one in conversions:
         one.replace()
-    narrow = (TensorProto.INT2, TensorProto.UINT2)
-    has_2_bits = any(helper.np_dtype_to_tensor_dtype(value.dtype) in narrow for value in graph.constants.values())
-    return inferred(graph.to_model(opset=max(graph.opset, OPSET_OF_2_BITS if has_2_bits else OPSET)))
+    opset = OPSET_OF_2_BITS if graph.has_2_bits() else OPSET
+    return inferred(graph.to_model(opset=max(graph.opset, opset)))
 
 
 def _foreign(model: onnx.ModelProto) -> Iterator[str]:
@@ -99,28 +87,6 @@ def _foreign(model: onnx.ModelProto) -> Iterator[str]:
         if node.domain in DOMAINS and node.op_type not in OPERATORS:
             known = ", ".join(sorted(OPERATORS))
             yield f"'{label(node)}': is a {node.op_type} of domain '{node.domain}', needs one of {known}; replace the layer"
-
-
-@dataclass(frozen=True)
-class _Range:
-    """Integers from `low` to `high`, and the narrowest type that holds them."""
-
-    low: int
-    high: int
-
-    @staticmethod
-    def of(bits: int, signed: bool, narrow: bool) -> _Range:
-        if signed:
-            return _Range(-(1 << (bits - 1)) + narrow, (1 << (bits - 1)) - 1)
-        return _Range(0, (1 << bits) - 1 - narrow)
-
-    @property
-    def type(self) -> int:
-        return next(kind for kind, (low, high) in _TYPES.items() if low <= self.low and self.high <= high)
-
-    @property
-    def is_whole_type(self) -> bool:
-        return _TYPES[self.type] == (self.low, self.high)
 
 
 class _Conversion:
@@ -181,7 +147,7 @@ class _Conversion:
             yield f"rounds what the network computes by {self.mode}, needs ROUND; choose that rounding mode"
         if self.value is None and self._bits(3) > 8:
             yield f"quantises what the network computes to {self._bits(3)} bits, needs at most 8; choose a smaller bit_width"
-        low, high = _TYPES[self._range.type]
+        low, high = TYPES[self._range.type]
         zero_point = self._constant(2)
         if np.any(zero_point < low) or np.any(zero_point > high):
             yield f"has a zero point outside {low} to {high}, needs one of the integers; calibrate the model again"
@@ -216,11 +182,11 @@ class _Conversion:
         return self.node.op_type == "BipolarQuant" or (self._signed and self._bits(3) == 1)
 
     @property
-    def _range(self) -> _Range:
+    def _range(self) -> Limits:
         if self.node.op_type == "Trunc" and len(self.node.input) == 5:
-            return _Range(*_TYPES[TensorProto.INT8])  # Version 1 does not clip.
+            return Limits(*TYPES[TensorProto.INT8])  # Version 1 does not clip.
         index = 5 if self.node.op_type == "Trunc" else 3
-        return _Range.of(self._bits(index), self._signed, bool(attribute(self.node, "narrow", 0)))
+        return Limits.of(self._bits(index), self._signed, bool(attribute(self.node, "narrow", 0)))
 
     @property
     def _truncated(self) -> int:
@@ -300,31 +266,18 @@ class _Conversion:
         """QuantizeLinear by `scale` and DequantizeLinear by `back`, with a Clip where the type holds more than the range."""
         graph, stem, kind = self.graph, label(self.node), self._range.type
         nodes: list[NodeProto] = []
-        if not self._range.is_whole_type:
-            zero_point = self._constant(2)
-            if scale.size > 1 or zero_point.size > 1:
-                nodes, real = self._clip_by_channel(real, scale, zero_point)
-            else:
-                limits = [(limit - zero_point) * scale for limit in (self._range.low, self._range.high)]
-                names = [graph.add_constant(f"{stem}_limit", one.astype(np.float32).reshape(())) for one in limits]
-                clipped = graph.fresh(f"{stem}_clipped")
-                nodes, real = [helper.make_node("Clip", [real, *names], [clipped], name=clipped)], clipped
+        if not self._range.are_whole_type:
+            axis = _scale_axis(graph, self.node, scale)
+            rank = len(graph.shape(self.node.input[0]) or scale.shape)
+            zero_point = self._constant(2).reshape(-1).astype(np.int64)
+            nodes = real_clip(graph, real, self._range, scale.reshape(-1), zero_point, stem, axis, rank)
+            real = nodes[-1].output[0]
         zero = self._zero_point(kind)
         assert zero is not None
         stored = graph.fresh(f"{stem}_quantized")
         quantize = helper.make_node("QuantizeLinear", [real, self._scale(scale), zero], [stored], name=stored)
         self._add_axis(quantize, scale)
         return [*nodes, quantize, self._dequantize(stored, back, zero)]
-
-    def _clip_by_channel(self, real: str, scale: Array, zero_point: Array) -> tuple[list[NodeProto], str]:
-        """Max and Min do what Clip does, with limits for each channel."""
-        nodes: list[NodeProto] = []
-        for kind, limit in (("Max", self._range.low), ("Min", self._range.high)):
-            name = self.graph.add_constant(f"{label(self.node)}_limit", ((limit - zero_point) * scale).astype(np.float32))
-            result = self.graph.fresh(f"{label(self.node)}_clipped")
-            nodes.append(helper.make_node(kind, [real, name], [result], name=result))
-            real = result
-        return nodes, real
 
     def _truncation(self) -> list[NodeProto]:
         graph, stem, steps = self.graph, label(self.node), 1 << self._truncated

@@ -11,8 +11,10 @@ import contextlib
 import importlib.util
 import io
 import logging
+import tempfile
 import warnings
 from collections.abc import Generator, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import onnx
@@ -23,6 +25,7 @@ from dsf.errors import ModelError, ToolError
 from dsf.frontend.names import name_by_module
 from dsf.frontend.qonnx import qonnx_to_qdq
 from dsf.frontend.quantize import QuantizedModel, QuantizeOptions, quantize_model
+from dsf.frontend.quantize.load import read_model
 from dsf.frontend.quantize.quantize import Progress
 from dsf.frontend.quantize.report import QuantizationReport
 from dsf.hardware import Hardware
@@ -94,19 +97,19 @@ def is_brevitas(module: nn.Module) -> bool:
 
 def _export_brevitas(module: nn.Module, inputs: tuple[Tensor, ...]) -> onnx.ModelProto:
     """A Brevitas module as QONNX."""
-    with _in_eval_mode(module), _quiet():
+    with _in_eval_mode(module), _quiet(), tempfile.TemporaryDirectory(prefix="dsf-") as folder:
+        path = Path(folder) / "model.onnx"
         try:
             export = importlib.import_module("brevitas.export").export_qonnx
-            model = export(module, args=inputs, export_path=None)
+            export(module, args=inputs, export_path=str(path), optimize=True)
         except ModuleNotFoundError as failure:
-            raise ToolError(
-                f"'from_torch': {failure}, needs it to export from Brevitas; install onnx and onnxoptimizer"
-            ) from failure
+            raise ToolError(f"'from_torch': {failure}, needs it to export from Brevitas; install onnxoptimizer") from failure
         except Exception as failure:  # As above.
             raise ModelError(
                 f"'{_name(module)}': Brevitas can't export it ({_reason(failure)}), {_NEEDS}; export it with "
                 "brevitas.export.export_qonnx, and import that file"
             ) from failure
+        model = read_model(path)
     name_by_module(model)
     return model
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dsf.errors import ModelError
+from dsf.frontend.forms import to_qdq
 from dsf.frontend.onnx import constants, layout, linear, pointwise, pooling, quantisation
 from dsf.frontend.onnx.graph import Graph, graph_of
 from dsf.frontend.onnx.importer import HANDLERS, Imported, Importer
@@ -23,12 +24,13 @@ def importer_of(graph: Graph, hardware: Hardware, batch: int) -> Importer:
 
 def import_onnx(source: Source, hardware: Hardware, *, batch: int = 1) -> Imported:
     """
-    The network of an ONNX model, for this hardware. `batch` is the size of the first axis where the model leaves it open.
+    The network of an ONNX model (QDQ, or Brevitas's QONNX and QCDQ) for this hardware. `batch` is the size of the first axis
+    where the model leaves it open.
 
     Raises `ModelError` with everything that can't be expressed.
     """
     model, name = read_model(source)
-    graph = graph_of(model, name)
+    graph = graph_of(to_qdq(model), name)
     if not graph.is_quantised:
         change = "use dsf compile --calibrate DATA.npz, dsf.frontend.quantize, or onnxruntime's quantize_static"
         raise ModelError(f"'{name}': a model in floating point, needs a quantised one; {change}")

@@ -46,10 +46,10 @@ def _remove_dead(graph: Graph) -> None:
     graph.nodes = kept[::-1]
 
 
-def fold_constants(graph: Graph) -> None:
-    """Computes what does not depend on the input of the network."""
+def fold_constants(graph: Graph, *, keep: frozenset[str] = frozenset({"DequantizeLinear"})) -> None:
+    """Computes what does not depend on the input of the network, except the operators to `keep`: integers stay such."""
     for node in list(graph.nodes):
-        values = _constant_results(graph, node)
+        values = None if node.op_type in keep else _constant_results(graph, node)
         if values is None:
             continue
         graph.constants.update(values)

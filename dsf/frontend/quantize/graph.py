@@ -82,6 +82,11 @@ class Graph:
         """Operand `index` of a node if it is there and constant."""
         return self.constants.get(node.input[index]) if len(node.input) > index else None
 
+    def has_2_bits(self) -> bool:
+        """Whether there are constants of ONNX's types of 2 bits."""
+        kinds = (onnx.TensorProto.INT2, onnx.TensorProto.UINT2)
+        return any(helper.np_dtype_to_tensor_dtype(value.dtype) in kinds for value in self.constants.values())
+
     # Changes.
 
     def fresh(self, name: str) -> str:

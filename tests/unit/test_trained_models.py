@@ -1,0 +1,117 @@
+"""
+Networks trained on real data, as other people's exporters write them (`tests/data/trained`, written by
+`python -m benchmarks.accuracy --files tests/data/trained`), through quantisation and conversion to the engine.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import qonnx_semantics
+from quantize_graphs import decibels, run
+
+from dsf import Hardware, from_onnx
+from dsf.errors import ModelError
+from dsf.frontend.forms import to_qdq
+from dsf.frontend.qonnx import is_qonnx
+from dsf.frontend.quantize import QuantizeOptions, quantize_model
+
+FOLDER = Path(__file__).parents[1] / "data" / "trained"
+NETWORKS = sorted(path.stem for path in FOLDER.glob("*.npz"))
+CLASSIFIERS = [name for name in NETWORKS if name != "autoencoder"]
+HARDWARE = Hardware(bits_bias=32)
+
+
+def load(name, form):
+    return onnx.load(FOLDER / f"{name}.{form}.onnx")
+
+
+def data_of(name):
+    with np.load(FOLDER / f"{name}.npz") as archive:
+        return {key: archive[key] for key in archive.files}
+
+
+def run_each(proto, x):
+    return np.concatenate([run(proto, {"x": one[None]})[0] for one in x])
+
+
+def test_all_networks_are_there():
+    assert NETWORKS == ["autoencoder", "cancer", "digits", "separable"]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    ("bits", "options", "least"),
+    [
+        (8, {}, 12),
+        (8, {"scales": "power-of-two"}, 12),
+        (8, {"zero_points": True, "ranges": "minmax"}, 12),
+        (4, {}, 3),
+    ],
+    ids=["8 bits", "power-of-two", "zero points", "4 bits"],
+)
+def test_quantised_networks_keep_what_they_learnt(name, bits, options, least):
+    """The files have few samples to calibrate with: in a table, others lie outside their range."""
+    proto, data = load(name, "float"), data_of(name)
+    options = QuantizeOptions(activation_bits=bits, weight_bits=bits, **options)
+    expected, real = (run_each(one, data["x"]) for one in (proto, quantize_model(proto, data["train"], options).model))
+    assert decibels(expected, real) > least
+    if name in CLASSIFIERS:
+        right = [np.mean(one.argmax(axis=1) == data["targets"]) for one in (expected, real)]
+        assert right[1] >= right[0] - (0.04 if bits == 8 else 0.2)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_qonnx_computes_what_it_means(name):
+    """The rounding of sums in floating point differs in its last bits, and with it, seldom, that of an activation."""
+    proto, data = load(name, "qonnx"), data_of(name)
+    assert is_qonnx(proto)
+    expected = np.concatenate([qonnx_semantics.run(proto, {"x": one[None]})[0] for one in data["x"][:4]])
+    assert decibels(expected, run_each(to_qdq(proto), data["x"][:4])) > 30
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_both_forms_of_brevitas_are_one_network(name):
+    data = data_of(name)
+    x = data["x"]
+    qcdq = load(name, "qcdq")
+    converted = to_qdq(qcdq)
+    assert np.array_equal(run_each(qcdq, x), run_each(converted, x))
+    assert decibels(run_each(to_qdq(load(name, "qonnx")), x), run_each(converted, x)) > 30
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("form", ["qonnx", "qcdq"])
+def test_weights_of_brevitas_are_integers_of_4_bits(name, form):
+    kinds = {one.data_type for one in to_qdq(load(name, form)).graph.initializer if len(one.dims) > 1}
+    assert kinds == {onnx.TensorProto.INT4}
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+@pytest.mark.parametrize("form", ["qdq", "qonnx", "qcdq"])
+def test_on_the_engine(name, form):
+    proto, data = load(name, form), data_of(name)
+    expected, real = run_each(to_qdq(proto), data["x"]), from_onnx(proto, HARDWARE).predict(data["x"])
+    assert decibels(expected, real.reshape(expected.shape)) > 30
+    right = [np.mean(one.reshape(len(expected), -1).argmax(axis=1) == data["targets"]) for one in (expected, real)]
+    assert right[1] >= right[0] - 0.04
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_quantised_here_on_the_engine(name):
+    data = data_of(name)
+    result = quantize_model(load(name, "float"), data["train"], QuantizeOptions.of_hardware(HARDWARE))
+    expected, real = run_each(result.model, data["x"]), from_onnx(result.model, HARDWARE).predict(data["x"])
+    assert decibels(expected, real.reshape(expected.shape)) > 40
+
+
+def test_truncated_files_end_in_messages():
+    content = (FOLDER / "cancer.qonnx.onnx").read_bytes()
+    for cut in range(50, len(content), len(content) // 12):
+        try:
+            proto = onnx.ModelProto.FromString(content[:cut])
+        except Exception:  # What protobuf refuses is the reader's to report.
+            continue
+        with pytest.raises(ModelError):
+            from_onnx(proto, HARDWARE)
