@@ -38,7 +38,8 @@ DEPTHWISE_DRAIN = 23
 #: Cycles of LOAD, LOAD_WEIGHTS and STORE beside their beats, and from the last beat of one to the first of the next.
 MOVE_OVERHEAD = 6
 MOVE_GAP = 2
-#: Cycles of a VECTOR instruction beside its windows, of a division beside its steps, and from one division to the next at least.
+#: Cycles of a VECTOR instruction beside its windows, of a division beside its steps, and from one division to the next at
+#: least.
 VECTOR_OVERHEAD = 15
 DIVIDE_OVERHEAD = 1
 LEAST_DIVIDE = 5
