@@ -152,14 +152,24 @@ class _Planner:
         for first, *others in self.plan.chains(self.network):
             made: Span | None = None
             behind = self._runs(others, images)
-            for piece, mode, complete in _layer_pieces(self.network.layers[first], images, self.hw):
+            pieces = list(_layer_pieces(self.network.layers[first], images, self.hw))
+            for number, (piece, mode, complete) in enumerate(pieces):
                 part = self._part(first, piece)
                 if part is not None and part != made:
                     # The layers behind it begin anew, with other channels.
                     made, behind = part, self._runs(others, images, part)
                 self._add(chunk, images, first, piece, mode, complete or part is not None, behind)
+                if number + 1 < len(pieces) and behind:
+                    # What the array waits for comes before what the vector unit does with this piece.
+                    self._rows_of_next(chunk, first, pieces[number + 1][0])
                 if complete or part is not None:
                     self._follow(chunk, images, behind, first, piece)
+
+    def _rows_of_next(self, chunk: int, index: int, piece: Piece) -> None:
+        """Lets the window over the input of a layer slide to the rows of its next piece."""
+        source = self.network.layers[index].source
+        if self.plan.places[source] is Location.DRAM:
+            self._operand(chunk, index, Use.X, source, self._rows_read(index, piece), piece)
 
     def _runs(self, indices: Sequence[int], images: int, channels: Span | None = None) -> list[_Run]:
         """The layers that run along with one, of some channels where that makes no others at once."""

@@ -362,27 +362,11 @@ class _Chooser:
             if places[layer.result] is Place.DRAM:
                 results += self._beats(layer.result)
             strips = max(strips, number)
-        waits = sum(self._waits(one, sizes[one.use, one.layer], chain, cuts, vector // passes) for one in windows)
+        waits = sum(one.waits(sizes[one.use, one.layer]) for one in windows)
         cycles = max(array, vector, features, results, weights) + passes * waits
         cycles += (features + results) // (passes * strips)
         words = (features + results + weights) * self.hw.beat_elements + passes * strips * INSTRUCTION_WORDS
         return Choice(cuts, cycles + words / WORDS_OF_A_CYCLE, features + results + weights)
-
-    def _waits(self, window: Wanted, size: int, chain: Sequence[int], cuts: Sequence[Cut], vector: int) -> int:
-        """
-        Cycles of a pass in which a transfer or a copy (or of strips that are nowhere as a whole a pooling, of `vector` cycles)
-        does not overlap with computing, as a window has no room for the next strip: at the end of each lap.
-        """
-        if size >= min(window.overlap, window.most):
-            return 0
-        index = chain.index(window.layer)
-        strips = self._strips(window.layer, cuts[index])
-        strip = -(-window.most // strips)
-        laps = -(-strips // (1 + max(0, size - window.least) // strip))
-        if window.use is Use.Y:
-            behind = index + 1 < len(chain)
-            return laps * vector // strips if behind else strips * (strip // self.hw.beat_elements)
-        return laps * (strip // self.hw.beat_elements + max(0, window.least - strip) // self.hw.vector_length)
 
     def _strips(self, index: int, cut: Cut) -> int:
         height = self.network.layers[index].output_image[0]

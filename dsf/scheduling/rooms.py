@@ -42,7 +42,8 @@ Key = tuple[Use, int]
 class Wanted:
     """
     Elements of room for strips of a tensor: the `least` that will do, what it takes that transfers and computing overlap, and
-    `most`, where more would be of no use.
+    `most`, where more would be of no use. It moves on by `strip` elements for each of `strips` strips; at the end of a lap
+    computing waits for `wait` cycles, unless there is room for both.
     """
 
     use: Use
@@ -50,10 +51,23 @@ class Wanted:
     least: int
     overlap: int
     most: int
+    strips: int
+    wait: int
 
     @property
-    def levels(self) -> tuple[int, int, int]:
-        return self.least, max(self.least, self.overlap), max(self.least, self.overlap, self.most)
+    def strip(self) -> int:
+        return -(-self.most // self.strips)
+
+    @property
+    def sizes(self) -> list[int]:
+        """The sizes that make a difference, in ascending order: one more strip in each lap, and overlap."""
+        return [*range(self.least, self.overlap, self.strip), self.overlap]
+
+    def waits(self, size: int) -> int:
+        """Cycles of a pass over the tensor in which computing waits, with a room of `size`."""
+        if size >= self.overlap:
+            return 0
+        return -(-self.strips // (1 + (size - self.least) // self.strip)) * self.wait
 
 
 def chains(network: Network, places: Sequence[Place], along: Set[int] = frozenset()) -> list[list[int]]:
@@ -146,16 +160,33 @@ class Cuts:
                 at_once = channels
             part = _of_channels(network, layer.result, layer, at_once)
             if self.places[layer.result] is Place.STRIPS:
-                behind = chain[number + 1]
-                rows, kept = rows_at_once(layer, self.cuts[index], network.layers[behind], self.cuts[behind])
+                behind = network.layers[chain[number + 1]]
+                rows, kept = rows_at_once(layer, self.cuts[index], behind, self.cuts[chain[number + 1]])
                 # Rows that are still to be read are copied to where none of them lies.
-                yield self._wanted(Use.Y, index, (rows + max(0, kept - 1)) * part, 2 * rows * part, height * part)
+                least = (rows + max(0, kept - 1)) * part
+                yield self._wanted(Use.Y, index, least, 2 * rows * part, height * part, self._follow(behind, index, at_once))
             elif self.places[layer.result] is Place.DRAM:
                 yield self._wanted(Use.Y, index, made * part, 2 * made * part, height * part)
 
-    def _wanted(self, use: Use, index: int, least: int, overlap: int, image: int) -> Wanted:
-        most = self.images * image
-        return Wanted(use, index, min(least, most), min(overlap, most), most)
+    def _wanted(self, use: Use, index: int, least: int, overlap: int, image: int, wait: int | None = None) -> Wanted:
+        """`wait` is given for strips that are read as they are made; others are moved, and what is read twice copied."""
+        most, strips = self.images * image, self._strips(index)
+        strip = -(-most // strips)
+        if wait is None:
+            kept = 0 if use is Use.Y else max(0, least - strip)
+            wait = strip // self.hw.beat_elements + kept // self.hw.vector_length
+        return Wanted(use, index, min(least, most), min(max(least, overlap), most), most, strips, wait)
+
+    def _strips(self, index: int) -> int:
+        cut, height = self.cuts[index], self.network.layers[index].output_image[0]
+        return -(-self.images // cut.images) * len(Span(0, height).sizes(*cut.rows))
+
+    def _follow(self, behind: Layer, index: int, channels: int) -> int:
+        """Cycles in which the vector unit takes on a strip of layer `index`."""
+        if isinstance(behind.op, tile.MatrixOp):
+            return 0
+        height, width, _ = behind.output_image
+        return behind.vector_cost(self.hw, -(-self.images * height * width // self._strips(index)), channels).busy
 
 
 def _of_channels(network: Network, tensor: int, layer: Layer, channels: int) -> int:
@@ -245,19 +276,26 @@ def live_elements(hw: Hardware, tensors: Mapping[int, Request], number: int) -> 
 
 def sizes_of(hw: Hardware, windows: Sequence[Wanted], free: int, level: int) -> list[int]:
     """
-    The rooms of a chain in `free` elements: the least ones; then, up to `level`, larger ones, those first that need least more,
-    and for the first that can't have all of it what is left.
+    The rooms of a chain in `free` elements. Level 0: the least ones. 1: larger ones, step by step where an element more saves
+    most cycles. 2: where there is room for all of a tensor, that.
     """
     sizes = [align_up(one.least, hw.vector_length) for one in windows]
-    for reached in range(1, level + 1):
-        more = [align_up(one.levels[reached], hw.vector_length) - size for one, size in zip(windows, sizes, strict=True)]
-        for index in sorted(range(len(windows)), key=lambda index: more[index]):
-            left = free - sum(sizes)
-            if more[index] <= left:
-                sizes[index] += more[index]
-            elif reached == 1:
-                sizes[index] += max(0, left)
-                break
+    while level > 0:
+        left = free - sum(sizes)
+        steps = [
+            ((one.waits(size) - one.waits(more)) / (align_up(more, hw.vector_length) - size), index, more)
+            for index, (one, size) in enumerate(zip(windows, sizes, strict=True))
+            for more in one.sizes
+            if 0 < align_up(more, hw.vector_length) - size <= left
+        ]
+        saved, index, more = max(steps, default=(0, 0, 0))
+        if saved <= 0:
+            break
+        sizes[index] = align_up(more, hw.vector_length)
+    for index, one in enumerate(windows):
+        most = align_up(one.most, hw.vector_length)
+        if level > 1 and 0 < most - sizes[index] <= free - sum(sizes):
+            sizes[index] = most
     return sizes
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections import Counter
 
@@ -14,6 +15,7 @@ from dsf.dialects import sched
 from dsf.dialects.sched_types import Space
 from dsf.hardware import Hardware
 from dsf.scheduling.pieces import Span
+from dsf.scheduling.rooms import Use, Wanted, sizes_of
 from dsf.scheduling.strips import Room, Sliding
 from dsf.transforms.bundle_to_fxp import BundleToFxpPass
 from dsf.transforms.check_hardware import CheckHardwarePass
@@ -95,3 +97,39 @@ def test_small_memories_need_strips() -> None:
         run_pass(CTX, module, TileToSchedPass())
         seen.update(kinds_of(next(op for op in module.ops if isinstance(op, sched.ProgramOp))))
     assert min(seen[kind] for kind in ("arena", "holds", "channels", "sched.store", "part")) >= 2, seen
+
+
+def some_windows(rng: random.Random) -> list[Wanted]:
+    windows: list[Wanted] = []
+    for layer in range(rng.randint(1, 4)):
+        strips, strip = rng.randint(1, 30), rng.randint(1, 20)
+        least = min(strips * strip, strip + rng.randint(0, 40))
+        most = strips * strip
+        windows.append(Wanted(Use.X, layer, least, min(2 * least, most), most, strips, rng.randint(0, 50)))
+    return windows
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_room_is_given_where_it_saves_cycles(seed: int) -> None:
+    """Never more than there is, never less than is needed; with less of it computing waits no less."""
+    rng = random.Random(seed)
+    windows, hw = some_windows(rng), Hardware()
+    least = sum(sizes_of(hw, windows, 0, 0))
+    assert sizes_of(hw, windows, least, 2) == sizes_of(hw, windows, 0, 0)
+    before = sum(one.waits(one.least) for one in windows)
+    for more in range(0, 400, 32):
+        sizes = sizes_of(hw, windows, least + more, rng.choice((1, 2)))
+        assert sum(sizes) <= least + more
+        assert all(size >= one.least for one, size in zip(windows, sizes, strict=True))
+        assert sum(one.waits(size) for one, size in zip(windows, sizes, strict=True)) <= before
+    plenty = sizes_of(hw, windows, 1 << 20, 1)
+    assert sum(one.waits(size) for one, size in zip(windows, plenty, strict=True)) == 0
+    assert all(size >= one.most for one, size in zip(windows, sizes_of(hw, windows, 1 << 20, 2), strict=True))
+
+
+def test_a_room_waits_at_the_end_of_its_laps() -> None:
+    """Windows of 3 rows of 10 elements, one row further each time: a room of 5 rows has laps of 3 strips."""
+    window = Wanted(Use.X, 0, least=30, overlap=60, most=320, strips=30, wait=7)
+    assert window.strip == 11
+    rows = dataclasses.replace(window, most=300)
+    assert [rows.waits(size) for size in (30, 39, 40, 50, 59, 60, 300)] == [210, 210, 105, 70, 70, 0, 0]
