@@ -433,7 +433,7 @@ def pending_of(state: Real, name: str) -> Sum | Addition | Product | Function | 
 
 
 #: Operators through which the order of an input's elements is followed.
-_ELEMENTWISE = {"QuantizeLinear", "DequantizeLinear", "Identity", "Cast", "Dropout", "Relu", "Clip", "Add", "Sub", "Mul", "Div"}
+_ELEMENTWISE = {"QuantizeLinear", "DequantizeLinear", "Identity", "Cast", "Dropout", "Relu", "Clip", "Pad"}
 
 
 def _engine_order(graph: Graph, name: str, sizes: tuple[int, ...]) -> tuple[tuple[int, ...], Places]:

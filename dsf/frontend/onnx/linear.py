@@ -24,6 +24,7 @@ from dsf.frontend.onnx.values import (
     Array,
     Constant,
     Input,
+    Padded,
     QuantisedConstant,
     Real,
     State,
@@ -157,8 +158,16 @@ def engine_shape(window: Window, batch: int, height: int, width: int, channels: 
     return batch, rows, columns, channels
 
 
-def _convolve(importer: Importer, node: Node, x: Wire, weights: QuantisedConstant, bias: Floats | None) -> Sum:
-    """`bias` is in real numbers."""
+def _convolve(
+    importer: Importer,
+    node: Node,
+    x: Wire,
+    weights: QuantisedConstant,
+    bias: Floats | None,
+    *,
+    margin: tuple[int, int, int, int] = (0, 0, 0, 0),
+) -> Sum:
+    """`bias` is in real numbers; `margin` are zeros around the images, besides the node's own."""
     rank = weights.codes.ndim
     if rank not in (3, 4) or len(x.shape) != rank:
         raise UnsupportedError(
@@ -170,7 +179,10 @@ def _convolve(importer: Importer, node: Node, x: Wire, weights: QuantisedConstan
     if groups < 1 or per_group * groups != channels or outputs % groups != 0:
         has = f"{channels} channels, {groups} groups, and weights of shape {weights.codes.shape}"
         raise UnsupportedError(has, "(CO, CI / groups, KH, KW)", "export the model again")
-    window = convolution_window(node, x.shape[2:], tuple(kernel))
+    sizes = Padded(x, margin).shape[2:] if rank == 4 else x.shape[2:]
+    window = convolution_window(node, sizes, tuple(kernel))
+    top, bottom, left, right = (a + b for a, b in zip(window.padding, margin, strict=True))
+    window = replace(window, padding=(top, bottom, left, right))
     x = _lift(x)
     value = images_of(x)
     sizes = engine_shape(window, x.shape[0], x.shape[2], x.shape[3], outputs)
@@ -227,7 +239,10 @@ def conv(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequ
     """
     weights = _weights_of(inputs[1])
     bias = _bias(inputs[2] if len(inputs) > 2 else None, weights.codes.shape[0])
-    return [_convolve(importer, node, wire_of(inputs[0]), weights, bias)]
+    x = inputs[0]
+    if isinstance(x, Padded):
+        return [_convolve(importer, node, wire_of(x.wire), weights, bias, margin=x.margin)]
+    return [_convolve(importer, node, wire_of(x), weights, bias)]
 
 
 @handles("Gemm")

@@ -15,6 +15,7 @@ from dsf.frontend.onnx.values import (
     Constant,
     Host,
     Input,
+    Padded,
     QuantisedConstant,
     State,
     UnsupportedError,
@@ -81,6 +82,10 @@ def quantize_linear(importer: Importer, node: Node, inputs: Sequence[State | Non
         importer.note(node, "processor")
         return [on_host(x, "quantise", lambda y: _quantised(node, y, scale, zero_point))]
     grid, offset = grid_of_numbers(scale, zero_point)
+    if isinstance(x, Padded):
+        if x.wire.grid != grid:
+            raise UnsupportedError("a change of scale by padding", "the scale of what is padded", "quantise both alike")
+        return [replace(x, wire=replace(x.wire, codes=True, offset=offset))]
     if isinstance(x, Input):
         if "float" not in x.kind:
             raise UnsupportedError(f"an input of type {x.kind} that is quantised", "a float input", "drop the QuantizeLinear")
@@ -139,6 +144,8 @@ def dequantize_linear(importer: Importer, node: Node, inputs: Sequence[State | N
         return [importer.input_wire(x, grid, offset, codes=False)]
     if isinstance(x, Wire) and x.stand_in:
         return [x.on_grid(grid, codes=False, offset=offset)]
+    if isinstance(x, Padded) and grid == x.wire.grid and x.wire.codes:
+        return [replace(x, wire=replace(x.wire, codes=False))]
     if not isinstance(x, Wire) or not x.codes:
         raise UnsupportedError("an operand that is no quantised tensor", "one", "add a QuantizeLinear before it")
     if zero_point is None and x.offset != 0:

@@ -107,6 +107,20 @@ class Wire:
 
 
 @dataclass(frozen=True)
+class Padded:
+    """A tensor of images with a margin of zeros (top, bottom, left, right), which the convolution after it pads with."""
+
+    wire: Wire
+    margin: tuple[int, int, int, int]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        batch, channels, height, width = self.wire.shape
+        top, bottom, left, right = self.margin
+        return batch, channels, height + top + bottom, width + left + right
+
+
+@dataclass(frozen=True)
 class Pointwise:
     """The function of one number that a pending tensor is put through before it is rounded: slope, then limits."""
 
@@ -244,7 +258,7 @@ class Unknown:
 
 
 Real = Wire | Sum | Addition | Product | Function | Rounded
-State = Constant | QuantisedConstant | Real | Input | Host | Unknown
+State = Constant | QuantisedConstant | Real | Padded | Input | Host | Unknown
 
 
 @lru_cache(maxsize=256)

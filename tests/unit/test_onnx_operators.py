@@ -1,0 +1,135 @@
+"""Single operators against onnxruntime, in graphs of one or two of them: what the exported networks do not have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from test_onnx_check import Graph
+
+from dsf.compiler import compile_module
+from dsf.frontend.onnx.model import from_onnx
+from dsf.hardware import Hardware
+
+HARDWARE = Hardware(processing_elements=(4, 12), bits_bias=32)
+Change = Callable[[Graph], None]
+
+
+def then_conv(made: Graph) -> None:
+    made.conv(4, 3, "conv", kernel=3)
+
+
+def padded(made: Graph) -> None:
+    made.then("Pad", made.constant(np.array([0, 0, 1, 0, 0, 0, 2, 1])), name="pad")
+    then_conv(made)
+
+
+def padded_axes(made: Graph) -> None:
+    made.then("Pad", made.constant(np.array([3, 1])), "", made.constant(np.array([-1])), name="pad")
+    made.conv(4, 3, "conv", kernel=3, auto_pad="SAME_UPPER", strides=[2, 2])
+
+
+def channel_constant(made: Graph, op_type: str, values: list[float]) -> None:
+    made.then(op_type, made.constant(np.array(values, np.float32).reshape(1, 3, 1, 1)), name="op")
+
+
+def folded(made: Graph) -> None:
+    """A convolution, a factor of both signs and 0, an offset, then one rounding."""
+    weights = np.random.default_rng(1).integers(-127, 128, (3, 3, 3, 3)).astype(np.int8)
+    w = made.node("DequantizeLinear", made.constant(weights), made.constant(np.float32(0.004)))
+    factor, offset = (np.array(one, np.float32).reshape(1, 3, 1, 1) for one in ([0.5, -1.5, 0.0], [0.3, 0.1, -0.7]))
+    x = made.node("Mul", made.node("Conv", made.x, w), made.constant(factor))
+    made.quantise(made.node("Clip", made.node("Add", x, made.constant(offset)), "", made.constant(np.float32(1.5))))
+
+
+def batch_norm(made: Graph) -> None:
+    numbers = [[0.5, -2.0, 1.0], [0.1, 0.2, -0.3], [0.3, -0.1, 0.0], [0.5, 2.0, 1.0]]
+    made.then("BatchNormalization", *(made.constant(np.array(one, np.float32)) for one in numbers), name="norm")
+
+
+def integers(made: Graph) -> None:
+    """ConvInteger with a zero point, scaled to real numbers by constants."""
+    weights = made.constant(np.random.default_rng(2).integers(-127, 128, (4, 3, 3, 3)).astype(np.int8))
+    codes = made.nodes[-1].input[0]
+    sums = made.node("ConvInteger", codes, weights, made.constant(np.uint8(117)))
+    real = made.node("Cast", sums, to=onnx.TensorProto.FLOAT)
+    made.quantise(made.node("Mul", real, made.constant(np.float32(0.0007))))
+
+
+def last_channels(made: Graph) -> None:
+    """A network of images (N, H, W, C): the transposes around its convolution go."""
+    made.then("Transpose", name="to", perm=[0, 3, 1, 2])
+    made.conv(4, 8, "conv", kernel=3)
+    made.then("Transpose", name="back", perm=[0, 2, 3, 1])
+
+
+def mixed_dense(made: Graph) -> None:
+    """A dense layer whose inputs were moved about: its weights are permuted."""
+    made.conv(4, 3, "conv", kernel=3)
+    made.then("Transpose", name="turn", perm=[0, 3, 1, 2])
+    made.then("Reshape", made.constant(np.array([0, -1])), name="rows")
+    weights = made.constant(np.random.default_rng(3).integers(-127, 128, (144, 5)).astype(np.int8))
+    w = made.node("DequantizeLinear", weights, made.constant(np.float32(0.002)))
+    made.x = made.node("Unsqueeze", made.node("MatMul", made.x, w), made.constant(np.array([1, 2])))
+
+
+OPERATORS: dict[str, Change] = {
+    "pad": padded,
+    "pad-axes": padded_axes,
+    "add-constant": lambda made: channel_constant(made, "Add", [0.5, -0.25, 1.0]),
+    "sub-constant": lambda made: channel_constant(made, "Sub", [0.5, -0.25, 1.0]),
+    "mul-constant": lambda made: channel_constant(made, "Mul", [0.53, -1.27, 0.0]),
+    "div-constant": lambda made: channel_constant(made, "Div", [1.93, -1.27, 0.61]),
+    "folded": folded,
+    "batch-norm": batch_norm,
+    "conv-integer": integers,
+    "mean": lambda made: made.then("AveragePool", name="pool", kernel_shape=[3, 2], strides=[2, 1]),
+    "mean-with-padding": lambda made: made.then(
+        "AveragePool", name="pool", kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1
+    ),
+    "max-ceil": lambda made: made.then("MaxPool", name="pool", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1),
+    "max-same": lambda made: made.then("MaxPool", name="pool", kernel_shape=[3, 2], auto_pad="SAME_LOWER"),
+    "relu": lambda made: made.then("Relu", name="relu"),
+    "leaky": lambda made: made.then("LeakyRelu", name="leaky", alpha=0.37),
+    "square": lambda made: made.then("Mul", made.x, name="mul"),
+    "gelu": lambda made: made.then("Gelu", name="gelu"),
+    "hard-swish": lambda made: made.then("HardSwish", name="swish"),
+    "dense-of-moved": mixed_dense,
+}
+
+
+#: Where more results may be neighbours: means of an even number of elements, and functions on this grid, are often just between
+#: two, and onnxruntime decides by the noise of float32. The sums of a dense layer are not rounded, so each has its input's.
+NEIGHBOURS = {"mean": 1 / 6, "leaky": 0.02, "hard-swish": 0.03, "dense-of-moved": 1.0}
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_operator(name: str) -> None:
+    """Within a step of the grid (0.05); few are not equal."""
+    compare(OPERATORS[name], (1, 3, 8, 8), NEIGHBOURS.get(name, 0.01))
+
+
+def test_channels_last() -> None:
+    compare(last_channels, (1, 6, 7, 8))
+
+
+def compare(change: Change, shape: tuple[int, ...], neighbours: float = 0.01) -> None:
+    made = Graph(shape)
+    change(made)
+    proto = made.model()
+    model = from_onnx(proto, HARDWARE)
+    x = np.random.default_rng(0).normal(size=(4, *shape[1:])).astype(np.float32) * 2
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(proto.SerializeToString(), options)
+    wanted = np.concatenate([session.run(None, {"x": one[None]})[0] for one in x])
+    got = model.predict(x)
+    assert got.shape == wanted.shape
+    apart = np.abs(got - wanted)
+    assert apart.max() <= 0.05 * 1.001
+    assert (apart > 1e-4).mean() <= neighbours
+    assert np.ptp(wanted) > 0.5
+    compile_module(model.module, verify_each=True)
