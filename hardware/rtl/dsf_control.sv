@@ -15,6 +15,7 @@ module dsf_control
   parameter int unsigned Groups         = 3,
   parameter int unsigned GroupCols      = 8,
   parameter int unsigned VecLen         = 32,
+  parameter int unsigned XBits          = 8,
   parameter int unsigned QueueDepth     = 4,
   parameter int unsigned WatchdogCycles = 65536
 ) (
@@ -71,7 +72,8 @@ module dsf_control
     .AxiWidth (AxiWidth),
     .Groups   (Groups),
     .GroupCols(GroupCols),
-    .VecLen   (VecLen)
+    .VecLen   (VecLen),
+    .XBits    (XBits)
   ) u_dispatch (
     .clk_i,
     .rst_ni,

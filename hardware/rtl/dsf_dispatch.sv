@@ -21,7 +21,8 @@ module dsf_dispatch
   parameter int unsigned AxiWidth  = 128,
   parameter int unsigned Groups    = 3,
   parameter int unsigned GroupCols = 8,
-  parameter int unsigned VecLen    = 32
+  parameter int unsigned VecLen    = 32,
+  parameter int unsigned XBits     = 8
 ) (
   input  wire logic                    clk_i,
   input  wire logic                    rst_ni,
@@ -131,7 +132,8 @@ module dsf_dispatch
   dsf_instr_check #(
     .Groups   (Groups),
     .GroupCols(GroupCols),
-    .VecLen   (VecLen)
+    .VecLen   (VecLen),
+    .XBits    (XBits)
   ) u_check (
     .instr_i(words_q),
     .legal_o(legal)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Whether an instruction's fields are ones that this engine can carry out: those with limits of their own respect them, no
-// count is zero, and what indexes the hardware's own dimensions lies inside them. Combinational.
+// count is zero, what indexes the hardware's own dimensions lies inside them, and what stands for elements of feature memory is
+// such. Combinational.
 //
 // Not checked here: addresses (the units do, where they use them) and products of fields that have to agree, such as
 // `pixels` with `images * rows * columns`; a disagreement ends in the watchdog.
@@ -14,7 +15,8 @@ module dsf_instr_check
 #(
   parameter int unsigned Groups    = 3,
   parameter int unsigned GroupCols = 8,
-  parameter int unsigned VecLen    = 32
+  parameter int unsigned VecLen    = 32,
+  parameter int unsigned XBits     = 8
 ) (
   input  wire logic [InstrMaxBits-1:0] instr_i,
   output      logic                    legal_o
@@ -37,6 +39,12 @@ module dsf_instr_check
   assign store   = instr_i[$bits(store_t)-1:0];
   assign finish  = instr_i[$bits(end_t)-1:0];
 
+  // An element, or with elements of one bit also 0, which is between them.
+  function automatic logic is_element(logic [15:0] value);
+    localparam int unsigned Bits = operand_bits(XBits);
+    return value[15:Bits-1] == {(17 - Bits){value[15]}} && (XBits != 1 || value[1:0] != 2'b10);
+  endfunction
+
   logic load_ok, weights_ok, matrix_ok, vector_ok, store_ok, scaled;
 
   assign load_ok  = is_legal_load(load) && load.rows != '0 && load.row_elements != '0;
@@ -54,7 +62,10 @@ module dsf_instr_check
                      matrix.channel_groups != '0 && matrix.weight_words != '0 &&
                      matrix.last_group_lanes != '0 && 32'(matrix.last_group_lanes) <= GroupCols &&
                      32'(matrix.weight_bank) < Groups && (matrix.tall || matrix.weight_bank == '0) &&
-                     !(matrix.tall && matrix.depthwise) && (!matrix.skip_rows || matrix.pad_value == '0);
+                     !(matrix.tall && matrix.depthwise) && (!matrix.skip_rows || matrix.pad_value == '0) &&
+                     is_element(matrix.pad_value) &&
+                     (matrix.raw || (is_element(matrix.low) && is_element(matrix.high) &&
+                                     is_element(matrix.residual_low) && is_element(matrix.residual_high)));
 
   // Functions that shift right.
   assign scaled    = vector.function_code == VectorAdd || vector.function_code == VectorMultiply;

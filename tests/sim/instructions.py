@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dsf.hardware import VECTOR_TABLES, Hardware
 from dsf.isa.encoding import Decoded, encode_instruction
 from dsf.isa.table import BUILT_FUNCTIONS, BY_NAME, Field, VectorFunction
-from dsf.numerics import MAX_SHIFT
+from dsf.numerics import MAX_SHIFT, int_range
 
 #: The smallest legal value of what must not be zero.
 LEAST = {
@@ -42,13 +42,17 @@ LEAST = {
     "end": {},
 }
 
+#: Fields of MATRIX that stand for elements of feature memory, the clips unless the result is raw.
+CLIPS = ("low", "high", "residual_low", "residual_high")
+ELEMENTS = ("pad_value", *CLIPS)
+
 
 def legal(name: str, **fields: int) -> bytes:
     """An instruction with the least values that are legal, and `fields`."""
     return encode_instruction(name, **(LEAST[name] | fields))
 
 
-def drawn(draw: random.Random, name: str, *, groups: int, lanes: int, vector_length: int) -> bytes:
+def drawn(draw: random.Random, name: str, *, groups: int, lanes: int, vector_length: int, bits: int) -> bytes:
     """Random legal fields for hardware of these sizes."""
     fields = {
         field.name: draw.randint(max(field.low, LEAST[name].get(field.name, field.low)), field.high)
@@ -65,6 +69,8 @@ def drawn(draw: random.Random, name: str, *, groups: int, lanes: int, vector_len
             fields["right"] = draw.randint(0, MAX_SHIFT)
     if "chunk" in fields:
         fields["tall"] &= 1 - fields["depthwise"]
+        elements = ("pad_value",) if fields["raw"] else ELEMENTS
+        fields |= {element: draw.randint(*int_range(bits)) for element in elements}
         fields["pad_value"] *= 1 - fields["skip_rows"]
         fields["chunk"] = draw.randint(1, vector_length + 1)
         fields["last_chunk"] = draw.randint(1, fields["chunk"])
@@ -107,7 +113,7 @@ def illegal_values(field: Field) -> list[int]:
     return beyond(field.most, field.bits) if field.most is not None else []
 
 
-def illegal_fields(*, groups: int, lanes: int, vector_length: int) -> list[Illegal]:
+def illegal_fields(*, groups: int, lanes: int, vector_length: int, bits: int) -> list[Illegal]:
     """Instructions that break one rule of `dsf_instr_check` each: every rule of the table, and those between fields."""
     found: list[Illegal] = []
 
@@ -133,6 +139,17 @@ def illegal_fields(*, groups: int, lanes: int, vector_length: int) -> list[Illeg
     add("matrix", "tall", 1, depthwise=1)
     add("matrix", "last_group_lanes", *beyond(lanes, 8))
     add("matrix", "pad_value", *(1 << bit for bit in range(16)), skip_rows=1)
+    low, high = int_range(bits)
+    for field in ELEMENTS:
+        add(
+            "matrix",
+            field,
+            low - 1,
+            high + 1,
+            -(1 << 15),
+            (1 << 15) - 1,
+            *(sign << bit for bit in range(bits, 14) for sign in (1, -3)),
+        )
     for function in BUILT_FUNCTIONS:
         for field in BY_NAME["vector"].fields:
             if function not in (field.functions or BUILT_FUNCTIONS):
@@ -143,7 +160,7 @@ def illegal_fields(*, groups: int, lanes: int, vector_length: int) -> list[Illeg
     return found
 
 
-def legal_limits(*, groups: int, lanes: int, vector_length: int) -> list[bytes]:
+def legal_limits(*, groups: int, lanes: int, vector_length: int, bits: int) -> list[bytes]:
     """Instructions that are just legal: each field of the table at its ends, next to the values of `illegal_fields`."""
     most = {
         "bank": groups - 1,
@@ -157,11 +174,13 @@ def legal_limits(*, groups: int, lanes: int, vector_length: int) -> list[bytes]:
     for name, least in LEAST.items():
         for field in BY_NAME[name].fields:
             function = {"function": field.functions[0]} if field.functions is not None else {}
-            for value in (max(field.low, least.get(field.name, field.low)), most.get(field.name, field.high)):
+            ends = max(field.low, least.get(field.name, field.low)), most.get(field.name, field.high)
+            for value in int_range(bits) if name == "matrix" and field.name in ELEMENTS else ends:
                 found += [legal(name, **function, **{field.name: value})] if field.only is None else []
     found += [
         legal("matrix", weight_bank=groups - 1, tall=1),
         legal("matrix", chunk=vector_length + 1, last_chunk=vector_length + 1),
+        *(legal("matrix", raw=1, **{field: value}) for field in CLIPS for value in (-(1 << 15), (1 << 15) - 1)),
     ]
     shifting = (VectorFunction.ADD, VectorFunction.MULTIPLY)
     return found + [legal("vector", function=function, right=MAX_SHIFT) for function in shifting]

@@ -16,7 +16,12 @@ from dsf.isa.table import BY_NAME, ErrorCode
 PARAMETERS = json.loads(os.environ["DSF_PARAMETERS"])
 SEED = int(os.environ["DSF_SEED"])
 BEAT = PARAMETERS["AxiWidth"] // 8
-SIZES = {"groups": PARAMETERS["Groups"], "lanes": PARAMETERS["GroupCols"], "vector_length": PARAMETERS["VecLen"]}
+SIZES = {
+    "groups": PARAMETERS["Groups"],
+    "lanes": PARAMETERS["GroupCols"],
+    "vector_length": PARAMETERS["VecLen"],
+    "bits": PARAMETERS["XBits"],
+}
 NAMES = [name for name in BY_NAME if name != "end"]
 END = legal("end")
 ILLEGAL_OPCODES = sorted(set(range(16)) - {one.opcode for one in BY_NAME.values()})
