@@ -23,6 +23,8 @@ from torch import Tensor, nn
 
 from dsf.errors import ModelError, ToolError
 from dsf.frontend.names import name_by_module
+from dsf.frontend.onnx.from_onnx import import_onnx
+from dsf.frontend.onnx.model import OnnxModel
 from dsf.frontend.qonnx import qonnx_to_qdq
 from dsf.frontend.quantize import QuantizedModel, QuantizeOptions, quantize_model
 from dsf.frontend.quantize.load import read_model
@@ -34,6 +36,25 @@ _NEEDS = "needs a module that torch.export can trace, with inputs like those of 
 
 
 def from_torch(
+    module: nn.Module,
+    example_inputs: Tensor | Sequence[Tensor],
+    hw: Hardware,
+    *,
+    calibration: object = None,
+    progress: Progress | None = None,
+    **options: object,
+) -> OnnxModel:
+    """
+    The network of a PyTorch module on `hw`; the arguments are those of `quantize_torch`, and `quantization` of the result says
+    what quantisation cost.
+
+    Raises what `quantize_torch` raises, and `ModelError` with everything that can't be expressed, or does not fit the hardware.
+    """
+    quantized = quantize_torch(module, example_inputs, hw, calibration=calibration, progress=progress, **options)
+    return OnnxModel(import_onnx(quantized.model, hw), hw, quantized.report)
+
+
+def quantize_torch(
     module: nn.Module,
     example_inputs: Tensor | Sequence[Tensor],
     hw: Hardware,
@@ -72,7 +93,7 @@ def from_torch(
 
 def torch_to_onnx(module: nn.Module, example_inputs: Tensor | Sequence[Tensor]) -> onnx.ModelProto:
     """
-    A float module as ONNX, in inference mode, its nodes named after modules. Raises as `from_torch`.
+    A float module as ONNX, in inference mode, its nodes named after modules. Raises as `quantize_torch`.
     """
     inputs = _checked(module, example_inputs)
     if importlib.util.find_spec("onnxscript") is None:

@@ -14,7 +14,7 @@ import dsf
 from dsf import Hardware
 from dsf.errors import ModelError, ToolError
 from dsf.frontend.names import name_by_module
-from dsf.frontend.torch import from_torch, torch_to_onnx
+from dsf.frontend.torch import quantize_torch, torch_to_onnx
 
 HW = Hardware()
 
@@ -81,7 +81,7 @@ def test_nodes_are_named_after_modules(exported):
 def test_quantised(net):
     torch.manual_seed(1)
     data = torch.randn(64, 1, 8, 8)
-    result = from_torch(net, torch.randn(2, 1, 8, 8), HW, calibration=data, ranges="minmax")
+    result = quantize_torch(net, torch.randn(2, 1, 8, 8), HW, calibration=data, ranges="minmax")
     assert net.training
     with torch.no_grad():
         expected = net.eval()(data).numpy()
@@ -95,7 +95,7 @@ def test_quantised(net):
 
 def test_widths_of_the_hardware(net):
     hw = Hardware(bits_input=4, bits_weights=4)
-    result = dsf.from_torch(net, [torch.randn(1, 1, 8, 8)], hw, calibration=np.random.default_rng(0).normal(size=(8, 1, 8, 8)))
+    result = quantize_torch(net, [torch.randn(1, 1, 8, 8)], hw, calibration=np.random.default_rng(0).normal(size=(8, 1, 8, 8)))
     kinds = {value.dtype.name for name, value in constants_of(result.model).items() if name.endswith("_zero_point")}
     assert kinds == {"int4", "int32"}
 
@@ -104,9 +104,21 @@ def test_widths_of_the_hardware(net):
 def test_several_inputs(as_dictionary):
     u, v = torch.randn(8, 4), torch.randn(8, 4)
     calibration = {"u": u, "v": v} if as_dictionary else (u, v)
-    result = from_torch(Sum(), (torch.randn(1, 4), torch.randn(1, 4)), HW, calibration=calibration)
+    result = quantize_torch(Sum(), (torch.randn(1, 4), torch.randn(1, 4)), HW, calibration=calibration)
     feeds = {"u": u[:1].numpy(), "v": v[:1].numpy()}
     assert np.allclose(run(result.model, feeds)[0], torch.relu(u[:1] - v[:1]).numpy(), atol=0.1)
+
+
+def test_on_the_engine(net):
+    torch.manual_seed(1)
+    data = torch.randn(32, 1, 8, 8)
+    model = dsf.from_torch(net, data[:2], Hardware(bits_bias=32), calibration=data)
+    with torch.no_grad():
+        expected = net.eval()(data).numpy()
+    net.train()
+    assert decibels(expected, model.predict(data.numpy())) > 25
+    assert model.quantization is not None
+    assert model.quantization.layers[-1].name == "head"
 
 
 # What can't be done.
@@ -124,7 +136,7 @@ class Cosine(nn.Module):
 
 def problems(*arguments, **named):
     with pytest.raises(ModelError) as caught:
-        from_torch(*arguments, **named)
+        quantize_torch(*arguments, **named)
     return caught.value.problems
 
 

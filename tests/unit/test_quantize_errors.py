@@ -1,5 +1,8 @@
 """Everything that can be wrong with a model, its samples and the options: one message each, all of them at once."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
@@ -9,6 +12,7 @@ from quantize_graphs import conv_net, model, node, norm_constants, random, sampl
 from dsf import Hardware
 from dsf.errors import ModelError
 from dsf.frontend.quantize import QuantizeOptions, quantize_model
+from dsf.frontend.quantize.plan import SUPPORTED
 
 
 def problems(proto, data, **arguments):
@@ -186,6 +190,13 @@ def test_all_problems_of_nodes_and_samples_at_once():
     ]
     assert [any(one.startswith(start) for one in found) for start in starts] == [True] * len(starts)
     assert len(found) == len(starts)
+
+
+def test_the_page_lists_all_operators():
+    text = (Path(__file__).parents[2] / "docs" / "quantization.md").read_text()
+    listed = re.search(r"can be quantised: ([^;]*);", text)
+    assert listed is not None
+    assert re.split(r",\s+", listed[1]) == sorted(SUPPORTED)
 
 
 def test_transposed_operands():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dsf.errors import ModelError
-from dsf.frontend.forms import to_qdq
 from dsf.frontend.onnx import constants, layout, linear, pointwise, pooling, quantisation
 from dsf.frontend.onnx.graph import Graph, graph_of
 from dsf.frontend.onnx.importer import HANDLERS, Imported, Importer
@@ -30,7 +29,7 @@ def import_onnx(source: Source, hardware: Hardware, *, batch: int = 1) -> Import
     Raises `ModelError` with everything that can't be expressed.
     """
     model, name = read_model(source)
-    graph = graph_of(to_qdq(model), name)
+    graph = graph_of(model, name)
     if not graph.is_quantised:
         change = "use dsf compile --calibrate DATA.npz, dsf.frontend.quantize, or onnxruntime's quantize_static"
         raise ModelError(f"'{name}': a model in floating point, needs a quantised one; {change}")

@@ -21,6 +21,7 @@ from dsf.frontend.onnx.from_onnx import import_onnx
 from dsf.frontend.onnx.importer import Imported
 from dsf.frontend.onnx.read import Source
 from dsf.frontend.onnx.values import Array
+from dsf.frontend.quantize.report import QuantizationReport
 from dsf.hardware import Hardware
 from dsf.lowering import to_level
 from dsf.numerics import Floats, Ints, random_elements
@@ -32,12 +33,13 @@ from dsf.runtime.execute import input_shape, run_integers
 @dataclass
 class OnnxModel:
     """
-    A network for `hw`; `imported` says what became of the model. Raises `ModelError` with everything that does not fit the
-    hardware.
+    A network for `hw`; `imported` says what became of the model, `quantization` what it lost if it was quantised here. Raises
+    `ModelError` with everything that does not fit the hardware.
     """
 
     imported: Imported
     hw: Hardware
+    quantization: QuantizationReport | None = None
     _integers: ModuleOp | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:

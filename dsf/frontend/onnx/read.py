@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from onnx import checker, inliner
 
 from dsf.errors import ModelError
-from dsf.frontend import qonnx
+from dsf.frontend.forms import to_qdq
 
 #: The versions of ONNX's own operators that are known.
 LEAST_OPSET, MOST_OPSET = 10, 26
@@ -23,9 +23,9 @@ Source = str | Path | onnx.ModelProto
 
 def read_model(source: Source) -> tuple[onnx.ModelProto, str]:
     """
-    A checked model, its local functions inlined, QONNX as QDQ, and how messages name it.
+    A checked model, its local functions inlined, QONNX and QCDQ as QDQ, and how messages name it.
 
-    Raises `ModelError` if it can't be read, or is no valid ONNX model, or QONNX that has no meaning as QDQ.
+    Raises `ModelError` if it can't be read, or is no valid ONNX model, or one that has no meaning as QDQ.
     """
     if isinstance(source, onnx.ModelProto):
         name = source.graph.name or "model"
@@ -54,15 +54,13 @@ def _checked(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
             model = inliner.inline_local_functions(model)
     except (checker.ValidationError, ValueError, RuntimeError, TypeError) as error:
         raise ModelError(f"'{name}': no valid ONNX model ({_line(error)}), needs one; export the model again") from error
-    if any(node.op_type in qonnx.OPERATORS and node.domain in qonnx.DOMAINS for node in model.graph.node):
-        return qonnx.qonnx_to_qdq(model)
     for domain in model.opset_import:
         if domain.domain in ONNX_DOMAINS and not LEAST_OPSET <= domain.version <= MOST_OPSET:
             raise ModelError(
                 f"'{name}': operators of version {domain.version}, needs {LEAST_OPSET} to {MOST_OPSET}; export it with such an "
                 "opset_version, or use onnx.version_converter"
             )
-    return model
+    return to_qdq(model)
 
 
 def _line(error: Exception) -> str:

@@ -79,7 +79,8 @@ _OPERANDS = frozenset({"Add", "Sub", "Mul", "Div", "Pow", "Min", "Max", "Concat"
 _OWN = _ELEMENTWISE | _TABLES | _OPERANDS | {"ReduceSum", "Resize"}
 #: The end of a network, computed in floating point by the host.
 HOST = frozenset({"Softmax", "LogSoftmax", "ArgMax", "ArgMin", "TopK", "Cast"})
-_SUPPORTED = WEIGHTED | MOVES | _OWN | HOST
+#: Everything that can be quantised, or stands at the end.
+SUPPORTED = WEIGHTED | MOVES | _OWN | HOST
 
 
 @dataclass
@@ -112,7 +113,7 @@ def problems_of(graph: Graph) -> Iterator[str]:
     """Every node that can't be quantised."""
     for node in graph.nodes:
         has = f"'{label(node)}': is a {node.op_type}"
-        if node.op_type not in _SUPPORTED:
+        if node.op_type not in SUPPORTED:
             yield f"{has}, needs an operator that can be quantised; replace it by one of those that docs/quantization.md lists"
         elif node.op_type in WEIGHTED and graph.constant(node, 1) is None:
             yield f"{has} of two tensors that are computed, needs constant weights; replace it"
