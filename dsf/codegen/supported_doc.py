@@ -18,7 +18,7 @@ that does not fit, node by node.
 ## ONNX operators
 
 Of a model that is quantised: float operators between QuantizeLinear and DequantizeLinear, or operators on integers. A float
-model is quantised by `dsf compile --calibrate DATA.npz`. Operators without a domain are ONNX's own, versions 10 to 26.
+model is quantised by `dsf compile --calibrate DATA.npz`. Operators without a domain are ONNX's own, versions 10 to 28.
 
 | operator | what is supported |
 |---|---|

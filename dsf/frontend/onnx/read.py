@@ -14,7 +14,7 @@ from dsf.errors import ModelError
 from dsf.frontend.forms import to_qdq
 
 #: The versions of ONNX's own operators that are known.
-LEAST_OPSET, MOST_OPSET = 10, 26
+LEAST_OPSET, MOST_OPSET = 10, 28
 #: Domains of operators: ONNX's own, under both of its names, and onnxruntime's.
 ONNX_DOMAINS = ("", "ai.onnx")
 

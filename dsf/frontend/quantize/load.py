@@ -133,7 +133,8 @@ def _input_problems(info: ValueInfoProto) -> Iterator[str]:
     if kind.elem_type != TensorProto.FLOAT:
         has = TensorProto.DataType.Name(kind.elem_type).lower() if kind.elem_type else "no tensor"
         yield f"'{info.name}': is an input of type {has}, needs float; export the model in float32"
-    if static_shape(info) is not None:
+    shape = static_shape(info)
+    if shape is not None and min(shape, default=1) >= 1:
         return
     sizes = [one.dim_param or "?" if not one.HasField("dim_value") else one.dim_value for one in kind.shape.dim]
     dynamic = [index for index, size in enumerate(sizes) if isinstance(size, str)]

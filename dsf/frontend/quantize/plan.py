@@ -16,7 +16,7 @@ import numpy as np
 from onnx import NodeProto
 
 from dsf.frontend.quantize.fold import MAX_CONSTANT_ELEMENTS
-from dsf.frontend.quantize.graph import Graph, attribute, label
+from dsf.frontend.quantize.graph import Array, Graph, attribute, label
 from dsf.frontend.quantize.options import QuantizeOptions
 from dsf.numerics import MAX_LEAK
 
@@ -121,6 +121,8 @@ def problems_of(graph: Graph) -> Iterator[str]:
             yield f"{has} whose bias is computed, needs a constant one; add it by an Add"
         elif node.op_type == "Gemm" and (attribute(node, "alpha", 1.0) != 1.0 or attribute(node, "beta", 1.0) != 1.0):
             yield f"{has} with alpha or beta, needs both to be 1; multiply weights and bias by them"
+        elif node.op_type == "Gemm" and len(node.input) > 2 and node.input[2] and _is_matrix(graph.constant(node, 2)):
+            yield f"{has} with a matrix as bias, needs one number for each output, or one; add it by an Add"
         elif node.op_type == "Gemm" and attribute(node, "transA", 0):
             yield f"{has} of a transposed tensor, needs transA=0; transpose before it"
         elif node.op_type in HOST and not _host_reads(graph, node.output[0]):
@@ -241,3 +243,8 @@ def _shares(graph: Graph, node: NodeProto, options: QuantizeOptions) -> bool:
 def _pad_value(graph: Graph, node: NodeProto) -> float:
     value = graph.constant(node, 2)
     return 0.0 if value is None or not value.size else float(value.reshape(-1)[0])
+
+
+def _is_matrix(constant: Array | None) -> bool:
+    """Whether a constant differs along another axis than its last one."""
+    return constant is not None and constant.ndim > 0 and constant.size > constant.shape[-1]
