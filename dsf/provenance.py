@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp
 from xdsl.ir import SSAValue
 
 from dsf.codegen.kept import MODEL_NAME, pipeline_of
@@ -33,9 +33,10 @@ from dsf.isa.encoding import default_fields
 from dsf.isa.table import BY_NAME, Queue
 from dsf.layout import PARAMETER_BYTES, packed_bytes
 from dsf.numerics import Ints
-from dsf.runtime.execute import level_of
+from dsf.runtime.execute import input_of, level_of, main_of
 from dsf.scheduling.accesses import accesses_of
 from dsf.scheduling.hazards import Access, Memory
+from dsf.scheduling.network import IMAGES
 from dsf.scheduling.pieces import Load, Span
 from dsf.scheduling.weights import arranged_weights
 from dsf.transforms.locations import location_name, source_names
@@ -60,6 +61,8 @@ class Provenance:
     network: ModuleOp
     scheduled: sched.ProgramOp
     program: Program
+    #: Images of a chunk of the batch.
+    images: int
 
     @staticmethod
     def of(directory: Path, on_pass: Callable[[str], None] = lambda _: None) -> Provenance:
@@ -70,10 +73,12 @@ class Provenance:
         """
         program = read_program(directory / "program.bin")
         network = parse_module(directory / MODEL_NAME)
-        module, scheduled, ctx = network.clone(), None, context()
+        module, scheduled, ctx, images = network.clone(), None, context(), 1
         for one in pipeline_of(network).passes(level_of(network)):
             on_pass(one.name)
             run_pass(ctx, module, one)
+            if level_of(module) == "tile":
+                images = _images_of_chunk(module)
             if level_of(module) == "sched":
                 scheduled = module.clone()
         made = Program.from_module(module)
@@ -87,7 +92,7 @@ class Provenance:
                 "one compile; export the network again"
             )
         (of_schedule,) = (op for op in scheduled.ops if isinstance(op, sched.ProgramOp))
-        return Provenance(network, of_schedule, program)
+        return Provenance(network, of_schedule, program, images)
 
     @property
     def hardware(self) -> Hardware:
@@ -138,31 +143,26 @@ class Provenance:
         """What part of its result an instruction computes, as (first, count)."""
         piece, height = op.piece.piece, op.piece.output_image[0]
         lanes = self.hardware.group_columns if isinstance(op, sched.MatrixOp) else op.piece.output_image[2]
-        images = Span(self._chunk_of(op) * self._images_of_chunk(op) + piece.images.first, piece.images.count)
+        images = Span(self._chunk_of(op) * self.images + piece.images.first, piece.images.count)
         facts: Facts = {"images": _list(images), "rows": _list(piece.rows), "height": height}
         facts["channels"] = _list(piece.channels(lanes))
         if isinstance(op, sched.MatrixOp):
             facts["mode"] = str(op.mode.data)
         return facts
 
-    def _images_of_chunk(self, op: Computing) -> int:
-        raw = isinstance(op, sched.MatrixOp) and op.raw is not None
-        height, width, channels = op.piece.output_image
-        per_image = height * width * channels * (self.hardware.raw_elements if raw else 1)
-        if not is_strip(op):
-            return buffer_of(op.y).size.value.data // per_image
-        chunks = sum(is_first(one) for one in self._run if isinstance(one, Computing) and same_layer(one, op))
-        return -(-self.scheduled.inputs.data[0].dimensions[0] // chunks)
-
     def _chunk_of(self, op: Computing) -> int:
-        """The chunk of the batch: each begins with the first piece of the layer's result."""
+        """The chunk of the batch: each begins with the first piece of the layer's result. A copy is for what comes after it."""
+        if isinstance(op, sched.CopyOp):
+            later = self._run[self._run.index(op) + 1 :]
+            users = (one for one in later if isinstance(one, Computing) and not isinstance(one, sched.CopyOp))
+            return next((self._chunk_of(one) for one in users if location_name(one) == location_name(op)), 0)
         firsts = 0
         for one in self._run:
             if isinstance(one, Computing) and same_layer(one, op) and is_first(one):
                 firsts += 1
             if one is op:
                 break
-        return firsts - 1
+        return max(0, firsts - 1)
 
     def _on_chip(self, op: sched.InstructionOp) -> Iterator[tuple[Facts, bool]]:
         buffers = [buffer_of(value) for value in op.operands if isinstance(value.owner, sched.BufferOp)]
@@ -346,6 +346,13 @@ def _list(span: Span) -> list[int]:
 
 def _is_of(op: sched.InstructionOp, name: str) -> bool:
     return name == location_name(op) or name in source_names(op)
+
+
+def _images_of_chunk(module: ModuleOp) -> int:
+    """Of a module of the level `tile`."""
+    function = main_of(module)
+    images = function.attributes.get(IMAGES)
+    return images.value.data if isinstance(images, IntegerAttr) else input_of(function)[0][0]
 
 
 def is_first(op: Computing) -> bool:

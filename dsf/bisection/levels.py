@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from xdsl.dialects.builtin import ModuleOp
@@ -138,4 +138,6 @@ class Bisection:
             return
         module = program.to_module()
         found = compare_programs(self.program, module, self.x, step) or compare_orders(self.program, module, self.x, step)
-        self._stop(found or Difference(step, text="has other bytes than the last level, which do the same"))
+        found = found or Difference(step, text="has other bytes than the last level, which do the same")
+        hint = "it was changed, or is of another compile or version"
+        self._stop(replace(found, text=hint if found.text is None else f"{found.text}; {hint}"))

@@ -250,7 +250,7 @@ class Placement:
 
     def _after(self, functions: SchedFunctions, op: sched.InstructionOp) -> Difference | None:
         match op:
-            case sched.MatrixOp() | sched.PoolOp() | sched.ElementwiseOp() | sched.LookupOp():
+            case sched.MatrixOp() | sched.PoolOp() | sched.ElementwiseOp() | sched.LookupOp() | sched.CopyOp():
                 found = self._check_result(functions, op)
                 self._count(op)
                 return found
@@ -282,8 +282,10 @@ class Placement:
         return None if elements is None else self._difference(op, elements)
 
     def _check_load(self, op: sched.LoadOp) -> Difference | None:
-        """The input's elements must be those that the place in the buffer stands for."""
-        bits, count, at = self.hardware.bits_input, op.elements.value.data, op.at.value.data
+        """The input's elements must be those that the place in the buffer stands for; of buffers with all channels."""
+        bits, count, at = self.hardware.bits_input, op.total, op.at.value.data
+        if buffer_of(op.target).channels.value.data:
+            return None
         start = buffer_of(op.source).start * 8 // bits + op.offset.value.data * 8 // bits
         flat, per_chunk = self.x.reshape(-1), self.trace.images * self.x[0].size
         first = start // per_chunk * per_chunk + buffer_of(op.target).holds.value.data + at

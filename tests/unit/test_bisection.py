@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from networks import input_of, random_hardware, random_network
+from test_levels_agree import CTX, random_options, tiled_in_small_memories
 from xdsl.context import Context
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 from xdsl.ir import Operation
@@ -16,7 +17,7 @@ from xdsl.passes import ModulePass
 from dsf.bisection.difference import Difference
 from dsf.bisection.levels import Bisection, levels_of_files, levels_of_passes
 from dsf.codegen.program import Program
-from dsf.compiler import compile_module, parse_module, random_input
+from dsf.compiler import compile_module, parse_module, random_input, run_pass
 from dsf.dialects import fxp, isa, sched, tile
 from dsf.dialects.constants import dense_ints, ints_of
 from dsf.dialects.isa import program_of
@@ -24,8 +25,12 @@ from dsf.dialects.shapes import shape
 from dsf.errors import BinaryError
 from dsf.geometry import Window
 from dsf.runtime.execute import run_integers
+from dsf.transforms.bundle_to_fxp import BundleToFxpPass
+from dsf.transforms.check_hardware import CheckHardwarePass
 from dsf.transforms.dsf_pipeline import DsfPipelinePass
 from dsf.transforms.locations import location_name
+from dsf.transforms.sched_to_isa import SchedToIsaPass
+from dsf.transforms.tile_to_sched import TileToSchedPass
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -412,3 +417,21 @@ def test_binaries_that_were_changed():
     bisection.add_binary(replace(program, weights=bytes(weights)), "program.bin")
     assert bisection.difference is not None and bisection.difference.operation is not None
     assert "of the load program, 'isa.load_weights' of 'bundle_0'" in bisection.difference.operation
+
+
+# Networks that do not fit.
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_right_passes_agree_in_small_memories(seed: int):
+    """Tensors in DRAM, strips that slide through feature memory, copies: nothing is wrong, and nothing is said to be."""
+    print("seed", seed)
+    rng = random.Random(seed)
+    module = random_network(rng, random_hardware(rng), layers=4)
+    x = input_of(rng, module)
+    for one in (CheckHardwarePass(), BundleToFxpPass()):
+        run_pass(CTX, module, one)
+    tiled = tiled_in_small_memories(module, random_options(rng), rng)
+    bisection = bisect(tiled, x, [TileToSchedPass(resident_weights=seed % 2 == 0), SchedToIsaPass()])
+    assert bisection.difference is None
+    assert bisection.steps == ["input", "tile-to-sched", "sched-to-isa"]

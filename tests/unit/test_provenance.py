@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,10 +11,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from networks import random_hardware, random_network
+from test_levels_agree import set_hardware
 
 from dsf.codegen.files import write_files
 from dsf.compiler import compile_module, parse_module
-from dsf.dialects import fxp
+from dsf.dialects import fxp, sched
 from dsf.dialects.bundle import BundleOp
 from dsf.dialects.constants import ints_of
 from dsf.errors import BinaryError, MismatchError, ModelError
@@ -118,6 +120,23 @@ def test_every_name(made: SimpleNamespace):
     stretches = sorted((one["first"], one["count"]) for node in nodes for one in node["weights"])
     for (first, count), (after, _) in pairwise(stretches):
         assert first + count <= after
+
+
+def test_a_network_that_does_not_fit(tmp_path: Path):
+    """Strips that are loaded, copied and stored: each instruction is still of a bundle, and of rows that there are."""
+    rng = random.Random(0)
+    hardware = random_hardware(rng)
+    module = random_network(rng, hardware)
+    set_hardware(module, replace(hardware, feature_memory=512))
+    write_files(compile_module(module, keep_in=tmp_path), tmp_path)
+    provenance = Provenance.of(tmp_path)
+    program = provenance.program
+    parts = [provenance.instruction(index) for index in range(len(program.steps) - 1)]
+    assert any(buffer.holds.value.data for buffer in provenance.scheduled.walk() if isinstance(buffer, sched.BufferOp))
+    for one in parts:
+        assert one["sources"] == [one["bundle"]] and one["reads"] and one["writes"]
+        assert sum(one.get("images", [0])) <= program.inputs[0].dimensions[0]
+        assert sum(one.get("rows", [0])) <= one.get("height", 0)
 
 
 # The command.
