@@ -322,9 +322,6 @@ def _role(op: Computing) -> tuple[str, str]:
             return label, "function"
         case sched.PoolOp():
             return label, "pool"
-        case sched.CopyOp():
-            # Of rows that a strip shares with the one before: no operation of the level above.
-            return label, "copy"
 
 
 def _of_channels(constant: DenseAttr | None, channels: Span) -> Ints:

@@ -738,8 +738,8 @@ class CopyOp(InstructionOp):
         _check_image(self, self.piece)
 
 
-#: What the vector unit computes.
-VectorOp = PoolOp | ElementwiseOp | LookupOp | CopyOp
+#: What the vector unit computes; a copy computes nothing.
+VectorOp = PoolOp | ElementwiseOp | LookupOp
 
 Sched = Dialect(
     "sched",

@@ -80,7 +80,7 @@ def load_weights_fields(op: sched.LoadWeightsOp, hw: Hardware) -> Fields:
     }
 
 
-def _window(op: sched.MatrixOp | sched.VectorOp, how: tile.WindowAttr) -> Fields:
+def _window(op: sched.MatrixOp | sched.VectorOp | sched.CopyOp, how: tile.WindowAttr) -> Fields:
     """How the input is walked: `x` counts elements within a row of the image, `y` its rows."""
     window, piece, x = how.window, op.piece.piece, buffer_of(op.x)
     height, width, _ = op.piece.input_image
@@ -105,14 +105,14 @@ def _window(op: sched.MatrixOp | sched.VectorOp, how: tile.WindowAttr) -> Fields
     }
 
 
-def _steps(op: sched.MatrixOp | sched.VectorOp, buffer: sched.BufferOp, per_element: int) -> Fields:
+def _steps(op: sched.MatrixOp | sched.VectorOp | sched.CopyOp, buffer: sched.BufferOp, per_element: int) -> Fields:
     """How a tensor like the result is walked: steps from pixel to pixel, row to row, image to image."""
     height, width, channels = op.piece.output_image
     pixel = buffer.pitch(channels) * per_element
     return {"pixel_step": pixel, "row_step": width * pixel, "image_step": height * width * pixel}
 
 
-def _first(op: sched.MatrixOp | sched.VectorOp, buffer: sched.BufferOp, lanes: int, per_element: int) -> int:
+def _first(op: sched.MatrixOp | sched.VectorOp | sched.CopyOp, buffer: sched.BufferOp, lanes: int, per_element: int) -> int:
     """Address of the first element of the piece in a tensor like the result."""
     height, width, channels = op.piece.output_image
     piece = op.piece.piece
@@ -121,7 +121,7 @@ def _first(op: sched.MatrixOp | sched.VectorOp, buffer: sched.BufferOp, lanes: i
     return buffer.origin + (pixels * buffer.pitch(channels) + channel) * per_element
 
 
-def _output(op: sched.MatrixOp | sched.VectorOp, lanes: int, per_element: int) -> Fields:
+def _output(op: sched.MatrixOp | sched.VectorOp | sched.CopyOp, lanes: int, per_element: int) -> Fields:
     piece = op.piece.piece
     return {
         "columns": op.piece.output_image[1],

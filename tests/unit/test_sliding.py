@@ -5,20 +5,26 @@ from __future__ import annotations
 import dataclasses
 import random
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from test_levels_agree import CTX, case, tiled_in_small_memories
+from test_poolings import HARDWARE, network
 
-from dsf.compiler import run_pass
+from dsf.bisection.levels import Bisection, levels_of_passes
+from dsf.codegen.files import write_files
+from dsf.compiler import compile_module, random_input, run_pass
 from dsf.cost import transfer_beats
 from dsf.dialects import sched
 from dsf.dialects.sched_types import Space
 from dsf.hardware import Hardware
+from dsf.provenance import Provenance
 from dsf.scheduling.pieces import Span
 from dsf.scheduling.rooms import Use, Wanted, sizes_of
 from dsf.scheduling.strips import Room, Sliding
 from dsf.transforms.bundle_to_fxp import BundleToFxpPass
 from dsf.transforms.check_hardware import CheckHardwarePass
+from dsf.transforms.dsf_pipeline import DsfPipelinePass
 from dsf.transforms.fxp_to_tile import FxpToTilePass
 from dsf.transforms.tile_to_sched import TileToSchedPass
 
@@ -133,3 +139,21 @@ def test_a_room_waits_at_the_end_of_its_laps() -> None:
     assert window.strip == 11
     rows = dataclasses.replace(window, most=300)
     assert [rows.waits(size) for size in (30, 39, 40, 50, 59, 60, 300)] == [210, 210, 105, 70, 70, 0, 0]
+
+
+def test_programs_with_strips_lead_back_to_their_source(tmp_path: Path) -> None:
+    """Every instruction, copies too, has its bundle and its place; what each makes is what the level above has there."""
+    module = network(dataclasses.replace(HARDWARE, feature_memory=1 << 10), 1, True)
+    compiled = compile_module(module, keep_in=tmp_path)
+    write_files(compiled, tmp_path)
+    provenance = Provenance.of(tmp_path)
+    facts = [provenance.instruction(index) for index in range(len(provenance.program.steps) - 1)]
+    assert {"arena"} <= {place["memory"] for one in facts if one["name"] == "load" for place in one["reads"]}
+    assert any(one["name"] == "vector" and "rows" not in one for one in facts)
+    for bundle in ("bundle_0", "bundle_1"):
+        made = [one for one in facts if one["name"] == "matrix" and one["bundle"] == bundle]
+        assert sum(one["rows"][1] * one["channels"][1] for one in made) == made[0]["height"] * 8
+        assert {tuple(one["images"]) for one in made} == {(0, 1)}
+    bisection = Bisection(random_input(module))
+    bisection.run(levels_of_passes(module, DsfPipelinePass().passes()))
+    assert bisection.difference is None

@@ -158,7 +158,7 @@ class SchedFunctions(InterpreterFunctions):
         channels = piece.channels(self.machine.hardware.group_columns)
         return self.machine.gather(_addresses(buffer_of(op.residual), piece, piece.rows, op.piece.output_image, channels))
 
-    def targets_of(self, op: sched.MatrixOp | sched.VectorOp) -> Ints:
+    def targets_of(self, op: sched.MatrixOp | sched.VectorOp | sched.CopyOp) -> Ints:
         """Addresses of what an instruction computes, (images, rows, width, elements); depthwise of one residue only."""
         piece, image = op.piece.piece, op.piece.output_image
         if not isinstance(op, sched.MatrixOp):
