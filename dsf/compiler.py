@@ -96,9 +96,11 @@ def compile_module(
         _write_ir(compiled, emit_ir / "0-input.mlir")
     ctx = context()
     shapes: dict[str, tuple[int, ...]] = {}
+    kept = keep_in is None
     for index, one in enumerate(pipeline.passes(level_of(compiled)), start=1):
-        if keep_in is not None and level_of(compiled) == LEVEL:
+        if keep_in is not None and not kept and level_of(compiled) == LEVEL:
             keep(compiled, pipeline, keep_in)
+            kept = True
         start = time.perf_counter()
         run_pass(ctx, compiled, one)
         if timing is not None:

@@ -40,9 +40,12 @@ from dsf.scheduling.network import IMAGES
 from dsf.scheduling.pieces import Load, Span
 from dsf.scheduling.weights import arranged_weights
 from dsf.transforms.locations import location_name, source_names
+from dsf.transforms.merge_columns import unmerged_index
 
 #: What is known of an instruction, a node or a byte, of JSON types.
 Facts = dict[str, Any]
+#: A weight of a kernel, or the kernel's shape: row, column, input channel, output channel.
+Index = tuple[int, int, int, int]
 
 #: What computes a piece of a tensor.
 Computing = sched.MatrixOp | sched.VectorOp
@@ -140,7 +143,7 @@ class Provenance:
         return facts
 
     def _part(self, op: Computing) -> Facts:
-        """What part of its result an instruction computes, as (first, count)."""
+        """What part of its result an instruction computes, as (first, count), channels with those of merged columns."""
         piece, height = op.piece.piece, op.piece.output_image[0]
         lanes = self.hardware.group_columns if isinstance(op, sched.MatrixOp) else op.piece.output_image[2]
         images = Span(self._chunk_of(op) * self.images + piece.images.first, piece.images.count)
@@ -148,6 +151,10 @@ class Provenance:
         facts["channels"] = _list(piece.channels(lanes))
         if isinstance(op, sched.MatrixOp):
             facts["mode"] = str(op.mode.data)
+            conv = self._conv(op)
+            merged = 1 if conv is None else op.piece.output_image[2] // conv.weights.get_shape()[3]
+            if merged > 1:
+                facts["merged_columns"] = merged
         return facts
 
     def _chunk_of(self, op: Computing) -> int:
@@ -191,7 +198,7 @@ class Provenance:
     def weight_byte(self, byte: int) -> Facts:
         """
         What lies at a byte of `weights.bin`. Several weights share a byte where they are narrow, so that `weights` is a list;
-        `null` is a column that has no channel, or a weight of 0 between groups of a convolution.
+        `null` is a column that has no channel, or a weight of 0 between groups of a convolution or merged columns.
 
         Raises `ModelError` for a byte that there is not.
         """
@@ -221,7 +228,9 @@ class Provenance:
         inside = byte % PARAMETER_BYTES
         name = next(name for name, (first, stop) in PARAMETERS.items() if first <= inside < stop)
         channels = load.block.channels(load.groups, self.hardware.group_columns)
-        return {"parameter": name, "channel": channels.first + lane if lane < channels.count else None}
+        conv = self._conv(op)
+        outputs = self._user(op).piece.output_image[2] if conv is None else conv.weights.get_shape()[3]
+        return {"parameter": name, "channel": (channels.first + lane) % outputs if lane < channels.count else None}
 
     def _entry(self, op: sched.LoadWeightsOp, byte: int) -> Facts:
         """The values of the input whose results lie in a byte of a lookup table."""
@@ -232,27 +241,30 @@ class Provenance:
 
     def _weight(self, op: sched.LoadWeightsOp, byte: int) -> Facts:
         numbers, kernel = self._numbers(op)
-        block = self._user(op).piece.block
-        of_group = block.outputs.count // block.convolutions
         bits, slot = self.hardware.bits_weights, self.hardware.weight_slot_bits
         groups, words, lanes = numbers.shape
         # A word has a slot, with room for more than its lanes.
         in_slots = np.zeros((groups, words, slot // bits), dtype=np.int64)
         in_slots[:, :, :lanes] = numbers
         first = byte * 8 // bits
-        found: list[Facts | None] = []
-        for number in in_slots.reshape(-1)[first : first + max(1, 8 // bits)].tolist():
-            if number == 0:
-                found.append(None)
-                continue
-            index = _unravel(number - 1, kernel)
-            y, x, inner, channel = index
-            # Inputs are counted through all groups of a convolution.
-            entry = {"kernel": [y, x], "input": channel // of_group * kernel[2] + inner, "channel": channel}
-            found.append({**entry, **self._value(op, index)})
-        return {"weights": found}
+        numbered = in_slots.reshape(-1)[first : first + max(1, 8 // bits)].tolist()
+        return {"weights": [self._origin(op, _unravel(one - 1, kernel), kernel) if one else None for one in numbered]}
 
-    def _numbers(self, op: sched.LoadWeightsOp) -> tuple[Ints, tuple[int, int, int, int]]:
+    def _origin(self, op: sched.LoadWeightsOp, index: Index, kernel: Index) -> Facts | None:
+        """What weight `index` of a kernel of that shape is in the network; `None` for a zero between merged columns."""
+        conv, block = self._conv(op), self._user(op).piece.block
+        found, taken, of_group = index, kernel[2], block.outputs.count // block.convolutions
+        if conv is not None:
+            _, _, taken, outputs = conv.weights.get_shape()
+            found, of_group = unmerged_index(conv, kernel[3] // outputs, index), outputs // conv.groups.value.data
+        if found is None:
+            return None
+        y, x, inner, channel = found
+        # Inputs are counted through all groups of a convolution.
+        facts: Facts = {"kernel": [y, x], "input": channel // of_group * taken + inner, "channel": channel}
+        return facts if conv is None else {**facts, "value": int(ints_of(conv.weights)[found])}
+
+    def _numbers(self, op: sched.LoadWeightsOp) -> tuple[Ints, Index]:
         """
         Which weight each lane of each word of each channel group holds, counted from 1 through the kernel (kernel rows, kernel
         columns, input channels of a group, output channels), whose shape comes with it; 0 for none.
@@ -263,12 +275,10 @@ class Provenance:
         numbers = np.arange(1, 1 + np.prod(kernel), dtype=np.int64).reshape(kernel)
         return arranged_weights(user, numbers, load, self.hardware.group_columns, filling=0), kernel
 
-    def _value(self, op: sched.LoadWeightsOp, index: tuple[int, ...]) -> Facts:
-        """The weight in the network itself."""
-        for conv in self.network.walk():
-            if isinstance(conv, fxp.ConvOp) and location_name(conv) == location_name(op):
-                return {"value": int(ints_of(conv.weights)[index])}
-        return {}
+    def _conv(self, op: sched.InstructionOp) -> fxp.ConvOp | None:
+        """The convolution in the network itself; its columns may have been merged since."""
+        convs = (one for one in self.network.walk() if isinstance(one, fxp.ConvOp))
+        return next((one for one in convs if location_name(one) == location_name(op)), None)
 
     # Nodes.
 
@@ -332,7 +342,7 @@ def program_facts(program: Program) -> Facts:
     }
 
 
-def _unravel(number: int, sizes: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+def _unravel(number: int, sizes: Index) -> Index:
     """The index of element `number` of an array."""
     rest, fourth = divmod(number, sizes[3])
     rest, third = divmod(rest, sizes[2])

@@ -4,7 +4,8 @@ The network in integers: every width, multiplier, shift, rounding and clip is ex
 Tensors are (N, H, W, C) or (N, K) of signless builtin integers, two's complement: activations `i<bits_input>`, sums
 `i<bits_sum>`, the logits of a last layer `i32`. The arithmetic is that of `dsf.numerics`, named in each operation. A
 function carries what its integers mean: `dsf.input_frac` and `dsf.output_frac`, the fraction bits of its argument and its
-result, or with free scales `dsf.input_scales` and so on, and `dsf.softmax` if the host applies a softmax to the result.
+result, or with free scales `dsf.input_scales` and so on, and `dsf.softmax` if the host applies a softmax to the result;
+`dsf.zero_macs` is of `merge-columns`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from collections.abc import Sequence
 from math import prod
 
 from numpy.typing import ArrayLike
-from xdsl.dialects.builtin import I64, DenseIntOrFPElementsAttr, IntegerAttr, TensorType, UnitAttr
+from xdsl.dialects.builtin import I64, DenseIntOrFPElementsAttr, DictionaryAttr, IntegerAttr, TensorType, UnitAttr
+from xdsl.dialects.func import FuncOp
 from xdsl.interfaces import HasCanonicalizationPatternsInterface
 from xdsl.ir import Dialect, SSAValue
 from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, opt_prop_def, prop_def, result_def, traits_def
@@ -58,6 +60,15 @@ SOFTMAX = "dsf.softmax"
 #: With free scales: those of the argument and of the result, a list of one or of one for each channel, and the zero points.
 INPUT_SCALES, INPUT_ZERO_POINT = "dsf.input_scales", "dsf.input_zero_point"
 OUTPUT_SCALES, OUTPUT_ZERO_POINT = "dsf.output_scales", "dsf.output_zero_point"
+#: Multiplications by zeros that a pass has put among the weights, by bundle.
+ZERO_MACS = "dsf.zero_macs"
+
+
+def zero_macs(function: FuncOp) -> dict[str, int]:
+    """Multiplications by zeros that the compiler has put among the weights, by bundle."""
+    counts = function.attributes.get(ZERO_MACS)
+    found = counts.data.items() if isinstance(counts, DictionaryAttr) else ()
+    return {name: count.value.data for name, count in found if isinstance(count, IntegerAttr)}
 
 
 @irdl_op_definition

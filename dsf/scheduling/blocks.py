@@ -38,6 +38,13 @@ def choose_ways(network: Network, hw: Hardware, images: int, options: TilingOpti
     return ways
 
 
+def fewest_cycles(layer: Layer, hw: Hardware, images: int, options: TilingOptions) -> int:
+    """Estimated cycles of a matrix layer in the best way to compute it."""
+    assert isinstance(layer.op, tile.MatrixOp)
+    way = _way(layer, hw, images, options, None)
+    return _cycles(layer, hw, images, _blocks(layer, layer.op.groups.value.data, way), way)
+
+
 def _way(layer: Layer, hw: Hardware, images: int, options: TilingOptions, tried: list[TriedWay] | None) -> Way:
     if not isinstance(layer.op, tile.MatrixOp):
         return Way(1, (tile.Mode.WIDE,))

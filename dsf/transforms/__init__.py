@@ -14,6 +14,7 @@ NAMES = (
     "group-into-bundles",
     "check-hardware",
     "bundle-to-fxp",
+    "merge-columns",
     "fxp-to-tile",
     "tile-to-sched",
     "sched-to-isa",

@@ -31,6 +31,7 @@ from dsf.dialects.fxp import (
     OUTPUT_SCALES,
     OUTPUT_ZERO_POINT,
     SOFTMAX,
+    zero_macs,
 )
 from dsf.dialects.integers import RAW_BITS, width
 from dsf.dialects.shapes import shape
@@ -176,7 +177,9 @@ def schedule(function: func.FuncOp, hw: Hardware, *, resident_weights: bool) -> 
     if emitted.load_tasks:
         program.attributes[LOAD_CYCLES] = integer(estimate_load(emitted.load_tasks, hw))
     program.attributes[BUNDLE_CYCLES] = DenseArrayBase.from_list(i64, estimate.bundles)
-    program.attributes[BUNDLE_MACS] = DenseArrayBase.from_list(i64, bundle_macs(program.instructions, names, hw))
+    macs, zeros = bundle_macs(program.instructions, names, hw), zero_macs(function)
+    asked_for = [count - zeros.get(name, 0) for name, count in zip(names, macs, strict=True)]
+    program.attributes[BUNDLE_MACS] = DenseArrayBase.from_list(i64, asked_for)
     return program
 
 

@@ -312,7 +312,7 @@ def test_the_piece_of_a_wrong_halo():
     difference = bisect(module, x, with_fault("fxp-to-tile", plant, rows=2, images=1)).difference
     assert difference is not None and difference.elements is not None
     assert difference.operation == "'tile.matrix' of 'bundle_0'"
-    assert difference.part is not None and difference.part.startswith("image 0, rows 0 to 1, channels 0 to 3")
+    assert difference.part is not None and difference.part.startswith("image 0, rows 0 to 1, channels 0 to 7")
     assert difference.elements.index[0] == 0 and difference.elements.index[1] < 2
 
 
@@ -388,8 +388,8 @@ def test_files_that_were_changed_by_hand(tmp_path: Path):
     compile_module(module, emit_ir=tmp_path)
     bisection = Bisection(x)
     bisection.run(levels_of_files(tmp_path))
-    assert bisection.difference is None and bisection.steps[0] == "input" and len(bisection.steps) == 8
-    path = tmp_path / "6-tile-to-sched.mlir"
+    assert bisection.difference is None and bisection.steps[0] == "input" and len(bisection.steps) == 9
+    path = tmp_path / "7-tile-to-sched.mlir"
     path.write_text(path.read_text().replace("high = 127", "high = 100", 1))
     bisection = Bisection(x)
     bisection.run(levels_of_files(tmp_path))

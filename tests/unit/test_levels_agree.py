@@ -37,6 +37,7 @@ from dsf.scheduling.network import IMAGES
 from dsf.transforms.bundle_to_fxp import BundleToFxpPass
 from dsf.transforms.check_hardware import CheckHardwarePass
 from dsf.transforms.fxp_to_tile import FxpToTilePass
+from dsf.transforms.merge_columns import MergeColumnsPass
 from dsf.transforms.sched_to_isa import SchedToIsaPass
 from dsf.transforms.tile_to_sched import TileToSchedPass
 
@@ -110,6 +111,10 @@ def check(
     inputs = [x, input_of(rng, module)]
     wanted = [run(module, one) for one in inputs]
     expected = wanted[0]
+    # What is to be computed depthwise stays so.
+    merging = MergeColumnsPass(columns=1 if depthwise is not None else rng.choice((0, 1, 2, 2, 3, 5)))
+    run_pass(CTX, module, merging)
+    np.testing.assert_array_equal(run(module, x), expected, err_msg=f"fxp, seed {seed}, {merging}")
     options = random_options(rng)
     if depthwise is not None:
         options = dataclasses.replace(options, mode=rng.choice(("depthwise_rows", "depthwise_columns")))
@@ -227,6 +232,27 @@ def depthwise_kinds(module: ModuleOp) -> list[str]:
             marks |= {"residual": op.residual is not None, "raw": op.raw is not None}
             kinds += [name for name, holds in marks.items() if holds]
     return kinds
+
+
+def test_random_networks_merge_columns() -> None:
+    """Merged columns occur in the tests above: with residual additions, poolings, strides and groups."""
+    seen = Counter[str]()
+    for seed in range(60):
+        module, _, _ = case(seed)
+        run_pass(CTX, module, CheckHardwarePass())
+        run_pass(CTX, module, BundleToFxpPass())
+        before = [op for op in module.walk() if isinstance(op, fxp.ConvOp)]
+        kinds = {id(op): (op.window.strides[1] > 1, op.groups.value.data > 1) for op in before}
+        run_pass(CTX, module, MergeColumnsPass(columns=2))
+        left = {id(op) for op in module.walk() if isinstance(op, fxp.ConvOp)}
+        for key in kinds.keys() - left:
+            seen.update(name for name, holds in zip(("strided", "grouped"), kinds[key], strict=True) if holds)
+        reshapes = [op for op in module.walk() if isinstance(op, fxp.ReshapeOp)]
+        merged = [op.output for op in reshapes if isinstance(op.input.owner, fxp.RequantizeOp)]
+        users = [use.operation for value in merged for use in value.uses]
+        seen.update("added" for one in users if isinstance(one, fxp.AddOp))
+        seen.update("pooled" for one in users if isinstance(one, fxp.PoolOp))
+    assert min(seen[kind] for kind in ("strided", "grouped", "added", "pooled")) >= 3, seen
 
 
 def test_small_memories_cut_networks() -> None:

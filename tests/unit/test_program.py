@@ -203,8 +203,9 @@ def test_report(program: Program):
 def test_report_of_the_load_program(program: Program):
     """Two loads of weights and two of parameters: in the load program, or in each run."""
     report = make_report(program, "net", Measured(4000, {}, 70, register_accesses=8))
-    # In beats of 8 bytes: for each of 8 columns 3 x 1 x 2 weights of 4 bits, or 24, and 8 bytes of parameters.
-    words = 6 * 8 // 2 // 8 + 24 * 8 // 2 // 8 + 2 * 8
+    # In beats of 8 bytes: for each of 8 columns 3 x 2 x 2 weights of 4 bits, those of two merged columns of the image, or 24,
+    # and 8 bytes of parameters.
+    words = 12 * 8 // 2 // 8 + 24 * 8 // 2 // 8 + 2 * 8
     moved = 2 * 4 * 4 * 2 // 8 + 2 * 3 * 4 // 8
     if not program.load_steps:
         assert report["load_program"] is None

@@ -36,9 +36,11 @@ def made(request: pytest.FixtureRequest, tmp_path: Path) -> SimpleNamespace:
     rng = random.Random(seed)
     module = random_network(rng, random_hardware(rng), depthwise=seed % 4 == 3)
     names = [op.label.data for op in module.walk() if isinstance(op, BundleOp)]
-    compiled = compile_module(module, pipeline=DsfPipelinePass(resident_weights=bool(seed % 2)), keep_in=tmp_path)
+    pipeline = DsfPipelinePass(resident_weights=bool(seed % 2), columns=seed % 3)
+    compiled = compile_module(module, pipeline=pipeline, keep_in=tmp_path)
     write_files(compiled, tmp_path)
-    return SimpleNamespace(names=names, directory=tmp_path, provenance=Provenance.of(tmp_path))
+    provenance = Provenance.of(tmp_path)
+    return SimpleNamespace(names=names, directory=tmp_path, provenance=provenance, columns=pipeline.columns)
 
 
 def test_every_instruction(made: SimpleNamespace):
@@ -67,7 +69,10 @@ def check_covered(parts: Sequence[dict], images: int) -> None:
 
 
 def test_every_byte_of_the_weights(made: SimpleNamespace):
-    """A byte holds the weights of the network that are said to lie there, or the channel's bias; all of them lie somewhere."""
+    """
+    A byte holds the weights of the network that are said to lie there, or the channel's bias; all of them lie somewhere, and
+    with merged columns once for each.
+    """
     program, bits = made.provenance.program, made.provenance.hardware.bits_weights
     kernels = {location_name(op): op for op in made.provenance.network.walk() if isinstance(op, fxp.ConvOp)}
     tables = {location_name(op): op for op in made.provenance.network.walk() if isinstance(op, fxp.TableOp)}
@@ -88,7 +93,8 @@ def test_every_byte_of_the_weights(made: SimpleNamespace):
             (user,) = (use.operation for use in kernels[facts["bundle"]].output.uses)
             bias = int(ints_of(user.bias)[facts["channel"]]) & 0xFFFFFFFF
             assert value in bias.to_bytes(4, "little")
-    assert all(count.min() == count.max() == 1 for count in seen.values())
+    assert all(count.min() == count.max() >= 1 for count in seen.values())
+    assert all(count.max() <= (1, 1, 2)[made.columns] or made.columns == 0 for count in seen.values())
 
 
 def check_entries(facts: dict, held: list[int], op: fxp.TableOp) -> None:
@@ -169,7 +175,7 @@ def test_command_for_people(flat: Path, capsys: pytest.CaptureFixture[str]):
         assert main(["where", str(flat), *map(str, arguments)]) == 0
         return [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
 
-    assert {"sources Add_4, Conv_2, Relu_3", "rows 0 to 3", "channels 0 to 1", "mode wide"} <= set(lines("--instr", 2))
+    assert {"sources Add_4, Conv_2, Relu_3", "rows 0 to 3", "channels 0 to 3", "merged columns 2"} <= set(lines("--instr", 2))
     assert "weights kernel row 0, column 0, input channel 0, output channel 0 is 32" in lines("--weight-byte", 64)
     assert "weights no weight: 0" in lines("--weight-byte", 66)
     assert {"parameter bias", "channel 1"} <= set(lines("--weight-byte", 8))
