@@ -122,7 +122,7 @@ class Cost:
     """
     Cycles from the start of an instruction: it is busy from `fill` to `fill + busy`, and its results are visible at
     `fill + busy + drain`. The next one of its queue may start at `busy + gap`. `beats` counts beats of DRAM traffic, `reads`
-    those of feature memory in the busy cycles.
+    and `writes` those of feature memory in the busy cycles.
     """
 
     busy: int
@@ -131,6 +131,7 @@ class Cost:
     gap: int = 0
     beats: int = 0
     reads: int = 0
+    writes: int = 0
 
     @property
     def latency(self) -> int:
@@ -160,8 +161,9 @@ def matrix_cost(hw: Hardware, work: MatrixWork, tall: bool) -> Cost:
     search = work.lines.search(lanes) if work.lines is not None and work.lines.skips(lanes) else 0
     port_reads = passes * sum(reads) + (work.pixels * work.groups if work.residual else 0)
     busy = passes * sum(steps) + waits
+    port_writes = min(work.pixels * work.groups * writes, busy)
     # What is late also holds up the first tiles of the next instruction.
-    return Cost(busy, MATRIX_FILL + search, drain, gap=late, reads=min(port_reads, busy))
+    return Cost(busy, MATRIX_FILL + search, drain, gap=late, reads=min(port_reads, busy), writes=port_writes)
 
 
 def _results(results: list[int], writes: list[int], steps: list[int], reads: list[int] | None) -> list[int]:
@@ -295,7 +297,8 @@ def depthwise_cost(hw: Hardware, work: DepthwiseWork) -> Cost:
     drain = DEPTHWISE_DRAIN + hw.pe_latency - (last - 1) + max(last * last_groups * writes + behind, late)
     search = work.padded.search(pixels[0]) if work.padded is not None and min(rows) < work.taps.kernel_rows else 0
     busy = passes * sum(steps) + waits
-    return Cost(busy, MATRIX_FILL + search, drain, gap=late, reads=busy)
+    port_writes = min(work.lines * work.columns * work.groups * writes, busy)
+    return Cost(busy, MATRIX_FILL + search, drain, gap=late, reads=busy, writes=port_writes)
 
 
 def _writes_of_result(hw: Hardware, raw: bool) -> int:
@@ -344,9 +347,9 @@ def transfer_beats(hw: Hardware, elements: int, rows: int = 1, offset: int = 0, 
 
 
 def load_cost(hw: Hardware, elements: int, rows: int = 1, offset: int = 0, pitch: int = 0) -> Cost:
-    """Cycles of a LOAD of rows of `elements` elements: one beat a cycle."""
+    """Cycles of a LOAD of rows of `elements` elements: one beat, and one write to feature memory, a cycle."""
     beats = transfer_beats(hw, elements, rows, offset, pitch)
-    return Cost(beats, gap=MOVE_GAP, beats=beats)
+    return Cost(beats, gap=MOVE_GAP, beats=beats, writes=beats)
 
 
 def store_cost(hw: Hardware, elements: int, rows: int = 1, offset: int = 0, pitch: int = 0) -> Cost:

@@ -8,14 +8,15 @@ When each instruction of a program runs: a simulation of the dispatcher, the que
 Instructions wait for earlier ones only, so one walk in program order is the whole simulation, and a program cannot
 deadlock: the first instruction that is not complete heads its queue, and all that it waits for is complete.
 
-VECTOR and STORE read feature memory when MATRIX does not (docs/port-budget.md), so they take longer beside it. As those of
-MATRIX that run beside them may stand behind them in the program, the walk is repeated with the times of the one before.
+VECTOR and STORE read feature memory when MATRIX does not, and LOAD writes it when MATRIX does not (docs/port-budget.md), so
+they take longer beside it. As those of MATRIX that run beside them may stand behind them in the program, the walk is repeated
+with the times of the one before.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from dsf.cost import TOKEN_LATENCY, Cost
@@ -44,22 +45,28 @@ class Times:
 WALKS = 64
 
 
-class _ReadPort:
-    """What MATRIX leaves of the read port of feature memory: stretches of time in which it takes a share of the cycles."""
+class _Port:
+    """
+    What MATRIX leaves of the read or the write port of feature memory: stretches of time in which it takes a share of the
+    cycles. `accesses` are those of an instruction at this port.
+    """
 
-    def __init__(self, tasks: Sequence[Task], times: Sequence[Times]):
+    def __init__(self, tasks: Sequence[Task], times: Sequence[Times], accesses: Callable[[Cost], int]):
+        self._accesses = accesses
         self._firsts: list[int] = []
         self._stretches: list[tuple[int, float]] = []
         for task, one in zip(tasks, times, strict=True):
             if task.queue is Queue.MATRIX and task.cost.busy > 0:
                 self._firsts.append(one.start + task.cost.fill)
-                self._stretches.append((one.start + task.cost.fill + task.cost.busy, task.cost.reads / task.cost.busy))
+                last = one.start + task.cost.fill + task.cost.busy
+                self._stretches.append((last, accesses(task.cost) / task.cost.busy))
 
     def cycles(self, start: int, cost: Cost) -> int:
         """What the busy cycles of an instruction that starts at `start` become."""
-        if cost.reads == 0:
+        accesses = self._accesses(cost)
+        if accesses == 0:
             return cost.busy
-        wanted, left, now = cost.reads / cost.busy, float(cost.busy), float(start)
+        wanted, left, now = accesses / cost.busy, float(cost.busy), float(start)
         for index in range(max(0, bisect_right(self._firsts, start) - 1), len(self._firsts)):
             first, (last, taken) = self._firsts[index], self._stretches[index]
             if now + left <= first:
@@ -74,6 +81,25 @@ class _ReadPort:
         return round(now + left) - start
 
 
+def _reads(cost: Cost) -> int:
+    return cost.reads
+
+
+def _writes(cost: Cost) -> int:
+    return cost.writes
+
+
+class _Ports:
+    """Both ports of feature memory."""
+
+    def __init__(self, tasks: Sequence[Task] = (), times: Sequence[Times] = ()):
+        self._ports = [_Port(tasks, times, one) for one in (_reads, _writes)]
+
+    def cycles(self, start: int, cost: Cost) -> int:
+        """What the busy cycles of an instruction that starts at `start` become: those at the port that it waits for longer."""
+        return max(port.cycles(start, cost) for port in self._ports)
+
+
 class _Unit:
     """A queue and its unit."""
 
@@ -85,15 +111,15 @@ class _Unit:
 
 def simulate(tasks: Sequence[Task], queue_depth: int) -> list[Times]:
     """Start and finish of each task, with queues of `queue_depth` instructions."""
-    times = _walk(tasks, queue_depth, _ReadPort((), ()))
+    times = _walk(tasks, queue_depth, _Ports())
     for _ in range(WALKS - 1):
-        before, times = times, _walk(tasks, queue_depth, _ReadPort(tasks, times))
+        before, times = times, _walk(tasks, queue_depth, _Ports(tasks, times))
         if times == before:
             break
     return times
 
 
-def _walk(tasks: Sequence[Task], queue_depth: int, port: _ReadPort) -> list[Times]:
+def _walk(tasks: Sequence[Task], queue_depth: int, ports: _Ports) -> list[Times]:
     units = {queue: _Unit() for queue in Queue}
     times: list[Times] = []
     dispatched = 0
@@ -103,7 +129,7 @@ def _walk(tasks: Sequence[Task], queue_depth: int, port: _ReadPort) -> list[Time
         dispatched = max(dispatched + task.dispatch, room)
         ready = max((times[producer].finish + TOKEN_LATENCY for producer in task.waits), default=0)
         start = max(dispatched + 1, unit.free, ready)
-        busy = task.cost.busy if task.queue is Queue.MATRIX else port.cycles(start, task.cost)
+        busy = task.cost.busy if task.queue is Queue.MATRIX else ports.cycles(start, task.cost)
         finish = max(start + task.cost.latency - task.cost.busy + busy, unit.finish)
         unit.free = start + busy + task.cost.gap
         unit.finish = finish

@@ -201,6 +201,7 @@ def test_moves_take_a_cycle_a_beat():
     for move_cost in (load_cost, store_cost):
         assert [move_cost(TRIAL, elements).beats for elements in (1, 16, 17)] == [1, 1, 2]
     assert (load_cost(TRIAL, 17).reads, store_cost(TRIAL, 17).reads) == (0, 2)
+    assert (load_cost(TRIAL, 17).writes, store_cost(TRIAL, 17).writes) == (2, 0)
 
 
 def test_weights_take_a_cycle_for_each_channel_group_of_a_beat():
@@ -236,9 +237,9 @@ def test_instructions_take_whole_words_of_the_stream():
 # The timeline.
 
 
-def task(queue: Queue, *waits: int, busy: int = 100, drain: int = 10, gap: int = 0, reads: int = 0) -> Task:
+def task(queue: Queue, *waits: int, busy: int = 100, drain: int = 10, gap: int = 0, reads: int = 0, writes: int = 0) -> Task:
     fill = MATRIX_FILL if queue is Queue.MATRIX else 0
-    return Task(queue, waits, Cost(busy, fill, drain, gap, reads=reads), 1)
+    return Task(queue, waits, Cost(busy, fill, drain, gap, reads=reads, writes=writes), 1)
 
 
 def test_an_instruction_starts_when_it_is_dispatched():
@@ -284,6 +285,17 @@ def test_a_store_reads_when_the_matrix_unit_does_not():
     assert store.finish == begin + 4 * (100 - alone) + 10
     matrix, store = simulate([task(Queue.MATRIX, busy=1000, reads=1000), task(Queue.STORE, busy=100, reads=100)], 4)
     assert store.finish == end + (100 - alone) + 10
+
+
+def test_a_load_writes_when_the_matrix_unit_does_not():
+    """Beside one that writes a result in a quarter of the cycles a LOAD has three quarters; a STORE has them all."""
+    matrix = task(Queue.MATRIX, busy=1000, reads=0, writes=250)
+    begin = simulate([matrix], 4)[0].start + MATRIX_FILL
+    _, load = simulate([matrix, task(Queue.LOAD, busy=300, writes=300)], 4)
+    alone = begin - load.start
+    assert load.finish == begin + round((300 - alone) * 4 / 3) + 10
+    _, store = simulate([matrix, task(Queue.STORE, busy=300, reads=300)], 4)
+    assert store.finish == store.start + 300 + 10
 
 
 def test_a_pooling_that_reads_seldom_is_not_slowed():
