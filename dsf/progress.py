@@ -19,10 +19,11 @@ def new_console(*, quiet: bool = False, stderr: bool = False) -> Console:
 
 
 class Steps:
-    """Says what is going on: a live line while a step runs, a lasting one when it is done."""
+    """Says what is going on: a live line while a step runs, a lasting one when it is done, with the `seconds` that it took."""
 
-    def __init__(self, console: Console):
+    def __init__(self, console: Console, *, seconds: bool = True):
         self.console = console
+        self._seconds = seconds
 
     @contextlib.contextmanager
     def __call__(self, name: str) -> Generator[Callable[[str], None]]:
@@ -30,4 +31,8 @@ class Steps:
         start = time.perf_counter()
         with self.console.status(f"{name} ...") as status:
             yield lambda detail: status.update(f"{name}: {detail} ...")
-        self.console.print(f"  {name}: {time.perf_counter() - start:.1f} s", highlight=False)
+        self.done(name, time.perf_counter() - start)
+
+    def done(self, name: str, seconds: float) -> None:
+        """The lasting line of a step that has taken `seconds`."""
+        self.console.print(f"  {name}: {seconds:.1f} s" if self._seconds else f"  {name}", highlight=False)

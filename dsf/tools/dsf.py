@@ -6,6 +6,7 @@
     dsf estimate MODEL      what a network takes on an engine, without writing files
     dsf sim DIR             run a compiled network and compare with its expected output
     dsf report DIR          what it takes, layer by layer
+    dsf zoo NAME            compile a network that DSF brings along
     dsf where DIR ...       where an instruction or a weight comes from
     dsf bisect DIR          which pass changes the result
     dsf disasm program.bin  binary program to text
@@ -25,7 +26,7 @@ from xdsl.utils.exceptions import DiagnosticException, ParseError
 
 from dsf.errors import DsfError
 from dsf.parsing import parse_error_text
-from dsf.tools import asm, bisect, check, disasm, estimate, report, sim, where
+from dsf.tools import asm, bisect, check, disasm, estimate, report, sim, where, zoo
 from dsf.tools import compile as compile_
 from dsf.tools.command import FORMATTER
 
@@ -53,7 +54,7 @@ docs/tools.md shows them all in one session.
 """
 
 #: The subcommands, in the order of the help.
-_COMMANDS = (check, compile_, estimate, sim, report, where, bisect, disasm, asm)
+_COMMANDS = (check, compile_, zoo, estimate, sim, report, where, bisect, disasm, asm)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -31,6 +31,7 @@ __all__ = [
     "dscnn",
     "mobilenet",
     "mobilenetv2",
+    "network",
     "resnet8",
     "resnet18",
     "resnet50",
@@ -40,9 +41,10 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Network:
-    """A network and the largest layer that it asks of its hardware: kernel, image and channels."""
+    """A network, what it is, and the largest layer that it asks of its hardware: kernel, image and channels."""
 
     build: Callable[..., BundleModel]
+    summary: str
     kernel: tuple[int, int]
     image: tuple[int, int]
     channels_in: int
@@ -59,23 +61,30 @@ class Network:
         }
 
 
+_IMAGENET = "ImageNet"
+_RESNET50_V1 = partial(resnet50, version="1")
 #: All networks, by name.
 NETWORKS = {
-    "alexnet": Network(alexnet, (11, 11), (227, 227), 9216, 4096),
-    "vgg16": Network(vgg16, (3, 3), (224, 224), 25088, 4096),
-    "resnet18": Network(resnet18, (7, 7), (224, 224), 512, 1000),
-    "resnet50_v1": Network(partial(resnet50, version="1"), (7, 7), (224, 224), 2048, 2048),
-    "resnet50": Network(resnet50, (7, 7), (224, 224), 2048, 2048),
-    "mobilenetv2": Network(mobilenetv2, (3, 3), (224, 224), 1280, 1280),
-    "resnet8": Network(resnet8, (3, 3), (32, 32), 64, 64),
-    "mobilenet": Network(mobilenet, (3, 3), (96, 96), 256, 256),
-    "dscnn": Network(dscnn, (10, 4), (49, 10), 64, 64),
-    "autoencoder": Network(autoencoder, (1, 1), (1, 1), 640, 640),
+    "alexnet": Network(alexnet, f"AlexNet, two groups, {_IMAGENET}", (11, 11), (227, 227), 9216, 4096),
+    "vgg16": Network(vgg16, f"VGG-16, {_IMAGENET}", (3, 3), (224, 224), 25088, 4096),
+    "resnet18": Network(resnet18, f"ResNet-18, {_IMAGENET}", (7, 7), (224, 224), 512, 1000),
+    "resnet50_v1": Network(_RESNET50_V1, f"ResNet-50 version 1, {_IMAGENET}", (7, 7), (224, 224), 2048, 2048),
+    "resnet50": Network(resnet50, f"ResNet-50 version 1.5, {_IMAGENET}", (7, 7), (224, 224), 2048, 2048),
+    "mobilenetv2": Network(mobilenetv2, f"MobileNetV2, {_IMAGENET}", (3, 3), (224, 224), 1280, 1280),
+    "resnet8": Network(resnet8, "ResNet-8, MLPerf Tiny, images of 32 x 32", (3, 3), (32, 32), 64, 64),
+    "mobilenet": Network(mobilenet, "MobileNetV1 0.25, MLPerf Tiny, visual wake words", (3, 3), (96, 96), 256, 256),
+    "dscnn": Network(dscnn, "DS-CNN, MLPerf Tiny, keyword spotting", (10, 4), (49, 10), 64, 64),
+    "autoencoder": Network(autoencoder, "autoencoder, MLPerf Tiny, anomaly detection", (1, 1), (1, 1), 640, 640),
 }
 
 
-def build(name: str, hw: Hardware, *, batch: int = 1, seed: int = 0) -> BundleModel:
-    """The network `name` of `NETWORKS`. Raises `ModelError` for another name, and for what does not fit `hw`."""
+def network(name: str) -> Network:
+    """The network `name` of `NETWORKS`. Raises `ModelError` for another name."""
     if name not in NETWORKS:
         raise ModelError(f"'{name}': is no network of the zoo, needs one of {', '.join(NETWORKS)}; change the name")
-    return NETWORKS[name].build(hw, batch=batch, seed=seed)
+    return NETWORKS[name]
+
+
+def build(name: str, hw: Hardware, *, batch: int = 1, seed: int = 0) -> BundleModel:
+    """A model of the network `name`. Raises `ModelError` for another name, and for what does not fit `hw`."""
+    return network(name).build(hw, batch=batch, seed=seed)
