@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 JOBS   ?= 2
 
-.PHONY: help setup demo test lint generate formal coverage synth bench-layers bench-random bench-accuracy clean
+.PHONY: help setup demo test lint generate formal coverage synth bench-layers bench-tiny bench-compile bench-random bench-accuracy clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -48,6 +48,12 @@ synth: setup ## Resources of the core by Yosys; then a small one placed on an EC
 
 bench-layers: setup ## Measure single layers on the simulated system, beside estimate and aims
 	$(BIN)/python -m benchmarks.layers
+
+bench-tiny: setup ## Measure the networks of MLPerf Tiny on 256 elements, in RTL
+	$(BIN)/python -m benchmarks.tiny
+
+bench-compile: setup ## Measure what the compiler takes for ImageNet networks
+	$(BIN)/python -m benchmarks.compile
 
 bench-random: setup ## Compare random networks on random hardware between interpreter and RTL
 	$(BIN)/python -m benchmarks.random_networks

@@ -125,6 +125,7 @@ def prove(
         with steps("RTL, undisturbed"):
             simulation = simulate_program(program, inputs[:1], expected=interpreted)
             _check_runs(program, simulation, results[:1], last)
+            _check_traffic(program, simulation)
         measured = measure(program, simulation)
         with steps(f"RTL, {len(inputs)} run{'s' * (len(inputs) > 1)} with random handshakes") as say:
             on_run = _counting(say, len(inputs))
@@ -183,6 +184,20 @@ def _intervals(program: Program, simulation: Simulation) -> Iterable[Interval]:
             yield Interval(bundle, one.first_step, one.last_step + 1)
         if one.queue is Queue.VECTOR and one.start is not None and one.finish is not None:
             yield Interval(bundle, one.start, one.finish)
+
+
+def _check_traffic(program: Program, simulation: Simulation) -> None:
+    """What the engine counted at its ports in the first run must be what the report says."""
+    counted = simulation.runs[0].counted
+    assert counted is not None
+    moved = make_report(program, "")["port_bytes"]
+    for port, found in counted.port_bytes.items():
+        wanted = moved[port.name.lower()]
+        if found != wanted:
+            raise MismatchError(
+                f"'{port.name.lower()}': {found} bytes through this port in the RTL, needs {wanted} as in the report; "
+                "this is a fault of the compiler"
+            )
 
 
 def _counting(say: Callable[[str], None], runs: int) -> Callable[[int], None]:

@@ -1,9 +1,10 @@
 """
-The engines that are built for whole systems. A build takes a minute or two, so there are these five and no more; the first two
-are those of the seven-bundle network.
+The engines that are built for whole systems. A build takes a minute or two, so there are these six and no more; the first two
+are those of the seven-bundle network, the last that of the networks of MLPerf Tiny.
 """
 
 from benchmarks.seven_bundles import make_hardware
+from benchmarks.tiny import HARDWARE as TINY  # noqa: F401
 from dsf.hardware import Hardware
 
 EIGHT_BITS, FOUR_BITS = make_hardware(8), make_hardware(4)

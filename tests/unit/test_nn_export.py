@@ -197,6 +197,13 @@ def test_rtl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert loading.cycles >= found.cycles
     assert loading.report["dram_words"] > found.report["dram_words"]
 
+    with monkeypatch.context() as patch:
+        patch.setattr("dsf.proof.make_report", lambda *_: {"port_bytes": dict.fromkeys(found.report["port_bytes"], 7)})
+        with pytest.raises(
+            MismatchError, match=r"'instructions': \d+ bytes through this port in the RTL, needs 7 as in the rep"
+        ):
+            model.export_inference(x, tmp_path, verbose=False)
+
     damage(monkeypatch, "RTL")
     with pytest.raises(MismatchError, match=r"'bundle_2': element \(0, 0\) is .* in the RTL, needs .* as in the instructions"):
         model.export_inference(x, tmp_path, verbose=False)
