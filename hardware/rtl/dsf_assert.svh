@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What must hold in every cycle, and the rule of every stream: once valid, a beat stays, unchanged, until it is taken. Checked in
-// simulation only, and written so that simulation hardly slows down: data are copied and compared only where a beat waits.
+// simulation only, and written so that simulation hardly slows down: data are copied and compared only where a beat waits. Nothing
+// waits before reset.
 
 `ifndef DSF_ASSERT_SVH
 `define DSF_ASSERT_SVH
@@ -12,7 +13,9 @@
 `else
   `define DSF_ASSERT_STREAM(Name, Valid, Ready, Data) \
     if (1) begin : gen_``Name``_holds \
-      logic                   waits_q; \
+      /* verilator lint_off PROCASSINIT */ \
+      logic                   waits_q = 1'b0; \
+      /* verilator lint_on PROCASSINIT */ \
       logic [$bits(Data)-1:0] data_q; \
       always_ff @(posedge clk_i) begin \
         waits_q <= rst_ni && (Valid) && !(Ready); \
