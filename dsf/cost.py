@@ -353,9 +353,9 @@ def load_cost(hw: Hardware, elements: int, rows: int = 1, offset: int = 0, pitch
 
 
 def store_cost(hw: Hardware, elements: int, rows: int = 1, offset: int = 0, pitch: int = 0) -> Cost:
-    """Cycles of a STORE of rows of `elements` elements: one beat a cycle, and one read of feature memory for each it sends."""
+    """Cycles of a STORE of rows of `elements` elements: one beat a cycle; a read of feature memory may bring several."""
     beats = transfer_beats(hw, elements, rows, offset, pitch)
-    return Cost(beats, gap=MOVE_GAP, beats=beats, reads=rows * -(-elements // hw.beat_elements))
+    return Cost(beats, gap=MOVE_GAP, beats=beats, reads=rows * -(-elements // hw.vector_length))
 
 
 def weights_cost(hw: Hardware, groups: int, words: int) -> Cost:

@@ -7,6 +7,8 @@
 //     for left in range(row_elements, 0, -beat):
 //       addr = base + r * stride + (row_elements - left);  count = min(left, beat)
 //
+// BeatElems are those of a beat of the stream, or of a read of feature memory.
+//
 //   beat_next_i  the beat at the outputs has moved; the next one is there in the next cycle
 //
 // A row that reaches beyond feature memory is an error that stays until reset: no beat of it appears.

@@ -200,8 +200,10 @@ def test_raw_sums_take_several_writes():
 def test_moves_take_a_cycle_a_beat():
     for move_cost in (load_cost, store_cost):
         assert [move_cost(TRIAL, elements).beats for elements in (1, 16, 17)] == [1, 1, 2]
-    assert (load_cost(TRIAL, 17).reads, store_cost(TRIAL, 17).reads) == (0, 2)
-    assert (load_cost(TRIAL, 17).writes, store_cost(TRIAL, 17).writes) == (2, 0)
+    # A read brings 32 elements, two beats; a write takes one.
+    assert (load_cost(TRIAL, 17).reads, load_cost(TRIAL, 17).writes) == (0, 2)
+    assert [store_cost(TRIAL, elements).reads for elements in (17, 32, 33)] == [1, 1, 2]
+    assert store_cost(TRIAL, 17).writes == 0
 
 
 def test_weights_take_a_cycle_for_each_channel_group_of_a_beat():
