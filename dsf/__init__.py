@@ -15,7 +15,23 @@ if TYPE_CHECKING:
     from dsf.hardware import Hardware
     from dsf.nn.bundle import Bundle, QInput
     from dsf.nn.cores import QConvCore, QDenseCore
-    from dsf.nn.layers import QAdd, QIdentity, QLeakyReLU, QLeakyReLu, QPool, Softmax
+    from dsf.nn.layers import (
+        QAdd,
+        QExp,
+        QGelu,
+        QHardSigmoid,
+        QHardSwish,
+        QIdentity,
+        QLeakyReLU,
+        QLeakyReLu,
+        QMul,
+        QPool,
+        QReLU6,
+        QSigmoid,
+        QSwish,
+        QTanh,
+        Softmax,
+    )
     from dsf.nn.model import BundleModel
 
 __all__ = [
@@ -26,11 +42,20 @@ __all__ = [
     "QAdd",
     "QConvCore",
     "QDenseCore",
+    "QExp",
+    "QGelu",
+    "QHardSigmoid",
+    "QHardSwish",
     "QIdentity",
     "QInput",
     "QLeakyReLU",
     "QLeakyReLu",
+    "QMul",
     "QPool",
+    "QReLU6",
+    "QSigmoid",
+    "QSwish",
+    "QTanh",
     "Softmax",
     "from_onnx",
     "from_torch",
@@ -42,7 +67,23 @@ _MODULES = {
     "dsf.hardware": ("Hardware",),
     "dsf.nn.bundle": ("Bundle", "QInput"),
     "dsf.nn.cores": ("QConvCore", "QDenseCore"),
-    "dsf.nn.layers": ("QAdd", "QIdentity", "QLeakyReLU", "QLeakyReLu", "QPool", "Softmax"),
+    "dsf.nn.layers": (
+        "QAdd",
+        "QExp",
+        "QGelu",
+        "QHardSigmoid",
+        "QHardSwish",
+        "QIdentity",
+        "QLeakyReLU",
+        "QLeakyReLu",
+        "QMul",
+        "QPool",
+        "QReLU6",
+        "QSigmoid",
+        "QSwish",
+        "QTanh",
+        "Softmax",
+    ),
     "dsf.nn.model": ("BundleModel",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

@@ -300,16 +300,21 @@ class _Network:
         self._push(bundle.AddOp(a, b, self._activation(frac), self._slope()))
 
     def _multiply(self, other: SSAValue) -> None:
-        """The product with another tensor: typical products stay in range, give or take two bits."""
+        """The product with another tensor, unless fractions grow: typical products stay in range, give or take two bits."""
         a, b = self.value, other
         if shape(a) == shape(b) and self.rng.random() < 0.5:
             a, b = b, a
         frac = bundle.q_of(a).frac.data + bundle.q_of(b).frac.data - self.hardware.bits_input + self.rng.randint(0, 4)
+        if abs(frac) > 32:
+            return
         self._push(bundle.MultiplyOp(a, b, self._activation(frac), self._slope()))
 
     def _gate(self) -> None:
         """Squeeze and excite: the product of the images with a function of their averages, in bundles of their own."""
         images = self.value
+        if abs(bundle.q_of(images).frac.data) > 8:
+            # The product might have no type.
+            return
         _, height, width, _ = shape(images)
         self._push(bundle.PoolOp(images, bundle.PoolKind.AVG, (height, width), self._activation(self._near_frac())))
         self._function()

@@ -3,7 +3,7 @@ The graph of a model: symbolic tensors and bundles.
 
 A bundle is what the engine does with one pass over the pixels, in this order:
 
-    core (convolution | dense), activation, residual add, activation, pooling, activation, flatten, softmax
+    core (convolution | dense), activation, residual add or product, activation, pooling, activation, flatten, softmax
 
 `QInput` and `Bundle(...)(x)` return symbolic tensors that know their shape, fraction and producer; `BundleModel`
 follows the producers from output to input. Tensors are NHWC, (N, H, W, C), or (N, K).
@@ -19,7 +19,7 @@ from dsf.geometry import Window, resolve_padding
 from dsf.hardware import Hardware
 from dsf.nn.checks import Problems
 from dsf.nn.cores import QConvCore, QCore, QDenseCore
-from dsf.nn.layers import QActivation, QAdd, QPool, Softmax, output_frac
+from dsf.nn.layers import QActivation, QAdd, QIdentity, QMul, QPool, Softmax, output_frac
 
 Shape = tuple[int, ...]
 
@@ -68,11 +68,15 @@ class QInput(QTensor):
 
 @dataclass(frozen=True)
 class Add:
-    """A residual add with everything resolved: the tensor added, the slope of the activation, the result's fraction."""
+    """A residual add, or a product, with everything resolved: the other tensor, the activation of the result."""
 
     skip: QTensor
-    negative_slope: float
-    frac_bits: int
+    activation: QActivation
+    multiplies: bool = False
+
+    @property
+    def frac_bits(self) -> int:
+        return self.activation.frac_bits
 
 
 @dataclass(frozen=True)
@@ -81,8 +85,11 @@ class Pool:
 
     type: str
     window: Window
-    negative_slope: float
-    frac_bits: int
+    activation: QActivation
+
+    @property
+    def frac_bits(self) -> int:
+        return self.activation.frac_bits
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +97,7 @@ class Node:
     """
     One use of a bundle: its input, its layers with shapes and fractions resolved, and the shape that leaves it.
 
-    `window` is the convolution's (`None`: dense); `activation` is `None` where the raw sums leave.
+    `window` is the convolution's (`None`: dense); `activation` is `None` where the raw sums leave. `add` may be a product.
     """
 
     bundle: Bundle
@@ -155,6 +162,7 @@ class Bundle:
         pool: QPool | QAdd | None = None,
         flatten: bool = False,
         softmax: bool = False,
+        mul: QMul | None = None,
     ):
         problems = Problems("Bundle")
         cores = "two cores" if core is not None else "no core"
@@ -165,6 +173,11 @@ class Bundle:
         problems.instance("core", core, (QConvCore, QDenseCore, none), "a QConvCore or a QDenseCore")
         problems.instance("dense", dense, (QDenseCore, none), "a QDenseCore; a QConvCore goes into core=")
         problems.instance("add", add, (QAdd, none), "a QAdd")
+        problems.instance("mul", mul, (QMul, none), "a QMul")
+        problems.need(
+            mul is None or (add is None and not isinstance(pool, QAdd)),
+            "adds and multiplies, needs one of them; use two bundles",
+        )
         problems.instance("pool", pool, (QPool, QAdd, none), "a QPool")
         problems.need(not (isinstance(pool, QAdd) and add is not None), "adds twice, needs one QAdd; leave out pool=QAdd(...)")
         problems.flag("flatten", flatten)
@@ -173,7 +186,7 @@ class Bundle:
         chosen = core if core is not None else dense
         assert chosen is not None
         self._core: QCore = chosen
-        self._add = pool if isinstance(pool, QAdd) else add
+        self._add = pool if isinstance(pool, QAdd) else add if add is not None else mul
         self._pool = pool if isinstance(pool, QPool) else None
         self._flatten = flatten
         self._softmax = softmax
@@ -193,8 +206,8 @@ class Bundle:
         return QTensor(node.shape, node.frac_bits, x.hw, node)
 
     @property
-    def parts(self) -> tuple[QCore, QAdd | None, QPool | None, bool, bool]:
-        """Core, add, pool, flatten, softmax."""
+    def parts(self) -> tuple[QCore, QAdd | QMul | None, QPool | None, bool, bool]:
+        """Core, add or product, pool, flatten, softmax."""
         return self._core, self._add, self._pool, self._flatten, self._softmax
 
 
@@ -218,7 +231,7 @@ def _resolve(bundle: Bundle, x: QTensor, problems: Problems) -> Node:
     if activation is None:
         problems.need(
             add is None and pool is None,
-            "a QAdd or QPool follows a core without activation, needs rounded values; give the core "
+            "a QAdd, QMul or QPool follows a core without activation, needs rounded values; give the core "
             "activation=QIdentity(frac_bits=...) or QLeakyReLu(...), and the Bundle softmax=True for a softmax behind them",
         )
     window, shape = _core_shape(core, x, problems)
@@ -268,17 +281,30 @@ def _core_shape(core: QCore, x: QTensor, problems: Problems) -> tuple[Window | N
     return window, (batch, *_output_size(window, x.shape, "kernel", problems), core.filters)
 
 
-def _resolve_add(add: QAdd | None, shape: Shape, frac: int, hw: Hardware, problems: Problems) -> Add | None:
+def _resolve_add(add: QAdd | QMul | None, shape: Shape, frac: int, hw: Hardware, problems: Problems) -> Add | None:
     if add is None:
         return None
+    if isinstance(add, QMul):
+        return _resolve_product(add, shape, frac, hw, problems)
     _check_tensor(problems, "the tensor that QAdd adds", add.x, hw)
     problems.need(
         add.x.shape == shape,
         f"QAdd adds a tensor of shape {add.x.shape} to the core's result of shape {shape}, needs equal shapes; "
         "give the core as many filters and the strides that make them equal, or put a 1x1 convolution on the other tensor",
     )
-    slope = 1.0 if add.activation is None else add.activation.negative_slope
-    return Add(add.x, slope, output_frac(add.activation, add.frac_bits, frac))
+    return Add(add.x, add.activation or QIdentity(output_frac(None, add.frac_bits, frac)))
+
+
+def _resolve_product(mul: QMul, shape: Shape, frac: int, hw: Hardware, problems: Problems) -> Add:
+    _check_tensor(problems, "the tensor that QMul multiplies by", mul.x, hw)
+    batch, *_, channels = shape
+    fitting = [shape, (batch, 1, 1, channels), (batch, channels)] if len(shape) == 4 else [shape]
+    problems.need(
+        mul.x.shape in fitting,
+        f"QMul multiplies a result of shape {shape} by a tensor of shape {mul.x.shape}, needs one of {fitting}; "
+        "give the two as many channels",
+    )
+    return Add(mul.x, mul.activation or QIdentity(output_frac(None, mul.frac_bits, frac)), multiplies=True)
 
 
 def _resolve_pool(pool: QPool | None, shape: Shape, frac: int, problems: Problems) -> tuple[Pool | None, Shape]:
@@ -287,16 +313,16 @@ def _resolve_pool(pool: QPool | None, shape: Shape, frac: int, problems: Problem
     if not problems.need(len(shape) == 4, f"QPool on a tensor of shape {shape}, needs (N, H, W, C); pool before flatten"):
         return None, shape
     batch, height, width, channels = shape
-    padding = resolve_padding(pool.padding, (height, width), pool.size, pool.strides)
-    window = Window(pool.size, pool.strides, padding)
+    size = (height, width) if pool.size == "global" else pool.size
+    padding = (0, 0, 0, 0) if pool.size == "global" else resolve_padding(pool.padding, (height, width), size, pool.strides)
+    window = Window(size, pool.strides, padding)
     top, bottom, left, right = padding
     problems.need(
-        max(top, bottom) < pool.size[0] and max(left, right) < pool.size[1],
-        f"QPool of size {pool.size} has padding (top, bottom, left, right) = {padding}, needs less than the size, or a window "
+        max(top, bottom) < size[0] and max(left, right) < size[1],
+        f"QPool of size {size} has padding (top, bottom, left, right) = {padding}, needs less than the size, or a window "
         "would see padding only; use padding='same'",
     )
-    slope = 1.0 if pool.activation is None else pool.activation.negative_slope
-    resolved = Pool(pool.type, window, slope, output_frac(pool.activation, pool.frac_bits, frac))
+    resolved = Pool(pool.type, window, pool.activation or QIdentity(output_frac(None, pool.frac_bits, frac)))
     return resolved, (batch, *_output_size(window, shape, "pooling window", problems), channels)
 
 

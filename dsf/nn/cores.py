@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from dsf.nn.checks import Problems, normalise
-from dsf.nn.layers import QActivation, QIdentity, QLeakyReLu, Softmax
+from dsf.nn.layers import ACTIVATION_NAMES, ACTIVATIONS, QActivation, Softmax
 
 #: Added to the variance in batch normalisation.
 EPSILON = 1e-3
@@ -91,5 +91,5 @@ def _check_common(problems: Problems, core: Any) -> None:
         not core.batch_norm or core.bias_frac_bits is not None,
         "batch_norm=True and bias_frac_bits=None, needs a fraction for the bias that the normalisation folds into; set it",
     )
-    kinds = (QLeakyReLu, QIdentity, Softmax, type(None))
-    problems.instance("activation", core.activation, kinds, "QLeakyReLu, QIdentity, Softmax or None")
+    kinds = (*ACTIVATIONS, Softmax, type(None))
+    problems.instance("activation", core.activation, kinds, f"{ACTIVATION_NAMES}, Softmax or None")

@@ -9,15 +9,18 @@ Images are NCHW here, as PyTorch has them; `BundleModel` converts.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dsf import numerics
 from dsf.geometry import Window
 from dsf.nn.bundle import Node, Pool
 from dsf.nn.cores import EPSILON, QConvCore, channels_out
+from dsf.nn.layers import QActivation, QFunction, QReLU6, rounded_frac
 from dsf.nn.quantize import fake_quantize
 
 #: Weight of a new batch in the running statistics of batch normalisation.
@@ -55,19 +58,24 @@ class BundleModule(nn.Module):
 
     def forward(self, x: Tensor, skip: Tensor | None = None, quantized: bool = True) -> Tensor:
         """
-        Input (and tensor to add) to output, (N, C, H, W) or (N, K). `quantized=False` leaves out every rounding and clip.
+        Input (and tensor to add or to multiply by) to output, (N, C, H, W) or (N, K). `quantized=False` leaves out every
+        rounding and clip.
 
         A bundle that ends in a softmax returns what goes into it.
         """
         node = self.node
         y = self._core(x, quantized)
         if node.activation is not None:
-            y = self._round(leaky(y, node.activation.negative_slope), node.activation.frac_bits, quantized)
+            y = self._activate(y, node.activation, quantized)
         if node.add is not None:
             assert skip is not None
-            y = self._round(leaky(y + skip, node.add.negative_slope), node.add.frac_bits, quantized)
+            if node.add.multiplies:
+                factor = skip[:, :, None, None] if skip.dim() < y.dim() else skip
+                y = self._activate(y * factor, node.add.activation, quantized)
+            else:
+                y = self._activate(y + skip, node.add.activation, quantized)
         if node.pool is not None:
-            y = self._round(leaky(pool(y, node.pool), node.pool.negative_slope), node.pool.frac_bits, quantized)
+            y = self._activate(pool(y, node.pool), node.pool.activation, quantized)
         if node.flatten and y.dim() == 4:
             y = y.permute(0, 2, 3, 1).flatten(1)
         return y
@@ -119,6 +127,16 @@ class BundleModule(nn.Module):
             self.running_variance.lerp_(unbiased.to(self.running_variance.dtype), MOMENTUM)
         return mean, variance
 
+    def _activate(self, x: Tensor, activation: QActivation, quantized: bool) -> Tensor:
+        """The activation, with its rounding; of a function that is looked up, those before and after it."""
+        y = leaky(x, activation.negative_slope)
+        if isinstance(activation, QReLU6):
+            y = y.clamp(max=6.0)
+        y = self._round(y, rounded_frac(activation), quantized)
+        if not isinstance(activation, QFunction):
+            return y
+        return look_up(y, activation, self.node.source.hw.bits_input) if quantized else FUNCTIONS[activation.KIND](y)
+
     def _round(self, x: Tensor, frac: int, quantized: bool) -> Tensor:
         return fake_quantize(x, self.node.source.hw.bits_input, frac) if quantized else x
 
@@ -129,6 +147,37 @@ def weight_shape(node: Node) -> tuple[int, ...]:
     if isinstance(core, QConvCore):
         return core.filters, inputs // core.groups, *core.kernel_size
     return core.outputs, inputs
+
+
+#: The functions of `dsf.numerics.FUNCTIONS` in PyTorch, for gradients and without quantisation.
+FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "exp": torch.exp,
+    "gelu": F.gelu,
+    "swish": F.silu,
+    "hard_sigmoid": F.hardsigmoid,
+    "hard_swish": F.hardswish,
+}
+
+
+def look_up(x: Tensor, activation: QFunction, bits: int) -> Tensor:
+    """
+    A function of quantised numbers as the engine looks it up, with the gradient of the function itself: the table's values are
+    those of float64, which another float64 implementation may round otherwise.
+    """
+    before, after = activation.input_frac_bits, activation.frac_bits
+    entries = numerics.table(
+        lambda reals: numerics.apply_function(activation.KIND, reals),
+        bits,
+        lambda integers: numerics.dequantize(integers, before),
+        lambda reals: numerics.quantize(reals, bits, after),
+    )
+    values = torch.tensor(numerics.dequantize(entries, after).tolist(), dtype=x.dtype, device=x.device)
+    index = torch.round(x.detach() * 2.0**before).long() - numerics.int_range(numerics.table_bits(bits))[0]
+    smooth = fake_quantize(FUNCTIONS[activation.KIND](x), bits, after)
+    # Both lie on the grid, so that the difference and the sum are exact.
+    return smooth + (values[index] - smooth).detach()
 
 
 def leaky(x: Tensor, negative_slope: float) -> Tensor:

@@ -23,7 +23,7 @@ from dsf.errors import DsfError, ModelError, OutputError
 from dsf.hardware import Hardware
 from dsf.nn.bundle import Bundle, Node, QInput, QTensor
 from dsf.nn.cores import QConvCore, QDenseCore
-from dsf.nn.layers import QAdd, QIdentity, QLeakyReLu, QPool, Softmax
+from dsf.nn.layers import FUNCTIONS, QAdd, QIdentity, QLeakyReLu, QMul, QPool, QReLU6, Softmax
 
 if TYPE_CHECKING:
     from dsf.nn.model import BundleModel
@@ -41,8 +41,12 @@ _LAYERS: dict[str, type] = {
     "pool": QPool,
     "leaky_relu": QLeakyReLu,
     "identity": QIdentity,
+    "relu6": QReLU6,
+    **FUNCTIONS,
     "softmax": Softmax,
 }
+#: Those that may be activations.
+ACTIVATION_LAYERS = (QLeakyReLu, QIdentity, QReLU6, *FUNCTIONS.values())
 _LAYER_NAMES = {layer: name for name, layer in _LAYERS.items()}
 
 
@@ -78,7 +82,12 @@ def _node_to_dict(node: Node, place_of: Callable[[QTensor], int | str]) -> _Obje
         "core": _layer_to_dict(core),
         "add": None
         if add is None
-        else {"input": place_of(add.x), "activation": _layer_to_dict(add.activation), "frac_bits": add.frac_bits},
+        else {
+            "type": "mul" if isinstance(add, QMul) else "add",
+            "input": place_of(add.x),
+            "activation": _layer_to_dict(add.activation),
+            "frac_bits": add.frac_bits,
+        },
         "pool": _layer_to_dict(pool),
         "flatten": flatten,
         "softmax": softmax,
@@ -160,14 +169,20 @@ def _bundle_from_dict(entry: object, where: str, x_in: QInput, tensors: list[QTe
 
     add = None
     if bundle["add"] is not None:
-        fields = _keys(bundle["add"], f"{where}.add", "input", "activation", "frac_bits")
-        activation = _layer(fields["activation"], f"{where}.add.activation", QLeakyReLu, QIdentity)
+        fields = _keys(bundle["add"], f"{where}.add", "type", "input", "activation", "frac_bits")
+        activation = _layer(fields["activation"], f"{where}.add.activation", *ACTIVATION_LAYERS)
         skip = tensor(fields["input"], f"{where}.add.input")
-        add = _located(f"{where}.add", lambda: QAdd(skip, activation, fields["frac_bits"]))
+        kinds = {"add": QAdd, "mul": QMul}
+        if fields["type"] not in kinds:
+            raise ModelError(f"'{where}.add.type': {fields['type']!r}, needs one of: 'add', 'mul'")
+        kind = kinds[fields["type"]]
+        add = _located(f"{where}.add", lambda: kind(skip, activation, fields["frac_bits"]))
     core = _layer(bundle["core"], f"{where}.core", QConvCore, QDenseCore)
     pool = _layer(bundle["pool"], f"{where}.pool", QPool)
     x = tensor(bundle["input"], f"{where}.input")
-    return _located(where, lambda: Bundle(core, None, add, pool, bundle["flatten"], bundle["softmax"])(x))
+    added, multiplied = add if isinstance(add, QAdd) else None, add if isinstance(add, QMul) else None
+    flags = bundle["flatten"], bundle["softmax"]
+    return _located(where, lambda: Bundle(core, None, added, pool, *flags, mul=multiplied)(x))
 
 
 def _layer(entry: object, where: str, *allowed: type) -> Any:
@@ -187,7 +202,7 @@ def _layer(entry: object, where: str, *allowed: type) -> Any:
     fields = _keys(values, where, *(one.name for one in dataclasses.fields(cast(Any, layer))))
     arguments = {key: _tuples(value) for key, value in fields.items()}
     if "activation" in arguments:
-        kinds = (QLeakyReLu, QIdentity) if layer is QPool else (QLeakyReLu, QIdentity, Softmax)
+        kinds = ACTIVATION_LAYERS if layer is QPool else (*ACTIVATION_LAYERS, Softmax)
         arguments["activation"] = _layer(fields["activation"], f"{where}.activation", *kinds)
     return _located(where, lambda: layer(**arguments))
 

@@ -20,13 +20,23 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 
 from dsf.constraints import problems_of
-from dsf.dialects.bundle import ActivationOp, AddOp, BundleOp, FlattenOp, PoolOp, SoftmaxOp
+from dsf.dialects.bundle import (
+    ActivationOp,
+    AddOp,
+    BundleOp,
+    FlattenOp,
+    FunctionOp,
+    MultiplyOp,
+    PoolOp,
+    SoftmaxOp,
+)
 from dsf.dialects.bundle_cores import BatchNormOp, ConvOp, CoreOp, DenseOp
 from dsf.dialects.bundle_types import PoolKind, QType, tensor_of
 from dsf.dialects.engine import HardwareOp
 from dsf.errors import ModelError
 from dsf.nn.bundle import Node, QInput
 from dsf.nn.cores import EPSILON, QConvCore, channels_out
+from dsf.nn.layers import QActivation, QFunction, QReLU6, rounded_frac
 from dsf.nn.modules import BundleModule, weight_shape
 from dsf.numerics import Floats
 
@@ -95,29 +105,50 @@ def _layers(node: Node, constants: _Core, values: dict[Node | None, SSAValue]) -
     def last() -> SSAValue:
         return layers[-1].results[0]
 
+    def look_up(activation: QActivation) -> None:
+        if isinstance(activation, QFunction):
+            layers.append(FunctionOp(last(), activation.KIND, QType.of(bits, activation.frac_bits)))
+
+    def type_of(activation: QActivation) -> QType:
+        """Of what is rounded, before a function is looked up."""
+        return QType.of(bits, rounded_frac(activation))
+
     if node.activation is not None:
-        layers.append(ActivationOp(last(), QType.of(bits, node.activation.frac_bits), node.activation.negative_slope))
+        how = node.activation
+        layers.append(ActivationOp(last(), type_of(how), how.negative_slope, maximum=_maximum(how)))
+        look_up(how)
     if node.add is not None:
+        how, kind = node.add.activation, MultiplyOp if node.add.multiplies else AddOp
         skip = values[node.add.skip.producer]
-        layers.append(AddOp(last(), skip, QType.of(bits, node.add.frac_bits), node.add.negative_slope))
+        layers.append(kind(last(), skip, type_of(how), how.negative_slope, maximum=_maximum(how)))
+        look_up(how)
     if node.pool is not None:
-        window = node.pool.window
+        window, how = node.pool.window, node.pool.activation
         layers.append(
             PoolOp(
                 last(),
                 PoolKind(node.pool.type),
                 window.kernel,
-                QType.of(bits, node.pool.frac_bits),
+                type_of(how),
                 strides=window.strides,
                 padding=window.padding,
-                negative_slope=node.pool.negative_slope,
+                negative_slope=how.negative_slope,
             )
         )
+        if _maximum(how) is not None:
+            # What is rounded already, on the same grid: a clip.
+            layers.append(ActivationOp(last(), type_of(how), maximum=_maximum(how)))
+        look_up(how)
     if node.flatten and len(node.shape_before_flatten) == 4:
         layers.append(FlattenOp(last()))
     if node.softmax:
         layers.append(SoftmaxOp(last()))
     return layers
+
+
+def _maximum(activation: QActivation) -> float | None:
+    """The upper limit of an activation, if it has one."""
+    return 6.0 if isinstance(activation, QReLU6) else None
 
 
 def _core(node: Node, constants: _Core, x: SSAValue) -> list[Operation]:
