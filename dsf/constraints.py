@@ -226,14 +226,21 @@ def _larger(a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:
 
 
 def weight_memory(op: Operation, hardware: Hardware) -> Problems:
-    """The weights of one channel group, KH * KW * CI / groups words, fit into one of the banks of weight memory."""
+    """
+    The weights of one channel group, KH * KW * CI / groups words, fit into weight memory; or a row of the result is no wider
+    than G * R, so that the sums stay in the array while weights come in parts, of whole input channels.
+    """
     if not isinstance(op, bundle.CoreOp):
         return
-    words = prod(op.weights.get_shape()[:-1])
-    if words > hardware.weight_words:
-        needed = hardware.weight_bytes(words)
+    *kernel, inputs, _ = op.weights.get_shape()
+    words, taps = inputs * prod(kernel), prod(kernel)
+    most = hardware.weight_words * hardware.column_groups
+    width = shape(op.output)[2] if isinstance(op, bundle.ConvOp) else 1
+    in_parts = width <= hardware.pixels_tall and taps <= hardware.weight_words
+    if words > most and not in_parts:
+        needed = hardware.weight_bytes(-(-words // hardware.column_groups))
         yield (
-            f"{name_of(op)}: {words} weights per output channel, needs at most {hardware.weight_words} in "
+            f"{name_of(op)}: {words} weights per output channel, needs at most {most} in "
             f"{hardware.weight_memory} bytes of weight memory; use Hardware(weight_memory={needed}), or pool before the layer"
         )
 

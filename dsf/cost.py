@@ -47,6 +47,8 @@ LEAST_DIVIDE = 5
 ELEMENTS_OVERHEAD = 21
 #: The dispatcher takes an instruction in this many cycles, or in as many as it has beats.
 LEAST_DISPATCH = 3
+#: From the start of a LOAD or LOAD_WEIGHTS that has waited for a token to its first beat: nothing of it was asked for before.
+LOAD_FILL = 8
 #: Cycles of a load program beside its instructions: until the first of them, and from the last to its end.
 LOAD_PROGRAM_OVERHEAD = 23
 #: From a completion to the start of an instruction that waits for its token.

@@ -270,7 +270,9 @@ class Provenance:
         columns, input channels of a group, output channels), whose shape comes with it; 0 for none.
         """
         user, load = self._user(op), self._weights(op)
-        inputs, outputs = load.block.inputs.count // load.block.convolutions, user.piece.output_image[2]
+        outputs = user.piece.output_image[2]
+        # A load may have a part of the input channels of its group.
+        inputs = user.piece.input_image[2] * (load.block.outputs.count // load.block.convolutions) // outputs
         kernel = (*user.window.window.kernel, inputs, outputs)
         numbers = np.arange(1, 1 + np.prod(kernel), dtype=np.int64).reshape(kernel)
         return arranged_weights(user, numbers, load, self.hardware.group_columns, filling=0), kernel

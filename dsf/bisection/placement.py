@@ -119,7 +119,9 @@ class Placement:
     # What an instruction is of.
 
     def _layer_of(self, op: Computing) -> tuple[Point, int] | None:
-        """The operation above, and the first image of the chunk; `None` if there is none."""
+        """The operation above, and the first image of the chunk; `None` if there is none, or of it partial sums only."""
+        if op.piece.piece.partial:
+            return None
         label, role = _role(op)
         buffers = self._keys.setdefault((label, role), [])
         if self._instance(op, buffers) == len(buffers):
@@ -137,7 +139,7 @@ class Placement:
 
     def _count(self, op: sched.InstructionOp) -> None:
         """Notes that a piece has been made: the first one of a layer begins a chunk."""
-        if isinstance(op, Computing) and is_first(op):
+        if isinstance(op, Computing) and is_first(op) and not op.piece.piece.partial:
             label, role = _role(op)
             self._chunks[label, role, self._instance(op, self._keys[label, role])] += 1
 

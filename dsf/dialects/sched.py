@@ -429,7 +429,9 @@ class LoadWeightsOp(InstructionOp):
 class MatrixOp(InstructionOp):
     """
     A piece of `tile.matrix`. Weights of the piece's channel groups begin at the first word of bank 0 of `weights`, and their
-    parameters at the first group of `parameters`. Depthwise, one residue of the positions of each line.
+    parameters at the first group of `parameters`. Tall, the weights of a single channel group that are more than a bank's part
+    of the buffer go on in the next bank. Depthwise, one residue of the positions of each line. Sums that are partial stay in
+    the array: neither parameters nor the result are touched.
 
     ```
     %t = sched.matrix %x, %w, %p to %y wide <input = [8, 8, 3], output = [8, 8, 16], images = [0, 1], rows = [0, 8],
@@ -521,6 +523,27 @@ class MatrixOp(InstructionOp):
             same = block.inputs == block.outputs and block.inputs.count == block.convolutions
             need(same, self, has, "as many convolutions as channels", "make it wide or tall")
         need(residue < step, self, f"residue {residue} of a line", f"at most {step - 1}", "correct the piece")
+        piece = self.piece.piece
+        whole = not (piece.is_cut and self.mode.data.is_depthwise)
+        need(whole, self, "a part of a reduction, depthwise", "all of it", "make it wide or tall")
+        needs = "one with all sums"
+        need(
+            not (piece.partial and self.residual is not None),
+            self,
+            "an addition to partial sums",
+            needs,
+            "add in the last part",
+        )
+
+    @property
+    def bank_words(self) -> int:
+        """Words of the only channel group in each bank where it goes on from bank to bank, otherwise 0."""
+        # The network's geometry works on this dialect's attributes.
+        from dsf.scheduling.network import weight_words
+
+        piece, size = self.piece.piece, buffer_of(self.weights).size.value.data
+        words = weight_words(self.window.window, piece.block, depthwise=self.mode.data.is_depthwise)
+        return size if self.mode.data is Mode.TALL and piece.groups.count == 1 and words > size else 0
 
 
 @irdl_op_definition
@@ -589,6 +612,7 @@ def _check_output(op: Operation, piece: PieceAttr, window: WindowAttr) -> None:
 
 def _check_channels(op: Operation, piece: PieceAttr) -> None:
     """The vector unit computes all channels, or those of a block, each from its own."""
+    need(not piece.piece.is_cut, op, "partial sums", "none", "compute all of a window at once")
     channels, block = piece.input_image[2], piece.block
     same = piece.output_image[2] == channels and block == Block(block.inputs, block.inputs)
     need(same and ints(piece.groups) == (0, 1), op, "other channels in its result", "the same", "correct the piece")

@@ -66,6 +66,9 @@ class PieceAttr(RecordAttr):
     `convolutions` is how many groups of the convolution that block has; the channel groups are counted from its first output
     channel. Empty, they are all channels.
 
+    With `inputs` a part of a block's, the sums go on from those that the instruction before has left in the array (`accumulate`
+    is 1), or stay there for the next one (`partial` is 1), or both.
+
     Depthwise, the instruction computes the positions `residue`, `residue + step`, ... of each line: `dsf.scheduling.depthwise`.
     """
 
@@ -80,6 +83,8 @@ class PieceAttr(RecordAttr):
     outputs: ArrayAttr[IntAttr]
     convolutions: IntAttr
     residue: IntAttr
+    accumulate: IntAttr
+    partial: IntAttr
 
     RULES: ClassVar = {
         "input": Rule(1),
@@ -91,6 +96,8 @@ class PieceAttr(RecordAttr):
         "outputs": Rule(0, default=()),
         "convolutions": Rule(1, default=1),
         "residue": Rule(0, default=0),
+        "accumulate": Rule(0, 1, default=0),
+        "partial": Rule(0, 1, default=0),
     }
 
     @staticmethod
@@ -107,12 +114,14 @@ class PieceAttr(RecordAttr):
             outputs=() if outputs == Span(0, output[2]) else (outputs.first, outputs.count),
             convolutions=piece.block.convolutions,
             residue=residue,
+            accumulate=int(piece.accumulate),
+            partial=int(piece.partial),
         )
 
     @property
     def piece(self) -> Piece:
         images, rows, groups = (Span(*ints(one)) for one in (self.images, self.rows, self.groups))
-        return Piece(images, rows, groups, self.block)
+        return Piece(images, rows, groups, self.block, accumulate=self.accumulate.data == 1, partial=self.partial.data == 1)
 
     @property
     def block(self) -> Block:

@@ -16,6 +16,10 @@ With `outer = strips` the first loop goes inside: strip by strip, all channels, 
 lists; the last number is that of all blocks that follow. A channel group is C/G channels, the columns of one column group of
 the array.
 
+A reduction may be cut too, into parts of `cut.inputs` input channels, each with weights of its own: the innermost loop, whose
+sums stay in the array from part to part. So a strip is one tile of the array then, and a load of weights one pass. The first
+`cut.whole` loads have it in one.
+
 A result that does not fit the engine's feature memory has its `place` elsewhere, see `Place`; so has the input where the
 function has the attribute `tile.input_place`.
 
@@ -286,8 +290,9 @@ class PlaceAttr(EnumAttribute[Place], SpacedOpaqueSyntaxAttribute):
 class CutAttr(RecordAttr):
     """
     Sizes of the pieces: images of a strip; output rows of one strip after the other; channel groups, and the shape of the
-    array, of one load of weights after the other (in each block anew); which loop is the outer one; for a grouped
-    convolution, the groups of a block; and the place of the result.
+    array, of one load of weights after the other (in each block anew); which loop is the outer one; for a grouped convolution,
+    the groups of a block; the place of the result; and input channels of one part of the reduction after the other, 0 for all
+    of them, from load `whole` on.
 
     A strip that is only a part of the rows is of one image, so that a piece is one stretch of memory.
     """
@@ -301,6 +306,8 @@ class CutAttr(RecordAttr):
     outer: OuterAttr
     block: IntAttr
     place: PlaceAttr
+    inputs: ArrayAttr[IntAttr]
+    whole: IntAttr
 
     RULES: ClassVar = {
         "images": Rule(1),
@@ -310,6 +317,8 @@ class CutAttr(RecordAttr):
         "outer": Rule(default=Outer.GROUPS, word=OuterAttr),
         "block": Rule(1, default=1),
         "place": Rule(default=Place.CHIP, word=PlaceAttr),
+        "inputs": Rule(0, default=0, series=True),
+        "whole": Rule(0, default=0),
     }
 
 
@@ -327,8 +336,19 @@ def _check_vector_cut(op: IRDLOperation, cut: CutAttr, y: SSAValue) -> None:
     """The vector unit computes images and rows with all their channels."""
     _check_cut(op, cut, y)
     dense = all(one.data is Mode.WIDE for one in cut.mode)
-    whole = ints(cut.groups) == (1,) and dense and cut.block.data == 1
-    need(whole, op, "cut into channels, or tall", "a cut of images and rows", "remove groups, mode and block")
+    whole = ints(cut.groups) == (1,) and dense and cut.block.data == 1 and ints(cut.inputs) == (0,)
+    need(whole, op, "cut into channels, or tall", "a cut of images and rows", "remove groups, mode, block and inputs")
+
+
+def _check_parts(op: IRDLOperation, cut: CutAttr, inputs: int) -> None:
+    """The parts of a reduction over the `inputs` input channels of a block."""
+    parts = ints(cut.inputs)
+    if parts == (0,):
+        return
+    has = f"a reduction over {inputs} channels in parts of {' + '.join(map(str, parts))}"
+    need(min(parts) > 0 and sum(parts) <= inputs, op, has, f"parts of 1 to {inputs} together", "change the parts")
+    alone = cut.block.data == 1 and not any(one.data.is_depthwise for one in cut.mode)
+    need(alone, op, has, "blocks of 1 group, not depthwise", "leave the reduction whole")
 
 
 def _check_pad(op: IRDLOperation, window: WindowAttr, x: SSAValue) -> None:
@@ -439,6 +459,7 @@ class MatrixOp(IRDLOperation):
         _check_cut(self, self.cut, self.y)
         needs = f"at most its {groups} groups"
         need(block <= groups, self, f"a block of {block} groups", needs, "make the block smaller")
+        _check_parts(self, self.cut, shape(self.x)[-1] // groups * block)
         depthwise = [one.data.is_depthwise for one in self.cut.mode]
         if any(depthwise):
             need(all(depthwise), self, "depthwise for some of the loads", "it for all of them", "change the modes")

@@ -97,6 +97,7 @@ def _matrix(fields: Fields, hardware: Hardware) -> list[str]:
     groups, bank = fields["channel_groups"], fields["weight_bank"]
     problems = _depthwise_taps(fields) if fields["depthwise"] else _chunks(fields, hardware)
     problems += _skipped_rows(fields)
+    problems += _sums_that_stay(fields, hardware)
     problems += _equal(fields, pixels=prod(fields[name] for name in ("images", "rows", "columns")))
     if fields["last_group_lanes"] > hardware.group_columns:
         problems.append(f"last_group_lanes is {fields['last_group_lanes']}, needs at most {hardware.group_columns}")
@@ -105,7 +106,14 @@ def _matrix(fields: Fields, hardware: Hardware) -> list[str]:
     if not fields["tall"] and bank != 0:
         problems.append(f"weight_bank is {bank}, needs 0 unless tall")
     banks = hardware.depthwise_groups if fields["depthwise"] else hardware.column_groups
-    end = fields["weight_address"] + -(-(bank + groups) // banks) * fields["weight_words"]
+    words = fields["weight_words"]
+    if fields["bank_words"]:
+        problems += _equal(fields, tall=1, channel_groups=1, weight_bank=0, skip_rows=0)
+        words = fields["bank_words"]
+        if words * hardware.column_groups < fields["weight_words"]:
+            least = -(-fields["weight_words"] // hardware.column_groups)
+            problems.append(f"bank_words is {words}, needs at least {least}: {fields['weight_words']} in all banks")
+    end = fields["weight_address"] + -(-(bank + groups) // banks) * words
     if end > hardware.weight_words:
         problems.append(f"uses weights up to word {end - 1}, needs at most {hardware.weight_words - 1}")
     end = fields["parameter_address"] + groups
@@ -115,6 +123,26 @@ def _matrix(fields: Fields, hardware: Hardware) -> list[str]:
         problems.append("residual is 1, needs 0 where raw is 1")
     clips = () if fields["raw"] else ("low", "high", "residual_low", "residual_high")
     return problems + _in_elements(fields, hardware, "pad_value", *clips)
+
+
+def _sums_that_stay(fields: Fields, hardware: Hardware) -> list[str]:
+    """The array holds the sums of one tile of one pass for the next instruction."""
+    if not (fields["accumulate"] or fields["partial"]):
+        return []
+    tall = fields["tall"]
+    most = {
+        "pixels": hardware.pixels_tall if tall else hardware.rows,
+        "channel_groups": 1 if tall else hardware.column_groups,
+    }
+    problems = [
+        f"{name} is {fields[name]}, needs at most {limit} where sums stay in the array"
+        for name, limit in most.items()
+        if fields[name] > limit
+    ]
+    problems += _equal(fields, depthwise=0)
+    if fields["partial"] and fields["residual"]:
+        problems.append("residual is 1, needs 0 where partial is 1")
+    return problems
 
 
 def _chunks(fields: Fields, hardware: Hardware) -> list[str]:

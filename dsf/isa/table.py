@@ -304,6 +304,8 @@ MATRIX = Instruction(
         Field("last_group_lanes", 8, "Channels of the last group: 1 to C/G."),
         Field("tall", 1, "0: R pixels by C channels. 1: G*R pixels by C/G channels."),
         Field("depthwise", 1, "1: each output channel sums its own input channel only; not tall."),
+        Field("accumulate", 1, "1: the sums go on from those of the instruction before, which was `partial`; 0 after others."),
+        Field("partial", 1, "1: the sums stay in the array and nothing is written, for the next instruction, `accumulate`."),
         Field("raw", 1, "1: 32-bit `acc + bias`, little-endian over 32/bits_input elements; no requantisation, no residual."),
         Field("to_stream", 1, "1: to the output stream instead of feature memory.", only=0),
         Field("weight_bank", 4, "Bank of the first channel group; 0 unless tall."),
@@ -312,6 +314,12 @@ MATRIX = Instruction(
             "weight_words",
             20,
             "Weight words of a channel group: `kernel_rows * kernel_runs * run`; depthwise: `kernel_rows * run`.",
+        ),
+        Field(
+            "bank_words",
+            20,
+            "Weight words of a channel group in each bank, after which it goes on in the next one: tall, with one channel "
+            "group, from bank 0, no rows skipped. 0: all are in one bank.",
         ),
         Field("parameter_address", 12, "Parameter group of the first channel group."),
         Field("bias_shift", 5, "Left shift of the bias."),
@@ -336,24 +344,34 @@ MATRIX = Instruction(
     A convolution, depthwise or not, or a dense layer, with its epilogue, for whole tensors at a time. `requantize`,
     `residual_add` and `raw` are those of `dsf.numerics`.
 
+        depth = bank_words or weight_words
         for i in range(channel_groups):                            # wide: G at a time
             bank, first = (weight_bank + i) % G, weight_address + (weight_bank + i) // G * weight_words
             for n, oy, ox in product(range(images), range(rows), range(columns)):    # P at a time
                 for lane in range(C // G if i < channel_groups - 1 else last_group_lanes):
-                    acc, k = 0, first
+                    acc, k = sums[n, oy, ox, i, lane] if accumulate else 0, 0
                     for ky, kx, j in product(range(kernel_rows), range(kernel_runs), range(run)):
                         y = y_start + oy*y_step + ky*y_dilation
                         x = x_start + ox*x_step + kx*run_step + j
                         a = src + n*image_step + oy*row_step + ox*x_step + ky*kernel_row_step + kx*run_step + j
                         inside = 0 <= y < height and 0 <= x < row_elements
-                        acc += (F[a] if inside else pad_value) * W[bank][k][lane]
+                        w = W[bank + k // depth][first + k % depth][lane]
+                        acc += (F[a] if inside else pad_value) * w
                         k += 1
+                    if partial:
+                        sums[n, oy, ox, i, lane] = acc
+                        continue
                     c = i * (C // G) + lane
                     v = requantize(acc, P[parameter_address + i][lane])
                     if residual:
                         b = residual_src + n*residual_image_step + oy*residual_row_step + ox*residual_pixel_step
                         v = residual_add(v, F[b + c])
                     F[dst + n*dst_image_step + oy*dst_row_step + ox*dst_pixel_step + c] = v
+
+    A reduction longer than the weight memory is several instructions for the same positions and channels, one right after the
+    other in the MATRIX queue, all but the first one `accumulate` and all but the last one `partial`. Their sums stay where they
+    are, in the array, which holds those of one tile of one pass: at most P positions and, wide, G channel groups, tall, one.
+    They are not depthwise, and a partial one has no residual.
 
     Rows that are skipped cost no cycles. A tile is P consecutive positions, at a time as above, or what is left of them (wide:
     P = R, tall: G*R). Of its positions' y for ky = 0 let top be the least and bottom the greatest. Its kernel rows are then

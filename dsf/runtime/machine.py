@@ -43,6 +43,8 @@ class Machine:
         self.bias: Ints = np.zeros(parameters, dtype=np.int64)
         self.multiplier: Ints = np.zeros(parameters, dtype=np.int64)
         self.shift: Ints = np.zeros(parameters, dtype=np.int64)
+        #: The sums that a partial matrix instruction has left in the array.
+        self.sums: Ints | None = None
         self.tables: Ints = np.zeros((VECTOR_TABLES, hardware.table_entries), dtype=np.int64)
         self.dram: dict[BaseRegister, Bytes] = {base: np.zeros(0, dtype=np.uint8) for base in BaseRegister}
 
@@ -60,12 +62,31 @@ class Machine:
 
         `inputs` are arrays of integers, of the shapes of the program's inputs. Raises `ModelError` otherwise.
         """
+        self.sums = None
         self.dram[BaseRegister.INPUT] = _zeros(program.inputs.data)
         self.dram[BaseRegister.OUTPUT] = _zeros(program.outputs.data)
         if len(inputs) != len(program.inputs):
             raise ModelError(f"'inputs': {len(inputs)} arrays, needs {len(program.inputs)}")
         for tensor, x in zip(program.inputs, inputs, strict=True):
             self.write_tensor(tensor, x)
+
+    # Sums in the array.
+
+    def add_sums(self, sums: Ints, *, accumulate: bool, partial: bool) -> Ints | None:
+        """
+        The complete sums of a matrix instruction, whose own are `sums`; `None` if it is `partial`: then they stay in the array,
+        for the next one, which has to `accumulate`. Raises `EngineError` if it does not, or has no such sums before it.
+        """
+        if self.sums is None and accumulate:
+            raise EngineError("accumulates, needs a partial matrix instruction before it")
+        if self.sums is not None:
+            if not accumulate:
+                raise EngineError("does not accumulate, needs to after a partial matrix instruction")
+            if self.sums.shape != sums.shape:
+                raise EngineError(f"accumulates sums of shape {sums.shape}, needs {self.sums.shape}, those in the array")
+            sums = sums + self.sums
+        self.sums = sums if partial else None
+        return None if partial else sums
 
     # Tensors in DRAM.
 

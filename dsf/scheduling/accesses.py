@@ -10,6 +10,8 @@ the program. Those are complete soon, and so not every strip takes a token of it
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dsf.dialects import sched
 from dsf.dialects.sched import Space, buffer_of
 from dsf.hardware import Hardware
@@ -64,10 +66,14 @@ def _of_matrix(op: sched.MatrixOp, hw: Hardware) -> list[Access]:
     piece = op.piece.piece
     words = weight_words(op.window.window, piece.block, depthwise=op.mode.data.is_depthwise)
     depth = weight_depth(hw, words, piece.groups.count)
+    if op.bank_words:
+        depth = max(op.bank_words, -(-words // hw.column_groups))
+    read, written = _of_window(op, 1 if op.raw is None else hw.raw_elements)
     accesses = [
-        *_of_window(op, 1 if op.raw is None else hw.raw_elements),
+        read,
+        written if not piece.partial else replace(written, stop=written.start),
         _access(buffer_of(op.weights), Span(0, depth), writes=False),
-        _access(buffer_of(op.parameters), Span(0, piece.groups.count), writes=False),
+        _access(buffer_of(op.parameters), Span(0, 0 if piece.partial else piece.groups.count), writes=False),
     ]
     if op.residual is not None:
         accesses.append(_of_tensor(buffer_of(op.residual), piece, piece.rows, op.piece.output_image, 1, writes=False))

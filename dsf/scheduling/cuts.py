@@ -9,6 +9,10 @@ How each layer is cut into pieces, and in which shape the array computes them.
   otherwise load by load of weights, so that each is loaded once.
 - Channel groups: loads of weights grow from a small one, with which computing starts. Where weights do not fit a load takes at
   most half of their memory, so that one is loaded while the other is used.
+- Reductions longer than weight memory: tall, a channel group's weights go on from bank to bank; where also that is too little,
+  and a strip is a tile of the array, the input channels are cut into parts, each with weights of its own. So are the last
+  loads of a layer that computes faster than its weights arrive, as what remains to be computed after them is then a small
+  part.
 - Mode: wide, tall, or wide for whole passes of G channel groups and tall for what is left of them; depthwise, along rows or
   columns of the image.
 
@@ -20,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Literal, get_args
 
 from dsf.arguments import as_int
@@ -32,7 +36,7 @@ from dsf.geometry import span
 from dsf.hardware import Hardware
 from dsf.isa.table import MATRIX
 from dsf.scheduling.depthwise import fits
-from dsf.scheduling.network import Layer, Network
+from dsf.scheduling.network import Layer, Network, bank_words
 from dsf.scheduling.pieces import Cut, Piece, Span, input_rows
 from dsf.scheduling.tried import Tried, TriedCut
 
@@ -45,6 +49,10 @@ LEAST_WEIGHT_LOAD = 128
 _MODES = get_args(ModeOption)
 #: Most strips of equal size.
 MAX_STRIPS = 16
+#: Most parts of a reduction whose weights are computed with as they arrive.
+MAX_PARTS = 4
+#: Most loads at the end of a layer that are in parts.
+MAX_IN_PARTS = 3
 #: Most rows of a first or last strip of another size.
 MAX_END = 8
 #: Cycles that a piece has to save to be worth its instruction.
@@ -121,7 +129,7 @@ def choose_cuts(
 
     Raises `ModelError` with all layers whose weights do not fit the weight memory.
     """
-    problems = [problem for layer in matrix_layers(network) for problem in weight_problems(layer, hw)]
+    problems = [problem for layer in matrix_layers(network) for problem in weight_problems(layer, hw, options)]
     if problems:
         raise ModelError(problems)
     fits = resident(network, hw)
@@ -147,14 +155,41 @@ def _choose_all(
     return cuts
 
 
-def weight_problems(layer: Layer, hw: Hardware) -> list[str]:
-    """Why a single channel group of a layer can't be on chip, if so."""
-    words = layer.words(layer.blocks[0])
-    if words <= hw.weight_words:
+def most_words(layer: Layer, hw: Hardware, modes: Sequence[Mode]) -> int:
+    """Words of a channel group's weights that are on chip at once, in the best of these modes."""
+    return hw.weight_words * (hw.column_groups if Mode.TALL in modes and not layer.is_depthwise else 1)
+
+
+def pixels_at_once(hw: Hardware, mode: Mode) -> int:
+    """Positions of a tile."""
+    return hw.pixels_tall if mode is Mode.TALL else hw.rows
+
+
+def parts_modes(layer: Layer, hw: Hardware, modes: Sequence[Mode]) -> list[Mode]:
+    """Those of these modes in which the reduction of a layer can be cut: a row of its result is no more than a tile."""
+    if layer.is_depthwise or layer.blocks[0].convolutions > 1:
         return []
-    least = hw.weight_bytes(words)
+    words = layer.words(layer.blocks[0]) // layer.blocks[0].inputs.count
+    _, width, _ = layer.output_image
+    return [mode for mode in modes if width <= pixels_at_once(hw, mode) and words <= hw.weight_words]
+
+
+def equal_parts(layer: Layer, hw: Hardware) -> tuple[int, ...]:
+    """Input channels of equal parts of a reduction, of which two are on chip at once."""
+    block = layer.blocks[0]
+    count = -(-layer.words(block) // max(1, hw.weight_words // 2))
+    return (-(-block.inputs.count // min(count, block.inputs.count)),)
+
+
+def weight_problems(layer: Layer, hw: Hardware, options: TilingOptions) -> list[str]:
+    """Why the weights of a single channel group of a layer can't be on chip, neither all of them nor in parts, if so."""
+    words, modes = layer.words(layer.blocks[0]), dense_modes(hw, options)
+    most = most_words(layer, hw, modes)
+    if words <= most or parts_modes(layer, hw, modes):
+        return []
+    least = hw.weight_bytes(-(-words * hw.weight_words // most))
     return [
-        f"'{layer.name}': {words} weights for an output channel, needs at most {hw.weight_words}, the words of a bank; "
+        f"'{layer.name}': {words} weights for an output channel, needs at most {most}, the words of weight memory; "
         f"raise weight_memory to {least} bytes or use a smaller kernel or fewer input channels"
     ]
 
@@ -204,7 +239,9 @@ def _fit(network: Network, hw: Hardware, cuts: Sequence[Cut], fits: Resident) ->
     for layer, cut in zip(network.layers, cuts, strict=True):
         if isinstance(layer.op, tile.MatrixOp):
             loads = cut.loads(layer.blocks, hw.group_columns)
-            depth += sum(weight_depth(hw, layer.words(load.block), load.groups.count) for load in loads)
+            for load in loads:
+                words, groups = layer.words(load.block), load.groups.count
+                depth += bank_words(hw, words, groups, load.mode) or weight_depth(hw, words, groups)
     return depth <= hw.weight_words
 
 
@@ -242,8 +279,8 @@ def strips_behind(layer: Layer, before: Cut) -> Cut:
     return Cut(1, tuple(stop - start for start, stop in pairwise([0, *ends]) if stop > start))
 
 
-#: What the cost of a piece depends on: images, rows, channel groups, input channels, mode.
-_CostKey = tuple[int, Span, int, int, Mode]
+#: What the cost of a piece depends on: images, rows, channel groups, input channels, whether partial, mode.
+_CostKey = tuple[int, Span, int, int, bool, Mode]
 
 
 @dataclass
@@ -264,13 +301,19 @@ class _Chooser:
         if not isinstance(self.layer.op, tile.MatrixOp):
             follows = None if before is None or self.options.rows != 0 else self._strip_by_strip(before)
             return follows or self._with_ends(self._fastest(Cut(*strips) for strips in self._strips()))
+        block = self.layer.op.cut.block.data
         best = self._fastest(
-            Cut(*strips, groups, modes, outer, self.layer.op.cut.block.data)
-            for groups, modes in dict.fromkeys(self._loads())
-            for outer in self._outers(groups)
-            for strips in self._strips()
+            [
+                *(
+                    Cut(*strips, groups, modes, outer, block)
+                    for groups, modes in dict.fromkeys(self._loads())
+                    for outer in self._outers(groups)
+                    for strips in self._strips()
+                ),
+                *self._in_parts(),
+            ]
         )
-        return self._with_ends(best)
+        return best if best.inputs != (0,) else self._with_ends(best)
 
     def _strip_by_strip(self, before: Cut) -> Cut | None:
         """The strips, each what can be computed after a strip of the layer before; `None` if that has only one."""
@@ -369,6 +412,12 @@ class _Chooser:
     def _loads(self) -> Iterator[tuple[tuple[int, ...], tuple[Mode, ...]]]:
         """Channel groups of one load after the other, and their modes, to choose from."""
         total, passes = self.layer.groups_of_block(self.hw), self.hw.column_groups
+        words = self.layer.words(self.layer.blocks[0])
+        in_banks = words <= most_words(self.layer, self.hw, [Mode.TALL]) < 2 * passes * words
+        if in_banks and self.options.groups <= 1 and Mode.TALL in self._modes():
+            yield (1,), (Mode.TALL,)
+        if words > self.hw.weight_words:
+            return
         if self.options.groups != 0:
             size = min(self.options.groups, most_groups(self.layer, self.hw))
             yield from (((size,), (mode,)) for mode in self._modes())
@@ -391,6 +440,48 @@ class _Chooser:
         if len(self._modes()) > 1 and 0 < wide < total:
             tall, rest = _grown(left, 1, left), _grown(wide, passes, self.hw.parameter_groups)
             yield (*tall, *rest), (*(Mode.TALL for _ in tall), Mode.WIDE)
+
+    def _in_parts(self) -> Iterator[Cut]:
+        """Cuts with parts of the reduction, to choose from."""
+        layer, hw, block = self.layer, self.hw, self.layer.blocks[0]
+        words, total = layer.words(block), layer.groups_of_block(hw)
+        if self.options.groups != 0 and words <= hw.weight_words:
+            return
+        for mode in parts_modes(layer, hw, self._modes()):
+            groups = 1 if mode is Mode.TALL else min(hw.column_groups, total, self.options.groups or total)
+            for strips in self._tiles(mode):
+                if 2 * words > hw.weight_words:
+                    parts = equal_parts(layer, hw)
+                    yield Cut(*strips, (groups,), (mode,), block=layer.op.cut.block.data, inputs=parts)
+                elif self.is_cold and len(layer.blocks) == 1:
+                    yield from self._last_in_parts(strips, groups, mode)
+
+    def _last_in_parts(self, strips: tuple[int, tuple[int, ...]], groups: int, mode: Mode) -> Iterator[Cut]:
+        """
+        Cuts whose last loads are in parts. While one part is computed the next one arrives: sizes fall as computing is faster
+        than that. Computing lags behind by a whole load before, and has to catch up too. What does not fill a pass comes first.
+        """
+        layer, hw, block = self.layer, self.hw, self.layer.blocks[0]
+        inputs, total = block.inputs.count, layer.groups_of_block(hw)
+        ratio = hw.axi_width / (groups * hw.weight_slot_bits)
+        first = (total % groups,) if total % groups else ()
+        sizes = (*first, *Span(0, total - sum(first)).sizes(groups))
+        if ratio >= 1 or strips[0] < self.images:
+            return
+        for count, last in product(range(2, MAX_PARTS + 1), range(1, MAX_IN_PARTS + 1)):
+            shares = [ratio**number for number in range(count)]
+            parts = [max(1, round(inputs * share / sum(shares) / hw.beat_words)) * hw.beat_words for share in shares]
+            parts[0] += inputs - sum(parts)
+            if parts[0] > 0 and last <= len(sizes):
+                yield Cut(*strips, sizes, (mode,), inputs=tuple(parts), whole=len(sizes) - last)
+
+    def _tiles(self, mode: Mode) -> list[tuple[int, tuple[int, ...]]]:
+        """Images and rows of the largest strips that are a tile of the array."""
+        height, width, _ = self.layer.output_image
+        rows = pixels_at_once(self.hw, mode) // width
+        if self.options.rows != 0 and self.options.rows < height:
+            return [(1, (self.options.rows,))] if self.options.rows <= rows else []
+        return [(min(self.images, rows // height), (height,))] if rows >= height else [(1, (min(rows, height),))]
 
     def _modes(self) -> tuple[Mode, ...]:
         """The shapes of the array to choose from, of the kind that the provisional cut has."""
@@ -426,15 +517,15 @@ class _Chooser:
         """
         height, *_ = self.layer.output_image
         weights = loaded = computed = behind = drained = followed = 0
-        seen: set[int] = set()
+        seen: set[tuple[int, ...]] = set()
         last_mode, follower = Mode.WIDE, self.follower
         lanes = self.layer.lanes(self.hw)
         for piece, mode, complete in cut.pieces(Span(0, self.images), height, self.layer.blocks, lanes):
-            channel = piece.channels(lanes).first
-            if channel not in seen and isinstance(self.layer.op, tile.MatrixOp):
+            key = self._load_key(piece, piece.channels(lanes).first)
+            if key not in seen and isinstance(self.layer.op, tile.MatrixOp):
                 if seen or self.is_cold:
-                    weights += self._load_cycles(piece)
-                seen.add(channel)
+                    weights += self._load_cycles(piece, mode)
+                seen.add(key)
             if self.loads_input:
                 loaded = max(loaded, self._input_cycles(piece))
             cost = self._cost(piece, mode)
@@ -464,7 +555,7 @@ class _Chooser:
         return cost.busy + cost.gap + (self._store_cycles(rows) if self.makes_output else 0)
 
     def _cost(self, piece: Piece, mode: Mode) -> Cost:
-        key = piece.images.count, piece.rows, piece.groups.count, piece.block.inputs.count, mode
+        key = piece.images.count, piece.rows, piece.groups.count, piece.block.inputs.count, piece.partial, mode
         if key not in self.costs:
             self.costs[key] = self._new_cost(piece, mode)
         return self.costs[key]
@@ -476,8 +567,18 @@ class _Chooser:
             return replace(costs[-1], busy=busy, reads=sum(cost.reads for cost in costs))
         return self.layer.vector_cost(self.hw, piece.images.count * piece.rows.count * self.layer.output_image[1])
 
-    def _load_cycles(self, piece: Piece) -> int:
-        return load_cycles(self.hw, piece.groups.count, self.layer.words(piece.block))
+    def _load_key(self, piece: Piece, channel: int) -> tuple[int, ...]:
+        """Which load brings the weights of a piece: those of the parts of a reduction are not kept for other strips."""
+        strip = (piece.images.first, piece.rows.first) if piece.is_cut and not self.fits.weights else (0, 0)
+        return channel, piece.block.inputs.first, *strip
+
+    def _load_cycles(self, piece: Piece, mode: Mode) -> int:
+        words, groups = self.layer.words(piece.block), piece.groups.count
+        depth = bank_words(self.hw, words, groups, mode)
+        if piece.accumulate:
+            cost = weights_cost(self.hw, groups, words)
+            return cost.busy + cost.gap
+        return load_cycles(self.hw, *((-(-words // depth), depth) if depth else (groups, words)))
 
     def _input_cycles(self, piece: Piece) -> int:
         """Cycles until the input of a piece has been loaded, with all that lies before it."""

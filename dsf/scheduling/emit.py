@@ -334,7 +334,7 @@ class Emitter:
 
     def _compute_matrix(self, work: Work, layer: Layer, op: tile.MatrixOp) -> None:
         parameters, weights = self._loaded(work)
-        mode = work.mode
+        mode, partial = work.mode, work.piece.partial
         for residue, cost in enumerate(self._matrix_costs(work, layer)):
             matrix = sched.MatrixOp(
                 self._feature(work.x),
@@ -345,8 +345,8 @@ class Emitter:
                 piece=sched.PieceAttr.of_piece(work.piece, layer.input_image, layer.output_image, residue),
                 window=op.window,
                 epilogue=op.epilogue,
-                residual=None if work.second is None else self._feature(work.second),
-                add=op.add,
+                residual=None if work.second is None or partial else self._feature(work.second),
+                add=None if partial else op.add,
                 cycles=cost.busy,
             )
             self._change_shape(mode is tile.Mode.TALL)

@@ -67,6 +67,15 @@ def weight_words(window: Window, block: Block, *, depthwise: bool) -> int:
     return prod(window.kernel) * (1 if depthwise else block.inputs.count)
 
 
+def bank_words(hw: Hardware, words: int, groups: int, mode: tile.Mode) -> int:
+    """
+    Words of each bank that a load of `groups` channel groups of `words` weight words takes, where a channel group goes on from
+    bank to bank: tall, one alone of which there is no room for two in a bank. Otherwise 0.
+    """
+    runs_on = mode is tile.Mode.TALL and groups == 1 and hw.column_groups > 1 and 2 * words > hw.weight_words
+    return -(-words // hw.column_groups) if runs_on else 0
+
+
 @dataclass(frozen=True)
 class Layer:
     """An operation of the engine; `source`, `second` (a residual, or a second operand) and `result` are indices of tensors."""
@@ -134,7 +143,9 @@ class Layer:
         """Cycles of each of the matrix unit's instructions for a piece."""
         op, window, width = self.op, self.op.window.window, self.output_image[1]
         raw = isinstance(op, tile.MatrixOp) and op.raw is not None
-        after, zeros = (raw, self.second is not None), op.window.pad_value.data == 0
+        # Partial sums leave the array as activations would, and are dropped.
+        after = (raw and not piece.partial, self.second is not None and not piece.partial)
+        zeros = op.window.pad_value.data == 0
         images, rows = piece.images.count, piece.rows
         if mode.is_depthwise:
             axis = axis_of(window, mode)
@@ -146,6 +157,7 @@ class Layer:
                 works.append(DepthwiseWork(axis.taps, lines.columns, *count, *after, lines if zeros else None))
             return [depthwise_cost(hw, work) for work in works]
         runs = runs_of(hw, window, self.input_image[2], piece.block.inputs.count)
+        zeros = zeros and bank_words(hw, runs.words, piece.groups.count, mode) == 0
         lines = lines_of(window, self.input_image[0], rows.first, rows.count, width, images) if zeros else None
         work = MatrixWork(runs, images * rows.count * width, piece.groups.count, *after, lines)
         return [matrix_cost(hw, work, mode is tile.Mode.TALL)]

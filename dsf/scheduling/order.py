@@ -26,6 +26,7 @@ from dsf.dialects.tile import Place as Location
 from dsf.hardware import Hardware
 from dsf.scheduling.accesses import piece_range
 from dsf.scheduling.features import FeaturePlan
+from dsf.scheduling.hazards import Memory
 from dsf.scheduling.network import Layer, Network
 from dsf.scheduling.pieces import Block, Cut, Piece, Span, input_rows
 from dsf.scheduling.rooms import Use, in_bytes
@@ -125,7 +126,7 @@ class _Planner:
         self.spine: list[Step] = []
         self.stretches: list[Stretch] = []
         self.last_use: list[int] = []
-        self.numbers: dict[tuple[int, int, int, int], int] = {}
+        self.numbers: dict[tuple[tuple[int, int, int], int], int] = {}
         self.inputs: list[FeatureLoad] = []
         self.loaded = 0
         #: The last step of the spine that uses an address of feature memory.
@@ -158,11 +159,12 @@ class _Planner:
                 if part is not None and part != made:
                     # The layers behind it begin anew, with other channels.
                     made, behind = part, self._runs(others, images, part)
-                self._add(chunk, images, first, piece, mode, complete or part is not None, behind)
+                done = complete or (part is not None and not piece.partial)
+                self._add(chunk, images, first, piece, mode, done, behind)
                 if number + 1 < len(pieces) and behind:
                     # What the array waits for comes before what the vector unit does with this piece.
                     self._rows_of_next(chunk, first, pieces[number + 1][0])
-                if complete or part is not None:
+                if done:
                     self._follow(chunk, images, behind, first, piece)
 
     def _rows_of_next(self, chunk: int, index: int, piece: Piece) -> None:
@@ -236,7 +238,10 @@ class _Planner:
         step = len(self.spine)
         matrix = isinstance(layer.op, tile.MatrixOp)
         first = piece.channels(layer.lanes(self.hw)).first if matrix else 0
-        loads = tuple(self._number(chunk, one, step) for one in self.stream.stretches.get((index, first), ()))
+        stretches = self.stream.stretches.get((index, first, piece.block.inputs.first if matrix else 0), ())
+        # The weights of the parts of a reduction are not on chip at once, so each strip loads them anew.
+        strip = (piece.images.first, piece.rows.first) if piece.is_cut else (0, 0)
+        loads = tuple(self._number(chunk, one, step, strip if one.memory is Memory.WEIGHT else (0, 0)) for one in stretches)
         stored = self._store(index, piece, step) if complete and self.plan.places[layer.result] is Location.DRAM else None
         last = matrix or piece.block.outputs.stop == layer.output_image[2]
         output = self._output_made(layer, piece) if complete and last and stored is None else 0
@@ -251,9 +256,9 @@ class _Planner:
             row = self._row(second.tensor, image, second)
             self._use(second, self._rows_of_second(index, piece), row, step)
 
-    def _number(self, chunk: int, stretch: Stretch, step: int) -> int:
-        """The number of the load that brings `stretch` for this chunk."""
-        key = (0 if self._stays(stretch) else chunk, stretch.layer, stretch.channels.first, stretch.offset)
+    def _number(self, chunk: int, stretch: Stretch, step: int, strip: tuple[int, int] = (0, 0)) -> int:
+        """The number of the load that brings `stretch` for this chunk, or a strip of it."""
+        key = ((0, 0, 0) if self._stays(stretch) else (chunk, *strip), stretch.offset)
         if key not in self.numbers:
             self.numbers[key] = len(self.stretches)
             self.stretches.append(stretch)

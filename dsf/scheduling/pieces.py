@@ -4,7 +4,8 @@ The pieces that `#tile.cut` describes, in the order in which the engine computes
     for images in blocks(chunk of the batch): for rows in blocks(output rows): for groups in blocks(channel groups)
 
 with the groups outermost, so that weights are loaded once for each block of groups, or innermost, where all are on chip. Of a
-grouped convolution each `Block` of channels has channel groups of its own, one block after the other.
+grouped convolution each `Block` of channels has channel groups of its own, one block after the other. Where a reduction is cut,
+what is computed last for each piece is one part of the input channels after the other.
 """
 
 from __future__ import annotations
@@ -55,6 +56,11 @@ class Block:
         """Channel groups of `lanes` channels."""
         return -(-self.outputs.count // lanes)
 
+    def parts(self, *sizes: int) -> list[Block]:
+        """The block in parts of its input channels, of these sizes, as in `Span.blocks`; 0: in one."""
+        spans = [self.inputs] if sizes == (0,) else self.inputs.blocks(*sizes)
+        return [Block(span, self.outputs, self.convolutions) for span in spans]
+
     def channels(self, groups: Span, lanes: int) -> Span:
         """The output channels of some channel groups of `lanes` channels."""
         first = self.outputs.first + groups.first * lanes
@@ -72,12 +78,23 @@ def channel_blocks(inputs: int, outputs: int, groups: int, size: int) -> list[Bl
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of an operation's result: these images, rows of them, and channel groups of a block."""
+    """
+    A part of an operation's result: these images, rows of them, and channel groups of a block. Where the reduction is cut, the
+    block has a part of the input channels: the sums go on from those of the part before (`accumulate`), and are complete with
+    the last one; before they are `partial`.
+    """
 
     images: Span
     rows: Span
     groups: Span
     block: Block
+    accumulate: bool = False
+    partial: bool = False
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it is one part of the reduction only."""
+        return self.accumulate or self.partial
 
     def channels(self, lanes: int) -> Span:
         """The output channels, where a channel group has `lanes`."""
@@ -86,11 +103,20 @@ class Piece:
 
 @dataclass(frozen=True)
 class Load:
-    """Channel groups of a block, whose weights are loaded at once, and in which shape the array computes them."""
+    """
+    Channel groups of a block, whose weights are loaded at once, and in which shape the array computes them. Where the
+    reduction is cut, one part of it, as in `Piece`.
+    """
 
     block: Block
     groups: Span
     mode: Mode
+    accumulate: bool = False
+    partial: bool = False
+
+    def piece(self, images: Span, rows: Span) -> Piece:
+        """The piece of a strip."""
+        return Piece(images, rows, self.groups, self.block, self.accumulate, self.partial)
 
 
 @dataclass(frozen=True)
@@ -104,28 +130,34 @@ class Cut:
     outer: Outer = Outer.GROUPS
     block: int = 1
     place: Place = Place.CHIP
+    inputs: tuple[int, ...] = (0,)
+    whole: int = 0
 
     @staticmethod
     def of(cut: CutAttr) -> Cut:
         modes = tuple(one.data for one in cut.mode)
-        return Cut(cut.images.data, ints(cut.rows), ints(cut.groups), modes, cut.outer.data, cut.block.data, cut.place.data)
+        parts = ints(cut.inputs), cut.whole.data
+        groups = ints(cut.groups), modes, cut.outer.data, cut.block.data
+        return Cut(cut.images.data, ints(cut.rows), *groups, cut.place.data, *parts)
 
     @property
     def attribute(self) -> CutAttr:
         sizes = {"images": self.images, "rows": self.rows, "groups": self.groups, "block": self.block}
-        return CutAttr.of(**sizes, mode=self.modes, outer=self.outer, place=self.place)
+        parts = {"inputs": self.inputs, "whole": self.whole}
+        return CutAttr.of(**sizes, **parts, mode=self.modes, outer=self.outer, place=self.place)
 
     def loads(self, blocks: Sequence[Block], lanes: int) -> list[Load]:
-        """The loads of weights of all blocks, whose channel groups have `lanes` channels."""
-        return [
-            Load(block, groups, mode)
-            for block in blocks
-            for groups, mode in zip(
-                Span(0, block.channel_groups(lanes)).blocks(*self.groups),
-                chain(self.modes, repeat(self.modes[-1])),
-                strict=False,
-            )
-        ]
+        """The loads of weights of all blocks, whose channel groups have `lanes` channels, part after part."""
+        found: list[Load] = []
+        for block in blocks:
+            sizes = Span(0, block.channel_groups(lanes)).blocks(*self.groups)
+            modes = chain(self.modes, repeat(self.modes[-1]))
+            for number, (groups, mode) in enumerate(zip(sizes, modes, strict=False)):
+                parts = block.parts(*(self.inputs if number >= self.whole else (0,)))
+                found += [
+                    Load(part, groups, mode, accumulate=part is not parts[0], partial=part is not parts[-1]) for part in parts
+                ]
+        return found
 
     def strips(self, images: Span, rows: int) -> Iterator[tuple[Span, Span]]:
         """Images and rows of the strips of a result of `rows` rows."""
@@ -139,14 +171,20 @@ class Cut:
         shape of the array for each, and whether all channels of its strip are complete after it. Strip by strip every other one
         goes through its channel groups backwards, as the shape of the array changes less often.
         """
-        loads, strips = self.loads(blocks, lanes), list(self.strips(images, rows))
+        strips = list(self.strips(images, rows))
+        # The parts of a reduction follow each other, in each strip.
+        loads: list[list[Load]] = []
+        for one in self.loads(blocks, lanes):
+            if not one.accumulate:
+                loads.append([])
+            loads[-1].append(one)
         if self.outer is Outer.STRIPS:
             for number, strip in enumerate(strips):
                 ordered = loads if number % 2 == 0 else loads[::-1]
-                yield from ((Piece(*strip, one.groups, one.block), one.mode, one is ordered[-1]) for one in ordered)
+                yield from ((one.piece(*strip), one.mode, one is ordered[-1][-1]) for parts in ordered for one in parts)
             return
-        for one in loads:
-            yield from ((Piece(*strip, one.groups, one.block), one.mode, one is loads[-1]) for strip in strips)
+        for parts in loads:
+            yield from ((one.piece(*strip), one.mode, one is loads[-1][-1]) for strip in strips for one in parts)
 
 
 def input_rows(window: Window, rows: Span, height: int) -> Span:

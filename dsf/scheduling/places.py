@@ -18,7 +18,7 @@ if all layers meanwhile still have room for their strips and the sum of all cost
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from dsf.cost import dispatch_cycles, load_cost, shape_change
@@ -32,8 +32,12 @@ from dsf.scheduling.cuts import (
     TilingOptions,
     dense_modes,
     depthwise_modes,
+    equal_parts,
     load_cycles,
     most_groups,
+    most_words,
+    parts_modes,
+    pixels_at_once,
     strips_behind,
     weight_depth,
     weight_problems,
@@ -205,7 +209,7 @@ class _Chooser:
     def _problems(self) -> list[str]:
         """Why the smallest strips of a chain do not fit, or its weights."""
         matrices = [layer for layer in self.network.layers if isinstance(layer.op, tile.MatrixOp)]
-        problems = [problem for layer in matrices for problem in weight_problems(layer, self.hw)]
+        problems = [problem for layer in matrices for problem in weight_problems(layer, self.hw, self.options)]
         if problems:
             return problems
         return [problem for number in range(len(self.order)) for problem in self._why(number)]
@@ -270,10 +274,30 @@ class _Chooser:
         if self.options.rows != 0:
             strips = [(1, (min(self.options.rows, height),))]
         in_parts = in_bytes(self.hw, layer) or places[self.network.layers[chain[-1]].result] is Place.CHIP
+        if isinstance(layer.op, tile.MatrixOp) and layer.words(layer.blocks[0]) > self.hw.weight_words:
+            for first in self._long(layer, dict.fromkeys(strips)):
+                yield self._followed(chain, first)
+            return
         for groups, modes, outer in self._loads(layer, in_parts=in_parts):
             for images, rows in dict.fromkeys(strips):
                 first = Cut(images, rows, groups, modes, outer, layer.op.cut.block.data)
                 yield self._followed(chain, first)
+
+    def _long(self, layer: Layer, strips: Iterable[tuple[int, tuple[int, ...]]]) -> Iterator[Cut]:
+        """
+        The cuts of a layer whose reduction is longer than a bank: tall, through several banks, or in parts, where a strip is
+        no more than a tile.
+        """
+        modes, block = dense_modes(self.hw, self.options), layer.op.cut.block.data
+        if layer.words(layer.blocks[0]) <= most_words(layer, self.hw, modes):
+            yield from (Cut(*strip, (1,), (Mode.TALL,), block=block) for strip in strips)
+            return
+        _, width, _ = layer.output_image
+        for mode in parts_modes(layer, self.hw, modes):
+            groups = 1 if mode is Mode.TALL else min(self.hw.column_groups, layer.groups_of_block(self.hw))
+            for images, rows in strips:
+                if images * rows[0] * width <= pixels_at_once(self.hw, mode):
+                    yield Cut(images, rows, (groups,), (mode,), block=block, inputs=equal_parts(layer, self.hw))
 
     def _followed(self, chain: Sequence[int], first: Cut) -> tuple[Cut, ...]:
         """The cuts of a chain: what runs along is cut by what it can compute after each strip."""

@@ -19,7 +19,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from dsf.cost import TOKEN_LATENCY, Cost
+from dsf.cost import LOAD_FILL, TOKEN_LATENCY, Cost
 from dsf.isa.table import Queue
 
 
@@ -127,7 +127,8 @@ def _walk(tasks: Sequence[Task], queue_depth: int, ports: _Ports) -> list[Times]
         unit = units[task.queue]
         room = unit.starts[-queue_depth] if len(unit.starts) >= queue_depth else 0
         dispatched = max(dispatched + task.dispatch, room)
-        ready = max((times[producer].finish + TOKEN_LATENCY for producer in task.waits), default=0)
+        fill = LOAD_FILL if task.queue in (Queue.LOAD, Queue.WEIGHT) else 0
+        ready = max((times[producer].finish + TOKEN_LATENCY + fill for producer in task.waits), default=0)
         start = max(dispatched + 1, unit.free, ready)
         busy = task.cost.busy if task.queue is Queue.MATRIX else ports.cycles(start, task.cost)
         finish = max(start + task.cost.latency - task.cost.busy + busy, unit.finish)

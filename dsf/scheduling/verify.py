@@ -4,6 +4,7 @@ What must hold for a `sched.program` to be safe on the engine, whatever the rela
 - Every buffer lies inside its memory, and every access inside its buffer.
 - Reading a buffer finds what was last written through that very buffer: buffers that live at once do not overlap, and
   nothing is read that was never written. That holds for strips, each of which is a buffer, and, byte by byte, for the arena.
+- Partial sums stay in the array for the very next matrix instruction, which goes on with the same piece.
 - What the load program writes stays, for all runs.
 - Every hazard between two instructions is covered by tokens, directly or by what the awaited instructions waited for. The load
   program is complete before a run starts: between the two there is neither hazard nor token.
@@ -24,10 +25,12 @@ from xdsl.ir import Operation, SSAValue
 from dsf.dialects import sched
 from dsf.dialects.engine import instruction_name
 from dsf.dialects.sched import Space, buffer_of
+from dsf.dialects.tile import Mode
 from dsf.hardware import VECTOR_TABLES, Hardware
 from dsf.layout import packed_bytes
 from dsf.scheduling.accesses import MEMORIES, accesses_of
 from dsf.scheduling.hazards import Access, Memory, Step, uncovered
+from dsf.scheduling.pieces import Piece, Span
 from dsf.scheduling.segments import Segments
 
 #: Problems listed at most: one broken program has many.
@@ -189,6 +192,37 @@ class _Contents:
         return []
 
 
+def _sums_problems(ops: Sequence[sched.MatrixOp], names: Sequence[str], hw: Hardware) -> list[str]:
+    """
+    What is wrong with sums that stay in the array, of the matrix instructions in order: it holds those of one tile of one pass,
+    and the next instruction has to go on with them.
+    """
+    problems: list[str] = []
+    held: sched.MatrixOp | None = None
+    for op, name in zip(ops, names, strict=True):
+        piece, tall = op.piece.piece, op.mode.data is Mode.TALL
+        if piece.accumulate != (held is not None):
+            what = "accumulates without partial sums before it" if held is None else "drops the partial sums before it"
+            problems.append(f"{name}: {what}, needs parts of a reduction that follow each other; reorder them")
+        elif held is not None and (op.mode != held.mode or _place(piece) != _place(held.piece.piece)):
+            problems.append(f"{name}: goes on with the sums of another piece, needs the same one; reorder the parts")
+        pixels = piece.images.count * piece.rows.count * op.piece.output_image[1]
+        for has, most, what in (
+            (pixels, hw.pixels_tall if tall else hw.rows, "positions"),
+            (piece.groups.count, 1 if tall else hw.column_groups, "channel groups"),
+        ):
+            if piece.is_cut and has > most:
+                problems.append(f"{name}: a part of a reduction for {has} {what}, needs at most {most}; make the piece smaller")
+        held = op if piece.partial else None
+    if held is not None:
+        problems.append("'sched.program': ends with partial sums, needs the last part of their reduction; add it")
+    return problems
+
+
+def _place(piece: Piece) -> tuple[Span, Span, Span, Span]:
+    return piece.images, piece.rows, piece.groups, piece.block.outputs
+
+
 def problems_of_program(program: sched.ProgramOp, hw: Hardware) -> list[str]:
     """Everything that is wrong with a program, the first few problems of a kind."""
     problems = _buffer_problems(program, hw)
@@ -218,6 +252,8 @@ def _instruction_problems(instructions: Sequence[sched.InstructionOp], contents:
                 problems += [] if outside else contents.arena.problems(op, hw, name)
             elif access.start < access.stop:
                 problems += contents.problems(name, access, buffer)
+    matrix = [(op, instruction_name(op, index)) for index, op in enumerate(instructions) if isinstance(op, sched.MatrixOp)]
+    problems += _sums_problems([op for op, _ in matrix], [name for _, name in matrix], hw)
     if any(producer not in numbers for op in instructions for producer in op.producers):
         what = (
             "an instruction waits for one of another program, needs those of its own: a load program is complete before a run"

@@ -22,7 +22,7 @@ from dsf.numerics import Ints, to_element
 from dsf.scheduling.cuts import weight_depth
 from dsf.scheduling.depthwise import axis_of
 from dsf.scheduling.hazards import Memory
-from dsf.scheduling.network import Layer, Network
+from dsf.scheduling.network import Layer, Network, bank_words
 from dsf.scheduling.pieces import Block, Cut, Load, Span
 
 #: Alignment of a load in the stream, in bytes.
@@ -41,8 +41,8 @@ def capacity_of(memory: Memory, hw: Hardware) -> int:
 @dataclass(frozen=True)
 class Stretch:
     """
-    One load, of the `channels` of a layer: `groups` channel groups, or one table. `size` is what it takes of its memory, in
-    words of all banks, in channel groups, or in tables.
+    One load, of the `channels` of a layer: `groups` channel groups of `words` words, or as many banks that one of them goes
+    through, or one table. `size` is what it takes of its memory, in words of all banks, in channel groups, or in tables.
     """
 
     memory: Memory
@@ -58,12 +58,12 @@ class Stretch:
 @dataclass(frozen=True)
 class WeightStream:
     """
-    The bytes, and for each layer (by index) and load (by its first channel) the parameters and the weights, or the table; none
-    for a layer without either.
+    The bytes, and for each layer (by index) and load (by its first channel, and the first input channel of its part of the
+    reduction) the parameters, which the parts share, and the weights, or the table; none for a layer without either.
     """
 
     data: bytes
-    stretches: dict[tuple[int, int], tuple[Stretch, ...]]
+    stretches: dict[tuple[int, int, int], tuple[Stretch, ...]]
 
     def needs(self, memory: Memory) -> int:
         """What all stretches of a memory take together."""
@@ -71,9 +71,8 @@ class WeightStream:
 
     def layer_fits(self, index: int, memory: Memory, hw: Hardware) -> bool:
         """Whether all stretches of a layer are in a memory at once, wherever the first one lies: the end may stay unused."""
-        sizes = [
-            one.size for (layer, _), pair in self.stretches.items() if layer == index for one in pair if one.memory is memory
-        ]
+        stretches = dict.fromkeys(one for (layer, *_), some in self.stretches.items() if layer == index for one in some)
+        sizes = [one.size for one in stretches if one.memory is memory]
         return sum(sizes) + (max(sizes) if len(sizes) > 1 else 0) <= capacity_of(memory, hw)
 
     def fits(self, memory: Memory, hw: Hardware) -> bool:
@@ -98,17 +97,17 @@ class _Stream:
 def pack_network(network: Network, hw: Hardware) -> WeightStream:
     """The weight stream of a network whose layers are cut."""
     stream = _Stream()
-    stretches: dict[tuple[int, int], tuple[Stretch, ...]] = {}
+    stretches: dict[tuple[int, int, int], tuple[Stretch, ...]] = {}
     tables: dict[bytes, Stretch] = {}
     for index, layer in enumerate(network.layers):
         if isinstance(layer.op, tile.MatrixOp):
-            for pair in _pack_layer(stream, index, layer, layer.op, hw):
-                stretches[index, pair[0].channels.first] = pair
+            for first_input, pair in _pack_layer(stream, index, layer, layer.op, hw):
+                stretches[index, pair[0].channels.first, first_input] = pair
         elif isinstance(layer.op, tile.LookupOp):
             packed = pack_tables([whole_table(ints_of(layer.op.table), hw)], hw.operand_bits)
             if packed not in tables:
                 tables[packed] = _table_stretch(stream, index, packed)
-            stretches[index, 0] = (tables[packed],)
+            stretches[index, 0, 0] = (tables[packed],)
     stream.append(b"")
     return WeightStream(b"".join(stream.parts), stretches)
 
@@ -124,18 +123,37 @@ def _table_stretch(stream: _Stream, index: int, packed: bytes) -> Stretch:
 
 def _pack_layer(
     stream: _Stream, index: int, layer: Layer, op: tile.MatrixOp, hw: Hardware
-) -> Iterator[tuple[Stretch, Stretch]]:
+) -> Iterator[tuple[int, tuple[Stretch, Stretch]]]:
+    """The loads of a layer: the first input channel of each, its parameters, its weights."""
     lanes, weights = hw.group_columns, ints_of(op.weights)
+    filling = int(to_element(0, hw.bits_weights))
+    first: Stretch | None = None
     for load in Cut.of(op.cut).loads(layer.blocks, lanes):
-        count, words = load.groups.count, layer.words(load.block)
+        count = load.groups.count
         channels = load.block.channels(load.groups, lanes)
-        parameters = (_padded(_part(one, channels), count * lanes) for one in (op.bias, op.multiplier, op.shift))
-        some = pack_parameters(*parameters)
-        first = Stretch(Memory.PARAMETER, index, channels, count, stream.append(some), len(some), 1, count)
-        by_group = arranged_weights(op, weights, load, lanes, filling=int(to_element(0, hw.bits_weights)))
+        # The parts of a reduction share the parameters of their sum.
+        if first is None or not load.accumulate:
+            parameters = (_padded(_part(one, channels), count * lanes) for one in (op.bias, op.multiplier, op.shift))
+            some = pack_parameters(*parameters)
+            first = Stretch(Memory.PARAMETER, index, channels, count, stream.append(some), len(some), 1, count)
+        groups, words, depth = weight_places(hw, layer.words(load.block), count, load.mode)
+        by_group = arranged_weights(op, weights, load, lanes, filling=filling)
+        if groups != count:
+            by_group = np.pad(by_group, ((0, 0), (0, groups * words - by_group.shape[1]), (0, 0)), constant_values=filling)
+            by_group = by_group.reshape(groups, words, lanes)
         packed = pack_weight_groups(by_group, hw.bits_weights, hw.weight_slot_bits)
-        offset, depth = stream.append(packed), weight_depth(hw, words, count)
-        yield first, Stretch(Memory.WEIGHT, index, channels, count, offset, len(packed), words, depth)
+        offset = stream.append(packed)
+        weight = Stretch(Memory.WEIGHT, index, channels, groups, offset, len(packed), words, depth)
+        yield load.block.inputs.first, (first, weight)
+
+
+def weight_places(hw: Hardware, words: int, groups: int, mode: tile.Mode) -> tuple[int, int, int]:
+    """
+    How a load of `groups` channel groups of `words` weight words fills the banks: the number of stretches, each in the next
+    bank, the words of each, and the words that are taken in all banks.
+    """
+    depth = bank_words(hw, words, groups, mode)
+    return (-(-words // depth), depth, depth) if depth else (groups, words, weight_depth(hw, words, groups))
 
 
 def arranged_weights(op: tile.MatrixOp | sched.MatrixOp, weights: Ints, load: Load, lanes: int, *, filling: int) -> Ints:
@@ -166,11 +184,14 @@ def load_weights(op: tile.MatrixOp | sched.MatrixOp, weights: Ints, load: Load, 
 def block_weights(weights: Ints, block: Block) -> Ints:
     """
     The kernel (KH, KW, inputs of the block, its outputs), from that of the whole layer (KH, KW, CI / groups, CO): 0 where
-    input and output channel are of different groups.
+    input and output channel are of different groups. A block of one group may have a part of its input channels.
     """
     outputs, parts = block.outputs, block.convolutions
     of_block = weights[..., outputs.first : outputs.stop]
     *kernel, ins, outs = of_block.shape
+    if parts == 1:
+        first = block.inputs.first % ins
+        return of_block[:, :, first : first + block.inputs.count]
     by_part = of_block.reshape(*kernel, ins, parts, outs // parts)
     dense = np.zeros((*kernel, parts, ins, parts, outs // parts), dtype=np.int64)
     for part in range(parts):

@@ -171,7 +171,7 @@ def _convolution(op: sched.MatrixOp, hw: Hardware) -> Fields:
     runs, piece = runs_of(hw, window, op.piece.input_image[2], inputs.count), op.piece.piece
     height, columns = op.piece.input_image[0], op.piece.output_image[1]
     lines = lines_of(window, height, piece.rows.first, piece.rows.count, columns, piece.images.count)
-    skips = lines.skips(hw.pixels_tall if op.mode.data is tile.Mode.TALL else hw.rows)
+    skips = op.bank_words == 0 and lines.skips(hw.pixels_tall if op.mode.data is tile.Mode.TALL else hw.rows)
     return {
         **_window(op, op.window),
         "y_dilation": window.dilation[0],
@@ -235,8 +235,11 @@ def matrix_fields(op: sched.MatrixOp, hw: Hardware) -> Fields:
         "tall": int(op.mode.data is tile.Mode.TALL),
         "weight_bank": 0,
         "weight_address": buffer_of(op.weights).start,
+        "bank_words": op.bank_words,
+        "accumulate": int(piece.accumulate),
+        "partial": int(piece.partial),
         "parameter_address": buffer_of(op.parameters).start,
-        **_epilogue(op),
+        **({} if piece.partial else _epilogue(op)),
         **residual,
     }
 

@@ -35,11 +35,11 @@ from dsf.dialects.fxp import (
 )
 from dsf.dialects.integers import RAW_BITS, width
 from dsf.dialects.shapes import shape
-from dsf.dialects.tile import Outer
+from dsf.dialects.tile import Mode, Outer
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.isa.table import BaseRegister
-from dsf.scheduling.cuts import matrix_layers, most_groups, weight_problems
+from dsf.scheduling.cuts import TilingOptions, matrix_layers, most_groups, pixels_at_once, weight_problems
 from dsf.scheduling.emit import Emitter
 from dsf.scheduling.estimate import bundle_macs, estimate_load, estimate_program
 from dsf.scheduling.features import MAX_IMAGES, plan_features
@@ -101,13 +101,34 @@ def _check_blocks(network: Network, hw: Hardware) -> None:
                 f"'{layer.name}': a block of {cut.block} groups with weights of 0 between them, needs 1 group for binary "
                 "weights; make the block smaller"
             )
+        problems += _parts_problems(layer, cut, hw)
     if problems:
         raise ModelError(problems)
 
 
+def _parts_problems(layer: Layer, cut: Cut, hw: Hardware) -> list[str]:
+    """Where a reduction is cut, a strip is a tile of the array and a load one pass, since the sums stay in the array."""
+    _, width, _ = layer.output_image
+    pixels = cut.images * max(cut.rows) * width
+    problems: list[str] = []
+    for load in cut.loads(layer.blocks, hw.group_columns):
+        if load.partial:
+            passes = 1 if load.mode is Mode.TALL else hw.column_groups
+            for has, most, what in (
+                (pixels, pixels_at_once(hw, load.mode), "positions of a strip"),
+                (load.groups.count, passes, "channel groups of a load"),
+            ):
+                if has > most:
+                    problems.append(
+                        f"'{layer.name}': {has} {what}, {load.mode} with the reduction in parts, needs at most {most}; "
+                        "cut into smaller pieces"
+                    )
+    return list(dict.fromkeys(problems))
+
+
 def _check_loads(network: Network, hw: Hardware, stream: WeightStream) -> None:
     """Every load must fit its memory alone."""
-    problems = [problem for layer in matrix_layers(network) for problem in weight_problems(layer, hw)]
+    problems = [problem for layer in matrix_layers(network) for problem in weight_problems(layer, hw, TilingOptions())]
     if problems:
         raise ModelError(problems)
     names = {

@@ -12,6 +12,7 @@ module dsf_control
   import dsf_isa_pkg::*;
 #(
   parameter int unsigned AxiWidth       = 128,
+  parameter int unsigned Rows           = 8,
   parameter int unsigned Groups         = 3,
   parameter int unsigned GroupCols      = 8,
   parameter int unsigned VecLen         = 32,
@@ -70,6 +71,7 @@ module dsf_control
 
   dsf_dispatch #(
     .AxiWidth (AxiWidth),
+    .Rows     (Rows),
     .Groups   (Groups),
     .GroupCols(GroupCols),
     .VecLen   (VecLen),

@@ -118,7 +118,7 @@ module dsf_core
   logic [NumQueues-1:0]        matrix_missing;
 
   dsf_control #(
-    .AxiWidth(AxiWidth), .Groups(Groups), .GroupCols(GroupCols), .VecLen(VecLen), .XBits(XBits),
+    .AxiWidth(AxiWidth), .Rows(Rows), .Groups(Groups), .GroupCols(GroupCols), .VecLen(VecLen), .XBits(XBits),
     .QueueDepth(QueueDepth), .WatchdogCycles(WatchdogCycles)
   ) u_control (
     .clk_i,

@@ -19,6 +19,7 @@ module dsf_dispatch
   import dsf_isa_pkg::*;
 #(
   parameter int unsigned AxiWidth  = 128,
+  parameter int unsigned Rows      = 8,
   parameter int unsigned Groups    = 3,
   parameter int unsigned GroupCols = 8,
   parameter int unsigned VecLen    = 32,
@@ -129,14 +130,30 @@ module dsf_dispatch
     endcase
   end
 
+  logic    partial_q;
+  // verilator lint_off UNUSEDSIGNAL
+  matrix_t matrix;
+  // verilator lint_on UNUSEDSIGNAL
+
+  assign matrix = queue_instr_o[$bits(matrix_t)-1:0];
+
+  // Of the program's last MATRIX instruction.
+  always_ff @(posedge clk_i `DSF_OR_RESET) begin
+    if (!rst_ni)                                    partial_q <= 1'b0;
+    else if (state_q == Drain)                      partial_q <= 1'b0;
+    else if (pushed && queue_valid_o[QueueMatrix])  partial_q <= matrix.partial;
+  end
+
   dsf_instr_check #(
+    .Rows     (Rows),
     .Groups   (Groups),
     .GroupCols(GroupCols),
     .VecLen   (VecLen),
     .XBits    (XBits)
   ) u_check (
-    .instr_i(words_q),
-    .legal_o(legal)
+    .instr_i  (words_q),
+    .partial_i(partial_q),
+    .legal_o  (legal)
   );
 
   assign queue_valid_o = (state_q == Push) ? target : '0;

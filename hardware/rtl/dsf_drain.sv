@@ -232,7 +232,7 @@ module dsf_drain
     .shift_o     (shift)
   );
 
-  logic wr_last;
+  logic wr_valid, wr_last;
 
   dsf_epilogue #(
     .GCols(GCols), .XBits(XBits), .BBits(BBits), .AccBits(AccBits), .VecLen(VecLen)
@@ -249,7 +249,7 @@ module dsf_drain
     .multiplier_i(multiplier),
     .shift_i     (shift),
     .residual_i  (residual_q[ResidualDelay-1]),
-    .wr_req_o,
+    .wr_req_o    (wr_valid),
     .wr_addr_o,
     .wr_data_o,
     .wr_count_o,
@@ -260,7 +260,9 @@ module dsf_drain
 
   logic [FmemWriteLatency-1:0] done_q;
 
-  assign pop = wr_req_o && wr_last;
+  // The results of a partial instruction go through the pipeline as others do, and are not written.
+  assign wr_req_o = wr_valid && !config_q.partial;
+  assign pop      = wr_valid && wr_last;
 
   always_ff @(posedge clk_i `DSF_OR_RESET) begin
     if (!rst_ni) done_q <= '0;
@@ -268,7 +270,7 @@ module dsf_drain
   end
 
   assign done_o   = done_q[FmemWriteLatency-1];
-  assign active_o = issue || wr_req_o;
+  assign active_o = issue || wr_valid;
   assign busy_o   = queue_valid[0] || |done_q;
 
   // The residual's elements beyond a channel group; the grant that can't fail.

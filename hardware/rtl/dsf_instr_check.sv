@@ -13,12 +13,15 @@ module dsf_instr_check
   import dsf_pkg::*;
   import dsf_isa_pkg::*;
 #(
+  parameter int unsigned Rows      = 8,
   parameter int unsigned Groups    = 3,
   parameter int unsigned GroupCols = 8,
   parameter int unsigned VecLen    = 32,
   parameter int unsigned XBits     = 8
 ) (
   input  wire logic [InstrMaxBits-1:0] instr_i,
+  // The array holds the sums of a MATRIX instruction that was partial, the last one before this.
+  input  wire logic                    partial_i,
   output      logic                    legal_o
 );
 
@@ -45,7 +48,7 @@ module dsf_instr_check
     return value[15:Bits-1] == {(17 - Bits){value[15]}} && (XBits != 1 || value[1:0] != 2'b10);
   endfunction
 
-  logic load_ok, weights_ok, matrix_ok, vector_ok, store_ok, scaled;
+  logic load_ok, weights_ok, matrix_ok, sums_ok, vector_ok, store_ok, scaled;
 
   assign load_ok  = is_legal_load(load) && load.rows != '0 && load.row_elements != '0;
   assign store_ok = is_legal_store(store) && store.rows != '0 && store.row_elements != '0;
@@ -54,7 +57,17 @@ module dsf_instr_check
                       weights.bytes != '0 && weights.words != '0 && weights.groups != '0 &&
                       32'(weights.bank) < Groups;
 
-  assign matrix_ok = is_legal_matrix(matrix) &&
+  // Sums that stay in the array are those of one tile of one pass.
+  always_comb begin
+    sums_ok = matrix.accumulate == partial_i;
+    if (matrix.accumulate || matrix.partial) begin
+      if (matrix.depthwise || (matrix.partial && matrix.residual)) sums_ok = 1'b0;
+      if (32'(matrix.pixels) > (matrix.tall ? Groups * Rows : Rows)) sums_ok = 1'b0;
+      if (32'(matrix.channel_groups) > (matrix.tall ? 1 : Groups)) sums_ok = 1'b0;
+    end
+  end
+
+  assign matrix_ok = is_legal_matrix(matrix) && sums_ok &&
                      matrix.kernel_rows != '0 && matrix.kernel_runs != '0 && matrix.run != '0 &&
                      matrix.chunks != '0 && matrix.chunk != '0 && (matrix.depthwise || 32'(matrix.chunk) <= VecLen + 1) &&
                      matrix.last_chunk != '0 && matrix.last_chunk <= matrix.chunk &&

@@ -99,7 +99,7 @@ package dsf_isa_pkg;
   } load_weights_t;
 
   typedef struct packed {
-    logic [172:0] spare;
+    logic [150:0] spare;
     logic signed [15:0] residual_high;
     logic signed [15:0] residual_low;
     logic [3:0] residual_leak;
@@ -118,11 +118,14 @@ package dsf_isa_pkg;
     logic [3:0] leak;
     logic [4:0] bias_shift;
     logic [11:0] parameter_address;
+    logic [19:0] bank_words;
     logic [19:0] weight_words;
     logic [19:0] weight_address;
     logic [3:0] weight_bank;
     logic to_stream;
     logic raw;
+    logic partial;
+    logic accumulate;
     logic depthwise;
     logic tall;
     logic [7:0] last_group_lanes;

@@ -213,7 +213,7 @@ module dsf_load_weights
   // Where the next words, or the next lane, go.
   logic [3:0]           bank_q;
   logic [20:0]          first_q, addr_q;  // of the bank's channel group, and of the word; the highest bit shows overflow
-  logic [20:0]          last;             // of the last word that a cycle writes
+  logic [20:0]          next_addr;        // of the word after those that a cycle writes
   logic [19:0]          left_q;           // words that follow in the channel group, or table
   logic [GroupCols-1:0] lane_q;           // one-hot
   logic [19:0]          words;
@@ -226,7 +226,7 @@ module dsf_load_weights
   assign more      = CountWidth'(Words - 1) - from_q;
   assign count     = (left_q < 20'(more)) ? left_q[CountWidth-1:0] + 1'b1 : more + 1'b1;
   assign word_end  = count > more;
-  assign last      = addr_q + 21'(count) - 1'b1;
+  assign next_addr = addr_q + 21'(count);
   always_comb begin
     unique case (1'b1)
       to_words:      group_end = left_q <= 20'(more);
@@ -237,7 +237,7 @@ module dsf_load_weights
   assign bank_wrap = 32'(bank_q) == Groups - 1;
   always_comb begin
     unique case (1'b1)
-      to_words:      outside = 32'(last) >= WeightWords;
+      to_words:      outside = 32'(next_addr) > WeightWords;
       to_parameters: outside = 32'(addr_q) >= ParamGroups;
       default:       outside = 32'(addr_q) >= VectorTables;
     endcase
@@ -322,7 +322,7 @@ module dsf_load_weights
       end
       if (word_valid) begin
         from_q <= word_end ? '0 : from_q + count;
-        if (!group_end)     addr_q <= addr_q + 21'(count);
+        if (!group_end)     addr_q <= next_addr;
         else if (bank_wrap) addr_q <= first_q + 21'(job_q.words);
         else                addr_q <= first_q;
       end else if (lane_valid && group_end) begin

@@ -191,6 +191,7 @@ module dsf_matrix
     .Rows         (Rows),
     .Groups       (Groups),
     .VecLen       (VecLen),
+    .WeightWords  (WeightWords),
     .CaptureTiles (CaptureTiles)
   ) u_issue (
     .clk_i,

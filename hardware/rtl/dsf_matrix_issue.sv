@@ -10,6 +10,8 @@
 //
 // Depthwise, a slot of L taps and P pixels issues P + L - 1 reads, one a cycle, and its steps with the first L of them.
 //
+// The weights of a tile's steps follow each other in a bank, and after bank_words of them (0: never) go on in the next one.
+//
 // The last steps of two tiles come at least P' cycles apart, P' the pixels of the earlier tile: the capture takes one row
 // per cycle. A tile's last slot has its steps (depthwise: and its reads) later for that, and takes longer if it must; that
 // happens only where a tile is shorter than the tile of the instruction before has pixels.
@@ -25,6 +27,7 @@ module dsf_matrix_issue
   parameter int unsigned Rows         = 8,
   parameter int unsigned Groups       = 3,
   parameter int unsigned VecLen       = 32,
+  parameter int unsigned WeightWords  = 1024,
   parameter int unsigned CaptureTiles = 4
 ) (
   input  wire logic  clk_i,
@@ -60,6 +63,7 @@ module dsf_matrix_issue
 
   localparam int unsigned CreditBits = $clog2(CaptureTiles + 1);
   localparam int unsigned FarBits    = index_bits(Groups * Rows);
+  localparam int unsigned LeftBits   = index_bits(WeightWords);
   // Cycles, after the last step of a tall tile, until it has entered the last group.
   localparam int unsigned Far        = (Groups - 1) * Rows;
 
@@ -69,7 +73,9 @@ module dsf_matrix_issue
   logic [PixelBits-1:0]      reads_left_q;
   logic [AddrBits-1:0]       x_offset_q;
   logic [StepBits-1:0]       position_q;
-  logic [WeightAddrBits-1:0] weight_address_q, weight_address_next;
+  logic [WeightAddrBits-1:0] weight_address_q;
+  logic [BankBits-1:0]       weight_bank_q;
+  logic [LeftBits-1:0]       bank_left_q;  // words of the bank that follow
   logic [CreditBits-1:0]     credits_q;
   logic [PixelBits-1:0]      capturing_q;
   logic [PixelBits-1:0]      capturing, steps, late, late_q;
@@ -108,8 +114,6 @@ module dsf_matrix_issue
   assign tile_start   = start && slot_i.first;
   assign slot_ready_o = start;
 
-  assign weight_address_next = weight_address_q + WeightAddrBits'(step);
-
   always_ff @(posedge clk_i `DSF_OR_RESET) begin
     if (!rst_ni) begin
       load_q      <= 1'b0;
@@ -140,7 +144,21 @@ module dsf_matrix_issue
     if (start) x_offset_q <= slot_i.x_offset;
     else if (feed) x_offset_q <= x_offset_q + slot_q.x_step;
     position_q       <= start ? '0 : position_q + StepBits'(step);
-    weight_address_q <= tile_start ? slot_i.weight_address : weight_address_next;
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (tile_start) begin
+      weight_address_q <= slot_i.weight_address;
+      weight_bank_q    <= slot_i.weight_bank;
+      bank_left_q      <= LeftBits'(slot_i.bank_words - 1'b1);
+    end else if (step && bank_left_q == '0) begin
+      weight_address_q <= slot_q.weight_address;
+      weight_bank_q    <= weight_bank_q + 1'b1;
+      bank_left_q      <= LeftBits'(slot_q.bank_words - 1'b1);
+    end else if (step) begin
+      weight_address_q <= weight_address_q + 1'b1;
+      bank_left_q      <= bank_left_q - 1'b1;
+    end
   end
 
   assign tile_start_o    = tile_start;
@@ -160,13 +178,13 @@ module dsf_matrix_issue
   assign long_o       = load_q && !slot_q.depthwise && slot_q.steps_left == StepBits'(VecLen);
   assign step_valid_o = step;
   assign step_o = '{
-    first:          slot_q.first && position_q == '0,
+    first:          slot_q.first && position_q == '0 && !slot_q.accumulate,
     last:           last_step,
     tall:           slot_q.tall,
     depthwise:      slot_q.depthwise,
     position:       position_q,
     weight_address: weight_address_q,
-    weight_bank:    slot_q.weight_bank
+    weight_bank:    weight_bank_q
   };
 
   assign busy_o = stepping_q || feeding_q;

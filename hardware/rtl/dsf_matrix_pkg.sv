@@ -57,6 +57,7 @@ package dsf_matrix_pkg;
   // A slot: one chunk of the reduction, for the pixels of one tile.
   typedef struct packed {
     logic                       first;           // first slot of its tile
+    logic                       accumulate;      // its tile goes on from the sums that are there
     logic                       last;            // last slot of its tile
     logic                       tall;
     logic                       depthwise;
@@ -70,7 +71,8 @@ package dsf_matrix_pkg;
     logic [11:0]                height;
     logic signed [15:0]         pad_value;
     logic [WeightAddrBits-1:0]  weight_address;  // of the tile's first step
-    logic [BankBits-1:0]        weight_bank;     // tall only
+    logic [BankBits-1:0]        weight_bank;     // of it; tall only
+    logic [WeightAddrBits-1:0]  bank_words;      // words of a channel group in each bank; 0: all
   } slot_t;
 
   // A step, without its valid bit.

@@ -226,6 +226,7 @@ module dsf_matrix_seq
     if (emit) begin
       slot_q <= '{
         first:          first_q,
+        accumulate:     instr_q.accumulate,
         last:           end_tile,
         tall:           instr_q.tall,
         depthwise:      instr_q.depthwise,
@@ -239,7 +240,8 @@ module dsf_matrix_seq
         height:         instr_q.height,
         pad_value:      instr_q.pad_value,
         weight_address: weight_address_q + weight_offset_q,
-        weight_bank:    weight_bank_q
+        weight_bank:    weight_bank_q,
+        bank_words:     instr_q.bank_words
       };
     end
   end

@@ -52,7 +52,7 @@ def legal(name: str, **fields: int) -> bytes:
     return encode_instruction(name, **(LEAST[name] | fields))
 
 
-def drawn(draw: random.Random, name: str, *, groups: int, lanes: int, vector_length: int, bits: int) -> bytes:
+def drawn(draw: random.Random, name: str, *, rows: int, groups: int, lanes: int, vector_length: int, bits: int) -> bytes:
     """Random legal fields for hardware of these sizes."""
     fields = {
         field.name: draw.randint(max(field.low, LEAST[name].get(field.name, field.low)), field.high)
@@ -76,6 +76,7 @@ def drawn(draw: random.Random, name: str, *, groups: int, lanes: int, vector_len
         fields["last_chunk"] = draw.randint(1, fields["chunk"])
         fields["last_group_lanes"] = draw.randint(1, lanes)
         fields["weight_bank"] = draw.randrange(groups) if fields["tall"] else 0
+        fields["accumulate"] = fields["partial"] = 0
     return encode_instruction(name, **fields)
 
 
@@ -113,7 +114,7 @@ def illegal_values(field: Field) -> list[int]:
     return beyond(field.most, field.bits) if field.most is not None else []
 
 
-def illegal_fields(*, groups: int, lanes: int, vector_length: int, bits: int) -> list[Illegal]:
+def illegal_fields(*, rows: int, groups: int, lanes: int, vector_length: int, bits: int) -> list[Illegal]:
     """Instructions that break one rule of `dsf_instr_check` each: every rule of the table, and those between fields."""
     found: list[Illegal] = []
 
@@ -138,6 +139,12 @@ def illegal_fields(*, groups: int, lanes: int, vector_length: int, bits: int) ->
     add("matrix", "last_chunk", *beyond(2, 10), chunk=2)
     add("matrix", "tall", 1, depthwise=1)
     add("matrix", "last_group_lanes", *beyond(lanes, 8))
+    add("matrix", "accumulate", 1)
+    add("matrix", "depthwise", 1, partial=1)
+    add("matrix", "residual", 1, partial=1)
+    for tall in (0, 1):
+        add("matrix", "pixels", *beyond(groups * rows if tall else rows, 24), partial=1, tall=tall)
+        add("matrix", "channel_groups", *beyond(1 if tall else groups, 12), partial=1, tall=tall)
     add("matrix", "pad_value", *(1 << bit for bit in range(16)), skip_rows=1)
     low, high = int_range(bits)
     for field in ELEMENTS:
@@ -160,11 +167,29 @@ def illegal_fields(*, groups: int, lanes: int, vector_length: int, bits: int) ->
     return found
 
 
-def legal_limits(*, groups: int, lanes: int, vector_length: int, bits: int) -> list[bytes]:
+def sums_in_the_array(*, rows: int, groups: int, **_: int) -> tuple[list[list[bytes]], list[Illegal]]:
+    """
+    Programs whose sums stay in the array, all legal; and instructions that are not, after `matrix` with `partial`.
+    """
+    first = [legal("matrix", partial=1, tall=tall) for tall in (0, 1)]
+    legals: list[list[bytes]] = []
+    for tall, pixels, channel_groups in ((0, rows, groups), (1, groups * rows, 1)):
+        shape = {"tall": tall, "pixels": pixels, "channel_groups": channel_groups}
+        parts = ({"partial": 1}, {"accumulate": 1, "partial": 1}, {"accumulate": 1, "residual": 1}, {})
+        legals.append([legal("matrix", **shape, **part) for part in parts])
+        legals.append([first[tall], legal("vector"), legal("load"), legal("matrix", accumulate=1)])
+    wrong: list[dict[str, int]] = [{}, {"partial": 1}, {"accumulate": 1, "depthwise": 1}]
+    wrong += [{"accumulate": 1, "pixels": rows + 1}, {"accumulate": 1, "tall": 1, "pixels": groups * rows + 1}]
+    wrong += [{"accumulate": 1, "channel_groups": groups + 1}, {"accumulate": 1, "channel_groups": 2, "tall": 1}]
+    return legals, [Illegal(f"{fields}", legal("matrix", **fields)) for fields in wrong]
+
+
+def legal_limits(*, rows: int, groups: int, lanes: int, vector_length: int, bits: int) -> list[bytes]:
     """Instructions that are just legal: each field of the table at its ends, next to the values of `illegal_fields`."""
     most = {
         "bank": groups - 1,
         "weight_bank": 0,
+        "accumulate": 0,
         "chunk": vector_length + 1,
         "last_chunk": 1,
         "last_group_lanes": lanes,

@@ -8,7 +8,7 @@ and depthwise, where each lane has its own a, as the table says.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,11 +88,41 @@ def accumulators(shape: Shape, f: Fields, features: Ints, weights: Ints) -> Ints
     inside = (y >= 0) & (y < f["height"]) & (x >= 0) & (x < f["row_elements"])
     values = np.where(inside, features[a % 2**24 % features.size], f["pad_value"])
     sums: list[Ints] = []
+    if depth := f.get("bank_words"):
+        words = np.arange(values.shape[1])
+        return _wrapped(shape, (values @ weights[words // depth, f["weight_address"] + words % depth])[None])
     for i in range(f["channel_groups"]):
         bank = (f["weight_bank"] + i) % shape.groups
         first = f["weight_address"] + (f["weight_bank"] + i) // shape.groups * f["weight_words"]
         sums.append(values @ weights[bank, first : first + values.shape[1]])
     return _wrapped(shape, np.stack(sums))
+
+
+def all_sums(shape: Shape, program: Sequence[Fields], features: Ints, weights: Ints) -> list[Ints]:
+    """The accumulators of each instruction of a program, some of which go on from those of the one before."""
+    found: list[Ints] = []
+    for f in program:
+        before = found[-1] if f.get("accumulate") else 0
+        found.append(_wrapped(shape, accumulators(shape, f, features, weights) + before))
+    return found
+
+
+def in_parts(f: Fields) -> list[dict[str, int]]:
+    """An instruction as several ones, a kernel row each, whose sums stay in the array."""
+    words, rows = f["weight_words"] // f["kernel_rows"], range(f["kernel_rows"])
+    return [
+        dict(f)
+        | {
+            "src": (f["src"] + ky * f["kernel_row_step"]) % 2**24,
+            "y_start": f["y_start"] + ky * f["y_dilation"],
+            "kernel_rows": 1,
+            "weight_words": words,
+            "weight_address": f["weight_address"] + ky * words,
+            "accumulate": int(ky > 0),
+            "partial": int(ky < rows[-1]),
+        }
+        for ky in rows
+    ]
 
 
 def depthwise_accumulators(shape: Shape, f: Fields, features: Ints, weights: Ints) -> Ints:

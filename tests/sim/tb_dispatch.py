@@ -7,7 +7,7 @@ import os
 import random
 
 import cocotb
-from instructions import drawn, illegal_fields, legal, legal_limits
+from instructions import drawn, illegal_fields, legal, legal_limits, sums_in_the_array
 from streams import Cycles, Source
 
 from dsf.isa.encoding import decode_instruction
@@ -17,6 +17,7 @@ PARAMETERS = json.loads(os.environ["DSF_PARAMETERS"])
 SEED = int(os.environ["DSF_SEED"])
 BEAT = PARAMETERS["AxiWidth"] // 8
 SIZES = {
+    "rows": PARAMETERS["Rows"],
     "groups": PARAMETERS["Groups"],
     "lanes": PARAMETERS["GroupCols"],
     "vector_length": PARAMETERS["VecLen"],
@@ -142,6 +143,27 @@ async def illegal_fields_one_by_one(dut) -> None:
     for one in illegal_fields(**SIZES):
         async with Bench(dut) as bench:
             bench.send(legal("load") + one.data + END)
+            assert await bench.error() == (ErrorCode.ILLEGAL_FIELD, 1), one.why
+            assert len(bench.received) == 1, one.why
+
+
+@cocotb.test()
+async def sums_stay_in_the_array(dut) -> None:
+    """Parts of a reduction follow each other among MATRIX instructions; the next program begins without sums."""
+    legals, wrong = sums_in_the_array(**SIZES)
+    partial = legal("matrix", partial=1)
+    for program in [*legals, [legal("matrix"), partial]]:
+        async with Bench(dut) as bench:
+            for _ in range(2):
+                bench.received.clear()
+                bench.send(b"".join(program) + END)
+                await bench.until(lambda: dut.busy_o.value == 1)
+                await bench.until(lambda: dut.done_o.value == 1 or dut.error_o.value == 1)
+                assert dut.error_o.value == 0, program
+                check_received(bench.received, program)
+    for one in wrong:
+        async with Bench(dut) as bench:
+            bench.send(partial + one.data + END)
             assert await bench.error() == (ErrorCode.ILLEGAL_FIELD, 1), one.why
             assert len(bench.received) == 1, one.why
 

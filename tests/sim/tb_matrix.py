@@ -14,9 +14,10 @@ from matrix_reference import (
     Fields,
     Ints,
     Shape,
-    accumulators,
+    all_sums,
     depthwise_window,
     drain_keeps_up,
+    in_parts,
     pieces,
     skipping,
     tiles,
@@ -89,7 +90,7 @@ class Bench:
         (where none is pending), with `pause` the drain does not read and with `refuse` it takes no instruction.
         """
         dut, draw = self.dut, self.draw
-        expected = [piece for f in program for piece in pieces(SHAPE, f, self.sums(f))]
+        expected = [piece for f, sums in zip(program, self.sums(program), strict=True) for piece in pieces(SHAPE, f, sums)]
         limit = 1000 + 40 * sum(tile.cycles for f in program for tile in tiles(SHAPE, f))
         waiting, start = list(program), self.cycle
         self.pieces.clear()
@@ -115,8 +116,8 @@ class Bench:
         for i, (got, want) in enumerate(zip(self.pieces, expected, strict=True)):
             assert got == pack(want, SHAPE.bits_sum), f"piece {i} of {len(expected)} differs, seed {SEED}: {want}"
 
-    def sums(self, fields: Fields) -> Ints:
-        return accumulators(SHAPE, fields, self.features, self.weights)
+    def sums(self, program: list[Fields]) -> list[Ints]:
+        return all_sums(SHAPE, program, self.features, self.weights)
 
     async def tick(self) -> None:
         """Ends the cycle and looks at the next one."""
@@ -366,6 +367,63 @@ async def depthwise_among_others(dut) -> None:
         await bench.run([draw(bench.draw) for draw in kinds], **stall)
 
 
+def draw_tile(draw: random.Random, tall: int) -> dict[str, int]:
+    """A random convolution of one tile of one pass, of several kernel rows."""
+    size = draw.randint(1, 4), draw.randint(1, 4)
+    most, taps = SHAPE.pixels(tall), draw.randint(2, 4)
+    while size[0] * size[1] > most:
+        size = draw.randint(1, 4), draw.randint(1, 4)
+    return window(
+        SHAPE,
+        size=size,
+        channels=draw.choice((1, 3, SHAPE.vector_length, SHAPE.reach, 2 * SHAPE.vector_length + 5)),
+        kernel=(2 * taps - 1, 3),
+        padding=(taps - 1, taps - 1, 1, 1),
+        out_groups=1 if tall else draw.randint(1, SHAPE.groups),
+        tall=tall,
+        weight_address=draw.randint(0, 9),
+        weight_bank=draw.randrange(SHAPE.groups) if tall else 0,
+    )
+
+
+@cocotb.test()
+async def sums_stay_in_the_array(dut) -> None:
+    """A reduction in parts gives the sums of the whole, also where the array is idle or the drain pauses between them."""
+    bench = await bench_of(dut)
+    for stall in ({}, {"gap": 0.9}, {"pause": 0.5, "refuse": 0.5}):
+        program: list[Fields] = []
+        for tall in (0, 1, 1, 0):
+            whole = draw_tile(bench.draw, tall)
+            if whole["weight_words"] > SHAPE.weight_words - 9:
+                continue
+            parts = in_parts(skipping(whole) if bench.draw.random() < 0.5 else whole)
+            last = bench.sums(parts)[-1]
+            assert (last == bench.sums([whole])[0]).all() or whole["pad_value"] != 0
+            program += [*parts, draw_window(bench.draw)]
+        await bench.run(program, **stall)
+
+
+@cocotb.test()
+async def goes_on_from_bank_to_bank(dut) -> None:
+    """Tall, the words of a channel group that do not fit a bank are in the next ones: also exact cycles."""
+    bench = await bench_of(dut)
+    if SHAPE.groups == 1:
+        return
+    program: list[Fields] = []
+    for channels, kernel in ((SHAPE.reach, (3, 3)), (7, (1, 1)), (SHAPE.vector_length, (2, 3)), (3, (5, 1))):
+        f = window(SHAPE, size=(7, 5), channels=channels, kernel=kernel, tall=1, padding=(kernel[0] // 2,) * 2 + (1, 1))
+        words = f["weight_words"]
+        for depth in {-(-words // SHAPE.groups), words // 2 + 1, words - 1, words}:
+            if depth <= SHAPE.weight_words and f["pixels"] * words < 30_000:
+                first = bench.draw.randint(0, SHAPE.weight_words - depth)
+                program.append(f | {"bank_words": depth, "weight_address": first})
+    for f in program:
+        await bench.run([f])
+        if drain_keeps_up(SHAPE, f):
+            check_cycles([f], bench.starts, 0)
+    await bench.run(program, gap=0.5, pause=0.3)
+
+
 @cocotb.test()
 async def random_programs(dut) -> None:
     """Shapes alternate; the drain pauses, refuses, and instructions come late."""
@@ -413,7 +471,7 @@ async def waits_for_the_drain(dut) -> None:
                 dut.instr_valid_i.value = 0
         assert bench.steps == SHAPE.capture_tiles * f["weight_words"]
         dut.drain_pause_i.value = 0
-        want = [pack(piece, SHAPE.bits_sum) for piece in pieces(SHAPE, f, bench.sums(f))]
+        want = [pack(piece, SHAPE.bits_sum) for piece in pieces(SHAPE, f, *bench.sums([f]))]
         for _ in range(4000):
             if len(bench.pieces) == len(want):
                 break

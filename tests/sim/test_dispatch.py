@@ -10,8 +10,8 @@ from rtl_bench import rtl
 from dsf.runtime.verilator import Design, build_cocotb, lint, run_cocotb
 
 PARAMETERS = {
-    "128-bit": {"AxiWidth": 128, "Groups": 3, "GroupCols": 8, "VecLen": 32, "XBits": 8},
-    "256-bit": {"AxiWidth": 256, "Groups": 1, "GroupCols": 5, "VecLen": 64, "XBits": 1},
+    "128-bit": {"AxiWidth": 128, "Rows": 8, "Groups": 3, "GroupCols": 8, "VecLen": 32, "XBits": 8},
+    "256-bit": {"AxiWidth": 256, "Rows": 3, "Groups": 1, "GroupCols": 5, "VecLen": 64, "XBits": 1},
 }
 
 

@@ -7,6 +7,8 @@ feeder's, a pooling that follows, a layer as long as its weights take to load, a
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from engines import ONE_BIT, WIDE
@@ -31,7 +33,7 @@ from dsf.runtime.rtl import simulate_program
 class Network:
     """Bundles one after the other, with random weights."""
 
-    def __init__(self, hw: Hardware, sizes: tuple[int, int, int, int]):
+    def __init__(self, hw: Hardware, sizes: tuple[int, ...]):
         self.hw = hw
         self.activation, self.weights = bundle.QType.of(hw.bits_input, 1), bundle.QType.of(hw.bits_weights, 4)
         self.random = np.random.default_rng(0)
@@ -157,12 +159,54 @@ def test_functions_of_single_elements_take_what_was_estimated() -> None:
     check(network, resident=False)
 
 
-def check(network: Network, resident: bool) -> None:
+def long_in_banks() -> Network:
+    """Tall, the 1080 words of a channel group go through both banks of 1024, and those of the next one fit beside them."""
+    network = Network(WIDE, (1, 6, 5, 120))
+    network.conv(3, 16, flatten=True)
+    network.dense(10)
+    return network
+
+
+def long_in_parts() -> Network:
+    """2340 words for two positions, with an addition behind the last part of the sums; a dense layer."""
+    network = Network(WIDE, (2, 1, 2, 260))
+    x = network.value
+    added = network.conv(1, 24)
+    network.value = x
+    network.conv(3, 24, add=added, flatten=True)
+    network.dense(10)
+    return network
+
+
+def long_dense(hw: Hardware, inputs: int, images: int) -> Network:
+    """A dense layer; 5 images are more than a tile of the binary engine."""
+    network = Network(hw, (images, inputs))
+    network.dense(10)
+    return network
+
+
+LONG = {
+    "in banks": long_in_banks,
+    "in parts": long_in_parts,
+    "dense": lambda: long_dense(WIDE, 2100, 1),
+    "dense, one bit": lambda: long_dense(ONE_BIT, 17_000, 5),
+}
+
+
+@pytest.mark.parametrize("make", LONG.values(), ids=LONG.keys())
+def test_reductions_longer_than_weight_memory(make: Callable[[], Network]) -> None:
+    check(make(), resident=False, stall=0.3)
+
+
+def check(network: Network, resident: bool, stall: float | None = None) -> None:
     program = Program.from_module(compile_module(network.module()))
     x = random_elements(np.random.default_rng(1), program.inputs[0].dimensions, network.hw.bits_input)
     expected = run(program.to_module(), x)
     simulation = simulate_program(program, [x])
     np.testing.assert_array_equal(unpack_elements(simulation.outputs[0], 32, expected.size).reshape(expected.shape), expected)
+    if stall is not None:
+        stalled = simulate_program(program, [x], stall=stall)
+        assert stalled.outputs == simulation.outputs
     measured = measure(program, simulation)
     for info in program.bundles:
         estimate = info.cycles

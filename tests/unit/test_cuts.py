@@ -12,15 +12,16 @@ import pytest
 from networks import input_of, random_hardware, random_network
 from xdsl.dialects.builtin import ModuleOp
 
-from benchmarks.layers import CASES
+from benchmarks.layers import CASES, Layer
 from benchmarks.seven_bundles import make_hardware
 from dsf.codegen.program import Program
 from dsf.compiler import compile_module, context, run_pass
-from dsf.dialects import tile
+from dsf.dialects import isa, tile
 from dsf.dialects.engine import hardware_of
 from dsf.dialects.shapes import shape
 from dsf.dialects.tile import Mode, Outer
 from dsf.errors import ModelError
+from dsf.hardware import Hardware
 from dsf.runtime.execute import run
 from dsf.scheduling.pieces import Block, Cut, Span, channel_blocks
 from dsf.transforms.bundle_to_fxp import BundleToFxpPass
@@ -42,12 +43,15 @@ def random_sizes(rng: random.Random, total: int) -> tuple[int, ...]:
     return tuple(sizes)
 
 
-def random_cut(rng: random.Random, images: int, rows: int, groups: int) -> Cut:
-    """One of a convolution that is not depthwise."""
+def random_cut(rng: random.Random, images: int, rows: int, groups: int, inputs: int) -> Cut:
+    """One of a convolution that is not depthwise, over so many input channels."""
     strips = random_sizes(rng, rows)
     of_images = 1 if strips[0] < rows else rng.randint(1, images)
     modes = tuple(rng.choice((Mode.WIDE, Mode.TALL)) for _ in range(rng.randint(1, groups)))
-    return Cut(of_images, strips, random_sizes(rng, groups), modes, rng.choice(list(Outer)))
+    parts = random_sizes(rng, inputs) if rng.random() < 0.3 else (0,)
+    return Cut(
+        of_images, strips, random_sizes(rng, groups), modes, rng.choice(list(Outer)), inputs=parts, whole=rng.randint(0, 2)
+    )
 
 
 def one_block(groups: int) -> list[Block]:
@@ -59,16 +63,31 @@ def one_block(groups: int) -> list[Block]:
 def test_every_element_is_in_one_piece(seed: int) -> None:
     rng = random.Random(seed)
     images, rows, lanes = rng.randint(1, 4), rng.randint(1, 9), rng.randint(1, 4)
-    convolutions, each = rng.choice((1, 1, 2, 6)), rng.randint(1, 9)
-    blocks = channel_blocks(convolutions, convolutions * each, convolutions, rng.randint(1, convolutions))
-    cut = random_cut(rng, images, rows, blocks[0].channel_groups(lanes))
+    convolutions, each, inputs = rng.choice((1, 1, 2, 6)), rng.randint(1, 9), rng.randint(1, 7)
+    size = rng.randint(1, convolutions)
+    blocks = channel_blocks(convolutions * inputs, convolutions * each, convolutions, size)
+    cut = random_cut(rng, images, rows, blocks[0].channel_groups(lanes), inputs)
+    if size > 1:
+        cut = replace(cut, inputs=(0,))
+    taken: list[int] = []
     seen = np.zeros((images, rows, convolutions * each), dtype=np.int64)
     for piece, mode, complete in cut.pieces(Span(0, images), rows, blocks, lanes):
+        block = next(one for one in blocks if one.outputs == piece.block.outputs)
+        # The parts of a reduction follow each other.
+        assert piece.accumulate == bool(taken) and (len(taken) + piece.block.inputs.count < block.inputs.count) == piece.partial
+        taken += range(piece.block.inputs.first, piece.block.inputs.stop)
+        if piece.partial:
+            assert not complete
+            continue
+        assert taken == list(range(block.inputs.first, block.inputs.stop)), (seed, cut, piece)
+        taken.clear()
         part = seen[piece.images.first : piece.images.stop, piece.rows.first : piece.rows.stop]
         channels = piece.channels(lanes)
         part[..., channels.first : channels.stop] += 1
         assert complete == bool(part.all()), (seed, cut, piece)
-        of_block = [load.groups for load in cut.loads(blocks, lanes) if load.block == piece.block]
+        of_block = [
+            load.groups for load in cut.loads(blocks, lanes) if load.block.outputs == block.outputs and not load.partial
+        ]
         assert mode is cut.modes[min(of_block.index(piece.groups), len(cut.modes) - 1)], (seed, cut, piece)
     assert (seen == 1).all(), (seed, cut)
     assert Cut.of(cut.attribute) == cut
@@ -107,14 +126,14 @@ def test_any_cut_gives_the_same_numbers(seed: int) -> None:
     chosen = {op: op.cut for op in module.walk() if isinstance(op, tile.MatrixOp | tile.PoolOp)}
     for op in chosen:
         images, rows, _, channels = shape(op.y)
-        cut = random_cut(rng, images, rows, -(-channels // lanes))
+        cut = random_cut(rng, images, rows, -(-channels // lanes), shape(op.x)[3])
         if isinstance(op, tile.PoolOp):
             op.cut = Cut(cut.images, cut.rows).attribute
             continue
         # Of convolutions in groups, blocks and depthwise modes stay as chosen: they have tests of their own.
         was = Cut.of(op.cut)
         grouped = op.groups.value.data > 1
-        op.cut = (replace(cut, modes=was.modes, block=was.block) if grouped else cut).attribute
+        op.cut = (replace(cut, modes=was.modes, block=was.block, inputs=(0,)) if grouped else cut).attribute
     module.verify()
     np.testing.assert_array_equal(run(module, x), expected, err_msg=f"tile, seed {seed}")
     try:
@@ -129,6 +148,52 @@ def test_any_cut_gives_the_same_numbers(seed: int) -> None:
     np.testing.assert_array_equal(run(module, x), expected, err_msg=f"isa, seed {seed}")
     order = rng.getrandbits(16)
     np.testing.assert_array_equal(run(module, x, seed=order), expected, err_msg=f"isa, seed {seed}, order {order}")
+
+
+#: Banks of 128 words.
+SMALL = Hardware(
+    processing_elements=(4, 8), column_groups=2, vector_length=16, axi_width=64, feature_memory=1 << 13, weight_memory=1 << 10
+)
+
+
+@pytest.mark.parametrize(
+    ("layer", "how"),
+    [
+        (Layer((600, 20)), "in parts"),
+        (Layer((600, 20), batch=9), "in parts"),
+        (Layer((200, 20)), "in parts"),
+        (Layer((60, 20), batch=2), "whole"),
+        (Layer((20, 12), 3, (9, 9)), "in banks"),
+        (Layer((60, 12), 3, (5, 8)), "in parts"),
+        (Layer((60, 20), 3, (5, 4), stride=2), "in parts"),
+    ],
+    ids=str,
+)
+def test_reductions_longer_than_a_bank(layer: Layer, how: str) -> None:
+    """All levels compute the same; a reduction is whole, goes through several banks, or is in parts."""
+    program = Program.from_module(compile_module(layer.module(SMALL), pipeline=DsfPipelinePass(), verify_each=True))
+    fields = [op.fields for op in program.to_module().walk() if isinstance(op, isa.MatrixOp)]
+    ways = {"in parts" if f["partial"] or f["accumulate"] else "in banks" if f["bank_words"] else "whole" for f in fields}
+    assert ways == {how}
+
+
+def test_lines_longer_than_a_tile_have_whole_reductions() -> None:
+    module = Layer((60, 12), 3, (5, 9)).module(SMALL)
+    with pytest.raises(ModelError, match="'layer': 540 weights per output channel, needs at most 256 in 1024 bytes"):
+        compile_module(module, pipeline=DsfPipelinePass())
+    # Tall, a tile has 8 positions; wide only 4.
+    with pytest.raises(ModelError, match="'layer': 540 weights for an output channel, needs at most 128, the words"):
+        compile_module(Layer((60, 12), 3, (5, 8)).module(SMALL), pipeline=DsfPipelinePass(mode="wide"))
+
+
+def test_last_weights_come_in_parts() -> None:
+    """They are computed with as they arrive: little is left after the last of them."""
+    for name in ("dense_b1", "dense_b8"):
+        module = CASES[name].module(EIGHT_BITS)
+        port = 512 * 128 // EIGHT_BITS.beat_bytes + 128
+        assert cycles_of(module, DsfPipelinePass(resident_weights=False)) <= 1.06 * port
+        cut = cut_of(name)
+        assert list(cut.inputs) == sorted(cut.inputs, reverse=True) and cut.whole > 0
 
 
 @pytest.mark.parametrize("name", ["conv1x1", "conv3x3s2", "dense_b8"])

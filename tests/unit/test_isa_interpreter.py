@@ -132,20 +132,28 @@ def loop_load_weights(m: Machine, f: dict[str, int]) -> None:
 def loop_matrix(m: Machine, f: dict[str, int]) -> None:
     hw, before = m.hardware, m.feature.copy()
     lanes = hw.columns // hw.column_groups
+    depth = f["bank_words"] or f["weight_words"]
+    held = None if m.sums is None else m.sums.copy()
+    m.sums = np.zeros((f["pixels"], f["channel_groups"] * lanes), dtype=np.int64) if f["partial"] else None
     for i in range(f["channel_groups"]):
         bank = (f["weight_bank"] + i) % hw.column_groups
         first = f["weight_address"] + (f["weight_bank"] + i) // hw.column_groups * f["weight_words"]
         for n, oy, ox in product(range(f["images"]), range(f["rows"]), range(f["columns"])):
             for lane in range(lanes if i < f["channel_groups"] - 1 else f["last_group_lanes"]):
-                acc, k = 0, first
-                for ky, kx, j in product(range(f["kernel_rows"]), range(f["kernel_runs"]), range(f["run"])):
+                position = (n * f["rows"] + oy) * f["columns"] + ox
+                acc = int(held[position, i * lanes + lane]) if f["accumulate"] and held is not None else 0
+                taps = product(range(f["kernel_rows"]), range(f["kernel_runs"]), range(f["run"]))
+                for k, (ky, kx, j) in enumerate(taps):
                     y = f["y_start"] + oy * f["y_step"] + ky * f["y_dilation"]
                     x = f["x_start"] + ox * f["x_step"] + kx * f["run_step"] + j
                     a = f["src"] + n * f["image_step"] + oy * f["row_step"] + ox * f["x_step"]
                     a = (a + ky * f["kernel_row_step"] + kx * f["run_step"] + j) % 2**24
                     inside = 0 <= y < f["height"] and 0 <= x < f["row_elements"]
-                    acc += (int(before[a]) if inside else f["pad_value"]) * int(m.weights[bank, k, lane])
-                    k += 1
+                    w = int(m.weights[bank + k // depth, first + k % depth, lane])
+                    acc += (int(before[a]) if inside else f["pad_value"]) * w
+                if m.sums is not None:
+                    m.sums[position, i * lanes + lane] = acc
+                    continue
                 c = i * lanes + lane
                 p = f["parameter_address"] + i
                 v = acc + (int(m.bias[p, lane]) << f["bias_shift"])
@@ -300,6 +308,8 @@ def random_matrix(rng: random.Random, hw: Hardware) -> dict[str, int]:
         "low": rng.choice([low, 0]),
         "high": high,
     }
+    if tall and groups == 1 and hw.column_groups > 1 and rng.random() < 0.8:
+        f |= {"weight_bank": 0, "bank_words": rng.randint(-(-f["weight_words"] // hw.column_groups), f["weight_words"])}
     if not raw and rng.random() < 0.5:
         f |= {
             "residual": 1,
@@ -454,6 +464,52 @@ def test_against_the_table(name: str, kind: str):
         assert written or name not in ("matrix", "depthwise"), f"seed {seed} writes nothing"
 
 
+def in_parts(f: dict[str, int]) -> list[dict[str, int]]:
+    """A matrix instruction as several ones, a kernel row each, whose sums stay in the array."""
+    words = f["weight_words"] // f["kernel_rows"]
+    nothing = {"residual": 0, "raw": 0}
+    return [
+        f
+        | {
+            "src": (f["src"] + ky * f["kernel_row_step"]) % 2**24,
+            "y_start": f["y_start"] + ky * f["y_dilation"],
+            "kernel_rows": 1,
+            "weight_words": words,
+            "weight_address": f["weight_address"] + ky * words,
+            "accumulate": int(ky > 0),
+            "partial": int(ky < f["kernel_rows"] - 1),
+        }
+        | (nothing if ky < f["kernel_rows"] - 1 else {})
+        for ky in range(f["kernel_rows"])
+    ]
+
+
+@pytest.mark.parametrize("kind", MACHINES)
+def test_sums_that_stay_in_the_array(kind: str):
+    """The parts of a reduction are what the table says, and together the whole."""
+    hardware = MACHINES[kind]
+    tried = 0
+    for seed in range(400):
+        whole = random_matrix(random.Random(f"parts {kind} {seed}"), hardware) | {"bank_words": 0}
+        groups, pixels = (1, hardware.pixels_tall) if whole["tall"] else (hardware.column_groups, hardware.rows)
+        if whole["kernel_rows"] == 1 or whole["pixels"] > pixels or whole["channel_groups"] > groups:
+            continue
+        tried += 1
+        got, want, together = (filled(hardware, seed) for _ in range(3))
+        for fields in in_parts(whole):
+            assert instruction_problems("matrix", fields, hardware) == [], f"seed {seed}"
+            semantics.matrix(got, fields)
+            loop_matrix(want, fields)
+            assert_same(got, want)
+            channels = (fields["channel_groups"] - 1) * hardware.group_columns + fields["last_group_lanes"]
+            assert (got.sums is None) == (want.sums is None) == (fields["partial"] == 0)
+            if got.sums is not None and want.sums is not None:
+                assert np.array_equal(got.sums, want.sums[:, :channels]), f"seed {seed}"
+        semantics.matrix(together, whole)
+        assert_same(got, together)
+    assert tried >= 5
+
+
 def test_blocks_of_positions(monkeypatch: pytest.MonkeyPatch):
     """A large layer is cut into blocks of positions; the sums don't depend on it."""
     hardware = MACHINES["8x8"]
@@ -532,6 +588,7 @@ MATRIX = {
 }  # fmt: skip
 
 
+LONG = {"tall": 1, "run": 7, "chunk": 7, "last_chunk": 7, "weight_words": 7, "bank_words": 3}
 SKIPPING = {"skip_rows": 1, "kernel_row_words": 1}
 DEPTHWISE = {"depthwise": 1, "kernel_runs": 2, "run": 3, "chunk": 2, "weight_words": 3}
 
@@ -564,6 +621,17 @@ DEPTHWISE = {"depthwise": 1, "kernel_runs": 2, "run": 3, "chunk": 2, "weight_wor
         (lambda: isa.MatrixOp(**MATRIX | DEPTHWISE | SKIPPING), "kernel_row_words is 1, needs 3"),
         (lambda: isa.MatrixOp(**MATRIX | SKIPPING | {"skip_rows": 0}), "kernel_row_words is 1, needs 0"),
         (lambda: isa.MatrixOp(**MATRIX | {"raw": 1, "residual": 1}), "residual is 1, needs 0 where raw is 1"),
+        (lambda: isa.MatrixOp(**MATRIX | {"accumulate": 1}), "accumulates, needs a partial matrix instruction before it"),
+        (lambda: isa.MatrixOp(**MATRIX | {"partial": 1, "residual": 1}), "residual is 1, needs 0 where partial is 1"),
+        (lambda: isa.MatrixOp(**MATRIX | DEPTHWISE | {"partial": 1}), "depthwise is 1, needs 0"),
+        (lambda: isa.MatrixOp(**MATRIX | {"partial": 1, "columns": 3, "pixels": 3}), "pixels is 3, needs at most 2 where sums"),
+        (lambda: isa.MatrixOp(**MATRIX | {"partial": 1, "channel_groups": 4}), "channel_groups is 4, needs at most 3 where"),
+        (lambda: isa.MatrixOp(**MATRIX | {"bank_words": 1}), "tall is 0, needs 1"),
+        (lambda: isa.MatrixOp(**MATRIX | LONG | {"channel_groups": 2}), "channel_groups is 2, needs 1"),
+        (lambda: isa.MatrixOp(**MATRIX | LONG | {"weight_bank": 1}), "weight_bank is 1, needs 0"),
+        (lambda: isa.MatrixOp(**MATRIX | LONG | SKIPPING | {"kernel_row_words": 7}), "skip_rows is 1, needs 0"),
+        (lambda: isa.MatrixOp(**MATRIX | LONG | {"bank_words": 2}), "bank_words is 2, needs at least 3: 7 in all banks"),
+        (lambda: isa.MatrixOp(**MATRIX | LONG | {"weight_address": 680}), "uses weights up to word 682, needs at most 681"),
         (lambda: isa.MatrixOp(**MATRIX | {"src": 5000}), "reads element 5000 of feature memory, needs at most 4095"),
         (lambda: isa.MatrixOp(**MATRIX | {"low": 200, "high": 200}), "low is 200, needs -128 to 127"),
         (lambda: isa.MatrixOp(**MATRIX | {"residual": 1, "residual_high": 128}), "residual_high is 128, needs -128 to 127"),
@@ -589,6 +657,22 @@ DEPTHWISE = {"depthwise": 1, "kernel_runs": 2, "run": 3, "chunk": 2, "weight_wor
 def test_stops_the_engine(op, message: str):
     with pytest.raises(EngineError, match=f"'instruction 0' .isa.*{message}"):
         run(op())
+
+
+def test_partial_sums_are_gone_on_with():
+    hardware = SMALL
+    whole = isa.MatrixOp(**MATRIX | {"partial": 1}).fields
+    for second, message in (
+        ({}, "does not accumulate, needs to after a partial matrix instruction"),
+        (
+            {"accumulate": 1, "columns": 2, "pixels": 2},
+            r"accumulates sums of shape \(2, 1\), needs \(1, 1\), those in the array",
+        ),
+    ):
+        machine = Machine(hardware)
+        semantics.matrix(machine, whole)
+        with pytest.raises(EngineError, match=message):
+            semantics.matrix(machine, isa.MatrixOp(**MATRIX | second).fields)
 
 
 def test_accumulator_is_checked():

@@ -105,7 +105,13 @@ def matrix(machine: Machine, fields: Fields) -> None:
     channels = (groups - 1) * lanes + fields["last_group_lanes"]
     parameters = slice(fields["parameter_address"], fields["parameter_address"] + groups)
     bias = machine.bias[parameters].reshape(-1)[:channels]
-    accumulators = _accumulate(machine, fields, positions)[:, :channels]
+    accumulators = machine.add_sums(
+        _accumulate(machine, fields, positions)[:, :channels],
+        accumulate=fields["accumulate"] == 1,
+        partial=fields["partial"] == 1,
+    )
+    if accumulators is None:
+        return
     check_sums(accumulators, bias, bias_shift=fields["bias_shift"], bits=hardware.bits_sum)
     if fields["raw"]:
         _write_raw(machine, positions, numerics.raw(accumulators, bias, bias_shift=fields["bias_shift"]))
@@ -128,7 +134,10 @@ def matrix(machine: Machine, fields: Fields) -> None:
 
 def _group_weights(machine: Machine, fields: Fields, banks: int) -> Ints:
     """The weights of all channel groups, which lie in `banks` banks, (weight words, groups * lanes)."""
-    groups, words = fields["channel_groups"], fields["weight_words"]
+    groups, words, depth = fields["channel_groups"], fields["weight_words"], fields["bank_words"]
+    if depth:
+        start = fields["weight_address"]
+        return machine.weights[:, start : start + depth].reshape(-1, machine.hardware.group_columns)[:words]
     places = (_group_place(fields["weight_bank"], fields["weight_address"], words, i, banks) for i in range(groups))
     return np.concatenate([machine.weights[bank, start : start + words] for bank, start in places], axis=1)
 

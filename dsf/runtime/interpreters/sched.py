@@ -133,7 +133,10 @@ class SchedFunctions(InterpreterFunctions):
         part = x[..., inputs.first : inputs.stop]
         weights, groups = self._weights(op)[..., :count], count if depthwise else 1
         sums = convolve(part, weights, window, groups=groups, pad_value=op.window.pad_value.data)
-        y = epilogue(op, sums, self.parameters_of(op), self.second_of(op), machine.hardware)
+        complete = machine.add_sums(sums, accumulate=piece.accumulate, partial=piece.partial)
+        if complete is None:
+            return TOKEN
+        y = epilogue(op, complete, self.parameters_of(op), self.second_of(op), machine.hardware)
         if op.raw is not None:
             y = self._raw_elements(y)
         machine.scatter(self.targets_of(op), y[positions_of(op)])
@@ -172,6 +175,10 @@ class SchedFunctions(InterpreterFunctions):
         banks, start = self.machine.hardware.column_groups, buffer_of(op.weights).start
         words = weight_words(op.window.window, op.piece.block, depthwise=op.mode.data.is_depthwise)
         groups = range(op.piece.piece.groups.count)
+        if op.bank_words:
+            return self.machine.weights[:, start : start + op.bank_words].reshape(1, -1, self.machine.hardware.group_columns)[
+                :, :words
+            ]
         return np.stack([self.machine.weights[one % banks, start + one // banks * words :][:words] for one in groups])
 
     def parameters_of(self, op: sched.MatrixOp) -> tuple[Ints, Ints, Ints]:

@@ -155,6 +155,7 @@ class TileFunctions(InterpreterFunctions):
         hw = _hardware(op)
         lanes = hw.group_columns
         y = np.full(shape(op.y), UNWRITTEN, dtype=np.int64)
+        held: Ints | None = None
         for piece in pieces_of(op, lanes):
             strip, window = _strip(op, x, piece)
             made = piece.channels(lanes)
@@ -166,6 +167,11 @@ class TileFunctions(InterpreterFunctions):
                 channels,
             )
             sums = _sums(op, strip, weights, window, piece, made)
+            if piece.accumulate and held is not None:
+                sums = sums + held
+            held = sums if piece.partial else None
+            if piece.partial:
+                continue
             parameters = bias[channels], multiplier[channels], shift[channels]
             y[part] = epilogue(op, sums, parameters, None if residual is None else residual[part], hw)
         return _complete(op, y)

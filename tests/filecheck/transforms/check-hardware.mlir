@@ -81,12 +81,26 @@ func.func @main(%x: tensor<4x1x1x32769x!bundle.q<2, 0>>) -> tensor<4x1x1x32769x!
 }
 // CHECK:      'input': images of 1x1x32769 elements, 65538 bits each, needs whole bytes for a batch of 4; use batch 1 or a number of channels that fills bytes
 // CHECK-NEXT: 'output': images of 1x1x32769 elements, 65538 bits each, needs whole bytes for a batch of 4; use batch 1 or a number of channels that fills bytes
-// CHECK-NEXT: 'wide': 32769 weights per output channel, needs at most 42 in 1024 bytes of weight memory; use Hardware(weight_memory=786456), or pool before the layer
 // CHECK-NEXT: 'wide': a horizontal stride of 65538 elements, needs 0 to 65535, as its instruction field 'x_step'; use a smaller layer
 // CHECK-NEXT: 'wide': a vertical stride of 300 rows, needs 0 to 255, as its instruction field 'y_step'; use a smaller layer
 // CHECK-NEXT: 'wide': the first window at element -131076 of a row, needs -131072 to 131071, as its instruction field 'x_start'; use a smaller layer
 // CHECK-NEXT: 'wide': a result that nothing uses, needs a layer after it or to be the output; remove the layer
 // CHECK-NEXT: 'pool': a horizontal stride of 65538 elements, needs 0 to 65535, as its instruction field 'x_step'; use a smaller layer
+
+// -----
+
+// Weights that do not fit, of a line too long for its sums to stay in the array; those of the shorter one come in parts.
+
+engine.hardware {weight_memory = 1024, max_image_size = [1, 25]}
+func.func @main(%x: tensor<1x1x25x130x!bundle.q<8, 0>>) -> tensor<1x1x24x2x!bundle.q<8, 0>> {
+  %s = bundle.conv %x weights q<8, 0> dense<0.0> : tensor<1x1x130x2xf64> : tensor<1x1x25x130x!bundle.q<8, 0>> -> tensor<1x1x25x2x!bundle.q<32, 0>> loc("long")
+  %a = bundle.activation %s : tensor<1x1x25x2x!bundle.q<32, 0>> -> tensor<1x1x25x2x!bundle.q<8, 0>> loc("long")
+  %t = bundle.conv %x weights q<8, 0> dense<0.0> : tensor<1x2x130x2xf64> : tensor<1x1x25x130x!bundle.q<8, 0>> -> tensor<1x1x24x2x!bundle.q<32, 0>> loc("short")
+  %b = bundle.activation %t : tensor<1x1x24x2x!bundle.q<32, 0>> -> tensor<1x1x24x2x!bundle.q<8, 0>> loc("short")
+  func.return %b : tensor<1x1x24x2x!bundle.q<8, 0>>
+}
+// CHECK:      'long': 130 weights per output channel, needs at most 126 in 1024 bytes of weight memory; use Hardware(weight_memory=1056), or pool before the layer
+// CHECK-NEXT: 'long': a result that nothing uses, needs a layer after it or to be the output; remove the layer
 
 // -----
 

@@ -36,14 +36,14 @@ func.func @main(%x: tensor<2x8x8x2xi8>) -> tensor<2x3xi32> attributes {dsf.input
 
 // -----
 
-// A batch that does not fit goes chunk by chunk, and weights that do not fit are loaded in blocks of channel groups. Reshapes
-// between a dense layer and its addition are free.
+// A batch that does not fit goes chunk by chunk, and weights that do not fit are loaded in blocks of channel groups, each in two
+// parts of the reduction, so that one is loaded while the other is used. Reshapes between a dense layer and its addition are free.
 
 engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 512, weight_memory = 512, parameter_groups = 8}
 // CHECK:       tile.images = 2 : i64
 // CHECK-NEXT:    %0 = tile.reshape %x : tensor<8x64xi8> -> tensor<8x1x1x64xi8>
 // CHECK-NEXT:    %1 = tile.reshape %x : tensor<8x64xi8> -> tensor<8x1x1x64xi8>
-// CHECK-NEXT:    %2 = tile.matrix %0 add %1 <low = -128, high = 127> window <kernel = [1, 1]> requantize <low = -128, high = 127> cut <images = 2, rows = 1, groups = 2>
+// CHECK-NEXT:    %2 = tile.matrix %0 add %1 <low = -128, high = 127> window <kernel = [1, 1]> requantize <low = -128, high = 127> cut <images = 2, rows = 1, groups = 2, inputs = 32>
 // CHECK-NEXT:    %3 = tile.reshape %2 : tensor<8x1x1x64xi8> -> tensor<8x64xi8>
 // CUT:           tile.images = 1 : i64
 func.func @main(%x: tensor<8x64xi8>) -> tensor<8x64xi8> {
@@ -133,12 +133,29 @@ func.func @main(%x: tensor<1x128x128x80xi8>) -> tensor<1x128x128x80xi8> {
 // -----
 
 engine.hardware {weight_memory = 16384}
-func.func @main(%x: tensor<1x1x1x1000xi8>) -> tensor<1x1x1x2xi32> {
-  %0 = fxp.conv %x weights dense<1> : tensor<1x1x1000x2xi8> : tensor<1x1x1x1000xi8> -> tensor<1x1x1x2xi32> loc("dense")
-  %1 = fxp.raw %0 bias dense<0> : tensor<2xi32> : tensor<1x1x1x2xi32> -> tensor<1x1x1x2xi32> loc("dense")
-  func.return %1 : tensor<1x1x1x2xi32>
+func.func @main(%x: tensor<1x1x25x3000xi8>) -> tensor<1x1x25x2xi32> {
+  %0 = fxp.conv %x weights dense<1> : tensor<1x1x3000x2xi8> : tensor<1x1x25x3000xi8> -> tensor<1x1x25x2xi32> loc("wide")
+  %1 = fxp.raw %0 bias dense<0> : tensor<2xi32> : tensor<1x1x25x2xi32> -> tensor<1x1x25x2xi32> loc("wide")
+  func.return %1 : tensor<1x1x25x2xi32>
 }
-// CHECK: 'dense': 1000 weights for an output channel, needs at most 682, the words of a bank; raise weight_memory to 24000 bytes or use a smaller kernel or fewer input channels
+// CHECK: 'wide': 3000 weights for an output channel, needs at most 2046, the words of weight memory; raise weight_memory to 24000 bytes or use a smaller kernel or fewer input channels
+
+// -----
+
+// Weights of more words than a bank has, of which tall two loads fit beside each other, and of more than all banks have: parts of
+// the reduction, 24 images at a time, as many as are a tile.
+
+engine.hardware {weight_memory = 16384}
+// CHECK: tile.matrix %x {{.*}} cut <images = 15, rows = 1, mode = tall> weights
+// CHECK: tile.matrix {{.*}} cut <images = 24, rows = 1, mode = tall, inputs = 329> weights
+func.func @main(%x: tensor<30x1x25x90xi8>) -> tensor<30x1x1x2xi32> {
+  %0 = fxp.conv %x padding [4, 4, 0, 0] weights dense<1> : tensor<9x1x90x92xi8> : tensor<30x1x25x90xi8> -> tensor<30x1x25x92xi32> loc("banks")
+  %1 = fxp.requantize %0 bias dense<0> : tensor<92xi32> multiplier dense<1> : tensor<92xi32> shift dense<9> : tensor<92xi8> clip -128 to 127 : tensor<30x1x25x92xi32> -> tensor<30x1x25x92xi8> loc("banks")
+  %2 = fxp.reshape %1 : tensor<30x1x25x92xi8> -> tensor<30x1x1x2300xi8> loc("parts")
+  %3 = fxp.conv %2 weights dense<1> : tensor<1x1x2300x2xi8> : tensor<30x1x1x2300xi8> -> tensor<30x1x1x2xi32> loc("parts")
+  %4 = fxp.raw %3 bias dense<0> : tensor<2xi32> : tensor<30x1x1x2xi32> -> tensor<30x1x1x2xi32> loc("parts")
+  func.return %4 : tensor<30x1x1x2xi32>
+}
 
 // -----
 

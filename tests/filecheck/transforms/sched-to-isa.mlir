@@ -163,6 +163,36 @@ sched.program inputs [#engine.tensor<shape = [1, 12], bits = 8, frac = 4, base =
 
 // -----
 
+// A reduction in parts, whose sums stay in the array, and one whose words, tall, go on from bank to bank.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 512, weight_memory = 128}
+// CHECK:      isa.matrix {{.*}} {x_step = 12, {{.*}}run = 8, {{.*}}last_group_lanes = 2, partial = 1, weight_words = 8}
+// CHECK:      isa.matrix {{.*}} {src = 8, x_start = 8, {{.*}}run = 4, {{.*}}last_group_lanes = 2, accumulate = 1, raw = 1, weight_address = 8, weight_words = 4}
+// CHECK:      isa.matrix {{.*}}last_group_lanes = 2, tall = 1, raw = 1, weight_words = 12, bank_words = 6}
+sched.program inputs [#engine.tensor<shape = [1, 12], bits = 8, frac = 4, base = input, offset = 0>] outputs [#engine.tensor<shape = [1, 2], bits = 32, frac = 8, base = output, offset = 0>] arena 0 bundles ["a"] weights dense<0> : tensor<192xi8> {
+  %input = sched.buffer input "input" at 0 size 12
+  %output = sched.buffer output "output" at 0 size 8
+  %stream = sched.buffer weights "weights" at 0 size 192
+  %x = sched.buffer feature "input" at 0 size 12
+  %y = sched.buffer feature "a" at 16 size 8
+  %z = sched.buffer feature "b" at 32 size 8
+  %v = sched.buffer weight "a" at 0 size 8
+  %w = sched.buffer weight "a" at 8 size 4
+  %b = sched.buffer weight "b" at 0 size 6
+  %p = sched.buffer parameter "a" at 0 size 1
+  %0 = sched.load %input[0] to %x[0] elements 12
+  %1 = sched.load_weights %stream[0] bytes 32 to %p groups 1 words 1
+  %2 = sched.load_weights %stream[64] bytes 32 to %v groups 1 words 8
+  %3 = sched.load_weights %stream[128] bytes 16 to %w groups 1 words 4
+  %4 = sched.matrix %x, %v, %p to %y wide <input = [1, 1, 12], output = [1, 1, 2], images = [0, 1], rows = [0, 1], inputs = [0, 8], partial = 1> window <kernel = [1, 1]> raw <> after(%0, %2)
+  %5 = sched.matrix %x, %w, %p to %y wide <input = [1, 1, 12], output = [1, 1, 2], images = [0, 1], rows = [0, 1], inputs = [8, 4], accumulate = 1> window <kernel = [1, 1]> raw <> after(%3)
+  %6 = sched.load_weights %stream[64] bytes 48 to %b groups 2 words 6 after(%4)
+  %7 = sched.matrix %x, %b, %p to %z tall <input = [1, 1, 12], output = [1, 1, 2], images = [0, 1], rows = [0, 1]> window <kernel = [1, 1]> raw <> after(%6)
+  %8 = sched.store %y[0] to %output[0] elements 8 after(%7)
+}
+
+// -----
+
 engine.hardware {}
 // CHECK: 'builtin.module': no sched.program, needs one; run tile-to-sched first
 

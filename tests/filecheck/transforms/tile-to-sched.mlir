@@ -307,6 +307,24 @@ func.func @main(%x: tensor<1x1x1x3xi2>) -> tensor<1x1x1x3xi2> {
 
 // -----
 
+// A reduction in parts: each part has weights of its own, loaded while others are computed with, and the last one gives the sums
+// of all of them. They share their parameters.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 512, weight_memory = 64, parameter_groups = 8}
+// CHECK:       sched.load_weights %weights[0] bytes 64 to %dense.parameter groups 2 words 1
+// CHECK:       %2 = sched.load_weights %weights[64] bytes 32 to %dense.weight groups 2 words 4
+// CHECK:       %3 = sched.load_weights %weights[128] bytes 24 to %dense.weight_1 groups 2 words 3
+// CHECK-NEXT:  %4 = sched.matrix {{.*}} groups = [0, 2], inputs = [0, 4], partial = 1> {{.*}} after(%0, %2) cycles
+// CHECK:       %5 = sched.load_weights %weights[192] bytes 24 to %dense.weight_2 groups 2 words 3 after(%4) cycles
+// CHECK-NEXT:  %6 = sched.matrix {{.*}} groups = [0, 2], inputs = [4, 3], accumulate = 1, partial = 1> {{.*}} after(%0, %3) cycles
+// CHECK-NEXT:  %7 = sched.matrix {{.*}} groups = [0, 2], inputs = [7, 3], accumulate = 1> {{.*}} after(%0, %5) cycles
+func.func @main(%x: tensor<1x1x1x10xi8>) -> tensor<1x1x1x8xi32> attributes {tile.images = 1 : i64} {
+  %0 = tile.matrix %x window <kernel = [1, 1]> raw <> cut <images = 1, rows = 1, groups = 2, inputs = [4, 3]> weights dense<1> : tensor<1x1x10x8xi8> bias dense<0> : tensor<8xi32> : tensor<1x1x1x10xi8> -> tensor<1x1x1x8xi32> loc("dense")
+  func.return %0 : tensor<1x1x1x8xi32>
+}
+
+// -----
+
 // Weights stay on chip, three tables do not: they are loaded in the run, the third one in the place of the first.
 
 engine.hardware {bits_input = 2, bits_weights = 2}
@@ -354,3 +372,38 @@ func.func @main(%x: tensor<1x8x8x4xi8>) -> tensor<1x4x4x8xi8> attributes {dsf.in
   %2 = tile.pool max %1 window <kernel = [2, 2], strides = [2, 2]> scale <low = -128, high = 127> cut <images = 1, rows = 1, place = dram> : tensor<1x8x8x8xi8> -> tensor<1x4x4x8xi8> loc("pool")
   func.return %2 : tensor<1x4x4x8xi8>
 }
+
+// -----
+
+// The first load has the reduction in one.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 512, weight_memory = 64, parameter_groups = 8}
+// CHECK:       sched.matrix {{.*}} rows = [0, 1]> window
+// CHECK:       sched.matrix {{.*}} groups = [1, 1], inputs = [0, 2], partial = 1> window
+// CHECK:       sched.matrix {{.*}} groups = [1, 1], inputs = [2, 2], accumulate = 1> window
+func.func @main(%x: tensor<1x1x1x4xi8>) -> tensor<1x1x1x8xi32> attributes {tile.images = 1 : i64} {
+  %0 = tile.matrix %x window <kernel = [1, 1]> raw <> cut <images = 1, rows = 1, inputs = 2, whole = 1> weights dense<1> : tensor<1x1x4x8xi8> bias dense<0> : tensor<8xi32> : tensor<1x1x1x4xi8> -> tensor<1x1x1x8xi32> loc("dense")
+  func.return %0 : tensor<1x1x1x8xi32>
+}
+
+// -----
+
+// Tall, 13 words go through both banks, 7 of each; the stream has them filled up to whole banks.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 512, weight_memory = 64, parameter_groups = 8}
+// CHECK:       %dense.weight = sched.buffer weight "dense" at 0 size 7
+// CHECK:       sched.load_weights %weights[64] bytes 56 to %dense.weight groups 2 words 7 cycles 8 beats 7
+func.func @main(%x: tensor<1x1x1x13xi8>) -> tensor<1x1x1x4xi32> attributes {tile.images = 1 : i64} {
+  %0 = tile.matrix %x window <kernel = [1, 1]> raw <> cut <images = 1, rows = 1, mode = tall> weights dense<1> : tensor<1x1x13x4xi8> bias dense<0> : tensor<4xi32> : tensor<1x1x1x13xi8> -> tensor<1x1x1x4xi32> loc("dense")
+  func.return %0 : tensor<1x1x1x4xi32>
+}
+
+// -----
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 512, weight_memory = 64, parameter_groups = 8}
+func.func @main(%x: tensor<5x1x1x14xi8>) -> tensor<5x1x1x20xi32> attributes {tile.images = 5 : i64} {
+  %0 = tile.matrix %x window <kernel = [1, 1]> raw <> cut <images = 5, rows = 1, groups = 3, inputs = [4, 3]> weights dense<1> : tensor<1x1x14x20xi8> bias dense<0> : tensor<20xi32> : tensor<5x1x1x14xi8> -> tensor<5x1x1x20xi32> loc("dense")
+  func.return %0 : tensor<5x1x1x20xi32>
+}
+// CHECK:      'dense': 5 positions of a strip, wide with the reduction in parts, needs at most 4; cut into smaller pieces
+// CHECK-NEXT: 'dense': 3 channel groups of a load, wide with the reduction in parts, needs at most 2; cut into smaller pieces

@@ -502,3 +502,131 @@ sched.program inputs [#engine.tensor<shape = [1, 4, 4, 2], bits = 8, frac = 4, b
 %x = sched.buffer feature "x" at 0 size 12
 %0 = sched.copy %x to %x <input = [2, 2, 3], output = [2, 3, 3], images = [0, 1], rows = [0, 2]>
 // CHECK: 'sched.copy': an image of [2, 2, 3] to one of [2, 3, 3], needs equal ones; correct the piece
+
+// -----
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 512, weight_memory = 128}
+sched.program inputs [#engine.tensor<shape = [5, 12], bits = 8, frac = 4, base = input, offset = 0>] outputs [#engine.tensor<shape = [5, 2], bits = 32, frac = 8, base = output, offset = 0>] arena 0 bundles ["a"] weights dense<0> : tensor<128xi8> {
+  %input = sched.buffer input "input" at 0 size 60
+  %stream = sched.buffer weights "weights" at 0 size 128
+  %x = sched.buffer feature "input" at 0 size 60
+  %y = sched.buffer feature "a" at 64 size 120
+  %w = sched.buffer weight "a" at 0 size 12
+  %p = sched.buffer parameter "a" at 0 size 3
+  %0 = sched.load %input[0] to %x[0] elements 60
+  %1 = sched.load_weights %stream[0] bytes 96 to %p groups 3 words 1
+  %2 = sched.load_weights %stream[0] bytes 96 to %w groups 4 words 6
+  %3 = sched.matrix %x, %w, %p to %y wide <input = [1, 1, 12], output = [1, 1, 2], images = [0, 1], rows = [0, 1], inputs = [0, 6], accumulate = 1> window <kernel = [1, 1]> raw <> after(%0, %2)
+}
+// CHECK: 'instruction 3' (sched.matrix): accumulates without partial sums before it, needs parts of a reduction that follow each other; reorder them
+
+// -----
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 512, weight_memory = 128}
+sched.program inputs [#engine.tensor<shape = [5, 12], bits = 8, frac = 4, base = input, offset = 0>] outputs [#engine.tensor<shape = [5, 2], bits = 32, frac = 8, base = output, offset = 0>] arena 0 bundles ["a"] weights dense<0> : tensor<128xi8> {
+  %input = sched.buffer input "input" at 0 size 60
+  %stream = sched.buffer weights "weights" at 0 size 128
+  %x = sched.buffer feature "input" at 0 size 60
+  %y = sched.buffer feature "a" at 64 size 120
+  %w = sched.buffer weight "a" at 0 size 12
+  %p = sched.buffer parameter "a" at 0 size 3
+  %0 = sched.load %input[0] to %x[0] elements 60
+  %1 = sched.load_weights %stream[0] bytes 96 to %p groups 3 words 1
+  %2 = sched.load_weights %stream[0] bytes 96 to %w groups 4 words 6
+  %3 = sched.matrix %x, %w, %p to %y wide <input = [1, 1, 12], output = [1, 1, 2], images = [0, 1], rows = [0, 1], inputs = [0, 6], partial = 1> window <kernel = [1, 1]> raw <> after(%0, %2)
+  %4 = sched.matrix %x, %w, %p to %y wide <input = [1, 1, 12], output = [1, 1, 2], images = [0, 1], rows = [0, 1], inputs = [6, 6]> window <kernel = [1, 1]> raw <> after(%0, %2)
+}
+// CHECK: 'instruction 4' (sched.matrix): drops the partial sums before it, needs parts of a reduction that follow each other; reorder them
+
+// -----
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 512, weight_memory = 128}
+sched.program inputs [#engine.tensor<shape = [5, 12], bits = 8, frac = 4, base = input, offset = 0>] outputs [#engine.tensor<shape = [5, 2], bits = 32, frac = 8, base = output, offset = 0>] arena 0 bundles ["a"] weights dense<0> : tensor<128xi8> {
+  %input = sched.buffer input "input" at 0 size 60
+  %stream = sched.buffer weights "weights" at 0 size 128
+  %x = sched.buffer feature "input" at 0 size 60
+  %y = sched.buffer feature "a" at 64 size 120
+  %w = sched.buffer weight "a" at 0 size 12
+  %p = sched.buffer parameter "a" at 0 size 3
+  %0 = sched.load %input[0] to %x[0] elements 60
+  %1 = sched.load_weights %stream[0] bytes 96 to %p groups 3 words 1
+  %2 = sched.load_weights %stream[0] bytes 96 to %w groups 4 words 6
+  %3 = sched.matrix %x, %w, %p to %y wide <input = [1, 1, 12], output = [1, 1, 2], images = [0, 1], rows = [0, 1], inputs = [0, 6], partial = 1> window <kernel = [1, 1]> raw <> after(%0, %2)
+  %4 = sched.matrix %x, %w, %p to %y wide <input = [1, 1, 12], output = [1, 1, 2], images = [1, 1], rows = [0, 1], inputs = [6, 6], accumulate = 1> window <kernel = [1, 1]> raw <> after(%0, %2)
+}
+// CHECK: 'instruction 4' (sched.matrix): goes on with the sums of another piece, needs the same one; reorder the parts
+
+// -----
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 512, weight_memory = 128}
+sched.program inputs [#engine.tensor<shape = [5, 12], bits = 8, frac = 4, base = input, offset = 0>] outputs [#engine.tensor<shape = [5, 2], bits = 32, frac = 8, base = output, offset = 0>] arena 0 bundles ["a"] weights dense<0> : tensor<128xi8> {
+  %input = sched.buffer input "input" at 0 size 60
+  %stream = sched.buffer weights "weights" at 0 size 128
+  %x = sched.buffer feature "input" at 0 size 60
+  %y = sched.buffer feature "a" at 64 size 120
+  %w = sched.buffer weight "a" at 0 size 12
+  %p = sched.buffer parameter "a" at 0 size 3
+  %0 = sched.load %input[0] to %x[0] elements 60
+  %1 = sched.load_weights %stream[0] bytes 96 to %p groups 3 words 1
+  %2 = sched.load_weights %stream[0] bytes 96 to %w groups 4 words 6
+  %3 = sched.matrix %x, %w, %p to %y wide <input = [1, 1, 12], output = [1, 1, 2], images = [0, 1], rows = [0, 1], inputs = [0, 6], partial = 1> window <kernel = [1, 1]> raw <> after(%0, %2)
+}
+// CHECK: 'sched.program': ends with partial sums, needs the last part of their reduction; add it
+
+// -----
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 512, weight_memory = 128}
+sched.program inputs [#engine.tensor<shape = [5, 12], bits = 8, frac = 4, base = input, offset = 0>] outputs [#engine.tensor<shape = [5, 2], bits = 32, frac = 8, base = output, offset = 0>] arena 0 bundles ["a"] weights dense<0> : tensor<128xi8> {
+  %input = sched.buffer input "input" at 0 size 60
+  %stream = sched.buffer weights "weights" at 0 size 128
+  %x = sched.buffer feature "input" at 0 size 60
+  %y = sched.buffer feature "a" at 64 size 120
+  %w = sched.buffer weight "a" at 0 size 12
+  %p = sched.buffer parameter "a" at 0 size 3
+  %0 = sched.load %input[0] to %x[0] elements 60
+  %1 = sched.load_weights %stream[0] bytes 96 to %p groups 3 words 1
+  %2 = sched.load_weights %stream[0] bytes 96 to %w groups 4 words 6
+  %3 = sched.matrix %x, %w, %p to %y wide <input = [1, 1, 12], output = [1, 1, 2], images = [0, 5], rows = [0, 1], inputs = [0, 6], partial = 1> window <kernel = [1, 1]> raw <> after(%0, %2)
+  %4 = sched.matrix %x, %w, %p to %y wide <input = [1, 1, 12], output = [1, 1, 2], images = [0, 5], rows = [0, 1], inputs = [6, 6], accumulate = 1> window <kernel = [1, 1]> raw <> after(%0, %2)
+}
+// CHECK: 'instruction 3' (sched.matrix): a part of a reduction for 5 positions, needs at most 4; make the piece smaller
+
+// -----
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 512, weight_memory = 128}
+sched.program inputs [#engine.tensor<shape = [5, 12], bits = 8, frac = 4, base = input, offset = 0>] outputs [#engine.tensor<shape = [5, 2], bits = 32, frac = 8, base = output, offset = 0>] arena 0 bundles ["a"] weights dense<0> : tensor<128xi8> {
+  %input = sched.buffer input "input" at 0 size 60
+  %stream = sched.buffer weights "weights" at 0 size 128
+  %x = sched.buffer feature "input" at 0 size 60
+  %y = sched.buffer feature "a" at 64 size 120
+  %w = sched.buffer weight "a" at 0 size 12
+  %p = sched.buffer parameter "a" at 0 size 3
+  %0 = sched.load %input[0] to %x[0] elements 60
+  %1 = sched.load_weights %stream[0] bytes 96 to %p groups 3 words 1
+  %2 = sched.load_weights %stream[0] bytes 96 to %w groups 4 words 6
+  %3 = sched.matrix %x, %w, %p to %y wide <input = [1, 1, 12], output = [1, 1, 12], images = [0, 1], rows = [0, 1], groups = [0, 3], inputs = [0, 6], partial = 1> window <kernel = [1, 1]> raw <> after(%0, %2)
+  %4 = sched.matrix %x, %w, %p to %y wide <input = [1, 1, 12], output = [1, 1, 12], images = [0, 1], rows = [0, 1], groups = [0, 3], inputs = [6, 6], accumulate = 1> window <kernel = [1, 1]> raw <> after(%0, %2)
+}
+// CHECK: 'instruction 3' (sched.matrix): a part of a reduction for 3 channel groups, needs at most 2; make the piece smaller
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 16
+%w = sched.buffer weight "w" at 0 size 16
+%p = sched.buffer parameter "p" at 0 size 1
+%t = sched.matrix %x, %w, %p to %x depthwise_rows <input = [1, 3, 4], output = [1, 3, 4], images = [0, 1], rows = [0, 1], convolutions = 4, partial = 1> window <kernel = [1, 2], padding = [0, 0, 1, 0]> raw <>
+// CHECK: 'sched.matrix': a part of a reduction, depthwise, needs all of it; make it wide or tall
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 16
+%w = sched.buffer weight "w" at 0 size 16
+%p = sched.buffer parameter "p" at 0 size 1
+%t = sched.matrix %x, %w, %p to %x wide <input = [1, 3, 4], output = [1, 3, 4], images = [0, 1], rows = [0, 1], partial = 1> window <kernel = [1, 1]> requantize <low = 0, high = 1> add %x <low = 0, high = 1>
+// CHECK: 'sched.matrix': an addition to partial sums, needs one with all sums; add in the last part
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 16
+%t = sched.pool max %x to %x <input = [1, 3, 4], output = [1, 3, 4], images = [0, 1], rows = [0, 1], partial = 1> window <kernel = [1, 1]> scale <low = 0, high = 1>
+// CHECK: 'sched.pool': partial sums, needs none; compute all of a window at once

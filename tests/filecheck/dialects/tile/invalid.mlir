@@ -44,7 +44,7 @@
 
 %x = "test.op"() : () -> tensor<1x4x4x3xi8>
 %y = tile.pool max %x window <kernel = [2, 2]> scale <low = 0, high = 1> cut <images = 1, rows = 1, groups = 2> : tensor<1x4x4x3xi8> -> tensor<1x3x3x3xi8>
-// CHECK: 'tile.pool': cut into channels, or tall, needs a cut of images and rows; remove groups, mode and block
+// CHECK: 'tile.pool': cut into channels, or tall, needs a cut of images and rows; remove groups, mode, block and inputs
 
 // -----
 
@@ -288,7 +288,7 @@
 
 %x, %b = "test.op"() : () -> (tensor<1x4x4x3xi2>, tensor<1x4x4x3xi2>)
 %y = tile.elementwise #tile.multiply<low = -2, high = 1> %x, %b cut <images = 1, rows = 4, groups = 2> : tensor<1x4x4x3xi2>, tensor<1x4x4x3xi2> -> tensor<1x4x4x3xi2>
-// CHECK: 'tile.elementwise': cut into channels, or tall, needs a cut of images and rows; remove groups, mode and block
+// CHECK: 'tile.elementwise': cut into channels, or tall, needs a cut of images and rows; remove groups, mode, block and inputs
 
 // -----
 
@@ -330,4 +330,21 @@
 
 %x = "test.op"() : () -> tensor<1x4x4x3xi2>
 %y = tile.lookup %x table dense<0> : tensor<4xi2> cut <images = 1, rows = 4, mode = tall> : tensor<1x4x4x3xi2> -> tensor<1x4x4x3xi2>
-// CHECK: 'tile.lookup': cut into channels, or tall, needs a cut of images and rows; remove groups, mode and block
+// CHECK: 'tile.lookup': cut into channels, or tall, needs a cut of images and rows; remove groups, mode, block and inputs
+
+// -----
+%x = "test.op"() : () -> tensor<1x1x1x4xi8>
+%y = tile.matrix %x window <kernel = [1, 1]> raw <> cut <images = 1, rows = 1, inputs = [3, 2]> weights dense<1> : tensor<1x1x4x6xi8> bias dense<1> : tensor<6xi32> : tensor<1x1x1x4xi8> -> tensor<1x1x1x6xi32>
+// CHECK: 'tile.matrix': a reduction over 4 channels in parts of 3 + 2, needs parts of 1 to 4 together; change the parts
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x1x1x4xi8>
+%y = tile.matrix %x window <kernel = [1, 1]> raw <> cut <images = 1, rows = 1, inputs = [0, 2]> weights dense<1> : tensor<1x1x4x6xi8> bias dense<1> : tensor<6xi32> : tensor<1x1x1x4xi8> -> tensor<1x1x1x6xi32>
+// CHECK: 'tile.matrix': a reduction over 4 channels in parts of 0 + 2, needs parts of 1 to 4 together; change the parts
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x1x1x4xi8>
+%y = tile.matrix %x window <kernel = [1, 1]> groups 2 raw <> cut <images = 1, rows = 1, block = 2, inputs = 2> weights dense<1> : tensor<1x1x2x6xi8> bias dense<1> : tensor<6xi32> : tensor<1x1x1x4xi8> -> tensor<1x1x1x6xi32>
+// CHECK: 'tile.matrix': a reduction over 4 channels in parts of 2, needs blocks of 1 group, not depthwise; leave the reduction whole
