@@ -43,9 +43,11 @@ module dsf_instr_check
   assign finish  = instr_i[$bits(end_t)-1:0];
 
   // An element, or with elements of one bit also 0, which is between them.
-  function automatic logic is_element(logic [15:0] value);
-    localparam int unsigned Bits = operand_bits(XBits);
-    return value[15:Bits-1] == {(17 - Bits){value[15]}} && (XBits != 1 || value[1:0] != 2'b10);
+  localparam logic signed [15:0] Least = -(16'sd1 << (operand_bits(XBits) - 1)) + 16'(XBits == 1);
+  localparam logic signed [15:0] Most  = (16'sd1 << (operand_bits(XBits) - 1)) - 16'sd1;
+
+  function automatic logic is_element(logic signed [15:0] value);
+    return value >= Least && value <= Most;
   endfunction
 
   logic load_ok, weights_ok, matrix_ok, sums_ok, vector_ok, store_ok, scaled;
