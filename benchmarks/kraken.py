@@ -86,7 +86,7 @@ def without_dense_layers(module: ModuleOp) -> ModuleOp:
     assert returned is not None
     value = returned.arguments[0]
     while isinstance(owner := value.owner, bundle.BundleOp) and any(isinstance(op, bundle.DenseOp) for op in owner.layers):
-        value = owner.inputs[0]
+        value = next(iter(owner.layers)).operands[0]
     returned.operands[0] = value
     for op in reversed(list(function.body.block.ops)):
         if op is not returned and all(result.first_use is None for result in op.results):
