@@ -21,7 +21,7 @@ Fields = Mapping[str, int]
 
 # From a tile's last step to the start of the tile that finds its buffer free, beside the latency of a PE and one cycle for each
 # piece.
-LATENCY = 11
+LATENCY = 12
 
 
 @dataclass(frozen=True)
