@@ -252,7 +252,7 @@ class Placement:
 
     def _after(self, functions: SchedFunctions, op: sched.InstructionOp) -> Difference | None:
         match op:
-            case sched.MatrixOp() | sched.PoolOp() | sched.ElementwiseOp() | sched.LookupOp() | sched.CopyOp():
+            case sched.MatrixOp() | sched.PoolOp() | sched.ElementwiseOp() | sched.LookupOp():
                 found = self._check_result(functions, op)
                 self._count(op)
                 return found

@@ -150,7 +150,7 @@ class Emitter:
 
     def _add_arena(self) -> int:
         """Buffers in the arena for the tensors that are there; returns its size in bytes."""
-        requests = arena_requests(self.network, self.plan.images, self.hw)
+        requests = arena_requests(self.network, self.plan.images, self.hw, self.plan.chains(self.network))
         allocation = allocate(list(requests.values()), ARENA_ALIGNMENT)
         check_allocation(list(requests.values()), allocation, allocation.peak, ARENA_ALIGNMENT)
         for (tensor, request), address in zip(requests.items(), allocation.addresses, strict=True):

@@ -195,15 +195,19 @@ def _of_channels(network: Network, tensor: int, layer: Layer, channels: int) -> 
     return network.tensors[tensor].elements // height // all_channels * channels
 
 
-def arena_requests(network: Network, images: int, hw: Hardware) -> dict[int, Request]:
-    """The tensors between layers that are in DRAM, in bytes, for a chunk of `images`, and between which layers they live."""
+def arena_requests(network: Network, images: int, hw: Hardware, order: Sequence[Sequence[int]]) -> dict[int, Request]:
+    """
+    The tensors between layers that are in DRAM, in bytes, for a chunk of `images`, and between which chains they live: what the
+    last layer of a chain stores may not lie over what the first still loads.
+    """
     places = network.places
+    number = {index: chain for chain, members in enumerate(order) for index in members}
     return {
         layer.result: Request(
             network.tensors[layer.result].name,
             packed_bytes(images * network.tensors[layer.result].elements, hw.bits_input),
-            index,
-            max(network.readers(layer.result)),
+            number[index],
+            max(number[reader] for reader in network.readers(layer.result)),
         )
         for index, layer in enumerate(network.layers)
         if places[layer.result] is Place.DRAM and layer.result != network.output

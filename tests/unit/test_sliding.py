@@ -6,6 +6,8 @@ import dataclasses
 import random
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from test_levels_agree import CTX, case, tiled_in_small_memories
@@ -17,10 +19,11 @@ from dsf.compiler import compile_module, random_input, run_pass
 from dsf.cost import transfer_beats
 from dsf.dialects import sched
 from dsf.dialects.sched_types import Space
+from dsf.dialects.tile import Place
 from dsf.hardware import Hardware
 from dsf.provenance import Provenance
 from dsf.scheduling.pieces import Span
-from dsf.scheduling.rooms import Use, Wanted, sizes_of
+from dsf.scheduling.rooms import Use, Wanted, arena_requests, chains, sizes_of
 from dsf.scheduling.strips import Room, Sliding
 from dsf.transforms.bundle_to_fxp import BundleToFxpPass
 from dsf.transforms.check_hardware import CheckHardwarePass
@@ -139,6 +142,20 @@ def test_a_room_waits_at_the_end_of_its_laps() -> None:
     assert window.strip == 11
     rows = dataclasses.replace(window, most=300)
     assert [rows.waits(size) for size in (30, 39, 40, 50, 59, 60, 300)] == [210, 210, 105, 70, 70, 0, 0]
+
+
+def test_what_the_end_of_a_chain_stores_does_not_lie_over_what_its_beginning_still_loads() -> None:
+    """As in AlexNet: 0 and 1, a convolution and its pooling, then 2 and 3, then 4; the results of 1, 3 and 4 are in DRAM."""
+    places = (Place.DRAM, Place.STRIPS, Place.DRAM, Place.STRIPS, Place.DRAM, Place.DRAM)
+    layers = [SimpleNamespace(source=index, result=index + 1) for index in range(5)]
+    tensors = [SimpleNamespace(name=f"t{index}", elements=64) for index in range(6)]
+    network: Any = SimpleNamespace(
+        places=places, layers=layers, tensors=tensors, output=5, readers=lambda tensor: [tensor] if tensor < 5 else []
+    )
+    assert chains(network, places) == [[0, 1], [2, 3], [4]]
+    first, second = arena_requests(network, 1, Hardware(), chains(network, places)).values()
+    assert (first.name, second.name) == ("t2", "t4")
+    assert first.meets(second)
 
 
 def test_programs_with_strips_lead_back_to_their_source(tmp_path: Path) -> None:
