@@ -30,6 +30,8 @@ from dsf.isa.table import MATRIX, VECTOR, Instruction
 from dsf.numerics import MULTIPLIER_BITS
 from dsf.transforms.locations import location_name
 
+#: Layers that only move elements.
+MOVES = bundle.ConcatOp | bundle.SliceOp | bundle.PadOp | bundle.ResizeOp
 #: Layers that round.
 ROUNDED = bundle.ActivationOp | bundle.FunctionOp | bundle.AddOp | bundle.MultiplyOp | bundle.PoolOp
 
@@ -121,7 +123,7 @@ def one_network(op: Operation, hardware: Hardware) -> Problems:
         yield f"'module': {len(functions)} functions, needs one, @main; split the module"
         return
     yield from function_problems(functions[0])
-    if not any(isinstance(one, bundle.CoreOp | ROUNDED) for one in op.walk()):
+    if not any(isinstance(one, bundle.CoreOp | ROUNDED | MOVES) for one in op.walk()):
         yield f"'{functions[0].sym_name.data}': no layer, needs at least one; add a Bundle"
     elif any(isinstance(one, BlockArgument) for one in _returned(functions[0])):
         yield f"'{functions[0].sym_name.data}': returns its input, needs the result of a layer; return the last layer's"
@@ -129,7 +131,7 @@ def one_network(op: Operation, hardware: Hardware) -> Problems:
 
 def result_is_used(op: Operation, hardware: Hardware) -> Problems:
     """Every layer leads to the result of the network; for a core, `sum_is_quantised` says it."""
-    if not isinstance(op, ROUNDED):
+    if not isinstance(op, ROUNDED | MOVES):
         return
     if not users_of(op.output, behind_flatten=True):
         yield f"{name_of(op)}: a result that nothing uses, needs a layer after it or to be the output; remove the layer"
@@ -208,11 +210,12 @@ def channels(op: Operation, hardware: Hardware) -> Problems:
 
 
 def image_size(op: Operation, hardware: Hardware) -> Problems:
-    """The images that go into and come out of convolutions and poolings are at most `max_image_size`."""
-    if not isinstance(op, bundle.ConvOp | bundle.PoolOp):
+    """The images that go into and come out of convolutions, poolings and moves are at most `max_image_size`."""
+    if not isinstance(op, bundle.ConvOp | bundle.PoolOp | MOVES):
         return
     most = hardware.max_image_size
-    for what, value in (("input", op.input), ("output", op.output)):
+    named = [("input", value) for value in op.operands] + [("output", value) for value in op.results]
+    for what, value in named:
         _, height, width, _ = shape(value)
         if height > most[0] or width > most[1]:
             yield (
@@ -250,7 +253,7 @@ def instruction_fields(op: Operation, hardware: Hardware) -> Problems:
     Sizes, strides and padding of a convolution or pooling, and images of a layer of single elements, fit the fields of its
     instruction; a batch is cut to fit.
     """
-    if isinstance(op, bundle.FunctionOp | bundle.AddOp | bundle.MultiplyOp):
+    if isinstance(op, bundle.FunctionOp | bundle.AddOp | bundle.MultiplyOp | MOVES):
         yield from _elements(op)
     if not isinstance(op, bundle.ConvOp | bundle.PoolOp):
         return
@@ -277,11 +280,12 @@ def instruction_fields(op: Operation, hardware: Hardware) -> Problems:
     yield from _in_fields(op, instruction, values)
 
 
-def _elements(op: bundle.FunctionOp | bundle.AddOp | bundle.MultiplyOp) -> Problems:
-    *image, channels = shape(op.output)
-    width = image[-1] if len(image) == 3 else 1
-    values = {"row_elements": (width * channels, "an image row of {} elements"), "channels": (channels, "{} channels")}
-    yield from _in_fields(op, VECTOR, values)
+def _elements(op: Operation) -> Problems:
+    for value in (*op.operands, *op.results):
+        *image, channels = shape(value)
+        width = image[-1] if len(image) == 3 else 1
+        values = {"row_elements": (width * channels, "an image row of {} elements"), "channels": (channels, "{} channels")}
+        yield from _in_fields(op, VECTOR, values)
 
 
 def _in_fields(op: Operation, instruction: Instruction, values: dict[str, tuple[int, str]]) -> Problems:

@@ -118,8 +118,8 @@ class _Network:
 
     def _image_bundle(self, last: bool, flatten: bool) -> None:
         rng = self.rng
-        kinds = ("conv", "pool", "activation", "function", "add", "multiply", "gate")
-        kind = rng.choices(kinds, (12, 2, 1, 1, 1, 1, 1))[0]
+        kinds = ("conv", "pool", "activation", "function", "add", "multiply", "gate", "move")
+        kind = rng.choices(kinds, (12, 2, 1, 1, 1, 1, 1, 2))[0]
         if kind == "conv":
             target = self._skip_target() if rng.random() < 0.4 else None
             self._conv(target)
@@ -131,6 +131,8 @@ class _Network:
                 self._add(target)
         if kind == "activation":
             self._push(bundle.ActivationOp(self.value, self._activation(self._near_frac()), self._slope()))
+        if kind == "move":
+            self._move()
         if kind == "gate":
             self._gate()
         if kind in ("add", "multiply"):
@@ -308,6 +310,29 @@ class _Network:
         if abs(frac) > 32:
             return
         self._push(bundle.MultiplyOp(a, b, self._activation(frac), self._slope()))
+
+    def _move(self) -> None:
+        """A concatenation, a part, a border, or an enlargement, unless it would be too large."""
+        rng, (_, height, width, channels) = self.rng, shape(self.value)
+        kind = rng.choice(("concat", "slice", "pad", "resize"))
+        if kind == "concat":
+            alike = [one for one in self.skips if one.type == self.value.type]
+            others = rng.choices(alike, k=rng.randint(0, 2))
+            if self._is_number_of_channels(channels * (1 + len(others))):
+                self._push(bundle.ConcatOp([*others, self.value]))
+        if kind == "slice":
+            count = self._unit * rng.randint(1, channels // self._unit) if channels % self._unit == 0 else channels
+            size = (rng.randint(1, height), rng.randint(1, width), count)
+            first = [rng.randint(0, most - one) for most, one in zip((height, width, channels), size, strict=True)]
+            self._push(bundle.SliceOp(self.value, first, size))
+        if kind == "pad" and self.hardware.bits_input > 1:
+            top, bottom, left, right = (rng.randint(0, 2) for _ in range(4))
+            if height + top + bottom <= 16 and width + left + right <= 16:
+                self._push(bundle.PadOp(self.value, (top, bottom, left, right), rng.uniform(-3, 3)))
+        if kind == "resize":
+            factors = rng.randint(1, 3), rng.randint(1, 3)
+            if height * factors[0] <= 16 and width * factors[1] <= 16:
+                self._push(bundle.ResizeOp(self.value, factors))
 
     def _gate(self) -> None:
         """Squeeze and excite: the product of the images with a function of their averages, in bundles of their own."""

@@ -10,7 +10,8 @@ arithmetic, with one rounding, half to even (`dsf.numerics.quantize`, `quantize_
 
 Cores don't round: their result type holds the exact sum, at x_frac + w_frac. A free scale is taken to 16 bits
 (`bundle_scales.py`). The order in a bundle is core, batch norm, activation, function, add or multiply, activation, function,
-pool, activation, function, flatten, softmax.
+pool, activation, function, flatten, softmax. Layers that move elements (concat, slice, pad, resize) come first, or before the
+flatten.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from xdsl.traits import Pure
 from dsf.dialects.bundle_cores import BatchNormOp, ConvOp, CoreOp, DenseOp, check_q, core_of
 from dsf.dialects.bundle_functions import FunctionKindAttr, FunctionOp
 from dsf.dialects.bundle_group import BundleOp, YieldOp
+from dsf.dialects.bundle_moves import ConcatOp, PadOp, ResizeOp, SliceOp
 from dsf.dialects.bundle_types import (
     AffineType,
     Grid,
@@ -81,6 +83,7 @@ __all__ = [
     "BatchNormOp",
     "Bundle",
     "BundleOp",
+    "ConcatOp",
     "ConvOp",
     "CoreOp",
     "DenseOp",
@@ -88,9 +91,12 @@ __all__ = [
     "FunctionOp",
     "Grid",
     "MultiplyOp",
+    "PadOp",
     "PoolKind",
     "PoolOp",
     "QType",
+    "ResizeOp",
+    "SliceOp",
     "SoftmaxOp",
     "SumType",
     "YieldOp",
@@ -437,6 +443,10 @@ Bundle = Dialect(
         AddOp,
         MultiplyOp,
         PoolOp,
+        ConcatOp,
+        SliceOp,
+        PadOp,
+        ResizeOp,
         FlattenOp,
         SoftmaxOp,
         BundleOp,

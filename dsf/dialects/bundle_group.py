@@ -34,13 +34,17 @@ LETTERS = {
     "bundle.add": "+",
     "bundle.multiply": "*",
     "bundle.pool": "p",
+    "bundle.concat": "m",
+    "bundle.slice": "m",
+    "bundle.pad": "m",
+    "bundle.resize": "m",
     "bundle.flatten": "f",
     "bundle.softmax": "s",
 }
-ORDER = re.compile(r"(cn?)?a?t?([+*]a?t?)?(pa?t?)?f?s?")
+ORDER = re.compile(r"m*(cn?)?a?t?([+*]a?t?)?(pa?t?)?m*f?s?")
 ORDER_TEXT = (
-    "the order core, batch_norm, activation, function, add or multiply, activation, function, pool, activation, function, "
-    "flatten, softmax"
+    "the order moves, core, batch_norm, activation, function, add or multiply, activation, function, pool, activation, "
+    "function, moves (concat, slice, pad, resize), flatten, softmax"
 )
 
 

@@ -25,6 +25,7 @@ from xdsl.traits import Pure
 from dsf.dialects.bundle_types import PoolKind, PoolKindAttr
 from dsf.dialects.constants import DenseAttr, IntsAttr, dense_ints, integer, ints_attr, ints_of, pair, quad
 from dsf.dialects.fxp_elements import MultiplyOp, TableOp
+from dsf.dialects.fxp_moves import ConcatOp, PadOp, ResizeOp, SliceOp
 from dsf.dialects.integers import (
     MAX_BIAS_SHIFT,
     MAX_MULTIPLIER,
@@ -465,4 +466,6 @@ class ReshapeOp(IRDLOperation, HasCanonicalizationPatternsInterface):
         return (DropIdentityReshape(), MergeReshapes())
 
 
-Fxp = Dialect("fxp", [ConvOp, RequantizeOp, RawOp, AddOp, MultiplyOp, TableOp, PoolOp, ReshapeOp])
+Fxp = Dialect(
+    "fxp", [ConvOp, RequantizeOp, RawOp, AddOp, MultiplyOp, TableOp, PoolOp, ReshapeOp, ConcatOp, SliceOp, PadOp, ResizeOp]
+)

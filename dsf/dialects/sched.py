@@ -62,16 +62,19 @@ from dsf.dialects.tile import (
     Mode,
     ModeAttr,
     MultiplyAttr,
+    PartAttr,
     RawAttr,
     RequantizeAttr,
     ScaleAttr,
+    TargetAttr,
     WindowAttr,
+    check_move,
     one_epilogue,
 )
 from dsf.errors import ModelError
 from dsf.isa.table import Queue
 from dsf.scheduling.depthwise import axis_of
-from dsf.scheduling.pieces import Block, Span
+from dsf.scheduling.pieces import Block, Span, input_rows
 
 
 @irdl_op_definition
@@ -270,7 +273,7 @@ def _estimates(cycles: int, beats: int = 0) -> dict[str, IntegerAttr[I64]]:
     return {"cycles": integer(cycles), "beats": integer(beats)}
 
 
-class MoveOp(InstructionOp):
+class TransferOp(InstructionOp):
     """What `sched.load` and `sched.store` share: rows that lie behind each other on chip, and `pitch` bytes apart in DRAM."""
 
     source = operand_def(BufferType())
@@ -324,7 +327,7 @@ _ROWS = "(`rows` $rows^ `pitch` $pitch)?"
 
 
 @irdl_op_definition
-class LoadOp(MoveOp):
+class LoadOp(TransferOp):
     """
     DRAM to feature memory: `elements` elements from byte `offset` of the one buffer to element `at` of the other; or rows of so
     many, `pitch` bytes apart in DRAM.
@@ -347,7 +350,7 @@ class LoadOp(MoveOp):
 
 
 @irdl_op_definition
-class StoreOp(MoveOp):
+class StoreOp(TransferOp):
     """
     Feature memory to DRAM: `elements` elements from element `at` of the one buffer to byte `offset` of the other; or rows of so
     many, `pitch` bytes apart in DRAM.
@@ -762,11 +765,82 @@ class CopyOp(InstructionOp):
         _check_image(self, self.piece)
 
 
-#: What the vector unit computes; a copy computes nothing.
+@irdl_op_definition
+class MoveOp(InstructionOp):
+    """
+    A piece of `tile.copy`: some rows of a part of the images of `x`, to images of `y`.
+
+    ```
+    %t = sched.move %x to %y <input = [4, 4, 3], output = [4, 4, 8], images = [0, 1], rows = [0, 4]> part <size = [4, 4, 3]>
+           target <first = [0, 0, 5]> after(%m)
+    ```
+    """
+
+    name = "sched.move"
+    QUEUE: ClassVar = Queue.VECTOR
+
+    x = operand_def(BufferType())
+    y = operand_def(BufferType())
+    piece = prop_def(PieceAttr)
+    part = prop_def(PartAttr)
+    target = prop_def(TargetAttr)
+
+    assembly_format = f"$x `to` $y $piece `part` $part `target` $target {_AFTER} {_ESTIMATE}"
+
+    def __init__(
+        self,
+        x: SSAValue,
+        y: SSAValue,
+        *,
+        piece: PieceAttr,
+        part: PartAttr,
+        target: TargetAttr,
+        cycles: int = 0,
+        waits: Sequence[SSAValue] = (),
+    ):
+        super().__init__(
+            operands=[x, y, waits],
+            properties={"piece": piece, "part": part, "target": target, **_estimates(cycles)},
+            result_types=[TokenType()],
+        )
+
+    @property
+    def rows_of_x(self) -> Span:
+        """Rows of the input that are inside its images."""
+        return input_rows(self.part.window, self.piece.piece.rows, self.piece.input_image[0])
+
+    @property
+    def rows_of_y(self) -> Span:
+        """Rows of the result from the first to the last that is written."""
+        rows = self.piece.piece.rows
+        return Span(*self.target.rows(rows.first, rows.count))
+
+    def verify_(self) -> None:
+        check_space(self, "input", self.x, Space.FEATURE)
+        check_space(self, "result", self.y, Space.FEATURE)
+        check_move(self, self.part, self.target, self.piece.input_image, self.piece.output_image)
+        stop, rows = self.piece.piece.rows.stop, self.part.image[0]
+        need(stop <= rows, self, f"rows up to {stop}", f"at most {rows}, the part's", "correct the piece")
+
+
+#: What the vector unit computes; a copy or a move computes nothing.
 VectorOp = PoolOp | ElementwiseOp | LookupOp
 
 Sched = Dialect(
     "sched",
-    [ProgramOp, LoadProgramOp, BufferOp, LoadOp, StoreOp, LoadWeightsOp, MatrixOp, PoolOp, ElementwiseOp, LookupOp, CopyOp],
+    [
+        ProgramOp,
+        LoadProgramOp,
+        BufferOp,
+        LoadOp,
+        StoreOp,
+        LoadWeightsOp,
+        MatrixOp,
+        PoolOp,
+        ElementwiseOp,
+        LookupOp,
+        CopyOp,
+        MoveOp,
+    ],
     [SpaceAttr, BufferType, TokenType, PieceAttr],
 )

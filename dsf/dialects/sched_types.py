@@ -118,6 +118,12 @@ class PieceAttr(RecordAttr):
             partial=int(piece.partial),
         )
 
+    @staticmethod
+    def of_rows(piece: Piece, input: tuple[int, int, int], output: tuple[int, int, int]) -> PieceAttr:
+        """The attribute of images and rows, where channels are told otherwise."""
+        images, rows = (piece.images.first, piece.images.count), (piece.rows.first, piece.rows.count)
+        return PieceAttr.of(input=input, output=output, images=images, rows=rows)
+
     @property
     def piece(self) -> Piece:
         images, rows, groups = (Span(*ints(one)) for one in (self.images, self.rows, self.groups))

@@ -34,7 +34,7 @@ from typing import ClassVar, cast
 
 from xdsl.dialects.builtin import I64, ArrayAttr, DenseIntOrFPElementsAttr, IntAttr, IntegerAttr, TensorType, i32
 from xdsl.dialects.utils import EnumAttribute
-from xdsl.ir import Attribute, Dialect, SpacedOpaqueSyntaxAttribute, SSAValue
+from xdsl.ir import Attribute, Dialect, Operation, SpacedOpaqueSyntaxAttribute, SSAValue
 from xdsl.irdl import (
     AttrSizedOperandSegments,
     IRDLOperation,
@@ -258,6 +258,95 @@ class ScaleAttr(RecordAttr):
     }
 
 
+@irdl_attr_definition
+class PartAttr(RecordAttr):
+    """
+    A part of each image, (rows, columns, channels) of `size` from `first` on; where rows and columns stick out of the image
+    there is `pad_value`.
+
+        part[i, j, k] = x[first[0] + i, first[1] + j, first[2] + k]
+    """
+
+    name = "tile.part"
+
+    first: ArrayAttr[IntAttr]
+    size: ArrayAttr[IntAttr]
+    pad_value: IntAttr
+
+    RULES: ClassVar = {"first": Rule(default=(0, 0, 0)), "size": Rule(1), "pad_value": Rule(default=0)}
+
+    @property
+    def starts(self) -> tuple[int, int, int]:
+        row, column, channel = ints(self.first)
+        return row, column, channel
+
+    @property
+    def image(self) -> tuple[int, int, int]:
+        """Height, width, channels."""
+        height, width, channels = ints(self.size)
+        return height, width, channels
+
+    @property
+    def window(self) -> Window:
+        """The window of one element that moves over the part; padding below and on the right does not matter."""
+        row, column, _ = self.starts
+        return Window((1, 1), (1, 1), (-row, 0, -column, 0))
+
+    def verify(self) -> None:
+        super().verify()
+        for name, numbers in (("first", ints(self.first)), ("size", ints(self.size))):
+            if len(numbers) != 3:
+                raise VerifyException(f"'#{self.name}': {name} {list(numbers)}, needs row, column, channel; correct the list")
+
+
+@irdl_attr_definition
+class TargetAttr(RecordAttr):
+    """
+    Where in the images of a result a part goes: rows and columns `strides` apart, from (row, column, channel) `first` on.
+
+        y[first[0] + i * strides[0], first[1] + j * strides[1], first[2] + k] = part[i, j, k]
+    """
+
+    name = "tile.target"
+
+    first: ArrayAttr[IntAttr]
+    strides: ArrayAttr[IntAttr]
+
+    RULES: ClassVar = {"first": Rule(0, default=(0, 0, 0)), "strides": Rule(1, default=(1, 1))}
+
+    @property
+    def starts(self) -> tuple[int, int, int]:
+        row, column, channel = ints(self.first)
+        return row, column, channel
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        vertical, horizontal = ints(self.strides)
+        return vertical, horizontal
+
+    def rows(self, first: int, count: int) -> tuple[int, int]:
+        """The first row of the result that rows of the part go to, and how many it is to the last."""
+        return self.starts[0] + first * self.steps[0], (count - 1) * self.steps[0] + 1
+
+    def verify(self) -> None:
+        super().verify()
+        for name, attribute, count in (("first", self.first, 3), ("strides", self.strides, 2)):
+            if len(ints(attribute)) != count:
+                numbers = list(ints(attribute))
+                raise VerifyException(f"'#{self.name}': {name} {numbers}, needs {count} numbers; correct the list")
+
+
+def check_move(op: Operation, part: PartAttr, target: TargetAttr, x: tuple[int, int, int], y: tuple[int, int, int]) -> None:
+    """The part has channels of `x`, images of (height, width, channels), and goes inside images of `y`."""
+    first, count, channels = part.starts[2], part.image[2], x[2]
+    has = f"channels {first} to {first + count - 1}"
+    need(first >= 0 and first + count <= channels, op, has, f"those of {channels} that there are", "correct the part")
+    strides = (*target.steps, 1)
+    ends = [one + (size - 1) * step + 1 for one, size, step in zip(target.starts, part.image, strides, strict=True)]
+    inside = all(end <= most for end, most in zip(ends, y, strict=True))
+    need(inside, op, f"a target up to {as_text(ends)}", f"at most {as_text(y)}, the result's image", "correct the target")
+
+
 class Outer(StrEnum):
     """The outer loop over the pieces: over blocks of channel groups, each with all strips, or over strips."""
 
@@ -322,8 +411,9 @@ class CutAttr(RecordAttr):
     }
 
 
-def _check_cut(op: IRDLOperation, cut: CutAttr, y: SSAValue) -> None:
-    images, rows, *_ = shape(y)
+def _check_cut(op: IRDLOperation, cut: CutAttr, sizes: tuple[int, ...]) -> None:
+    """The pieces are of the (images, rows, ...) that an operation makes."""
+    images, rows, *_ = sizes
     strips = ints(cut.rows)
     has = f"cut into {cut.images.data} images of {' + '.join(map(str, strips))} rows"
     fits = cut.images.data <= images and sum(strips) <= rows
@@ -332,9 +422,9 @@ def _check_cut(op: IRDLOperation, cut: CutAttr, y: SSAValue) -> None:
     need(whole, op, has, f"1 image, or all {rows} rows", "cut images or rows")
 
 
-def _check_vector_cut(op: IRDLOperation, cut: CutAttr, y: SSAValue) -> None:
+def _check_vector_cut(op: IRDLOperation, cut: CutAttr, sizes: tuple[int, ...]) -> None:
     """The vector unit computes images and rows with all their channels."""
-    _check_cut(op, cut, y)
+    _check_cut(op, cut, sizes)
     dense = all(one.data is Mode.WIDE for one in cut.mode)
     whole = ints(cut.groups) == (1,) and dense and cut.block.data == 1 and ints(cut.inputs) == (0,)
     need(whole, op, "cut into channels, or tall", "a cut of images and rows", "remove groups, mode, block and inputs")
@@ -456,7 +546,7 @@ class MatrixOp(IRDLOperation):
         groups, block = self.groups.value.data, self.cut.block.data
         check_convolution(self, self.x, self.weights, self.window.window, groups)
         _check_pad(self, self.window, self.x)
-        _check_cut(self, self.cut, self.y)
+        _check_cut(self, self.cut, shape(self.y))
         needs = f"at most its {groups} groups"
         need(block <= groups, self, f"a block of {block} groups", needs, "make the block smaller")
         _check_parts(self, self.cut, shape(self.x)[-1] // groups * block)
@@ -534,7 +624,7 @@ class PoolOp(IRDLOperation):
         check_pool(self, self.x, self.window.window)
         _check_pad(self, self.window, self.x)
         check_clip(self, self.scale.low.data, self.scale.high.data)
-        _check_vector_cut(self, self.cut, self.y)
+        _check_vector_cut(self, self.cut, shape(self.y))
         dilation = ints(self.window.dilation)
         need(dilation == (1, 1), self, f"dilation {list(dilation)}", "[1, 1]", "pool without dilation")
 
@@ -581,7 +671,7 @@ class ElementwiseOp(IRDLOperation):
         check_operands(self, self.x, self.b)
         _check_zeros(self, self.function, width(self.x), width(self.b))
         check_clip(self, self.function.low.data, self.function.high.data)
-        _check_vector_cut(self, self.cut, self.y)
+        _check_vector_cut(self, self.cut, shape(self.y))
 
 
 def _check_zeros(op: IRDLOperation, function: AddAttr | MultiplyAttr, *bits: int) -> None:
@@ -628,11 +718,88 @@ class LookupOp(IRDLOperation):
         check_rank(self, self.x, (4,))
         check_result(self, shape(self.x))
         check_table(self, self.table, self.x)
-        _check_vector_cut(self, self.cut, self.y)
+        _check_vector_cut(self, self.cut, shape(self.y))
+
+
+@irdl_op_definition
+class CopyOp(IRDLOperation):
+    """
+    A part of each image of `x`, copied to a place in the images of the result; what else there is in the result is that of
+    `into`, which lies in the same memory and has no other use, or not yet defined: it takes further copies.
+
+    ```
+    %1 = tile.copy %a part <size = [4, 4, 3]> target <> cut <images = 1, rows = 4> : tensor<1x4x4x3xi8> -> tensor<1x4x4x8xi8>
+    %2 = tile.copy %b into %1 part <size = [4, 4, 5]> target <first = [0, 0, 3]> cut <images = 1, rows = 4>
+           : tensor<1x4x4x5xi8>, tensor<1x4x4x8xi8> -> tensor<1x4x4x8xi8>
+    ```
+    """
+
+    name = "tile.copy"
+
+    x = operand_def(TensorType)
+    into = opt_operand_def(TensorType)
+    y = result_def(TensorType)
+    part = prop_def(PartAttr)
+    target = prop_def(TargetAttr)
+    cut = prop_def(CutAttr)
+
+    traits = traits_def(Pure())
+
+    assembly_format = (
+        "$x (`into` $into^)? `part` $part `target` $target `cut` $cut attr-dict `:` type($x) (`,` type($into)^)? `->` type($y)"
+    )
+
+    def __init__(
+        self,
+        x: SSAValue,
+        *,
+        into: SSAValue | None = None,
+        part: PartAttr,
+        target: TargetAttr,
+        cut: CutAttr,
+        result_type: Attribute,
+    ):
+        super().__init__(
+            operands=[x, into], properties={"part": part, "target": target, "cut": cut}, result_types=[result_type]
+        )
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether further copies go into the result."""
+        users = [use.operation for use in self.y.uses]
+        return any(isinstance(user, CopyOp) and user.into is self.y for user in users)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it makes all of its result, row by row."""
+        return self.into is None and not self.is_partial and self.part.image == shape(self.y)[1:]
+
+    def verify_(self) -> None:
+        check_integers(self, self.x, self.y)
+        for value in (self.x, self.y):
+            check_rank(self, value, (4,))
+        batch, *image = shape(self.x)
+        needs = f"{batch} images of {element(self.x)}, as there are to copy"
+        same = shape(self.y)[0] == batch and element(self.y) == element(self.x)
+        need(same, self, f"a result of {self.y.type}", needs, "correct the result type")
+        _, *target = shape(self.y)
+        check_move(self, self.part, self.target, (image[0], image[1], image[2]), (target[0], target[1], target[2]))
+        pad, (low, high) = self.part.pad_value.data, int_range(width(self.x))
+        need(low <= pad <= high, self, f"pad_value {pad}", f"{low} to {high}, what the input holds", "correct the part")
+        _check_vector_cut(self, self.cut, (batch, *self.part.image))
+        place = self.cut.place.data
+        able = place is Place.CHIP or (place is Place.DRAM and self.is_whole)
+        needs = "it on chip, or in DRAM if one copy makes all of it"
+        need(able, self, f"a result whose place is {place}", needs, "change the place")
+        if self.into is None:
+            return
+        alone = isinstance(self.into.owner, CopyOp) and self.into.has_one_use() and self.into.type == self.y.type
+        has = f"copies into {self.into.type} that something else makes or uses"
+        need(alone, self, has, f"the {self.y.type} of a copy before, used here only", "copy it first")
 
 
 #: What the vector unit computes.
-VectorOp = PoolOp | ElementwiseOp | LookupOp
+VectorOp = PoolOp | ElementwiseOp | LookupOp | CopyOp
 
 
 @irdl_op_definition
@@ -669,6 +836,19 @@ class ReshapeOp(IRDLOperation):
 
 Tile = Dialect(
     "tile",
-    [MatrixOp, PoolOp, ElementwiseOp, LookupOp, ReshapeOp],
-    [ModeAttr, OuterAttr, PlaceAttr, WindowAttr, RequantizeAttr, RawAttr, AddAttr, MultiplyAttr, ScaleAttr, CutAttr],
+    [MatrixOp, PoolOp, ElementwiseOp, LookupOp, CopyOp, ReshapeOp],
+    [
+        ModeAttr,
+        OuterAttr,
+        PlaceAttr,
+        WindowAttr,
+        RequantizeAttr,
+        RawAttr,
+        AddAttr,
+        MultiplyAttr,
+        ScaleAttr,
+        PartAttr,
+        TargetAttr,
+        CutAttr,
+    ],
 )

@@ -93,6 +93,14 @@ def _of_elements(op: sched.ElementwiseOp | sched.LookupOp | sched.CopyOp) -> lis
     return [*accesses, _of_tensor(buffer_of(op.b), piece, op.rows_of_b, op.image_of_b, 1, writes=False)]
 
 
+def _of_image_move(op: sched.MoveOp) -> tuple[Access, Access]:
+    piece = op.piece.piece
+    return (
+        _of_tensor(buffer_of(op.x), piece, op.rows_of_x, op.piece.input_image, 1, writes=False),
+        _of_tensor(buffer_of(op.y), piece, op.rows_of_y, op.piece.output_image, 1, writes=True),
+    )
+
+
 def _of_weights(op: sched.LoadWeightsOp, hw: Hardware) -> Access:
     buffer, groups = buffer_of(op.target), op.groups.value.data
     is_weight = buffer.space.data is Space.WEIGHT
@@ -100,7 +108,7 @@ def _of_weights(op: sched.LoadWeightsOp, hw: Hardware) -> Access:
     return _access(buffer, Span(0, size), writes=True)
 
 
-def _of_move(chip: sched.BufferOp, dram: sched.BufferOp, op: sched.MoveOp) -> tuple[Access, ...]:
+def _of_transfer(chip: sched.BufferOp, dram: sched.BufferOp, op: sched.TransferOp) -> tuple[Access, ...]:
     """What a transfer touches on chip, and in the arena if it goes there: the whole tensor."""
     loads = isinstance(op, sched.LoadOp)
     start = chip.start + op.at.value.data
@@ -114,9 +122,9 @@ def accesses_of(op: sched.InstructionOp, hw: Hardware) -> tuple[Access, ...]:
     """The stretches of memory, on chip and in the arena, that an instruction reads and writes."""
     match op:
         case sched.LoadOp():
-            return _of_move(buffer_of(op.target), buffer_of(op.source), op)
+            return _of_transfer(buffer_of(op.target), buffer_of(op.source), op)
         case sched.StoreOp():
-            return _of_move(buffer_of(op.source), buffer_of(op.target), op)
+            return _of_transfer(buffer_of(op.source), buffer_of(op.target), op)
         case sched.LoadWeightsOp():
             return (_of_weights(op, hw),)
         case sched.MatrixOp():
@@ -125,6 +133,8 @@ def accesses_of(op: sched.InstructionOp, hw: Hardware) -> tuple[Access, ...]:
             return _of_window(op, 1)
         case sched.ElementwiseOp() | sched.LookupOp() | sched.CopyOp():
             return tuple(_of_elements(op))
+        case sched.MoveOp():
+            return _of_image_move(op)
         case _:
             raise ValueError(f"accesses_of: {op.name} is not known")
 

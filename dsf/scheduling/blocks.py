@@ -79,7 +79,7 @@ def _blocks(layer: Layer, groups: int, way: Way) -> list[Block]:
 
 def _words(layer: Layer, way: Way, groups: int) -> int:
     depthwise = way.modes[0].is_depthwise
-    return weight_words(layer.op.window.window, _blocks(layer, groups, way)[0], depthwise=depthwise)
+    return weight_words(layer.window, _blocks(layer, groups, way)[0], depthwise=depthwise)
 
 
 def _cycles(layer: Layer, hw: Hardware, images: int, blocks: list[Block], way: Way) -> int:
@@ -93,7 +93,7 @@ def _cycles(layer: Layer, hw: Hardware, images: int, blocks: list[Block], way: W
             groups = Span(0, block.channel_groups(hw.group_columns))
             piece = Piece(Span(0, images), Span(0, layer.output_image[0]), groups, block)
             busy = sum(cost.busy + PIECE_OVERHEAD for cost in layer.costs(hw, piece, mode))
-            words = weight_words(layer.op.window.window, block, depthwise=mode.is_depthwise)
+            words = weight_words(layer.window, block, depthwise=mode.is_depthwise)
             total += count * max(busy, load_cycles(hw, groups.count, words))
         return total
 

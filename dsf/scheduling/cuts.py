@@ -263,7 +263,7 @@ def _strips_of(total: int, first: int, middle: int, last: int) -> tuple[int, ...
 
 def computable(layer: Layer, rows: int) -> int:
     """Rows of a layer's result that need no more than the first `rows` of its input."""
-    window, outputs = layer.op.window.window, layer.output_image[0]
+    window, outputs = layer.window, layer.output_image[0]
     if rows >= layer.input_image[0]:
         return outputs
     below = rows + window.padding[0] - span(window.kernel[0], window.dilation[0])
@@ -586,7 +586,7 @@ class _Chooser:
 
     def _input_cost(self, piece: Piece) -> Cost:
         height, *_ = self.layer.input_image
-        needed = input_rows(self.layer.op.window.window, piece.rows, height).stop
+        needed = input_rows(self.layer.window, piece.rows, height).stop
         elements = self.network.tensors[self.network.input].elements
         rows = (piece.images.stop - 1) * height + min(height, needed)
         return load_cost(self.hw, -(-elements * rows // height))

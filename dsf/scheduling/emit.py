@@ -56,6 +56,7 @@ INSTRUCTIONS: dict[type[Operation], str] = {
     sched.ElementwiseOp: "vector",
     sched.LookupOp: "vector",
     sched.CopyOp: "vector",
+    sched.MoveOp: "vector",
 }
 
 
@@ -311,6 +312,9 @@ class Emitter:
             case tile.LookupOp():
                 (table,) = self._loaded(work)
                 made = sched.LookupOp(x, table, y, piece=piece, cycles=cost.busy)
+            case tile.CopyOp() as op:
+                piece = sched.PieceAttr.of_rows(work.piece, layer.input_image, layer.result_image)
+                made = sched.MoveOp(x, y, part=op.part, target=op.target, piece=piece, cycles=cost.busy)
         self._add(made, cost, layer)
 
     def _loaded(self, work: Work) -> list[SSAValue]:
@@ -354,7 +358,7 @@ class Emitter:
 
     def _matrix_costs(self, work: Work, layer: Layer) -> list[Cost]:
         """`Layer.costs` of a piece; those that touch no padding above or below cost the same."""
-        piece, window, (height, *_) = work.piece, layer.op.window.window, layer.input_image
+        piece, window, (height, *_) = work.piece, layer.window, layer.input_image
         inside = strip_window(window, piece.rows, height)[1].padding[:2] == (0, 0)
         where = piece.rows.count if inside else piece.rows
         key = (work.layer, piece.images.count, where, piece.groups.count, piece.block.inputs.count, work.mode)
@@ -374,7 +378,7 @@ class Emitter:
     def _store(self, work: Work, layer: Layer) -> None:
         """Stores what is complete: rows of a strip; or of a chunk's output, in whole beats until all is."""
         if work.stored is not None:
-            row = self._row(work.y, layer.output_image)
+            row = self._row(work.y, layer.result_image)
             self._store_part(work.chunk, work.y, Span(work.stored.first * row, work.stored.count * row), layer)
         total = self._chunks[work.chunk].count * self.network.tensors[self.network.output].elements
         made = work.output

@@ -57,6 +57,8 @@ class Tensor:
 def blocks_of(op: tile.MatrixOp | tile.VectorOp) -> list[Block]:
     """The channels of an operation that are computed together, as its cut has them."""
     inputs, outputs = shape(op.x)[3], shape(op.y)[3]
+    if isinstance(op, tile.CopyOp):
+        outputs = op.part.image[2]
     if not isinstance(op, tile.MatrixOp):
         return [Block(Span(0, inputs), Span(0, outputs))]
     return channel_blocks(inputs, outputs, op.groups.value.data, op.cut.block.data)
@@ -94,9 +96,44 @@ class Layer:
 
     @property
     def output_image(self) -> tuple[int, int, int]:
-        """Height, width, channels."""
+        """Height, width, channels of what it makes: of a copy, the part that is copied."""
+        if isinstance(self.op, tile.CopyOp):
+            return self.op.part.image
         _, height, image_width, channels = shape(self.op.y)
         return height, image_width, channels
+
+    @property
+    def result_image(self) -> tuple[int, int, int]:
+        """Height, width, channels of the tensor that it goes to."""
+        _, height, image_width, channels = shape(self.op.y)
+        return height, image_width, channels
+
+    @property
+    def window(self) -> Window:
+        """The window over the input."""
+        match self.op:
+            case tile.MatrixOp() | tile.PoolOp():
+                return self.op.window.window
+            case tile.CopyOp():
+                return self.op.part.window
+            case _:
+                # An element of the result is computed from the elements at its own place.
+                return Window((1, 1))
+
+    @property
+    def fills_result(self) -> bool:
+        """Whether it alone makes its result, row by row; a copy may make a part of it."""
+        return not isinstance(self.op, tile.CopyOp) or self.op.is_whole
+
+    def rows_written(self, rows: Span) -> Span:
+        """The rows of the result from the first to the last that rows of what it makes go to."""
+        return Span(*self.op.target.rows(rows.first, rows.count)) if isinstance(self.op, tile.CopyOp) else rows
+
+    def rows_made(self, rows: int) -> int:
+        """How many rows of the result are there once the first `rows` of this layer's, which is the last to write it, are."""
+        if not isinstance(self.op, tile.CopyOp):
+            return rows
+        return self.result_image[0] if rows == self.output_image[0] else self.rows_written(Span(rows - 1, 1)).stop
 
     @property
     def reads(self) -> tuple[int, ...]:
@@ -137,14 +174,14 @@ class Layer:
 
     def words(self, block: Block) -> int:
         """Weight words of a channel group of a block."""
-        return weight_words(self.op.window.window, block, depthwise=self.is_depthwise)
+        return weight_words(self.window, block, depthwise=self.is_depthwise)
 
     def costs(self, hw: Hardware, piece: Piece, mode: tile.Mode) -> list[Cost]:
         """Cycles of each of the matrix unit's instructions for a piece."""
-        op, window, width = self.op, self.op.window.window, self.output_image[1]
-        raw = isinstance(op, tile.MatrixOp) and op.raw is not None
+        op, window, width = self.op, self.window, self.output_image[1]
+        assert isinstance(op, tile.MatrixOp)
         # Partial sums leave the array as activations would, and are dropped.
-        after = (raw and not piece.partial, self.second is not None and not piece.partial)
+        after = (op.raw is not None and not piece.partial, self.second is not None and not piece.partial)
         zeros = op.window.pad_value.data == 0
         images, rows = piece.images.count, piece.rows
         if mode.is_depthwise:
@@ -166,6 +203,8 @@ class Layer:
         """Cycles of the vector unit for `pixels` results of some channels, or of all."""
         assert not isinstance(self.op, tile.MatrixOp)
         channels = channels or self.output_image[2]
+        if isinstance(self.op, tile.CopyOp):
+            return pool_cost(hw, pixels, channels, taps=1, division_steps=0)
         if not isinstance(self.op, tile.PoolOp):
             return elements_cost(hw, pixels, channels, operands=len(self.reads))
         taps, scale = prod(self.op.window.window.kernel), self.op.scale
@@ -276,7 +315,10 @@ class _Builder:
         for value in (op.x, second):
             if value is not None and width(value) == RAW_BITS:
                 raise ModelError(f"'{name}': works on raw sums, needs activations; requantise the layer before it")
-        result = self.add_tensor(op.y, name)
+        if isinstance(op, tile.CopyOp) and op.into is not None:
+            result = self.indices[op.y] = self.indices[op.into]
+        else:
+            result = self.add_tensor(op.y, name)
         source = self.indices[op.x]
         self.layers.append(Layer(op, name, source, None if second is None else self.indices[second], result))
 
@@ -317,9 +359,15 @@ def network_of(function: func.FuncOp, hw: Hardware) -> Network:
         for layer in builder.layers
         if layer.result not in needed
     ]
-    if problems:
-        raise ModelError(problems)
     images = shape(block.args[0])[0]
     place = function.attributes.get(INPUT_PLACE)
     input_place = place.data if isinstance(place, tile.PlaceAttr) else Place.CHIP
-    return Network(images, tuple(builder.tensors), tuple(builder.layers), first, output, input_place)
+    network = Network(images, tuple(builder.tensors), tuple(builder.layers), first, output, input_place)
+    problems += [
+        f"'{layer.name}': a copy of what is there in strips only, needs it on chip or in DRAM; change the place of its input"
+        for layer in network.layers
+        if isinstance(layer.op, tile.CopyOp) and network.places[layer.source] is Place.STRIPS
+    ]
+    if problems:
+        raise ModelError(problems)
+    return network

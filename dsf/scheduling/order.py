@@ -208,7 +208,7 @@ class _Planner:
         """The rows of a layer's input, counted through all images, that a piece reads."""
         layer = self.network.layers[index]
         height, *_ = layer.input_image
-        rows = input_rows(layer.op.window.window, piece.rows, height)
+        rows = input_rows(layer.window, piece.rows, height)
         return Span(piece.images.first * height + rows.first, (piece.images.count - 1) * height + rows.count)
 
     def _rows_of_second(self, index: int, piece: Piece) -> Span:
@@ -218,8 +218,9 @@ class _Planner:
 
     def _rows_made(self, index: int, piece: Piece) -> Span:
         """The rows of a layer's result, counted through all images, that a piece makes."""
-        height, *_ = self.network.layers[index].output_image
-        return Span(piece.images.first * height + piece.rows.first, (piece.images.count - 1) * height + piece.rows.count)
+        layer = self.network.layers[index]
+        rows, (height, *_) = layer.rows_written(piece.rows), layer.result_image
+        return Span(piece.images.first * height + rows.first, (piece.images.count - 1) * height + rows.count)
 
     def _stays(self, stretch: Stretch) -> bool:
         return stretch.memory in self.resident
@@ -250,7 +251,7 @@ class _Planner:
             # The store takes what did not fill a beat before, too.
             self.used.assign(y.address, y.address + output, step)
         self._use(x, self._rows_read(index, piece), self._row(layer.source, layer.input_image, x), step)
-        self._use(y, self._rows_made(index, piece), self._row(layer.result, layer.output_image, y), step)
+        self._use(y, self._rows_made(index, piece), self._row(layer.result, layer.result_image, y), step)
         if second is not None:
             _, image = layer.second_rows(piece.rows)
             row = self._row(second.tensor, image, second)
@@ -366,7 +367,7 @@ class _Planner:
     def _store(self, index: int, piece: Piece, step: int) -> Span:
         """The rows that a piece completes, noted as stored after `step`."""
         layer, rows = self.network.layers[index], self._rows_made(index, piece)
-        row = self.network.tensors[layer.result].elements // layer.output_image[0]
+        row = self.network.tensors[layer.result].elements // layer.result_image[0]
         self.stored.setdefault(layer.result, Segments()).assign(rows.first * row, rows.stop * row, step)
         return rows
 
@@ -374,7 +375,7 @@ class _Planner:
         """Elements of the chunk's input, from its start, that the piece reads."""
         needed = 0
         if layer.source == self.network.input:
-            rows = input_rows(layer.op.window.window, piece.rows, layer.input_image[0])
+            rows = input_rows(layer.window, piece.rows, layer.input_image[0])
             needed = piece_range(piece, rows, layer.input_image).stop if rows.count > 0 else 0
         if layer.second == self.network.input:
             needed = max(needed, piece_range(piece, *layer.second_rows(piece.rows)).stop)
@@ -393,11 +394,11 @@ class _Planner:
 
     def _output_made(self, layer: Layer, piece: Piece) -> int:
         """Elements of the chunk's output, from its start, that are there after the last piece of a strip."""
-        if layer.result != self.network.output:
+        if layer.result != self.network.output or (isinstance(layer.op, tile.CopyOp) and layer.op.is_partial):
             return 0
-        height, *_ = layer.output_image
+        height, *_ = layer.result_image
         per_row = self.network.tensors[layer.result].elements // height
-        return ((piece.images.stop - 1) * height + piece.rows.stop) * per_row
+        return ((piece.images.stop - 1) * height + layer.rows_made(piece.rows.stop)) * per_row
 
 
 def order_network(network: Network, hw: Hardware, plan: FeaturePlan, stream: WeightStream) -> Order:

@@ -144,12 +144,17 @@ class _Chooser:
         places = [self._place(index) for index in range(len(self.network.tensors))]
         for index, layer in enumerate(self.network.layers):
             follower = self.network.follower_of(index)
-            if follower is not None and self.network.readers(layer.result) == [follower]:
+            if follower is None or isinstance(self.network.layers[follower].op, tile.CopyOp):
+                # A copy takes rows that are all there, with all their channels.
+                continue
+            if self.network.readers(layer.result) == [follower]:
                 places[layer.result] = Place.STRIPS
         return places
 
     def _place(self, tensor: int) -> Place:
-        """In DRAM, if the rows of the tensor are whole bytes wherever it is made or read."""
+        """In DRAM, if one layer makes it row by row, and its rows are whole bytes wherever it is made or read."""
+        if not all(layer.fills_result for layer in self.network.layers if tensor == layer.result):
+            return Place.CHIP
         elements = self.network.tensors[tensor].elements
         heights = [layer.output_image[0] for layer in self.network.layers if tensor == layer.result]
         heights += [layer.second_rows(Span(0, 1))[1][0] for layer in self.network.layers if tensor == layer.second]
@@ -254,7 +259,7 @@ class _Chooser:
     def _likeness(self, layer: Layer, places: Sequence[Place]) -> object:
         """What the cut of a layer depends on: another one that has all this in common is cut alike."""
         op, second = layer.op, None if layer.second is None else places[layer.second]
-        shapes = layer.input_image, layer.output_image, op.window, op.cut
+        shapes = layer.input_image, layer.output_image, _window_of(layer), op.cut
         kind = (op.groups.value.data, op.raw is None) if isinstance(op, tile.MatrixOp) else (type(op), layer.is_pixel)
         return shapes, kind, places[layer.source], second, places[layer.result]
 
@@ -417,7 +422,7 @@ class _Chooser:
 
     def _piece_cycles(self, layer: Layer, piece: Piece, mode: Mode) -> int:
         key = (
-            (layer.input_image, layer.output_image, layer.op.window, layer.second is None),
+            (layer.input_image, layer.output_image, _window_of(layer), layer.second is None),
             (piece.images.count, piece.rows, piece.groups.count, piece.block.inputs.count, mode),
         )
         if key not in self.costs:
@@ -429,3 +434,9 @@ class _Chooser:
     def _weight_cycles(self, layer: Layer, cut: Cut) -> int:
         loads = cut.loads(layer.blocks, layer.lanes(self.hw))
         return sum(load_cycles(self.hw, load.groups.count, layer.words(load.block)) for load in loads)
+
+
+def _window_of(layer: Layer) -> object:
+    """How a layer sees its input, apart from the sizes."""
+    op = layer.op
+    return (op.part, op.target) if isinstance(op, tile.CopyOp) else op.window

@@ -24,7 +24,11 @@ from dsf.scheduling.network import Layer, Network
 
 def check_ranges(network: Network, hw: Hardware) -> None:
     """Raises `ModelError` with every number that may leave its width."""
-    values = {layer.result: _bits_of_result(layer) for layer in network.layers}
+    values: dict[int, int] = {}
+    for layer in network.layers:
+        op = layer.op
+        copied = isinstance(op, tile.CopyOp)
+        values[layer.result] = _bits_of_copy(layer, op, values, hw) if copied else _bits_of_result(layer)
     problems: list[str] = []
     for layer in network.layers:
         problems += _clips(layer, hw)
@@ -43,6 +47,13 @@ def _bits_of_result(layer: Layer) -> int:
     return numerics.bits_of(clips[-1]) if clips else width(layer.op.y)
 
 
+def _bits_of_copy(layer: Layer, op: tile.CopyOp, values: dict[int, int], hw: Hardware) -> int:
+    """What is copied, and what is there from copies before."""
+    copied = values.get(layer.source, max(width(op.x), hw.bits_input))
+    padding = numerics.bits_of(op.part.pad_value.data) if width(op.x) > 1 else 1
+    return max(copied, padding, values.get(layer.result, 0))
+
+
 def _clips_of(layer: Layer) -> list[tuple[int, int]]:
     """The intervals that a layer clips to, in order."""
     match layer.op:
@@ -55,6 +66,8 @@ def _clips_of(layer: Layer) -> list[tuple[int, int]]:
         case tile.LookupOp() as op:
             table = ints_of(op.table)
             return [(int(table.min()), int(table.max()))]
+        case tile.CopyOp():
+            return []
     return [(one.low.data, one.high.data) for one in numbers]
 
 

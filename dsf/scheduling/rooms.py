@@ -105,7 +105,7 @@ def _most_rows(layer: Layer, cut: Cut) -> tuple[int, int]:
     (height, *_), (rows, *_) = layer.input_image, layer.output_image
     images = cut.images - 1
     strips = {strip for _, strip in cut.strips(Span(0, 1), rows)}
-    read = max(input_rows(layer.op.window.window, strip, height).count for strip in strips)
+    read = max(input_rows(layer.window, strip, height).count for strip in strips)
     return images * height + read, images * rows + max(strip.count for strip in strips)
 
 
@@ -117,7 +117,7 @@ def rows_at_once(layer: Layer, cut: Cut, behind: Layer, cut_behind: Cut) -> tupl
     height, *_ = behind.input_image
     if cut.images > 1:
         return cut.images * height, 0
-    window = behind.op.window.window
+    window = behind.window
     waiting = deque(input_rows(window, strip, height) for _, strip in cut_behind.strips(Span(0, 1), behind.output_image[0]))
     rows = kept = 0
     for _, strip in cut.strips(Span(0, 1), height):

@@ -71,7 +71,7 @@ def _buffers(op: sched.InstructionOp) -> list[sched.BufferOp]:
             operands = [op.source, op.target]
         case sched.LoadWeightsOp():
             operands = [op.target]
-        case sched.PoolOp() | sched.CopyOp():
+        case sched.PoolOp() | sched.CopyOp() | sched.MoveOp():
             operands = [op.x, op.y]
         case sched.ElementwiseOp():
             operands = [op.x, op.y, op.b]
@@ -84,7 +84,7 @@ def _buffers(op: sched.InstructionOp) -> list[sched.BufferOp]:
     return [buffer for operand in operands if (buffer := buffer_of(operand)).space.data in MEMORIES]
 
 
-def _bytes_of(op: sched.MoveOp, hw: Hardware) -> tuple[int, int, int]:
+def _bytes_of(op: sched.TransferOp, hw: Hardware) -> tuple[int, int, int]:
     """The bytes in DRAM that a transfer moves, from its offset on: rows, bytes of each, bytes from one to the next."""
     return op.rows.value.data, packed_bytes(op.elements.value.data, hw.bits_input), op.pitch.value.data
 
@@ -133,7 +133,7 @@ class _Arena:
         self._buffers: list[sched.BufferOp] = []
         self._numbers: dict[sched.BufferOp, int] = {}
 
-    def problems(self, op: sched.MoveOp, hw: Hardware, name: str) -> list[str]:
+    def problems(self, op: sched.TransferOp, hw: Hardware, name: str) -> list[str]:
         """What a transfer from the arena or to it finds there; its bounds were checked."""
         assert isinstance(op, (sched.LoadOp, sched.StoreOp))
         buffer, (rows, size, pitch) = _dram_of(op), _bytes_of(op, hw)
@@ -248,7 +248,7 @@ def _instruction_problems(instructions: Sequence[sched.InstructionOp], contents:
         problems += _overwritten(op, pairs, name)
         for access, buffer in pairs:
             if access.memory is Memory.ARENA:
-                assert isinstance(op, sched.MoveOp)
+                assert isinstance(op, sched.TransferOp)
                 problems += [] if outside else contents.arena.problems(op, hw, name)
             elif access.start < access.stop:
                 problems += contents.problems(name, access, buffer)

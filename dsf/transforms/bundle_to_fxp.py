@@ -27,7 +27,7 @@ from dsf import numerics
 from dsf.constraints import bundle_of, engine_bias, is_last, name_of, quantised, source_of
 from dsf.dialects import bundle, fxp
 from dsf.dialects.bundle_scales import has_free_scale, multipliers
-from dsf.dialects.constants import dense_ints, integer
+from dsf.dialects.constants import dense_ints, integer, pair, quad
 from dsf.dialects.engine import hardware_of
 from dsf.dialects.functions import function_problems
 from dsf.dialects.shapes import element, shape
@@ -91,6 +91,8 @@ class Lowering:
                 x = self.values[op.input]
                 y = self._pool(x, op.input, op.output, kind, op.window, slope, op.count_padding is not None)
                 self.values[op.output] = y
+            case bundle.ConcatOp() | bundle.SliceOp() | bundle.PadOp() | bundle.ResizeOp():
+                self._lower_move(op)
             case bundle.FlattenOp():
                 self.values[op.output] = self._reshape(self.values[op.input], shape(op.output))
             case bundle.SoftmaxOp():
@@ -185,6 +187,21 @@ class Lowering:
         )
         self._insert(add)
         self.values[op.output] = self._reshape(add.output, shape(op.output))
+
+    def _lower_move(self, op: bundle.ConcatOp | bundle.SliceOp | bundle.PadOp | bundle.ResizeOp) -> None:
+        values = [self.values[value] for value in op.operands]
+        match op:
+            case bundle.ConcatOp():
+                moved = fxp.ConcatOp(values)
+            case bundle.SliceOp():
+                moved = fxp.SliceOp(values[0], op.starts, op.sizes)
+            case bundle.PadOp():
+                value = bundle.grid_of(op.input).to_integers(np.array(op.value.value.data))
+                moved = fxp.PadOp(values[0], quad(op.padding), int(value))
+            case bundle.ResizeOp():
+                moved = fxp.ResizeOp(values[0], pair(op.factors))
+        self._insert(moved)
+        self.values[op.output] = moved.output
 
     def _lower_multiply(self, op: bundle.MultiplyOp) -> None:
         slope, q = op.negative_slope.value.data, bundle.grid_of(op.output)

@@ -3,6 +3,7 @@
 
     conv -> requantize [-> add]  =>  tile.matrix          conv -> raw  =>  tile.matrix          pool  =>  tile.pool
     add, multiply                =>  tile.elementwise     table        =>  tile.lookup
+    concat, slice, pad, resize   =>  tile.copy, one for each operand, or for each place in a square of enlarged elements
 
 An addition is fused into the later one of the two convolutions that it follows, if nothing else uses that one's result
 (reshapes between them are free); otherwise it is an operation of its own. The numbers do not change.
@@ -12,7 +13,9 @@ Hand-written fxp has not gone through `check-hardware`, so that no sum overflows
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import product
 
 from xdsl.context import Context
 from xdsl.dialects import func
@@ -21,7 +24,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from dsf.dialects import fxp, tile
-from dsf.dialects.constants import integer
+from dsf.dialects.constants import integer, pair, quad
 from dsf.dialects.engine import hardware_of
 from dsf.dialects.shapes import element, shape, tensor_type
 from dsf.errors import ModelError
@@ -76,6 +79,31 @@ def _multiply(op: fxp.MultiplyOp) -> tile.MultiplyAttr:
     )
 
 
+#: What only moves elements.
+Move = fxp.ConcatOp | fxp.SliceOp | fxp.PadOp | fxp.ResizeOp
+
+
+def moves_of(op: Move) -> Iterator[tuple[SSAValue, tile.PartAttr, tile.TargetAttr]]:
+    """What is copied from where to where, for the whole result."""
+    match op:
+        case fxp.ConcatOp():
+            channel = 0
+            for value in op.inputs:
+                yield value, tile.PartAttr.of(size=shape(value)[1:]), tile.TargetAttr.of(first=(0, 0, channel))
+                channel += shape(value)[3]
+        case fxp.SliceOp():
+            yield op.input, tile.PartAttr.of(first=op.starts, size=op.sizes), tile.TargetAttr.of()
+        case fxp.PadOp():
+            top, _, left, _ = quad(op.padding)
+            size, value = shape(op.output)[1:], op.value.value.data
+            yield op.input, tile.PartAttr.of(first=(-top, -left, 0), size=size, pad_value=value), tile.TargetAttr.of()
+        case fxp.ResizeOp():
+            factors = pair(op.factors)
+            for row, column in product(*map(range, factors)):
+                target = tile.TargetAttr.of(first=(row, column, 0), strides=factors)
+                yield op.input, tile.PartAttr.of(size=shape(op.input)[1:]), target
+
+
 @dataclass
 class _Lowering:
     """The new block, and what each old value became in it."""
@@ -104,6 +132,8 @@ class _Lowering:
                 self._elementwise(op, op.a, op.b, _multiply(op))
             case fxp.TableOp():
                 self._table(op)
+            case fxp.ConcatOp() | fxp.SliceOp() | fxp.PadOp() | fxp.ResizeOp():
+                self._copies(op)
             case fxp.PoolOp():
                 self._pool(op)
             case fxp.ReshapeOp():
@@ -196,6 +226,23 @@ class _Lowering:
         made = tile.ElementwiseOp(function, x, second, cut=_all_rows(x), result_type=TensorType(element(op.output), shape(x)))
         self.insert(made, op)
         self.values[op.output] = self.reshape(made.y, op.output.type, op)
+
+    def _copies(self, op: Move) -> None:
+        made: SSAValue | None = None
+        for value, part, target in moves_of(op):
+            rows = part.image[0]
+            copy = tile.CopyOp(
+                self.values[value],
+                into=made,
+                part=part,
+                target=target,
+                cut=tile.CutAttr.of(images=shape(op.output)[0], rows=rows),
+                result_type=op.output.type,
+            )
+            self.insert(copy, op)
+            made = copy.y
+        assert made is not None
+        self.values[op.output] = made
 
     def _table(self, op: fxp.TableOp) -> None:
         x = self.images(self.values[op.input], op)

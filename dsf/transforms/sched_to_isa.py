@@ -44,7 +44,7 @@ TARGETS = {
 }
 
 
-def _dram(buffer: sched.BufferOp, op: sched.MoveOp, hw: Hardware) -> Fields:
+def _dram(buffer: sched.BufferOp, op: sched.TransferOp, hw: Hardware) -> Fields:
     """Rows of elements in DRAM; one row has the stride of all."""
     elements = op.elements.value.data
     return {
@@ -317,6 +317,43 @@ def lookup_fields(op: sched.LookupOp) -> Fields:
     return {"function": VectorFunction.TABLE, **_elements(op), "table_address": buffer_of(op.table).start}
 
 
+def move_fields(op: sched.MoveOp, hw: Hardware) -> Fields:
+    piece, (row, column, channel) = op.piece.piece, op.part.starts
+    x, y = buffer_of(op.x), buffer_of(op.y)
+    (height, width, _), channels = op.piece.input_image, x.pitch(op.piece.input_image[2])
+    (whole_height, whole_width, _), whole_channels = op.piece.output_image, y.pitch(op.piece.output_image[2])
+    x_start, y_start = column * channels + x.at_channel(channel), row + piece.rows.first
+    to_row, to_column, to_channel = op.target.starts
+    vertical, horizontal = op.target.steps
+    first_row = piece.images.first * whole_height + to_row + piece.rows.first * vertical
+    first_pixel = first_row * whole_width + to_column
+    src = x.origin + (piece.images.first * height + y_start) * width * channels + x_start
+    low, high = int_range(hw.bits_input)
+    return {
+        "function": VectorFunction.COPY,
+        "src": src % FEATURE_ADDRESSES,
+        "x_start": x_start,
+        "x_step": channels,
+        "y_start": y_start,
+        "y_step": 1,
+        "row_step": width * channels,
+        "image_step": height * width * channels,
+        "row_elements": width * channels,
+        "height": height,
+        "pad_value": op.part.pad_value.data,
+        "columns": op.part.image[1],
+        "rows": piece.rows.count,
+        "images": piece.images.count,
+        "dst": y.origin + first_pixel * whole_channels + y.at_channel(to_channel),
+        "dst_pixel_step": horizontal * whole_channels,
+        "dst_row_step": vertical * whole_width * whole_channels,
+        "dst_image_step": whole_height * whole_width * whole_channels,
+        "channels": op.part.image[2],
+        "low": low,
+        "high": high,
+    }
+
+
 def lower(op: sched.InstructionOp, hw: Hardware, wait: int, signal: int) -> isa.InstructionOp:
     """The instruction of the `isa` level."""
     masks = {"wait": wait, "signal": signal, "cycles": op.cycles.value.data}
@@ -337,6 +374,8 @@ def lower(op: sched.InstructionOp, hw: Hardware, wait: int, signal: int) -> isa.
             return isa.VectorOp(**masks, **copy_fields(op, hw))
         case sched.LookupOp():
             return isa.VectorOp(**masks, **lookup_fields(op))
+        case sched.MoveOp():
+            return isa.VectorOp(**masks, **move_fields(op, hw))
         case _:
             raise ModelError(f"'{op.name}': has no instruction, needs one of the sched dialect; remove it")
 

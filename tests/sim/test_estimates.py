@@ -159,6 +159,21 @@ def test_functions_of_single_elements_take_what_was_estimated() -> None:
     check(network, resident=False)
 
 
+def test_moves_take_what_was_estimated() -> None:
+    """Concatenation, parts, borders and enlargement, of many channels and of few."""
+    network = Network(WIDE, (1, 8, 14, 4))
+    first = network.conv(3, 12)
+    second = network.conv(3, 20)
+    network.add([bundle.ConcatOp([first, second])])
+    network.add([bundle.SliceOp(network.value, (1, 1, 3), (6, 12, 20))])
+    network.add([bundle.PadOp(network.value, (1, 1, 1, 1), 3.0)])
+    network.conv(3, 5, stride=2)
+    network.add([bundle.ResizeOp(network.value, (2, 2))])
+    network.conv(3, 8, flatten=True)
+    network.dense(10)
+    check(network, resident=False)
+
+
 def long_in_banks() -> Network:
     """Tall, the 1080 words of a channel group go through both banks of 1024, and those of the next one fit beside them."""
     network = Network(WIDE, (1, 6, 5, 120))

@@ -86,7 +86,7 @@ def kinds_of(program: sched.ProgramOp) -> set[str]:
             case sched.BufferOp():
                 kinds |= {name for name, holds in (("holds", op.holds), ("channels", op.channels)) if holds.value.data > 0}
                 kinds |= {"arena"} if op.space.data is Space.ARENA else set()
-            case sched.MoveOp():
+            case sched.TransferOp():
                 kinds |= {op.name} if op.rows.value.data > 1 else set()
             case sched.PoolOp():
                 kinds |= {"part"} if op.piece.block.outputs.count < op.piece.output_image[2] else set()

@@ -26,6 +26,7 @@ from xdsl.ir import SSAValue
 from dsf import numerics
 from dsf.dialects import bundle
 from dsf.dialects.bundle_scales import has_free_scale, rounded_gains
+from dsf.dialects.constants import pair, quad
 from dsf.numerics import Floats, Ints
 from dsf.runtime.interpreters.convolution import convolve_reals, window_maxima, window_sums
 
@@ -145,6 +146,26 @@ class BundleFunctions(InterpreterFunctions):
             return (np.maximum(np.rint(pooled / counts), low).astype(np.int64),)
         reals = to_reals(pooled, op.input) / counts
         return (to_integers(activate(reals, op.negative_slope.value.data), op.output),)
+
+    @impl(bundle.ConcatOp)
+    def run_concat(self, interpreter: Interpreter, op: bundle.ConcatOp, args: PythonValues) -> PythonValues:
+        return (np.concatenate(args, axis=3),)
+
+    @impl(bundle.SliceOp)
+    def run_slice(self, interpreter: Interpreter, op: bundle.SliceOp, args: PythonValues) -> PythonValues:
+        part = tuple(slice(first, first + size) for first, size in zip(op.starts, op.sizes, strict=True))
+        return (args[0][:, *part],)
+
+    @impl(bundle.PadOp)
+    def run_pad(self, interpreter: Interpreter, op: bundle.PadOp, args: PythonValues) -> PythonValues:
+        top, bottom, left, right = quad(op.padding)
+        value = int(to_integers(np.array(op.value.value.data), op.input))
+        return (np.pad(args[0], ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=value),)
+
+    @impl(bundle.ResizeOp)
+    def run_resize(self, interpreter: Interpreter, op: bundle.ResizeOp, args: PythonValues) -> PythonValues:
+        vertical, horizontal = pair(op.factors)
+        return (args[0].repeat(vertical, axis=1).repeat(horizontal, axis=2),)
 
     @impl(bundle.FlattenOp)
     def run_flatten(self, interpreter: Interpreter, op: bundle.FlattenOp, args: PythonValues) -> PythonValues:

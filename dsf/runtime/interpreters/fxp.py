@@ -14,7 +14,7 @@ from xdsl.utils.exceptions import InterpretationError
 from dsf import numerics
 from dsf.dialects import fxp
 from dsf.dialects.bundle_types import PoolKind
-from dsf.dialects.constants import ints_of
+from dsf.dialects.constants import ints_of, pair, quad
 from dsf.dialects.integers import width
 from dsf.dialects.shapes import shape, where
 from dsf.numerics import Ints
@@ -118,6 +118,26 @@ class FxpFunctions(InterpreterFunctions):
             high=op.high.value.data,
         )
         return (numerics.to_element(y, width(op.output)),)
+
+    @impl(fxp.ConcatOp)
+    def run_concat(self, interpreter: Interpreter, op: fxp.ConcatOp, args: PythonValues) -> PythonValues:
+        return (np.concatenate(args, axis=3),)
+
+    @impl(fxp.SliceOp)
+    def run_slice(self, interpreter: Interpreter, op: fxp.SliceOp, args: PythonValues) -> PythonValues:
+        part = tuple(slice(first, first + size) for first, size in zip(op.starts, op.sizes, strict=True))
+        return (args[0][:, *part],)
+
+    @impl(fxp.PadOp)
+    def run_pad(self, interpreter: Interpreter, op: fxp.PadOp, args: PythonValues) -> PythonValues:
+        top, bottom, left, right = quad(op.padding)
+        border = ((0, 0), (top, bottom), (left, right), (0, 0))
+        return (np.pad(args[0], border, constant_values=op.value.value.data),)
+
+    @impl(fxp.ResizeOp)
+    def run_resize(self, interpreter: Interpreter, op: fxp.ResizeOp, args: PythonValues) -> PythonValues:
+        vertical, horizontal = pair(op.factors)
+        return (args[0].repeat(vertical, axis=1).repeat(horizontal, axis=2),)
 
     @impl(fxp.ReshapeOp)
     def run_reshape(self, interpreter: Interpreter, op: fxp.ReshapeOp, args: PythonValues) -> PythonValues:

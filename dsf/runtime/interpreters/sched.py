@@ -21,7 +21,7 @@ from dsf.geometry import Window
 from dsf.layout import pack_elements, packed_bytes, unpack_elements, unpack_parameters, unpack_tables, unpack_weight_groups
 from dsf.numerics import Ints
 from dsf.runtime.interpreters.convolution import convolve
-from dsf.runtime.interpreters.tile import elementwise, epilogue, looked_up, pooled
+from dsf.runtime.interpreters.tile import elementwise, epilogue, looked_up, moved, pooled, target_rows
 from dsf.runtime.machine import Machine
 from dsf.scheduling.depthwise import axis_of
 from dsf.scheduling.network import weight_words
@@ -236,6 +236,19 @@ class SchedFunctions(InterpreterFunctions):
         table = machine.tables[buffer_of(op.table).start]
         y = looked_up(x, table, machine.hardware.operand_bits, machine.hardware.bits_input)
         machine.scatter(self.targets_of(op), y)
+        return TOKEN
+
+    @impl(sched.MoveOp)
+    def run_move(self, interpreter: Interpreter, op: sched.MoveOp, args: PythonValues) -> PythonValues:
+        piece, part, (height, *_) = op.piece.piece, op.part, op.piece.input_image
+        # Of the input there may be no other rows.
+        rows = op.rows_of_x
+        some = self.machine.gather(_addresses(buffer_of(op.x), piece, rows, op.piece.input_image))
+        x = np.full((some.shape[0], height, *some.shape[2:]), part.pad_value.data, dtype=np.int64)
+        x[:, rows.first : rows.stop] = some
+        whole = _addresses(buffer_of(op.y), piece, Span(0, op.piece.output_image[0]), op.piece.output_image)
+        made = slice(piece.rows.first, piece.rows.stop)
+        self.machine.scatter(target_rows(whole, part, op.target)[:, made], moved(x, part)[:, made])
         return TOKEN
 
 

@@ -38,6 +38,8 @@ UNWRITTEN = np.iinfo(np.int64).min
 def pieces_of(op: tile.MatrixOp | tile.VectorOp, lanes: int) -> Iterator[Piece]:
     """All pieces of the batch, chunk after chunk; a channel group has `lanes` channels."""
     images, rows, *_ = shape(op.y)
+    if isinstance(op, tile.CopyOp):
+        rows = op.part.image[0]
     function = op.parent_op()
     chunk = function.attributes.get(IMAGES) if isinstance(function, FuncOp) else None
     size = chunk.value.data if isinstance(chunk, IntegerAttr) else images
@@ -137,6 +139,22 @@ def elementwise(function: tile.AddAttr | tile.MultiplyAttr, a: Ints, b: Ints, bi
     return numerics.to_element(numerics.multiply(a, b, **zeros, multiplier=function.multiplier.data, **scale), bits)
 
 
+def moved(x: Ints, part: tile.PartAttr) -> Ints:
+    """A part of each image, (N, height, width, channels)."""
+    (row, column, channel), (height, width_of_part, channels) = part.starts, part.image
+    rows, columns = row + np.arange(height), column + np.arange(width_of_part)
+    inside = ((rows >= 0) & (rows < x.shape[1]))[:, None] & ((columns >= 0) & (columns < x.shape[2]))
+    values = x[:, rows.clip(0, x.shape[1] - 1)[:, None], columns.clip(0, x.shape[2] - 1), channel : channel + channels]
+    return np.where(inside[:, :, None], values, part.pad_value.data)
+
+
+def target_rows(y: Ints, part: tile.PartAttr, target: tile.TargetAttr) -> Ints:
+    """A view of where in the images `y` the part goes, (N, height, width, channels)."""
+    (row, column, channel), (height, width_of_part, channels) = target.starts, part.image
+    vertical, horizontal = target.steps
+    return y[:, row::vertical, column::horizontal, channel : channel + channels][:, :height, :width_of_part]
+
+
 def looked_up(x: Ints, table: Ints, bits_of_table: int, bits: int) -> Ints:
     """A function of each element by its table, to elements of `bits` bits."""
     return numerics.to_element(numerics.lookup(x, table, bits_of_table), bits)
@@ -204,6 +222,19 @@ class TileFunctions(InterpreterFunctions):
             part = slice(piece.images.first, piece.images.stop), slice(piece.rows.first, piece.rows.stop)
             y[part] = looked_up(x[part], ints_of(op.table), numerics.table_bits(width(op.x)), _hardware(op).bits_input)
         return _complete(op, y)
+
+    @impl(tile.CopyOp)
+    def run_copy(self, interpreter: Interpreter, op: tile.CopyOp, args: PythonValues) -> PythonValues:
+        x = args[0]
+        y = args[1].copy() if op.into is not None else np.full(shape(op.y), UNWRITTEN, dtype=np.int64)
+        part, seen = moved(x, op.part), np.zeros(op.part.image[0], dtype=bool)
+        for piece in pieces_of(op, lanes=op.part.image[2]):
+            images, rows = slice(piece.images.first, piece.images.stop), slice(piece.rows.first, piece.rows.stop)
+            target_rows(y[images], op.part, op.target)[:, rows] = part[images, rows]
+            seen[rows] = True
+        if not seen.all():
+            raise InterpretationError(f"{where(op)}: rows in no piece, needs every one in one")
+        return (y,) if op.is_partial else _complete(op, y)
 
     @impl(tile.ReshapeOp)
     def run_reshape(self, interpreter: Interpreter, op: tile.ReshapeOp, args: PythonValues) -> PythonValues:

@@ -148,3 +148,20 @@ func.func @main(%x: tensor<1x2x2x1x!bundle.affine<4, 0.5, -8>>) -> tensor<1x2x2x
   %m = bundle.multiply %x, %f negative_slope 0.0 maximum 3.0 : tensor<1x2x2x1x!bundle.affine<4, 0.5, -8>>, tensor<1x2x2x1x!bundle.affine<4, 0.125, -7>> -> tensor<1x2x2x1x!bundle.affine<4, 0.75, -2>>
   func.return %m : tensor<1x2x2x1x!bundle.affine<4, 0.75, -2>>
 }
+
+// -----
+
+// What moves elements; a border of -1.3 is -21 in units of 1 / 16, -20.8 rounded.
+
+engine.hardware {}
+// CHECK:      %0 = fxp.concat %x, %x : tensor<1x2x2x1xi8>, tensor<1x2x2x1xi8> -> tensor<1x2x2x2xi8>
+// CHECK-NEXT: %1 = fxp.slice %0 first [0, 1, 0] size [2, 1, 2] : tensor<1x2x2x2xi8> -> tensor<1x2x1x2xi8>
+// CHECK-NEXT: %2 = fxp.pad %1 padding [1, 0, 0, 0] value -21 : tensor<1x2x1x2xi8> -> tensor<1x3x1x2xi8>
+// CHECK-NEXT: %3 = fxp.resize %2 factors [1, 3] : tensor<1x3x1x2xi8> -> tensor<1x3x3x2xi8>
+func.func @main(%x: tensor<1x2x2x1x!bundle.q<8, 4>>) -> tensor<1x3x3x2x!bundle.q<8, 4>> {
+  %c = bundle.concat %x, %x : tensor<1x2x2x1x!bundle.q<8, 4>>, tensor<1x2x2x1x!bundle.q<8, 4>> -> tensor<1x2x2x2x!bundle.q<8, 4>>
+  %s = bundle.slice %c first [0, 1, 0] size [2, 1, 2] : tensor<1x2x2x2x!bundle.q<8, 4>> -> tensor<1x2x1x2x!bundle.q<8, 4>>
+  %p = bundle.pad %s padding [1, 0, 0, 0] value -1.3 : tensor<1x2x1x2x!bundle.q<8, 4>> -> tensor<1x3x1x2x!bundle.q<8, 4>>
+  %r = bundle.resize %p factors [1, 3] : tensor<1x3x1x2x!bundle.q<8, 4>> -> tensor<1x3x3x2x!bundle.q<8, 4>>
+  func.return %r : tensor<1x3x3x2x!bundle.q<8, 4>>
+}

@@ -354,3 +354,29 @@ func.func @main(%x: tensor<1x2x2x3xi2>) -> tensor<1x12xi2> {
   %8 = fxp.table %7 table dense<[-1, 0, 0, 1]> : tensor<4xi2> : tensor<1x12xi2> -> tensor<1x12xi2> loc("table")
   func.return %8 : tensor<1x12xi2>
 }
+
+// -----
+
+// What moves elements becomes copies: a part, one with a border, one for each operand, and one for each place of a square.
+
+engine.hardware {bits_input = 4, bits_weights = 4}
+// CHECK:      %0 = tile.copy %x part <first = [1, 1, 2], size = [2, 3, 2]> target <> cut <images = 2, rows = 2> : tensor<2x3x4x5xi4> -> tensor<2x2x3x2xi4>
+// CHECK-NEXT: %1 = tile.copy %0 part <first = [-1, 0, 0], size = [3, 4, 2], pad_value = -8> target <> cut <images = 2, rows = 3>
+// CHECK-NEXT: %2 = tile.copy %x part <size = [3, 4, 5]> target <> cut <images = 2, rows = 3> : tensor<2x3x4x5xi4> -> tensor<2x3x4x7xi4>
+// CHECK-NEXT: %3 = tile.copy %1 into %2 part <size = [3, 4, 2]> target <first = [0, 0, 5]> cut <images = 2, rows = 3> : tensor<2x3x4x2xi4>, tensor<2x3x4x7xi4> -> tensor<2x3x4x7xi4>
+// CHECK-NEXT: %4 = tile.copy %3 part <size = [3, 3, 7]> target <>
+// CHECK-NEXT: %5 = tile.copy %4 part <size = [3, 3, 7]> target <strides = [3, 2]>
+// CHECK-NEXT: %6 = tile.copy %4 into %5 part <size = [3, 3, 7]> target <first = [0, 1, 0], strides = [3, 2]>
+// CHECK-NEXT: %7 = tile.copy %4 into %6 part <size = [3, 3, 7]> target <first = [1, 0, 0], strides = [3, 2]>
+// CHECK-NEXT: %8 = tile.copy %4 into %7 part <size = [3, 3, 7]> target <first = [1, 1, 0], strides = [3, 2]>
+// CHECK-NEXT: %9 = tile.copy %4 into %8 part <size = [3, 3, 7]> target <first = [2, 0, 0], strides = [3, 2]>
+// CHECK-NEXT: %10 = tile.copy %4 into %9 part <size = [3, 3, 7]> target <first = [2, 1, 0], strides = [3, 2]> cut <images = 2, rows = 3> : tensor<2x3x3x7xi4>, tensor<2x9x6x7xi4> -> tensor<2x9x6x7xi4>
+// CUT:        tile.copy %x part <first = [1, 1, 2], size = [2, 3, 2]> target <> cut <images = 1, rows = 2>
+func.func @main(%x: tensor<2x3x4x5xi4>) -> tensor<2x9x6x7xi4> {
+  %s = fxp.slice %x first [1, 1, 2] size [2, 3, 2] : tensor<2x3x4x5xi4> -> tensor<2x2x3x2xi4>
+  %p = fxp.pad %s padding [1, 0, 0, 1] value -8 : tensor<2x2x3x2xi4> -> tensor<2x3x4x2xi4>
+  %c = fxp.concat %x, %p : tensor<2x3x4x5xi4>, tensor<2x3x4x2xi4> -> tensor<2x3x4x7xi4>
+  %t = fxp.slice %c first [0, 0, 0] size [3, 3, 7] : tensor<2x3x4x7xi4> -> tensor<2x3x3x7xi4>
+  %r = fxp.resize %t factors [3, 2] : tensor<2x3x3x7xi4> -> tensor<2x9x6x7xi4>
+  func.return %r : tensor<2x9x6x7xi4>
+}

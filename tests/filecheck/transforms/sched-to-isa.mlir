@@ -219,3 +219,18 @@ sched.program inputs [#engine.tensor<shape = [1, 4, 4, 3], bits = 2, frac = 1, b
   %3 = sched.lookup %x, %table to %y <input = [4, 4, 3], output = [4, 4, 3], images = [0, 1], rows = [0, 4]> after(%1)
   %4 = sched.elementwise #tile.multiply<zero_a = 1, zero_b = -1, multiplier = 5, offset = 6, shift = 3, leak = 2, low = -2, high = 1> %x, %y to %z <input = [4, 4, 3], output = [4, 4, 3], images = [0, 1], rows = [0, 4]> pixel
 }
+
+// -----
+
+// The second row of a part that begins a row and a column before the image, and goes to every second row and
+// column.
+
+engine.hardware {bits_input = 4, bits_weights = 4, feature_memory = 1024}
+// CHECK: isa.vector wait(load) {function = copy, src = 25, x_start = -2, x_step = 3, y_step = 1, row_step = 12, image_step = 48, row_elements = 12, height = 4, pad_value = -8, columns = 2, rows = 1, images = 1, dst = 278, dst_pixel_step = 10, dst_row_step = 60, dst_image_step = 120, channels = 2, low = -8, high = 7} cycles 0
+sched.program inputs [#engine.tensor<shape = [1, 4, 4, 3], bits = 4, frac = 1, base = input, offset = 0>] outputs [#engine.tensor<shape = [1, 4, 4, 3], bits = 4, frac = 1, base = output, offset = 0>] arena 0 bundles ["a"] weights dense<0> : tensor<64xi8> {
+  %input = sched.buffer input "input" at 0 size 24
+  %x = sched.buffer feature "input" at 27 size 48
+  %y = sched.buffer feature "a" at 200 size 120
+  %0 = sched.load %input[0] to %x[0] elements 48
+  %1 = sched.move %x to %y <input = [4, 4, 3], output = [4, 6, 5], images = [0, 1], rows = [1, 1]> part <first = [-1, -1, 1], size = [2, 2, 2], pad_value = -8> target <first = [0, 3, 3], strides = [2, 2]> after(%0)
+}

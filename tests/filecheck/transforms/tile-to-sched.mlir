@@ -407,3 +407,49 @@ func.func @main(%x: tensor<5x1x1x14xi8>) -> tensor<5x1x1x20xi32> attributes {til
 }
 // CHECK:      'dense': 5 positions of a strip, wide with the reduction in parts, needs at most 4; cut into smaller pieces
 // CHECK-NEXT: 'dense': 3 channel groups of a load, wide with the reduction in parts, needs at most 2; cut into smaller pieces
+
+// -----
+
+// Copies into one tensor have one place; its rows are stored when the last of them are there.
+
+engine.hardware {bits_input = 4, bits_weights = 4, axi_width = 64}
+// CHECK:         %first.feature = sched.buffer feature "first" at 0 size 32
+// CHECK-NOT:     sched.buffer feature "second"
+// CHECK:         %1 = sched.move %input.feature to %first.feature <input = [2, 4, 2], output = [2, 4, 4], images = [0, 1], rows = [0, 2]> part <size = [2, 4, 2]> target <first = [0, 0, 2]> after(%0) cycles 8
+// CHECK-NEXT:    %2 = sched.move %input.feature to %first.feature <input = [2, 4, 2], output = [2, 4, 4], images = [0, 1], rows = [0, 1]> part <size = [2, 4, 2]> target <> after(%0) cycles 4
+// CHECK-NEXT:    %3 = sched.store %first.feature[0] to %output[0] elements 16 after(%2)
+// CHECK-NEXT:    %4 = sched.move %input.feature to %first.feature {{.*}} rows = [1, 1]>
+// CHECK-NEXT:    %5 = sched.store %first.feature[16] to %output[8] elements 16 after(%4)
+func.func @main(%x: tensor<1x2x4x2xi4>) -> tensor<1x2x4x4xi4> {
+  %0 = tile.copy %x part <size = [2, 4, 2]> target <first = [0, 0, 2]> cut <images = 1, rows = 2> : tensor<1x2x4x2xi4> -> tensor<1x2x4x4xi4> loc("first")
+  %1 = tile.copy %x into %0 part <size = [2, 4, 2]> target <> cut <images = 1, rows = 1> : tensor<1x2x4x2xi4>, tensor<1x2x4x4xi4> -> tensor<1x2x4x4xi4> loc("second")
+  func.return %1 : tensor<1x2x4x4xi4>
+}
+
+// -----
+
+engine.hardware {feature_memory = 1024}
+func.func @main(%x: tensor<1x2x4x8xi8>) -> tensor<1x2x4x8xi8> {
+  %0 = tile.matrix %x window <kernel = [1, 1]> requantize <low = 0, high = 127> cut <images = 1, rows = 1, place = strips> weights dense<1> : tensor<1x1x8x8xi8> bias dense<0> : tensor<8xi32> multiplier dense<1> : tensor<8xi32> shift dense<5> : tensor<8xi8> : tensor<1x2x4x8xi8> -> tensor<1x2x4x8xi8> loc("conv")
+  %1 = tile.copy %0 part <size = [2, 4, 8]> target <> cut <images = 1, rows = 1> : tensor<1x2x4x8xi8> -> tensor<1x2x4x8xi8> loc("copy")
+  func.return %1 : tensor<1x2x4x8xi8>
+}
+// CHECK: 'copy': a copy of what is there in strips only, needs it on chip or in DRAM; change the place of its input
+
+// -----
+
+// The rows of a part, from strips of the image, two rows in each. The first one lies in padding alone.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 64}
+// CHECK:         %0 = sched.load %input[0] to %input.feature[0] elements 16
+// CHECK:         %2 = sched.move %input.feature to %part.feature <input = [8, 4, 4], output = [6, 4, 2], images = [0, 1], rows = [0, 1]> part <first = [-1, 0, 2], size = [6, 4, 2], pad_value = 5> target <> cycles 4
+// CHECK:         %4 = sched.move %input.feature to %part.feature {{.*}} rows = [1, 1]> {{.*}} after(%0) cycles 4
+// CHECK:         %input.feature_1 = sched.buffer feature "input" at 0 size 32 holds 32
+// CHECK-NEXT:    %6 = sched.load %input[32] to %input.feature_1[0] elements 16 after(%4)
+// CHECK-NEXT:    %part.feature_1 = sched.buffer feature "part" at 32 size 16 holds 16
+// CHECK:         %10 = sched.move %input.feature_1 to %part.feature_1 {{.*}} rows = [3, 1]> {{.*}} after(%5, %6) cycles 4
+// CHECK-NEXT:    %11 = sched.store %part.feature_1[8] to %output[24] elements 8 after(%10)
+func.func @main(%x: tensor<1x8x4x4xi8>) -> tensor<1x6x4x2xi8> attributes {tile.images = 1 : i64, tile.input_place = #tile<place dram>} {
+  %0 = tile.copy %x part <first = [-1, 0, 2], size = [6, 4, 2], pad_value = 5> target <> cut <images = 1, rows = 1, place = dram> : tensor<1x8x4x4xi8> -> tensor<1x6x4x2xi8> loc("part")
+  func.return %0 : tensor<1x6x4x2xi8>
+}

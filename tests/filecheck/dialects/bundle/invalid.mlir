@@ -248,7 +248,7 @@
   %a = bundle.activation %x : tensor<1x2x2x3x!bundle.q<8, 4>> -> tensor<1x2x2x3x!bundle.q<8, 4>>
   bundle.yield %a : tensor<1x2x2x3x!bundle.q<8, 4>>
 }
-// CHECK: 'b': flatten, activation, needs the order core, batch_norm, activation, function, add or multiply, activation, function, pool, activation, function, flatten, softmax; split the bundle
+// CHECK: 'b': flatten, activation, needs the order moves, core, batch_norm, activation, function, add or multiply, activation, function, pool, activation, function, moves (concat, slice, pad, resize), flatten, softmax; split the bundle
 
 // -----
 
@@ -393,3 +393,92 @@ bundle.yield %x : tensor<1x2x2x3x!bundle.q<8, 4>>
 %x = "test.op"() : () -> tensor<2x3x!bundle.q<8, 4>>
 %y = bundle.function leaky_relu parameters [1.0e400] %x : tensor<2x3x!bundle.q<8, 4>> -> tensor<2x3x!bundle.q<8, 4>>
 // CHECK: 'bundle.function': parameters [inf], needs finite numbers; correct the list
+
+// -----
+
+%a, %b = "test.op"() : () -> (tensor<1x2x3x2x!bundle.q<8, 4>>, tensor<1x2x4x2x!bundle.q<8, 4>>)
+%y = bundle.concat %a, %b : tensor<1x2x3x2x!bundle.q<8, 4>>, tensor<1x2x4x2x!bundle.q<8, 4>> -> tensor<1x2x3x4x!bundle.q<8, 4>>
+// CHECK: 'bundle.concat': tensors of shapes 1x2x3x2, 1x2x4x2, needs equal sizes but for the channels; crop or pad the images
+
+// -----
+
+%a = "test.op"() : () -> (tensor<1x2x3x2x!bundle.q<8, 4>>)
+%y = bundle.concat %a, %a : tensor<1x2x3x2x!bundle.q<8, 4>>, tensor<1x2x3x2x!bundle.q<8, 4>> -> tensor<1x2x3x3x!bundle.q<8, 4>>
+// CHECK: 'bundle.concat': result of shape 1x2x3x3, needs 1x2x3x4; correct the result type
+
+// -----
+
+%a, %b = "test.op"() : () -> (tensor<1x2x3x2x!bundle.q<8, 4>>, tensor<1x2x3x2x!bundle.q<8, 5>>)
+%y = bundle.concat %a, %b : tensor<1x2x3x2x!bundle.q<8, 4>>, tensor<1x2x3x2x!bundle.q<8, 5>> -> tensor<1x2x3x4x!bundle.q<8, 4>>
+// CHECK: 'bundle.concat': elements of types !bundle.q<8, 4>, !bundle.q<8, 5>, needs one type for all; quantise all of them alike
+
+// -----
+
+%a = "test.op"() : () -> (tensor<1x2x!bundle.q<8, 4>>)
+%y = bundle.concat %a : tensor<1x2x!bundle.q<8, 4>> -> tensor<1x2x!bundle.q<8, 4>>
+// CHECK: 'bundle.concat': input of shape 1x2, needs (N, H, W, C); reshape or flatten it first
+
+// -----
+
+%y = bundle.concat : -> tensor<1x2x3x2x!bundle.q<8, 4>>
+// CHECK: 'bundle.concat': nothing to concatenate, needs at least one tensor; add one
+
+// -----
+
+%a = "test.op"() : () -> (tensor<1x2x3x2xi8>)
+%y = bundle.concat %a : tensor<1x2x3x2xi8> -> tensor<1x2x3x2x!bundle.q<8, 4>>
+// CHECK: 'bundle.concat': elements of type i8, needs !bundle.q<bits, frac> or !bundle.affine<bits, scale, zero_point>; change the element type
+
+// -----
+
+%a = "test.op"() : () -> (tensor<1x2x3x2x!bundle.q<8, 4>>)
+%y = bundle.slice %a first [0, 2, 0] size [2, 2, 2] : tensor<1x2x3x2x!bundle.q<8, 4>> -> tensor<1x2x2x2x!bundle.q<8, 4>>
+// CHECK: 'bundle.slice': a part of 2x2x2 from [0, 2, 0] on, needs rows, columns and channels inside 2x3x2; correct the lists
+
+// -----
+
+%a = "test.op"() : () -> (tensor<1x2x3x2x!bundle.q<8, 4>>)
+%y = bundle.slice %a first [0, 0] size [2, 2] : tensor<1x2x3x2x!bundle.q<8, 4>> -> tensor<1x2x2x2x!bundle.q<8, 4>>
+// CHECK: 'bundle.slice': a part of 2x2 from [0, 0] on, needs rows, columns and channels inside 2x3x2; correct the lists
+
+// -----
+
+%a = "test.op"() : () -> (tensor<1x2x3x2x!bundle.q<8, 4>>)
+%y = bundle.slice %a first [0, 0, 0] size [2, 2, 2] : tensor<1x2x3x2x!bundle.q<8, 4>> -> tensor<1x2x3x2x!bundle.q<8, 4>>
+// CHECK: 'bundle.slice': result of shape 1x2x3x2, needs 1x2x2x2; correct the result type
+
+// -----
+
+%a = "test.op"() : () -> (tensor<1x2x3x2x!bundle.q<8, 4>>)
+%y = bundle.slice %a first [0, 0, 0] size [2, 2, 2] : tensor<1x2x3x2x!bundle.q<8, 4>> -> tensor<1x2x2x2x!bundle.q<8, 5>>
+// CHECK: 'bundle.slice': elements of types !bundle.q<8, 4>, !bundle.q<8, 5>, needs one type for all; quantise all of them alike
+
+// -----
+
+%a = "test.op"() : () -> (tensor<1x2x3x2x!bundle.q<8, 4>>)
+%y = bundle.pad %a padding [0, -1, 0, 0] : tensor<1x2x3x2x!bundle.q<8, 4>> -> tensor<1x2x3x2x!bundle.q<8, 4>>
+// CHECK: 'bundle.pad': padding [0, -1, 0, 0], needs 4 integers of at least 0; correct the list
+
+// -----
+
+%a = "test.op"() : () -> (tensor<1x2x3x2x!bundle.q<8, 4>>)
+%y = bundle.pad %a padding [0, 1, 0, 0] : tensor<1x2x3x2x!bundle.q<8, 4>> -> tensor<1x2x3x2x!bundle.q<8, 4>>
+// CHECK: 'bundle.pad': result of shape 1x2x3x2, needs 1x3x3x2; correct the result type
+
+// -----
+
+%a = "test.op"() : () -> (tensor<1x2x3x2x!bundle.q<8, 4>>)
+%y = bundle.resize %a factors [0, 1] : tensor<1x2x3x2x!bundle.q<8, 4>> -> tensor<1x2x3x2x!bundle.q<8, 4>>
+// CHECK: 'bundle.resize': factors [0, 1], needs 2 integers of at least 1; correct the list
+
+// -----
+
+%a = "test.op"() : () -> (tensor<1x2x3x2x!bundle.q<8, 4>>)
+%y = bundle.resize %a factors [2, 2] : tensor<1x2x3x2x!bundle.q<8, 4>> -> tensor<1x2x3x2x!bundle.q<8, 4>>
+// CHECK: 'bundle.resize': result of shape 1x2x3x2, needs 1x4x6x2; correct the result type
+
+// -----
+
+%a = "test.op"() : () -> tensor<1x2x3x2x!bundle.q<8, 4>>
+%y = bundle.pad %a padding [0, 0, 0, 0] value 1.0e400 : tensor<1x2x3x2x!bundle.q<8, 4>> -> tensor<1x2x3x2x!bundle.q<8, 4>>
+// CHECK: 'bundle.pad': value inf, needs a finite number; correct it

@@ -87,3 +87,22 @@
 // CHECK-GENERIC: %d = "bundle.function"(%v) <{kind = #bundle<function_kind sigmoid>, parameters = array<f64>}> : (tensor<2x3x!bundle.q<8, 4>>) -> tensor<2x3x!bundle.q<8, 7>>
 %e = bundle.function hard_sigmoid parameters [0.2, 0.5] %x : tensor<2x4x4x3x!bundle.q<8, 4>> -> tensor<2x4x4x3x!bundle.q<8, 7>>
 // CHECK-NEXT:    %e = bundle.function hard_sigmoid parameters [2.000000e-01, 5.000000e-01] %x : tensor<2x4x4x3x!bundle.q<8, 4>> -> tensor<2x4x4x3x!bundle.q<8, 7>>
+
+// -----
+
+// What only moves elements.
+%x, %y = "test.op"() : () -> (tensor<1x2x3x2x!bundle.q<8, 4>>, tensor<1x2x3x1x!bundle.q<8, 4>>)
+%c = bundle.concat %x, %y, %x : tensor<1x2x3x2x!bundle.q<8, 4>>, tensor<1x2x3x1x!bundle.q<8, 4>>, tensor<1x2x3x2x!bundle.q<8, 4>> -> tensor<1x2x3x5x!bundle.q<8, 4>>
+// CHECK:         %c = bundle.concat %x, %y, %x : tensor<1x2x3x2x!bundle.q<8, 4>>, tensor<1x2x3x1x!bundle.q<8, 4>>, tensor<1x2x3x2x!bundle.q<8, 4>> -> tensor<1x2x3x5x!bundle.q<8, 4>>
+// CHECK-GENERIC: %c = "bundle.concat"(%x, %y, %x) : (tensor<1x2x3x2x!bundle.q<8, 4>>, tensor<1x2x3x1x!bundle.q<8, 4>>, tensor<1x2x3x2x!bundle.q<8, 4>>) -> tensor<1x2x3x5x!bundle.q<8, 4>>
+%s = bundle.slice %x first [1, 0, 1] size [1, 2, 1] : tensor<1x2x3x2x!bundle.q<8, 4>> -> tensor<1x1x2x1x!bundle.q<8, 4>>
+// CHECK-NEXT:    %s = bundle.slice %x first [1, 0, 1] size [1, 2, 1] : tensor<1x2x3x2x!bundle.q<8, 4>> -> tensor<1x1x2x1x!bundle.q<8, 4>>
+// CHECK-GENERIC: %s = "bundle.slice"(%x) <{first = array<i64: 1, 0, 1>, size = array<i64: 1, 2, 1>}> : (tensor<1x2x3x2x!bundle.q<8, 4>>) -> tensor<1x1x2x1x!bundle.q<8, 4>>
+%p = bundle.pad %x padding [1, 0, 2, 3] : tensor<1x2x3x2x!bundle.q<8, 4>> -> tensor<1x3x8x2x!bundle.q<8, 4>>
+// CHECK-NEXT:    %p = bundle.pad %x padding [1, 0, 2, 3] : tensor<1x2x3x2x!bundle.q<8, 4>> -> tensor<1x3x8x2x!bundle.q<8, 4>>
+%q = bundle.pad %x padding [0, 0, 0, 1] value -1.500000e+00 : tensor<1x2x3x2x!bundle.q<8, 4>> -> tensor<1x2x4x2x!bundle.q<8, 4>>
+// CHECK-NEXT:    %q = bundle.pad %x padding [0, 0, 0, 1] value -1.500000e+00 : tensor<1x2x3x2x!bundle.q<8, 4>> -> tensor<1x2x4x2x!bundle.q<8, 4>>
+// CHECK-GENERIC: %q = "bundle.pad"(%x) <{padding = array<i64: 0, 0, 0, 1>, value = -1.500000e+00 : f64}> : (tensor<1x2x3x2x!bundle.q<8, 4>>) -> tensor<1x2x4x2x!bundle.q<8, 4>>
+%r = bundle.resize %x factors [2, 1] : tensor<1x2x3x2x!bundle.q<8, 4>> -> tensor<1x4x3x2x!bundle.q<8, 4>>
+// CHECK-NEXT:    %r = bundle.resize %x factors [2, 1] : tensor<1x2x3x2x!bundle.q<8, 4>> -> tensor<1x4x3x2x!bundle.q<8, 4>>
+// CHECK-GENERIC: %r = "bundle.resize"(%x) <{factors = array<i64: 2, 1>}> : (tensor<1x2x3x2x!bundle.q<8, 4>>) -> tensor<1x4x3x2x!bundle.q<8, 4>>

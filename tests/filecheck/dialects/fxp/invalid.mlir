@@ -388,3 +388,92 @@
 %x = "test.op"() : () -> tensor<2x3xf32>
 %y = fxp.table %x table dense<0> : tensor<4xi2> : tensor<2x3xf32> -> tensor<2x3xi2>
 // CHECK: 'fxp.table': elements of type f32, needs integers, i1 to i32; change the element type
+
+// -----
+
+%a, %b = "test.op"() : () -> (tensor<1x2x3x2xi4>, tensor<1x2x4x2xi4>)
+%y = fxp.concat %a, %b : tensor<1x2x3x2xi4>, tensor<1x2x4x2xi4> -> tensor<1x2x3x4xi4>
+// CHECK: 'fxp.concat': tensors of shapes 1x2x3x2, 1x2x4x2, needs equal sizes but for the channels; crop or pad the images
+
+// -----
+
+%a = "test.op"() : () -> (tensor<1x2x3x2xi4>)
+%y = fxp.concat %a, %a : tensor<1x2x3x2xi4>, tensor<1x2x3x2xi4> -> tensor<1x2x3x3xi4>
+// CHECK: 'fxp.concat': result of shape 1x2x3x3, needs 1x2x3x4; correct the result type
+
+// -----
+
+%a, %b = "test.op"() : () -> (tensor<1x2x3x2xi4>, tensor<1x2x3x2xi8>)
+%y = fxp.concat %a, %b : tensor<1x2x3x2xi4>, tensor<1x2x3x2xi8> -> tensor<1x2x3x4xi4>
+// CHECK: 'fxp.concat': elements of types i4, i8, needs one type for all; quantise all of them alike
+
+// -----
+
+%a = "test.op"() : () -> (tensor<1x2xi4>)
+%y = fxp.concat %a : tensor<1x2xi4> -> tensor<1x2xi4>
+// CHECK: 'fxp.concat': input of shape 1x2, needs (N, H, W, C); reshape or flatten it first
+
+// -----
+
+%y = fxp.concat : -> tensor<1x2x3x2xi4>
+// CHECK: 'fxp.concat': nothing to concatenate, needs at least one tensor; add one
+
+// -----
+
+%a = "test.op"() : () -> (tensor<1x2x3x2xf32>)
+%y = fxp.concat %a : tensor<1x2x3x2xf32> -> tensor<1x2x3x2xi4>
+// CHECK: 'fxp.concat': elements of type f32, needs integers, i1 to i32; change the element type
+
+// -----
+
+%a = "test.op"() : () -> (tensor<1x2x3x2xi4>)
+%y = fxp.slice %a first [0, 2, 0] size [2, 2, 2] : tensor<1x2x3x2xi4> -> tensor<1x2x2x2xi4>
+// CHECK: 'fxp.slice': a part of 2x2x2 from [0, 2, 0] on, needs rows, columns and channels inside 2x3x2; correct the lists
+
+// -----
+
+%a = "test.op"() : () -> (tensor<1x2x3x2xi4>)
+%y = fxp.slice %a first [0, 0] size [2, 2] : tensor<1x2x3x2xi4> -> tensor<1x2x2x2xi4>
+// CHECK: 'fxp.slice': a part of 2x2 from [0, 0] on, needs rows, columns and channels inside 2x3x2; correct the lists
+
+// -----
+
+%a = "test.op"() : () -> (tensor<1x2x3x2xi4>)
+%y = fxp.slice %a first [0, 0, 0] size [2, 2, 2] : tensor<1x2x3x2xi4> -> tensor<1x2x3x2xi4>
+// CHECK: 'fxp.slice': result of shape 1x2x3x2, needs 1x2x2x2; correct the result type
+
+// -----
+
+%a = "test.op"() : () -> (tensor<1x2x3x2xi4>)
+%y = fxp.slice %a first [0, 0, 0] size [2, 2, 2] : tensor<1x2x3x2xi4> -> tensor<1x2x2x2xi8>
+// CHECK: 'fxp.slice': elements of types i4, i8, needs one type for all; quantise all of them alike
+
+// -----
+
+%a = "test.op"() : () -> (tensor<1x2x3x2xi4>)
+%y = fxp.pad %a padding [0, -1, 0, 0] : tensor<1x2x3x2xi4> -> tensor<1x2x3x2xi4>
+// CHECK: 'fxp.pad': padding [0, -1, 0, 0], needs 4 integers of at least 0; correct the list
+
+// -----
+
+%a = "test.op"() : () -> (tensor<1x2x3x2xi4>)
+%y = fxp.pad %a padding [0, 1, 0, 0] : tensor<1x2x3x2xi4> -> tensor<1x2x3x2xi4>
+// CHECK: 'fxp.pad': result of shape 1x2x3x2, needs 1x3x3x2; correct the result type
+
+// -----
+
+%a = "test.op"() : () -> (tensor<1x2x3x2xi4>)
+%y = fxp.resize %a factors [0, 1] : tensor<1x2x3x2xi4> -> tensor<1x2x3x2xi4>
+// CHECK: 'fxp.resize': factors [0, 1], needs 2 integers of at least 1; correct the list
+
+// -----
+
+%a = "test.op"() : () -> (tensor<1x2x3x2xi4>)
+%y = fxp.resize %a factors [2, 2] : tensor<1x2x3x2xi4> -> tensor<1x2x3x2xi4>
+// CHECK: 'fxp.resize': result of shape 1x2x3x2, needs 1x4x6x2; correct the result type
+
+// -----
+
+%a = "test.op"() : () -> tensor<1x2x3x2xi4>
+%y = fxp.pad %a padding [0, 0, 0, 0] value 8 : tensor<1x2x3x2xi4> -> tensor<1x2x3x2xi4>
+// CHECK: 'fxp.pad': value 8, needs -8 to 7; rescale the layer

@@ -61,3 +61,22 @@
 %d = fxp.table %x table dense<[1, 0, -1, -2]> : tensor<4xi2> : tensor<2x4x4x3xi2> -> tensor<2x4x4x3xi2>
 // CHECK-NEXT:    %d = fxp.table %x table dense<[1, 0, -1, -2]> : tensor<4xi2> : tensor<2x4x4x3xi2> -> tensor<2x4x4x3xi2>
 // CHECK-GENERIC: %d = "fxp.table"(%x) <{table = dense<[1, 0, -1, -2]> : tensor<4xi2>}> : (tensor<2x4x4x3xi2>) -> tensor<2x4x4x3xi2>
+
+// -----
+
+// What only moves elements.
+%x, %y = "test.op"() : () -> (tensor<1x2x3x2xi4>, tensor<1x2x3x1xi4>)
+%c = fxp.concat %x, %y, %x : tensor<1x2x3x2xi4>, tensor<1x2x3x1xi4>, tensor<1x2x3x2xi4> -> tensor<1x2x3x5xi4>
+// CHECK:         %c = fxp.concat %x, %y, %x : tensor<1x2x3x2xi4>, tensor<1x2x3x1xi4>, tensor<1x2x3x2xi4> -> tensor<1x2x3x5xi4>
+// CHECK-GENERIC: %c = "fxp.concat"(%x, %y, %x) : (tensor<1x2x3x2xi4>, tensor<1x2x3x1xi4>, tensor<1x2x3x2xi4>) -> tensor<1x2x3x5xi4>
+%s = fxp.slice %x first [1, 0, 1] size [1, 2, 1] : tensor<1x2x3x2xi4> -> tensor<1x1x2x1xi4>
+// CHECK-NEXT:    %s = fxp.slice %x first [1, 0, 1] size [1, 2, 1] : tensor<1x2x3x2xi4> -> tensor<1x1x2x1xi4>
+// CHECK-GENERIC: %s = "fxp.slice"(%x) <{first = array<i64: 1, 0, 1>, size = array<i64: 1, 2, 1>}> : (tensor<1x2x3x2xi4>) -> tensor<1x1x2x1xi4>
+%p = fxp.pad %x padding [1, 0, 2, 3] : tensor<1x2x3x2xi4> -> tensor<1x3x8x2xi4>
+// CHECK-NEXT:    %p = fxp.pad %x padding [1, 0, 2, 3] : tensor<1x2x3x2xi4> -> tensor<1x3x8x2xi4>
+%q = fxp.pad %x padding [0, 0, 0, 1] value -8 : tensor<1x2x3x2xi4> -> tensor<1x2x4x2xi4>
+// CHECK-NEXT:    %q = fxp.pad %x padding [0, 0, 0, 1] value -8 : tensor<1x2x3x2xi4> -> tensor<1x2x4x2xi4>
+// CHECK-GENERIC: %q = "fxp.pad"(%x) <{padding = array<i64: 0, 0, 0, 1>, value = -8 : i64}> : (tensor<1x2x3x2xi4>) -> tensor<1x2x4x2xi4>
+%r = fxp.resize %x factors [2, 1] : tensor<1x2x3x2xi4> -> tensor<1x4x3x2xi4>
+// CHECK-NEXT:    %r = fxp.resize %x factors [2, 1] : tensor<1x2x3x2xi4> -> tensor<1x4x3x2xi4>
+// CHECK-GENERIC: %r = "fxp.resize"(%x) <{factors = array<i64: 2, 1>}> : (tensor<1x2x3x2xi4>) -> tensor<1x4x3x2xi4>

@@ -630,3 +630,38 @@ sched.program inputs [#engine.tensor<shape = [5, 12], bits = 8, frac = 4, base =
 %x = sched.buffer feature "x" at 0 size 16
 %t = sched.pool max %x to %x <input = [1, 3, 4], output = [1, 3, 4], images = [0, 1], rows = [0, 1], partial = 1> window <kernel = [1, 1]> scale <low = 0, high = 1>
 // CHECK: 'sched.pool': partial sums, needs none; compute all of a window at once
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 12
+%t = sched.buffer table "t" at 0 size 1
+%0 = sched.move %t to %x <input = [2, 2, 3], output = [2, 2, 3], images = [0, 1], rows = [0, 2]> part <size = [2, 2, 3]> target <>
+// CHECK: 'sched.move': input is a buffer in table, needs one in feature memory; name another buffer
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 12
+%t = sched.buffer table "t" at 0 size 1
+%0 = sched.move %x to %t <input = [2, 2, 3], output = [2, 2, 3], images = [0, 1], rows = [0, 2]> part <size = [2, 2, 3]> target <>
+// CHECK: 'sched.move': result is a buffer in table, needs one in feature memory; name another buffer
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 12
+%t = sched.buffer table "t" at 0 size 1
+%0 = sched.move %x to %x <input = [2, 2, 3], output = [2, 2, 3], images = [0, 1], rows = [0, 2]> part <size = [2, 2, 4]> target <>
+// CHECK: 'sched.move': channels 0 to 3, needs those of 3 that there are; correct the part
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 12
+%t = sched.buffer table "t" at 0 size 1
+%0 = sched.move %x to %x <input = [2, 2, 3], output = [2, 2, 3], images = [0, 1], rows = [0, 2]> part <size = [2, 2, 3]> target <first = [1, 0, 0]>
+// CHECK: 'sched.move': a target up to 3x2x3, needs at most 2x2x3, the result's image; correct the target
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 12
+%t = sched.buffer table "t" at 0 size 1
+%0 = sched.move %x to %x <input = [2, 2, 3], output = [2, 2, 3], images = [0, 1], rows = [0, 2]> part <size = [1, 2, 3]> target <>
+// CHECK: 'sched.move': rows up to 2, needs at most 1, the part's; correct the piece

@@ -154,3 +154,12 @@ sched.program inputs [#engine.tensor<shape = [1, 4, 4, 4], bits = 8, frac = 4, b
   // CHECK-GENERIC: %6 = "sched.store"(%z, %output, %4) <{at = 0 : i64, offset = 34 : i64, elements = 2 : i64, rows = 8 : i64, pitch = 4 : i64
   %6 = sched.store %z[0] to %output[34] elements 2 rows 8 pitch 4 after(%4)
 }
+
+// -----
+
+// A copy of a part of the images: every second row of another tensor.
+%x = sched.buffer feature "x" at 0 size 48
+%y = sched.buffer feature "y" at 48 size 80
+%0 = sched.move %x to %y <input = [4, 4, 3], output = [4, 4, 5], images = [0, 1], rows = [0, 2]> part <first = [-1, 0, 1], size = [2, 4, 2], pad_value = -8> target <first = [0, 0, 3], strides = [2, 1]> cycles 8
+// CHECK:         %0 = sched.move %x to %y <input = [4, 4, 3], output = [4, 4, 5], images = [0, 1], rows = [0, 2]> part <first = [-1, 0, 1], size = [2, 4, 2], pad_value = -8> target <first = [0, 0, 3], strides = [2, 1]> cycles 8
+// CHECK-GENERIC: %0 = "sched.move"(%x, %y) <{piece = #sched.piece<input = [4, 4, 3], output = [4, 4, 5], images = [0, 1], rows = [0, 2]>, part = #tile.part<first = [-1, 0, 1], size = [2, 4, 2], pad_value = -8>, target = #tile.target<first = [0, 0, 3], strides = [2, 1]>, cycles = 8 : i64, beats = 0 : i64}>

@@ -348,3 +348,99 @@
 %x = "test.op"() : () -> tensor<1x1x1x4xi8>
 %y = tile.matrix %x window <kernel = [1, 1]> groups 2 raw <> cut <images = 1, rows = 1, block = 2, inputs = 2> weights dense<1> : tensor<1x1x2x6xi8> bias dense<1> : tensor<6xi32> : tensor<1x1x1x4xi8> -> tensor<1x1x1x6xi32>
 // CHECK: 'tile.matrix': a reduction over 4 channels in parts of 2, needs blocks of 1 group, not depthwise; leave the reduction whole
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi4>
+%y = tile.copy %x part <size = [4, 4]> target <> cut <images = 1, rows = 4> : tensor<1x4x4x3xi4> -> tensor<1x4x4x5xi4>
+// CHECK: '#tile.part': size [4, 4], needs row, column, channel; correct the list
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi4>
+%y = tile.copy %x part <first = [1, 1], size = [4, 4, 3]> target <> cut <images = 1, rows = 4> : tensor<1x4x4x3xi4> -> tensor<1x4x4x5xi4>
+// CHECK: '#tile.part': first [1, 1], needs row, column, channel; correct the list
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi4>
+%y = tile.copy %x part <size = [4, 4, 3]> target <first = [0, 0]> cut <images = 1, rows = 4> : tensor<1x4x4x3xi4> -> tensor<1x4x4x5xi4>
+// CHECK: '#tile.target': first [0, 0], needs 3 numbers; correct the list
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi4>
+%y = tile.copy %x part <size = [4, 4, 3]> target <strides = [1]> cut <images = 1, rows = 4> : tensor<1x4x4x3xi4> -> tensor<1x4x4x5xi4>
+// CHECK: '#tile.target': strides [1], needs 2 numbers; correct the list
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xf32>
+%y = tile.copy %x part <size = [4, 4, 3]> target <> cut <images = 1, rows = 4> : tensor<1x4x4x3xf32> -> tensor<1x4x4x5xi4>
+// CHECK: 'tile.copy': elements of type f32, needs integers, i1 to i32; change the element type
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x3xi4>
+%y = tile.copy %x part <size = [4, 4, 3]> target <> cut <images = 1, rows = 4> : tensor<1x3xi4> -> tensor<1x4x4x5xi4>
+// CHECK: 'tile.copy': input of shape 1x3, needs (N, H, W, C); reshape or flatten it first
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi4>
+%y = tile.copy %x part <size = [4, 4, 3]> target <> cut <images = 1, rows = 4> : tensor<1x4x4x3xi4> -> tensor<2x4x4x5xi4>
+// CHECK: 'tile.copy': a result of tensor<2x4x4x5xi4>, needs 1 images of i4, as there are to copy; correct the result type
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi4>
+%y = tile.copy %x part <first = [0, 0, 1], size = [4, 4, 3]> target <> cut <images = 1, rows = 4> : tensor<1x4x4x3xi4> -> tensor<1x4x4x5xi4>
+// CHECK: 'tile.copy': channels 1 to 3, needs those of 3 that there are; correct the part
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi4>
+%y = tile.copy %x part <size = [4, 4, 3]> target <first = [0, 0, 3]> cut <images = 1, rows = 4> : tensor<1x4x4x3xi4> -> tensor<1x4x4x5xi4>
+// CHECK: 'tile.copy': a target up to 4x4x6, needs at most 4x4x5, the result's image; correct the target
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi4>
+%y = tile.copy %x part <size = [4, 4, 3]> target <strides = [2, 1]> cut <images = 1, rows = 4> : tensor<1x4x4x3xi4> -> tensor<1x4x4x5xi4>
+// CHECK: 'tile.copy': a target up to 7x4x3, needs at most 4x4x5, the result's image; correct the target
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi4>
+%y = tile.copy %x part <size = [4, 4, 3], pad_value = 8> target <> cut <images = 1, rows = 4> : tensor<1x4x4x3xi4> -> tensor<1x4x4x5xi4>
+// CHECK: 'tile.copy': pad_value 8, needs -8 to 7, what the input holds; correct the part
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi4>
+%y = tile.copy %x part <size = [4, 4, 3]> target <> cut <images = 1, rows = 5> : tensor<1x4x4x3xi4> -> tensor<1x4x4x5xi4>
+// CHECK: 'tile.copy': cut into 1 images of 5 rows, needs at most 1 images of 4 rows; make the cut smaller
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi4>
+%y = tile.copy %x part <size = [4, 4, 3]> target <> cut <images = 1, rows = 4, groups = 2> : tensor<1x4x4x3xi4> -> tensor<1x4x4x5xi4>
+// CHECK: 'tile.copy': cut into channels, or tall, needs a cut of images and rows; remove groups, mode, block and inputs
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi4>
+%y = tile.copy %x into %x part <size = [4, 4, 3]> target <> cut <images = 1, rows = 4> : tensor<1x4x4x3xi4>, tensor<1x4x4x3xi4> -> tensor<1x4x4x3xi4>
+// CHECK: 'tile.copy': copies into tensor<1x4x4x3xi4> that something else makes or uses, needs the tensor<1x4x4x3xi4> of a copy before, used here only; copy it first
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi4>
+%y = tile.copy %x part <size = [4, 4, 3]> target <> cut <images = 1, rows = 4, place = dram> : tensor<1x4x4x3xi4> -> tensor<1x4x4x5xi4>
+// CHECK: 'tile.copy': a result whose place is dram, needs it on chip, or in DRAM if one copy makes all of it; change the place
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi4>
+%y = tile.copy %x part <size = [4, 4, 3]> target <> cut <images = 1, rows = 4, place = strips> : tensor<1x4x4x3xi4> -> tensor<1x4x4x3xi4>
+// CHECK: 'tile.copy': a result whose place is strips, needs it on chip, or in DRAM if one copy makes all of it; change the place

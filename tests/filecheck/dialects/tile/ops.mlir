@@ -56,3 +56,14 @@ func.func @main(%x: tensor<2x4x4x3xi8>, %r: tensor<2x2x2x4xi8>) attributes {tile
 %c = tile.lookup %g table dense<[1, 0, -1, -2]> : tensor<4xi2> cut <images = 2, rows = 1> : tensor<2x1x1x3xi2> -> tensor<2x1x1x3xi2>
 // CHECK-NEXT:    %c = tile.lookup %g table dense<[1, 0, -1, -2]> : tensor<4xi2> cut <images = 2, rows = 1> : tensor<2x1x1x3xi2> -> tensor<2x1x1x3xi2>
 // CHECK-GENERIC: %c = "tile.lookup"(%g) <{table = dense<[1, 0, -1, -2]> : tensor<4xi2>, cut = #tile.cut<images = 2, rows = 1>}>
+
+// -----
+
+// Parts of images, copied to a place in others; the second copy goes into the tensor of the first.
+%x = "test.op"() : () -> tensor<2x4x4x3xi4>
+%a = tile.copy %x part <size = [4, 4, 3]> target <> cut <images = 2, rows = 4> : tensor<2x4x4x3xi4> -> tensor<2x4x4x5xi4>
+// CHECK:         %a = tile.copy %x part <size = [4, 4, 3]> target <> cut <images = 2, rows = 4> : tensor<2x4x4x3xi4> -> tensor<2x4x4x5xi4>
+// CHECK-GENERIC: %a = "tile.copy"(%x) <{part = #tile.part<size = [4, 4, 3]>, target = #tile.target<>, cut = #tile.cut<images = 2, rows = 4>{{.*}}}>
+%b = tile.copy %x into %a part <first = [-1, 0, 1], size = [2, 4, 2], pad_value = -8> target <first = [0, 0, 3], strides = [2, 1]> cut <images = 1, rows = [1, 1]> : tensor<2x4x4x3xi4>, tensor<2x4x4x5xi4> -> tensor<2x4x4x5xi4>
+// CHECK-NEXT:    %b = tile.copy %x into %a part <first = [-1, 0, 1], size = [2, 4, 2], pad_value = -8> target <first = [0, 0, 3], strides = [2, 1]> cut <images = 1, rows = [1, 1]> : tensor<2x4x4x3xi4>, tensor<2x4x4x5xi4> -> tensor<2x4x4x5xi4>
+// CHECK-GENERIC: %b = "tile.copy"(%x, %a) <{part = #tile.part<first = [-1, 0, 1], size = [2, 4, 2], pad_value = -8>, target = #tile.target<first = [0, 0, 3], strides = [2, 1]>,

@@ -1,0 +1,69 @@
+"""
+Rules of the operations that move elements, which the `bundle` and `fxp` dialects share: images (N, H, W, C), all of a batch
+alike.
+
+Every function raises `VerifyException` with a message that says what to change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xdsl.ir import SSAValue
+from xdsl.irdl import IRDLOperation
+
+from dsf.dialects.constants import IntsAttr, pair, quad
+from dsf.dialects.shapes import as_text, check_lists, check_rank, check_result, element, need, shape
+
+
+def check_same_elements(op: IRDLOperation, *values: SSAValue) -> None:
+    """What is moved keeps its type."""
+    kinds = [element(value) for value in (*values, *op.results)]
+    has = f"elements of types {', '.join(map(str, dict.fromkeys(kinds)))}"
+    need(len(set(kinds)) == 1, op, has, "one type for all", "quantise all of them alike")
+
+
+def check_concat(op: IRDLOperation, values: Sequence[SSAValue]) -> None:
+    """Images of equal sizes, whose channels stand behind each other in the result."""
+    need(len(values) >= 1, op, "nothing to concatenate", "at least one tensor", "add one")
+    for value in values:
+        check_rank(op, value, (4,))
+    *sizes, _ = shape(values[0])
+    has = f"tensors of shapes {', '.join(as_text(shape(value)) for value in values)}"
+    equal = all(shape(value)[:3] == tuple(sizes) for value in values)
+    need(equal, op, has, "equal sizes but for the channels", "crop or pad the images")
+    check_result(op, (*sizes, sum(shape(value)[3] for value in values)))
+    check_same_elements(op, *values)
+
+
+def check_slice(op: IRDLOperation, value: SSAValue, first: Sequence[int], size: Sequence[int]) -> None:
+    """A part of each image: rows, columns and channels inside it."""
+    check_rank(op, value, (4,))
+    batch, *image = shape(value)
+    ok = len(first) == len(size) == 3 and all(
+        one >= 0 and count >= 1 and one + count <= whole for one, count, whole in zip(first, size, image, strict=True)
+    )
+    has = f"a part of {as_text(size)} from {list(first)} on"
+    need(ok, op, has, f"rows, columns and channels inside {as_text(image)}", "correct the lists")
+    check_result(op, (batch, *size))
+    check_same_elements(op, value)
+
+
+def check_padded(op: IRDLOperation, value: SSAValue, padding: IntsAttr) -> None:
+    """Images with a border of so many rows and columns: top, bottom, left, right."""
+    check_rank(op, value, (4,))
+    check_lists(op, padding=padding)
+    batch, height, image_width, channels = shape(value)
+    top, bottom, left, right = quad(padding)
+    check_result(op, (batch, height + top + bottom, image_width + left + right, channels))
+    check_same_elements(op, value)
+
+
+def check_resized(op: IRDLOperation, value: SSAValue, factors: IntsAttr) -> None:
+    """Images whose rows and columns are repeated so many times."""
+    check_rank(op, value, (4,))
+    check_lists(op, factors=factors)
+    batch, height, image_width, channels = shape(value)
+    vertical, horizontal = pair(factors)
+    check_result(op, (batch, height * vertical, image_width * horizontal, channels))
+    check_same_elements(op, value)
