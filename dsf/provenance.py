@@ -47,8 +47,8 @@ Facts = dict[str, Any]
 #: A weight of a kernel, or the kernel's shape: row, column, input channel, output channel.
 Index = tuple[int, int, int, int]
 
-#: What computes a piece of a tensor.
-Computing = sched.MatrixOp | sched.VectorOp
+#: What makes a piece of a tensor.
+Computing = sched.MatrixOp | sched.VectorOp | sched.MoveOp
 
 #: What a load of the weight stream brings, by the memory that it goes to.
 KINDS = {Space.WEIGHT: "weights", Space.PARAMETER: "parameters", Space.TABLE: "table"}
@@ -147,8 +147,10 @@ class Provenance:
         piece, height = op.piece.piece, op.piece.output_image[0]
         lanes = self.hardware.group_columns if isinstance(op, sched.MatrixOp) else op.piece.output_image[2]
         images = Span(self._chunk_of(op) * self.images + piece.images.first, piece.images.count)
-        facts: Facts = {"images": _list(images), "rows": _list(piece.rows), "height": height}
-        facts["channels"] = _list(piece.channels(lanes))
+        moves = isinstance(op, sched.MoveOp)
+        rows = op.rows_of_y if moves else piece.rows
+        channels = Span(op.target.starts[2], op.part.image[2]) if moves else piece.channels(lanes)
+        facts: Facts = {"images": _list(images), "rows": _list(rows), "height": height, "channels": _list(channels)}
         if isinstance(op, sched.MatrixOp):
             facts["mode"] = str(op.mode.data)
             conv = self._conv(op)
@@ -382,7 +384,12 @@ def is_strip(op: Computing) -> bool:
 
 
 def same_layer(one: Computing, other: Computing) -> bool:
-    """Whether two instructions make pieces of one result: the strips of it are buffers of the same name."""
+    """
+    Whether two instructions make pieces of one result: the strips of it are buffers of the same name. Moves into one tensor are
+    told apart by where they go.
+    """
+    if one.properties.get("target") != other.properties.get("target"):
+        return False
     if one.y == other.y or not (is_strip(one) or is_strip(other)):
         return one.y == other.y
     both = (one, other)

@@ -124,6 +124,12 @@ def _roles(op: Operation) -> tuple[str, ...]:
             return ("pool",)
         case tile.MatrixOp():
             return ("core",) if op.add is None else ("add",)
+        case bundle.ConcatOp() | bundle.SliceOp() | bundle.PadOp() | bundle.ResizeOp():
+            return ("move",)
+        case fxp.ConcatOp() | fxp.SliceOp() | fxp.PadOp() | fxp.ResizeOp():
+            return ("move",)
+        case tile.CopyOp():
+            return () if op.is_partial else ("move",)
         case tile.ElementwiseOp():
             return ("add",) if isinstance(op.function, tile.AddAttr) else ("multiply",)
         case _:
@@ -158,7 +164,7 @@ def sources_of(op: Operation, label: str | None) -> tuple[str, ...]:
 
 def part_of(op: Operation, index: tuple[int, ...]) -> str | None:
     """The piece of an operation of the level `tile` that has an element."""
-    if not isinstance(op, tile.MatrixOp | tile.VectorOp):
+    if not isinstance(op, tile.MatrixOp | tile.VectorOp) or isinstance(op, tile.CopyOp):
         return None
     module = op.get_toplevel_object()
     assert isinstance(module, ModuleOp)

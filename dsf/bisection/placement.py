@@ -39,7 +39,8 @@ NOBODY = -1
 
 Numbers = NDArray[np.int64]
 
-#: What computes a piece of a tensor, and which of that reads more rows than it makes.
+#: What computes a piece of a tensor, and which of that reads more rows than it makes. What a copy or a move writes is checked
+#: where it is read.
 Computing = sched.MatrixOp | sched.VectorOp
 WINDOWED = (sched.MatrixOp, sched.PoolOp)
 

@@ -129,16 +129,17 @@ def test_every_name(made: SimpleNamespace):
 
 
 def test_a_network_that_does_not_fit(tmp_path: Path):
-    """Strips that are loaded, copied and stored: each instruction is still of a bundle, and of rows that there are."""
-    rng = random.Random(0)
+    """Strips that are loaded, moved and stored: each instruction is still of a bundle, and of rows that there are."""
+    rng = random.Random(30)
     hardware = random_hardware(rng)
     module = random_network(rng, hardware)
-    set_hardware(module, replace(hardware, feature_memory=512))
+    set_hardware(module, replace(hardware, feature_memory=256))
     write_files(compile_module(module, keep_in=tmp_path), tmp_path)
     provenance = Provenance.of(tmp_path)
     program = provenance.program
     parts = [provenance.instruction(index) for index in range(len(program.steps) - 1)]
     assert any(buffer.holds.value.data for buffer in provenance.scheduled.walk() if isinstance(buffer, sched.BufferOp))
+    assert any(isinstance(op, sched.MoveOp) for op in provenance.scheduled.walk())
     for one in parts:
         assert one["sources"] == [one["bundle"]] and one["reads"] and one["writes"]
         assert sum(one.get("images", [0])) <= program.inputs[0].dimensions[0]
