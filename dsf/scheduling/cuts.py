@@ -414,7 +414,7 @@ class _Chooser:
         total, passes = self.layer.groups_of_block(self.hw), self.hw.column_groups
         words = self.layer.words(self.layer.blocks[0])
         in_banks = words <= most_words(self.layer, self.hw, [Mode.TALL]) < 2 * passes * words
-        if in_banks and self.options.groups <= 1 and Mode.TALL in self._modes():
+        if in_banks and (self.options.groups <= 1 or words > self.hw.weight_words) and Mode.TALL in self._modes():
             yield (1,), (Mode.TALL,)
         if words > self.hw.weight_words:
             return
@@ -476,11 +476,16 @@ class _Chooser:
                 yield Cut(*strips, sizes, (mode,), inputs=tuple(parts), whole=len(sizes) - last)
 
     def _tiles(self, mode: Mode) -> list[tuple[int, tuple[int, ...]]]:
-        """Images and rows of the largest strips that are a tile of the array."""
+        """
+        Images and rows of the largest strips that are a tile of the array. Where weights come in parts only, strips are no
+        larger, whatever the user wants.
+        """
         height, width, _ = self.layer.output_image
         rows = pixels_at_once(self.hw, mode) // width
         if self.options.rows != 0 and self.options.rows < height:
-            return [(1, (self.options.rows,))] if self.options.rows <= rows else []
+            longest = most_words(self.layer, self.hw, self._modes())
+            in_parts_only = self.layer.words(self.layer.blocks[0]) > longest
+            return [(1, (min(self.options.rows, rows),))] if self.options.rows <= rows or in_parts_only else []
         return [(min(self.images, rows // height), (height,))] if rows >= height else [(1, (min(rows, height),))]
 
     def _modes(self) -> tuple[Mode, ...]:

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from dsf.cost import dispatch_cycles, load_cost, shape_change
 from dsf.dialects import tile
@@ -144,12 +145,21 @@ class _Chooser:
         places = [self._place(index) for index in range(len(self.network.tensors))]
         for index, layer in enumerate(self.network.layers):
             follower = self.network.follower_of(index)
-            if follower is None or isinstance(self.network.layers[follower].op, tile.CopyOp):
-                # A copy takes rows that are all there, with all their channels.
+            if follower is None or not self._can_follow(layer, self.network.layers[follower]):
                 continue
             if self.network.readers(layer.result) == [follower]:
                 places[layer.result] = Place.STRIPS
         return places
+
+    def _can_follow(self, layer: Layer, behind: Layer) -> bool:
+        """
+        Whether the next layer can take the strips of a layer. A copy takes rows that are all there; if the images have another
+        shape to the next layer, its channels are others, and those of a strip have to be made at once.
+        """
+        if isinstance(behind.op, tile.CopyOp):
+            return False
+        at_once = layer.words(layer.blocks[0]) <= self.hw.weight_words and any(self._loads(layer, in_parts=False))
+        return at_once or behind.input_image == layer.output_image
 
     def _place(self, tensor: int) -> Place:
         """In DRAM, if one layer makes it row by row, and its rows are whole bytes wherever it is made or read."""
@@ -279,9 +289,15 @@ class _Chooser:
         if self.options.rows != 0:
             strips = [(1, (min(self.options.rows, height),))]
         in_parts = in_bytes(self.hw, layer) or places[self.network.layers[chain[-1]].result] is Place.CHIP
+        layers = [self.network.layers[index] for index in chain]
+        # Strips of some channels are those of the next layer too.
+        in_parts &= all(one.output_image == behind.input_image for one, behind in pairwise(layers))
         if isinstance(layer.op, tile.MatrixOp) and layer.words(layer.blocks[0]) > self.hw.weight_words:
             for first in self._long(layer, dict.fromkeys(strips)):
-                yield self._followed(chain, first)
+                # Strips of all channels, or of some where those may be computed after the others.
+                channels = {(one.block.outputs, one.groups) for one in first.loads(layer.blocks, layer.lanes(self.hw))}
+                if in_parts or len(channels) == 1:
+                    yield self._followed(chain, first)
             return
         for groups, modes, outer in self._loads(layer, in_parts=in_parts):
             for images, rows in dict.fromkeys(strips):
@@ -300,8 +316,9 @@ class _Chooser:
         _, width, _ = layer.output_image
         for mode in parts_modes(layer, self.hw, modes):
             groups = 1 if mode is Mode.TALL else min(self.hw.column_groups, layer.groups_of_block(self.hw))
-            for images, rows in strips:
-                if images * rows[0] * width <= pixels_at_once(self.hw, mode):
+            most = pixels_at_once(self.hw, mode) // width
+            for images, rows in dict.fromkeys((images, (min(*rows, most),)) for images, rows in strips):
+                if images == 1 or images * rows[0] <= most:
                     yield Cut(images, rows, (groups,), (mode,), block=block, inputs=equal_parts(layer, self.hw))
 
     def _followed(self, chain: Sequence[int], first: Cut) -> tuple[Cut, ...]:

@@ -105,7 +105,8 @@ def _most_rows(layer: Layer, cut: Cut) -> tuple[int, int]:
     (height, *_), (rows, *_) = layer.input_image, layer.output_image
     images = cut.images - 1
     strips = {strip for _, strip in cut.strips(Span(0, 1), rows)}
-    read = max(input_rows(layer.window, strip, height).count for strip in strips)
+    # A window that lies in padding alone has a place too.
+    read = max(1, *(input_rows(layer.window, strip, height).count for strip in strips))
     return images * height + read, images * rows + max(strip.count for strip in strips)
 
 
