@@ -214,13 +214,16 @@ def test_abort(hw: Hardware, part: float, stall: float, resident: bool) -> None:
 
 
 @engines
-@pytest.mark.parametrize("after", [1, 60, 150])
+@pytest.mark.parametrize("part", [0, 0.2, 0.6])
 @pytest.mark.parametrize("interrupts", [True, False])
 @pytest.mark.parametrize("resident", [False, True])
-def test_reset(hw: Hardware, after: int, interrupts: bool, resident: bool) -> None:
-    """The firmware says so, whether or not it hopes for an interrupt; loaded again, all is well."""
+def test_reset(hw: Hardware, part: float, interrupts: bool, resident: bool) -> None:
+    """After a part of a run: the firmware says so, whether or not it hopes for an interrupt; loaded again, all is well."""
+    program, inputs, _ = compiled(hw, 104, resident=resident)
+    done = run(program, inputs[:1]).runs[0].done
+    assert done is not None
     options = {"interrupts": interrupts, "max_cycles": 20_000}
-    bad_run(hw, "LOST", resets={1: after}, resident=resident, loads=(0, 2), **options)
+    bad_run(hw, "LOST", resets={1: 1 + int(part * done)}, resident=resident, loads=(0, 2), **options)
 
 
 @engines
