@@ -17,14 +17,18 @@
       logic                   waits_q = 1'b0; \
       /* verilator lint_on PROCASSINIT */ \
       logic [$bits(Data)-1:0] data_q; \
+      /* verilator lint_off SYNCASYNCNET */ \
       always_ff @(posedge clk_i) begin \
         waits_q <= rst_ni && (Valid) && !(Ready); \
         if ((Valid) && !(Ready)) data_q <= Data; \
         if (rst_ni && waits_q) Name``_holds : assert ((Valid) && (Data) == data_q); \
       end \
+      /* verilator lint_on SYNCASYNCNET */ \
     end
   `define DSF_ASSERT(Name, Condition) \
-    always_ff @(posedge clk_i) if (rst_ni) Name : assert (Condition);
+    /* verilator lint_off SYNCASYNCNET */ \
+    always_ff @(posedge clk_i) if (rst_ni) Name : assert (Condition); \
+    /* verilator lint_on SYNCASYNCNET */
 `endif
 
 `endif
