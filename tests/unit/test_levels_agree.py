@@ -211,11 +211,11 @@ def test_all_operations_are_drawn() -> None:
     assert min(seen[kind] for kind in (*LETTERS, *FUNCTIONS, "pixel") if kind not in NOT_DRAWN) >= 2, seen
 
 
-@pytest.mark.parametrize("first", range(0, 60, 20))
+@pytest.mark.parametrize("first", range(0, 90, 30))
 def test_depthwise_networks(first: int) -> None:
     """Along rows and columns of the image, with strides, dilation and residual additions, all of which have to occur."""
     seen = Counter[str]()
-    for seed in range(first, first + 20):
+    for seed in range(first, first + 30):
         module, x, rng = case(seed, depthwise=True)
         check(seed, module, x, rng, small=seed % 3 == 0, depthwise=seen)
     assert min(seen[kind] for kind in ("rows", "columns", "residues", "phases", "residual", "raw")) >= 2, seen
@@ -237,7 +237,7 @@ def depthwise_kinds(module: ModuleOp) -> list[str]:
 def test_random_networks_merge_columns() -> None:
     """Merged columns occur in the tests above: with residual additions, poolings, strides and groups."""
     seen = Counter[str]()
-    for seed in range(60):
+    for seed in range(120):
         module, _, _ = case(seed)
         run_pass(CTX, module, CheckHardwarePass())
         run_pass(CTX, module, BundleToFxpPass())
