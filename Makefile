@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 JOBS   ?= 2
 
-.PHONY: help setup demo test lint generate formal coverage synth bench-layers bench-tiny bench-compile bench-random bench-accuracy clean
+.PHONY: help setup demo test lint generate formal coverage synth bench-layers bench-tiny bench-kraken bench-compile bench-random bench-accuracy clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -51,6 +51,9 @@ bench-layers: setup ## Measure single layers on the simulated system, beside est
 
 bench-tiny: setup ## Measure the networks of MLPerf Tiny on 256 elements, in RTL
 	$(BIN)/python -m benchmarks.tiny
+
+bench-kraken: setup ## Measure ImageNet networks on an engine as large as Kraken, in RTL (long)
+	$(BIN)/python -m benchmarks.kraken
 
 bench-compile: setup ## Measure what the compiler takes for ImageNet networks
 	$(BIN)/python -m benchmarks.compile

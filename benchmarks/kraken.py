@@ -61,7 +61,7 @@ NETWORKS = {
 
 def make_hardware() -> Hardware:
     """The engine for all of these networks."""
-    parameters = {"parameter_groups": 64, "feature_memory": 112 << 10, "weight_memory": 256 << 10}
+    parameters = {"parameter_groups": 64, "feature_memory": 80 << 10, "weight_memory": 288 << 10}
     hw = Hardware(
         processing_elements=(7, 96),
         column_groups=3,
