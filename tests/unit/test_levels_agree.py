@@ -139,7 +139,7 @@ def case(seed: int, layers: int = 5, *, depthwise: bool = False) -> tuple[Module
     return module, input_of(rng, module), rng
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), phases=(Phase.explicit, Phase.generate))
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck), phases=(Phase.explicit, Phase.generate))
 @given(st.integers(min_value=0, max_value=(1 << 32) - 1), st.booleans())
 def test_drawn_networks(seed: int, small: bool) -> None:
     # The network follows from one number, which is all that a failure needs to print.
