@@ -21,9 +21,7 @@ from dsf.isa.table import (
 
 
 def _values(field: Field) -> str:
-    if field.only is not None:
-        return f"only {field.only}"
-    return f"{field.low} to {field.high}" if field.signed else f"0 to {field.high}"
+    return f"{field.low} to {field.high}" if field.low < field.high else f"{field.low}"
 
 
 def _functions(field: Field) -> str:
@@ -89,8 +87,7 @@ def isa_page() -> str:
         "The loops are the meaning of the instructions: `dsf/runtime/interpreters/isa.py` computes them and the engine is",
         "tested against it. F is feature memory, W weight memory (G banks), P parameter memory, T the vector unit's tables;",
         "R, C, G and V are the rows, columns and column groups of the array and the vector length, see `dsf/hardware.py`.",
-        "Where a field's values are `only` one, the engine has room for it and does not implement it yet. A field of `vector`",
-        "that names functions is used by these alone, and has its default with others.",
+        "A field of `vector` that names functions is used by these alone, and has its default with others.",
         "",
         "The same program is text (`isa` dialect) and binary; `dsf disasm` and `dsf asm` convert both ways without loss.",
         "",

@@ -35,8 +35,7 @@ def _safe(name: str) -> str:
 def _legal(instruction: Instruction) -> list[str]:
     """A function that is true when each field has a value that its table allows, and the spare bits are zero."""
     used = sum(field.bits for field in instruction.all_fields)
-    terms = [_equals(field, field.only) for field in instruction.all_fields if field.only is not None]
-    terms += [f"i.{_safe(f.name)} <= {f.bits}'d{f.most}" for f in instruction.all_fields if f.most is not None]
+    terms = [_at_most(field, field.most) for field in instruction.all_fields if field.most is not None]
     separator = " &&\n             "
     groups = dict.fromkeys(field.functions for field in instruction.fields if field.functions is not None)
     for functions in groups:
@@ -51,6 +50,10 @@ def _legal(instruction: Instruction) -> list[str]:
         "  endfunction",
         "",
     ]
+
+
+def _at_most(field: Field, value: int) -> str:
+    return f"i.{_safe(field.name)} <= {field.bits}'d{value}" if value > 0 else _equals(field, value)
 
 
 def _equals(field: Field, value: int) -> str:

@@ -243,7 +243,7 @@ def _verify_stream(program: str, ops: Sequence[Operation]) -> None:
 def _define(instruction: Instruction) -> type[InstructionOp]:
     """The operation class of an instruction."""
     fields = operand_fields(instruction.name)
-    defaults = {field.name: IntegerAttr(field.initial, i64) for field in fields}
+    defaults = {field.name: IntegerAttr(field.default, i64) for field in fields}
     words = [part.capitalize() for part in instruction.name.split("_")]
     body: dict[str, Any] = {
         "__module__": __name__,

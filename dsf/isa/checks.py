@@ -12,7 +12,7 @@ from math import prod
 
 from dsf.hardware import VECTOR_TABLES, Hardware
 from dsf.isa.encoding import function_problems
-from dsf.isa.table import BUILT_FUNCTIONS, LOAD, LOAD_WEIGHTS, MATRIX, POOLS, STORE, VECTOR, WeightTarget
+from dsf.isa.table import LOAD, LOAD_WEIGHTS, MATRIX, POOLS, STORE, VECTOR, VectorFunction, WeightTarget
 from dsf.numerics import MAX_SHIFT, int_range
 
 Fields = Mapping[str, int]
@@ -180,9 +180,9 @@ def _depthwise_taps(fields: Fields) -> list[str]:
 def _vector(fields: Fields, hardware: Hardware) -> list[str]:
     counts = ("columns", "rows", "images", "kernel_rows", "kernel_columns", "channels", "dst_channel_step")
     problems = _at_least_one(fields, *counts)
-    if fields["function"] not in BUILT_FUNCTIONS:
-        built = ", ".join(function.name.lower() for function in BUILT_FUNCTIONS)
-        problems.append(f"function is {fields['function']}, needs one that is built: {built}")
+    if fields["function"] not in tuple(VectorFunction):
+        functions = ", ".join(function.name.lower() for function in VectorFunction)
+        problems.append(f"function is {fields['function']}, needs one of {functions}")
     problems += function_problems(VECTOR.name, fields)
     if fields["function"] not in POOLS and fields["right"] > MAX_SHIFT:
         problems.append(f"right is {fields['right']}, needs at most {MAX_SHIFT}")

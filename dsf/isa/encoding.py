@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dsf.errors import BinaryError
-from dsf.isa.table import BUILT_FUNCTIONS, BY_NAME, BY_OPCODE, END, HEADER, WORD_BITS, Field, Instruction, VectorFunction
+from dsf.isa.table import BY_NAME, BY_OPCODE, END, HEADER, WORD_BITS, Field, Instruction, VectorFunction
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -52,13 +52,11 @@ def operand_fields(name: str) -> tuple[Field, ...]:
 
 def default_fields(name: str) -> dict[str, int]:
     """The value of each of `operand_fields` where none is given."""
-    return {field.name: field.initial for field in operand_fields(name)}
+    return {field.name: field.default for field in operand_fields(name)}
 
 
 def field_problem(field: Field, value: int) -> str | None:
     """Why `value` is illegal in `field`, as the end of a sentence; `None` if it is legal."""
-    if field.only is not None and value != field.only:
-        return f"{field.name} is {value}, needs {field.only}, the only value that the engine implements"
     if not field.low <= value <= field.high:
         return f"{field.name} is {value}, needs {field.low} to {field.high}"
     return None
@@ -66,7 +64,7 @@ def field_problem(field: Field, value: int) -> str | None:
 
 def function_problems(name: str, fields: Mapping[str, int]) -> list[str]:
     """Fields that the function of a VECTOR instruction does not use, and that have not their default."""
-    if "function" not in fields or fields["function"] not in BUILT_FUNCTIONS:
+    if "function" not in fields or fields["function"] not in tuple(VectorFunction):
         return []
     function = VectorFunction(fields["function"])
     return [

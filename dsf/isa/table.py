@@ -47,7 +47,7 @@ class BaseRegister(IntEnum):
 
 
 class VectorFunction(IntEnum):
-    """Functions of the vector unit. Those from SOFTMAX on are not built; they are an illegal field."""
+    """Functions of the vector unit."""
 
     MAX_POOL = 0
     AVERAGE_POOL = 1
@@ -55,14 +55,11 @@ class VectorFunction(IntEnum):
     MULTIPLY = 3
     TABLE = 4
     COPY = 5
-    SOFTMAX = 6
-    LAYER_NORM = 7
 
 
 POOLS = (VectorFunction.MAX_POOL, VectorFunction.AVERAGE_POOL)
 #: Functions of one element, or of two at the same place.
 ELEMENTWISE = (VectorFunction.ADD, VectorFunction.MULTIPLY, VectorFunction.TABLE, VectorFunction.COPY)
-BUILT_FUNCTIONS = (*POOLS, *ELEMENTWISE)
 
 
 class WeightTarget(IntEnum):
@@ -93,16 +90,14 @@ class ErrorCode(IntEnum):
 @dataclass(frozen=True)
 class Field:
     """
-    One bit field. `only` is its one legal value where the engine does not implement others yet, `most` the largest legal one
-    where that is less than its bits allow. A field of VECTOR with `functions` is used by these functions alone, and has its
-    `default` with others.
+    One bit field. `most` is its largest legal value where that is less than its bits allow. A field of VECTOR with `functions`
+    is used by these functions alone, and has its `default` with others.
     """
 
     name: str
     bits: int
     doc: str
     signed: bool = False
-    only: int | None = None
     most: int | None = None
     default: int = 0
     functions: tuple[VectorFunction, ...] | None = None
@@ -116,11 +111,6 @@ class Field:
         if self.most is not None:
             return self.most
         return (1 << (self.bits - 1)) - 1 if self.signed else (1 << self.bits) - 1
-
-    @property
-    def initial(self) -> int:
-        """The value where none is given."""
-        return self.default if self.only is None else self.only
 
 
 @dataclass(frozen=True)
@@ -163,7 +153,7 @@ HEADER = (
     Field("opcode", 4, "Which instruction; 0 is illegal, so that empty memory is."),
     Field("wait", 5, "Queues to take a token from before starting, one bit each."),
     Field("signal", 5, "Queues to give a token to on completion, one bit each."),
-    Field("reserved", 18, "Zero.", only=0),
+    Field("reserved", 18, "Zero.", most=0),
 )
 
 _DRAM = (
@@ -232,13 +222,10 @@ LOAD_WEIGHTS = Instruction(
         *_DRAM,
         Field("bytes", 32, "Length of the stream, without the padding of its last beat."),
         Field("target", 2, "See `WeightTarget`: weight memory, parameter memory, tables.", most=max(WeightTarget)),
-        Field("source", 1, "0: DRAM, 1: feature memory.", only=0),
         Field("bank", 4, "Bank of the first channel group (weights)."),
         Field("address", 20, "Address of the first channel group: weight words, or parameter groups; or the first table."),
         Field("words", 20, "Weight words of a channel group (parameters, tables: 1)."),
         Field("groups", 12, "Channel groups, or tables."),
-        Field("src", 24, "Address in feature memory, where `source` is 1.", only=0),
-        Field("src_stride", 24, "From one weight word to the next in feature memory.", only=0),
     ),
     """
     Fills weight banks, parameter memory or tables. C columns in G groups make channel groups of C/G channels.
@@ -298,7 +285,6 @@ MATRIX = Instruction(
             "`max(1, chunk - 1)`.",
         ),
         *_POSITIONS,
-        Field("dst_channel_step", 16, "From one channel to the next, in elements (raw: in logits).", only=1),
         Field("pixels", 24, "`images * rows * columns`."),
         Field("channel_groups", 12, "Groups of C/G output channels, at least 1."),
         Field("last_group_lanes", 8, "Channels of the last group: 1 to C/G."),
@@ -307,7 +293,6 @@ MATRIX = Instruction(
         Field("accumulate", 1, "1: the sums go on from those of the instruction before, which was `partial`; 0 after others."),
         Field("partial", 1, "1: the sums stay in the array and nothing is written, for the next instruction, `accumulate`."),
         Field("raw", 1, "1: 32-bit `acc + bias`, little-endian over 32/bits_input elements; no requantisation, no residual."),
-        Field("to_stream", 1, "1: to the output stream instead of feature memory.", only=0),
         Field("weight_bank", 4, "Bank of the first channel group; 0 unless tall."),
         Field("weight_address", 20, "Address of the first channel group in its bank."),
         Field(
@@ -407,7 +392,7 @@ VECTOR = Instruction(
     4,
     Queue.VECTOR,
     (
-        Field("function", 4, "See `VectorFunction`.", most=max(BUILT_FUNCTIONS)),
+        Field("function", 4, "See `VectorFunction`.", most=max(VectorFunction)),
         *_WINDOW,
         Field("kernel_rows", 12, "Window rows, at least 1.", default=1, functions=POOLS),
         Field("kernel_row_step", 24, "From one window row to the next: address (and 1 in y).", functions=POOLS),

@@ -39,9 +39,7 @@ package dsf_isa_pkg;
     VectorAdd = 4'd2,
     VectorMultiply = 4'd3,
     VectorTable = 4'd4,
-    VectorCopy = 4'd5,
-    VectorSoftmax = 4'd6,
-    VectorLayerNorm = 4'd7
+    VectorCopy = 4'd5
   } vector_function_e;
 
   // Values of load_weights_t's target.
@@ -80,14 +78,11 @@ package dsf_isa_pkg;
   } load_t;
 
   typedef struct packed {
-    logic [49:0] spare;
-    logic [23:0] src_stride;
-    logic [23:0] src;
+    logic [98:0] spare;
     logic [11:0] groups;
     logic [19:0] words;
     logic [19:0] address;
     logic [3:0] bank;
-    logic source;
     logic [1:0] target;
     logic [31:0] bytes;
     logic [31:0] offset;
@@ -99,7 +94,7 @@ package dsf_isa_pkg;
   } load_weights_t;
 
   typedef struct packed {
-    logic [150:0] spare;
+    logic [167:0] spare;
     logic signed [15:0] residual_high;
     logic signed [15:0] residual_low;
     logic [3:0] residual_leak;
@@ -122,7 +117,6 @@ package dsf_isa_pkg;
     logic [19:0] weight_words;
     logic [19:0] weight_address;
     logic [3:0] weight_bank;
-    logic to_stream;
     logic raw;
     logic partial;
     logic accumulate;
@@ -131,7 +125,6 @@ package dsf_isa_pkg;
     logic [7:0] last_group_lanes;
     logic [11:0] channel_groups;
     logic [23:0] pixels;
-    logic [15:0] dst_channel_step;
     logic [23:0] dst_image_step;
     logic [23:0] dst_row_step;
     logic [19:0] dst_pixel_step;
@@ -247,9 +240,6 @@ package dsf_isa_pkg;
 
   function automatic logic is_legal_load_weights(load_weights_t i);
     return i.reserved == 18'd0 &&
-           i.source == 1'd0 &&
-           i.src == 24'd0 &&
-           i.src_stride == 24'd0 &&
            i.base <= 3'd4 &&
            i.target <= 2'd2 &&
            i.spare == '0;
@@ -257,8 +247,6 @@ package dsf_isa_pkg;
 
   function automatic logic is_legal_matrix(matrix_t i);
     return i.reserved == 18'd0 &&
-           i.dst_channel_step == 16'd1 &&
-           i.to_stream == 1'd0 &&
            i.spare == '0;
   endfunction
 

@@ -347,7 +347,7 @@ module dsf_load_weights
 
   logic unused;
   assign unused = ^{instr_i.opcode, instr_i.wait_mask, instr_i.signal_mask, instr_i.reserved, instr_i.spare,
-                    instr_i.source, instr_i.src, instr_i.src_stride, job_q.bank, job_q.address};
+                    job_q.bank, job_q.address};
   `DSF_ASSERT_STREAM(cmd, cmd_valid_q, m_axis_wtcmd_tready_i, cmd_q)
 
 endmodule

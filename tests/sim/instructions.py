@@ -6,8 +6,8 @@ import random
 from dataclasses import dataclass
 
 from dsf.hardware import VECTOR_TABLES, Hardware
-from dsf.isa.encoding import Decoded, encode_instruction
-from dsf.isa.table import BUILT_FUNCTIONS, BY_NAME, Field, VectorFunction
+from dsf.isa.encoding import Decoded, encode_instruction, operand_fields
+from dsf.isa.table import BY_NAME, Field, VectorFunction
 from dsf.numerics import MAX_SHIFT, int_range
 
 #: The smallest legal value of what must not be zero.
@@ -56,13 +56,14 @@ def drawn(draw: random.Random, name: str, *, rows: int, groups: int, lanes: int,
     """Random legal fields for hardware of these sizes."""
     fields = {
         field.name: draw.randint(max(field.low, LEAST[name].get(field.name, field.low)), field.high)
-        for field in BY_NAME[name].all_fields
-        if field.only is None and field.name != "opcode"
+        for field in operand_fields(name)
     }
     if "bank" in fields:
         fields["bank"] = draw.randrange(groups)
     if "function" in fields:
-        unused = [field for field in BY_NAME[name].fields if fields["function"] not in (field.functions or BUILT_FUNCTIONS)]
+        unused = [
+            field for field in BY_NAME[name].fields if fields["function"] not in (field.functions or tuple(VectorFunction))
+        ]
         fields |= {field.name: field.default for field in unused}
         fields["table_address"] = draw.randrange(VECTOR_TABLES) if fields["function"] == VectorFunction.TABLE else 0
         if fields["function"] in (VectorFunction.ADD, VectorFunction.MULTIPLY):
@@ -108,9 +109,7 @@ def beyond(limit: int, bits: int) -> list[int]:
 
 
 def illegal_values(field: Field) -> list[int]:
-    """Values that the field's own limits forbid, as `beyond`; where one value is legal, also those with one bit wrong."""
-    if field.only is not None:
-        return sorted({*(field.only ^ 1 << bit for bit in range(field.bits)), *beyond(field.only, field.bits)})
+    """Values that the field's own limits forbid, as `beyond`."""
     return beyond(field.most, field.bits) if field.most is not None else []
 
 
@@ -157,9 +156,9 @@ def illegal_fields(*, rows: int, groups: int, lanes: int, vector_length: int, bi
             (1 << 15) - 1,
             *(sign << bit for bit in range(bits, 14) for sign in (1, -3)),
         )
-    for function in BUILT_FUNCTIONS:
+    for function in VectorFunction:
         for field in BY_NAME["vector"].fields:
-            if function not in (field.functions or BUILT_FUNCTIONS):
+            if function not in (field.functions or VectorFunction):
                 add("vector", field.name, *(field.default ^ 1 << bit for bit in range(field.bits)), function=function)
     add("vector", "right", *beyond(MAX_SHIFT, 6), function=VectorFunction.ADD)
     add("vector", "right", *beyond(MAX_SHIFT, 6), function=VectorFunction.MULTIPLY)
@@ -200,8 +199,8 @@ def legal_limits(*, rows: int, groups: int, lanes: int, vector_length: int, bits
         for field in BY_NAME[name].fields:
             function = {"function": field.functions[0]} if field.functions is not None else {}
             ends = max(field.low, least.get(field.name, field.low)), most.get(field.name, field.high)
-            for value in int_range(bits) if name == "matrix" and field.name in ELEMENTS else ends:
-                found += [legal(name, **function, **{field.name: value})] if field.only is None else []
+            values = int_range(bits) if name == "matrix" and field.name in ELEMENTS else ends
+            found += [legal(name, **function, **{field.name: value}) for value in values]
     found += [
         legal("matrix", weight_bank=groups - 1, tall=1),
         legal("matrix", chunk=vector_length + 1, last_chunk=vector_length + 1),

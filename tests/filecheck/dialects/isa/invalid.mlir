@@ -6,11 +6,6 @@ isa.load {rows = 65536, dst = -1}
 
 // -----
 
-isa.matrix {to_stream = 1}
-// CHECK: 'isa.matrix': to_stream is 1, needs 0, the only value that the engine implements
-
-// -----
-
 isa.vector {function = 6, dst_channel_step = 70000}
 // CHECK:      'isa.vector': function is 6, needs 0 to 5
 // CHECK-NEXT: 'isa.vector': dst_channel_step is 70000, needs 0 to 65535

@@ -18,10 +18,10 @@ isa.program
   isa.load_weights signal(matrix) {base = weights, offset = 0, bytes = 2, words = 1, groups = 1}
   // CHECK-NEXT: isa.load_weights signal(matrix) {base = weights, bytes = 2, words = 1, groups = 1}
 
-  isa.matrix wait(load, weight) {src = 16777215, x_start = -3, pad_value = -128, tall = 1, dst_channel_step = 1}
+  isa.matrix wait(load, weight) {src = 16777215, x_start = -3, pad_value = -128, tall = 1, bank_words = 0}
   // CHECK-NEXT:         isa.matrix wait(load, weight) {src = 16777215, x_start = -3, pad_value = -128, tall = 1}
   // CHECK-GENERIC:      "isa.matrix"()
-  // CHECK-GENERIC-SAME: dst_channel_step = 1 : i64
+  // CHECK-GENERIC-SAME: bank_words = 0 : i64
 
   isa.vector {function = average_pool, count_padding = 1}
   // CHECK-NEXT: isa.vector {function = average_pool, count_padding = 1}
