@@ -35,8 +35,8 @@ class Graph:
         self.nodes.append(helper.make_node(op_type, list(inputs), [f"{name}_y"], name=name, **attributes))
         return f"{name}_y"
 
-    def quantise(self, x: str) -> None:
-        scale, zero = self.constant(np.float32(0.05)), self.constant(np.uint8(117))
+    def quantise(self, x: str, step: float = 0.05, zero_point: int = 117) -> None:
+        scale, zero = self.constant(np.float32(step)), self.constant(np.uint8(zero_point))
         self.x = self.node("DequantizeLinear", self.node("QuantizeLinear", x, scale, zero), scale, zero)
 
     def then(self, op_type: str, *others: str, name: str, **attributes: object) -> None:
@@ -51,7 +51,8 @@ class Graph:
         source = helper.make_tensor_value_info("x", TensorProto.FLOAT, self.shape)
         result = helper.make_tensor_value_info(self.x, TensorProto.FLOAT, [None] * rank)
         graph = helper.make_graph(self.nodes, "test", [source], [result], self.constants)
-        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+        opsets = [helper.make_opsetid("", 21), helper.make_opsetid("com.microsoft", 1)]
+        return helper.make_model(graph, opset_imports=opsets, ir_version=10)
 
 
 def several_problems() -> onnx.ModelProto:

@@ -74,6 +74,27 @@ def no_weights() -> onnx.ModelProto:
     return made.model()
 
 
+def ints(made: Graph, *values: int) -> str:
+    return made.constant(np.array(values, np.int64))
+
+
+def split_badly(made: Graph) -> None:
+    made.nodes.append(helper.make_node("Split", [made.x, ints(made, 1, 1)], ["x1", "x2"], name="split", axis=1))
+    made.quantise("x1")
+
+
+def resize(made: Graph, scales: list[float], **attributes: object) -> None:
+    roi = made.constant(np.zeros(8, np.float32))
+    made.then("Resize", roi, made.constant(np.array(scales, np.float32)), name="resize", **attributes)
+
+
+def turned_sums(made: Graph) -> None:
+    """Factors for the rows of a convolution's sums, which are as many as its channels."""
+    w = weights(made, 6, 3, 3, 3)
+    sums = made.node("Transpose", made.node("Conv", made.x, w), perm=[0, 2, 1, 3])
+    made.quantise(made.node("Mul", sums, made.constant(np.arange(1, 7, dtype=np.float32).reshape(1, 6, 1, 1)), name="mul"))
+
+
 def erf(made: Graph) -> None:
     made.then("Erf", name="erf")
 
@@ -131,6 +152,66 @@ ERRORS: list[tuple[str, Callable[[], onnx.ModelProto]]] = [
     (
         r"'x': an input of \(100000, 1000\), needs at most 16777216 elements; use smaller images",
         lambda: graph(erf, (100000, 1000)),
+    ),
+    (
+        r"'mul': a factor or an offset of what is not quantised, behind a function or of moved axes, needs a QuantizeLinear .*",
+        lambda: graph(turned_sums),
+    ),
+    (
+        r"'concat': a constant among its operands, needs tensors that the network computes; append it outside",
+        lambda: graph(
+            lambda made: made.then("Concat", made.constant(np.ones((1, 2, 8, 8), np.float32)), name="concat", axis=1)
+        ),
+    ),
+    (
+        r"'concat': operands of shapes .* along axis 0, needs such that fit; not to join batches",
+        lambda: graph(lambda made: made.then("Concat", made.x, name="concat", axis=0)),
+    ),
+    (
+        r"'part': a part without elements, needs at least one along each axis; export the model again",
+        lambda: graph(lambda made: made.then("Slice", ints(made, 5), ints(made, 5), name="part")),
+    ),
+    (
+        r"'part': a step of 0, needs another one; export the model again",
+        lambda: graph(lambda made: made.then("Slice", ints(made, 0), ints(made, 5), "", ints(made, 0), name="part")),
+    ),
+    (
+        r"'split': parts of \(1, 1\) of 3, needs 2 whose sum is that; export the model again",
+        lambda: graph(split_badly),
+    ),
+    (
+        r"'pad': mode reflect, needs a constant; pad outside the network, or with zeros",
+        lambda: graph(lambda made: made.then("Pad", ints(made, 0, 0, 1, 1, 0, 0, 1, 1), name="pad", mode="reflect")),
+    ),
+    (
+        r"'pad': padding of the batch, needs that of images; pad outside the network",
+        lambda: graph(lambda made: made.then("Pad", ints(made, 1, 0, 0, 0, 0, 0, 0, 0), name="pad")),
+    ),
+    (
+        r"'pad': padding with -inf, needs a finite number; use another one",
+        lambda: graph(
+            lambda made: made.then("Pad", ints(made, 0, 0, 1, 1, 0, 0, 1, 1), made.constant(np.float32(-np.inf)), name="pad")
+        ),
+    ),
+    (
+        r"'pad': pads that leave nothing, needs at least one element along each axis; crop less",
+        lambda: graph(lambda made: made.then("Pad", ints(made, 0, 0, -8, 0, 0, 0, 0, 0), name="pad")),
+    ),
+    (
+        r"'resize': mode linear, needs nearest; enlarge to the nearest element, or by a ConvTranspose",
+        lambda: graph(lambda made: resize(made, [1, 1, 2, 2], mode="linear")),
+    ),
+    (
+        r"'resize': other channels or images, needs other rows and columns; resize these only",
+        lambda: graph(lambda made: resize(made, [1, 2, 1, 1])),
+    ),
+    (
+        r"'resize': a mapping of 8 elements to 16 by half_pixel, needs elements repeated equally often; use whole .*",
+        lambda: graph(lambda made: resize(made, [1, 1, 2, 2], nearest_mode="ceil")),
+    ),
+    (
+        r"'resize': coordinates by tf_crop_and_resize, needs those of images as they are; use 'asymmetric'",
+        lambda: graph(lambda made: resize(made, [1, 1, 2, 2], coordinate_transformation_mode="tf_crop_and_resize")),
     ),
     (
         r"'relu': an operand behind a function of the processor, needs it at the network's end; end the network there",

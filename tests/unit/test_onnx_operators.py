@@ -76,9 +76,153 @@ def mixed_dense(made: Graph) -> None:
     made.x = made.node("Unsqueeze", made.node("MatMul", made.x, w), made.constant(np.array([1, 2])))
 
 
+def ints(made: Graph, *values: int) -> str:
+    return made.constant(np.array(values, np.int64))
+
+
+def weights(made: Graph, *sizes: int, scale: float = 0.004) -> str:
+    codes = np.random.default_rng(len(made.nodes)).integers(-127, 128, sizes).astype(np.int8)
+    return made.node("DequantizeLinear", made.constant(codes), made.constant(np.float32(scale)))
+
+
+def concat_alike(made: Graph) -> None:
+    source = made.x
+    made.then("Relu", name="relu")
+    made.then("Concat", source, name="concat", axis=1)
+    made.conv(4, 6, "after", kernel=3)
+
+
+def concat_of_scales(made: Graph) -> None:
+    """Every operand has a scale of its own, and the result another one."""
+    source = made.x
+    made.quantise(made.node("Conv", source, weights(made, 4, 3, 1, 1)), 0.011, 100)
+    first = made.x
+    made.quantise(made.node("Sigmoid", source), 1 / 256, 0)
+    made.then("Concat", first, source, name="concat", axis=-3)
+
+
+def concat_of_sums(made: Graph) -> None:
+    """Two convolutions whose sums are rounded after the concatenation, behind a ReLU; one of them pooled before."""
+    first = made.node("Conv", made.x, weights(made, 4, 3, 3, 3))
+    second = made.node("MaxPool", made.node("Conv", made.x, weights(made, 5, 3, 1, 1)), kernel_shape=[3, 3])
+    made.quantise(made.node("Relu", made.node("Concat", first, second, axis=1)))
+
+
+def concat_along(axis: int) -> Change:
+    def change(made: Graph) -> None:
+        source = made.x
+        made.then("Slice", ints(made, 1), ints(made, 5), ints(made, axis), name="part")
+        made.then("Concat", source, made.x, name="concat", axis=axis)
+
+    return change
+
+
+def concat_of_rows(made: Graph) -> None:
+    """Images and rows of a dense layer, in one row, before a dense layer."""
+    made.conv(4, 3, "conv", kernel=7)
+    made.then("Flatten", name="flat")
+    source = made.x
+    made.quantise(made.node("MatMul", source, weights(made, 16, 6)))
+    made.then("Concat", source, name="concat", axis=1)
+    made.quantise(made.node("MatMul", made.x, weights(made, 22, 5)))
+    made.x = made.node("Unsqueeze", made.x, ints(made, 1, 2))
+
+
+def split(made: Graph) -> None:
+    """Three parts, of which one is not read."""
+    made.conv(9, 3, "conv", kernel=1)
+    node = onnx.helper.make_node("Split", [made.x, ints(made, 3, 2, 4)], ["a", "b", "c"], name="split", axis=1)
+    made.nodes.append(node)
+    made.quantise("c")
+    left = made.node("Conv", made.x, weights(made, 3, 4, 1, 1))
+    made.quantise(left)
+    other = made.x
+    made.quantise("a")
+    made.then("Add", other, name="add")
+
+
+def slice_steps(made: Graph) -> None:
+    made.then("Slice", ints(made, 1, -7, 1), ints(made, 8, 1000, -1), ints(made, 2, 3, 1), ints(made, 3, 2, 1), name="part")
+    made.conv(4, 1, "conv", kernel=2)
+
+
+def slice_of_rows(made: Graph) -> None:
+    """A dense layer that reads some of the numbers, backwards: the others get no weights."""
+    made.then("Flatten", name="flat")
+    made.then("Slice", ints(made, 150), ints(made, 10), ints(made, 1), ints(made, -3), name="part")
+    made.quantise(made.node("MatMul", made.x, weights(made, 47, 5)))
+    made.x = made.node("Unsqueeze", made.x, ints(made, 1, 2))
+
+
+def pad_with(*pads: int, value: float = -1.25) -> Change:
+    def change(made: Graph) -> None:
+        made.then("Pad", ints(made, *pads), made.constant(np.float32(value)), name="pad")
+
+    return change
+
+
+def pad_then_pool(made: Graph) -> None:
+    made.then("Pad", ints(made, 0, 0, 1, 1, 0, 0, 1, 1), name="pad")
+    made.then("MaxPool", name="pool", kernel_shape=[2, 2], strides=[2, 2])
+
+
+def pad_of_sums(made: Graph) -> None:
+    """Rounded after it, and rectified, the border too."""
+    sums = made.node("Conv", made.x, weights(made, 4, 3, 3, 3))
+    border = made.node("Pad", sums, ints(made, 0, 0, 1, 0, 0, 0, 0, 2), made.constant(np.float32(-0.7)))
+    made.quantise(made.node("LeakyRelu", border, alpha=0.5))
+
+
+def resized(*, scales: list[float] | None = None, sizes: list[int] | None = None, **attributes: object) -> Change:
+    def change(made: Graph) -> None:
+        given = ("", "", ints(made, *sizes)) if sizes else ("", made.constant(np.array(scales, np.float32)))
+        made.then("Resize", *given, name="resize", mode="nearest", **attributes)
+        made.conv(4, 3, "conv", kernel=3)
+
+    return change
+
+
+def resize_of_sums(made: Graph) -> None:
+    sums = made.node("Conv", made.x, weights(made, 4, 3, 3, 3))
+    scales = made.constant(np.array([1, 1, 3, 2], np.float32))
+    made.quantise(made.node("Resize", sums, "", scales, mode="nearest", nearest_mode="round_prefer_ceil"))
+
+
+def qlinear_concat(made: Graph) -> None:
+    """On integers, with a scale for each operand and another one for the result."""
+    first = made.nodes[-1].input[0]
+    made.quantise(made.node("Sigmoid", made.x), 1 / 256, 0)
+    second = made.nodes[-1].input[0]
+    numbers = [(0.05, 117), (0.05, 117), (1 / 256, 0)]
+    y, a, b = ([made.constant(np.float32(step)), made.constant(np.uint8(zero))] for step, zero in numbers)
+    codes = made.node("QLinearConcat", *y, first, *a, second, *b, axis=1, domain="com.microsoft")
+    made.x = made.node("DequantizeLinear", codes, *y)
+
+
 OPERATORS: dict[str, Change] = {
     "pad": padded,
     "pad-axes": padded_axes,
+    "pad-value": pad_with(0, 0, 1, 0, 0, 0, 2, 1),
+    "pad-channels": pad_with(0, 2, 0, 0, 0, 1, 1, 0),
+    "pad-less-than-nothing": pad_with(0, -1, -2, 1, 0, 0, 0, -1),
+    "pad-then-pool": pad_then_pool,
+    "pad-of-sums": pad_of_sums,
+    "concat-alike": concat_alike,
+    "concat-of-scales": concat_of_scales,
+    "concat-of-sums": concat_of_sums,
+    "concat-rows": concat_along(2),
+    "concat-columns": concat_along(3),
+    "concat-numbers": concat_of_rows,
+    "concat-integers": qlinear_concat,
+    "split": split,
+    "slice-steps": slice_steps,
+    "slice-of-rows": slice_of_rows,
+    "resize-scales": resized(scales=[1, 1, 2, 3]),
+    "resize-sizes": resized(sizes=[1, 3, 12, 6], coordinate_transformation_mode="asymmetric", nearest_mode="floor"),
+    "resize-smaller": resized(scales=[1, 1, 0.5, 0.5], nearest_mode="ceil"),
+    "resize-axes": resized(sizes=[16, 16], axes=[2, 3], coordinate_transformation_mode="half_pixel_symmetric"),
+    "resize-of-sums": resize_of_sums,
+    "global-max": lambda made: made.then("GlobalMaxPool", name="pool"),
     "add-constant": lambda made: channel_constant(made, "Add", [0.5, -0.25, 1.0]),
     "sub-constant": lambda made: channel_constant(made, "Sub", [0.5, -0.25, 1.0]),
     "mul-constant": lambda made: channel_constant(made, "Mul", [0.53, -1.27, 0.0]),
@@ -103,7 +247,7 @@ OPERATORS: dict[str, Change] = {
 
 #: Where more results may be neighbours: means of an even number of elements, and functions on this grid, are often just between
 #: two, and onnxruntime decides by the noise of float32. The sums of a dense layer are not rounded, so each has its input's.
-NEIGHBOURS = {"mean": 1 / 6, "leaky": 0.02, "hard-swish": 0.03, "dense-of-moved": 1.0}
+NEIGHBOURS = {"slice-steps": 0.02, "mean": 1 / 6, "leaky": 0.02, "hard-swish": 0.03, "dense-of-moved": 1.0}
 
 
 @pytest.mark.parametrize("name", OPERATORS)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,9 +28,13 @@ from dsf.dialects.bundle import (
     DenseOp,
     Grid,
     MultiplyOp,
+    PadOp,
     PoolKind,
     PoolOp,
     QType,
+    ResizeOp,
+    SliceOp,
+    grid_of,
     tensor_of,
 )
 from dsf.dialects.bundle_functions import FunctionOp
@@ -41,10 +46,17 @@ from dsf.frontend.onnx.values import (
     MAX_ELEMENTS,
     Addition,
     Array,
+    Border,
     Constant,
+    Enlargement,
     Function,
     Host,
     Input,
+    Joined,
+    Move,
+    Padded,
+    Part,
+    Pending,
     Places,
     Pointwise,
     Product,
@@ -74,6 +86,10 @@ ANY_BITS = 8
 UNIT_WEIGHT, UNIT_BITS = 64, 8
 #: Rows up to this are rescaled by a diagonal matrix.
 MAX_DIAGONAL = 1024
+
+
+#: Operators that take images with a margin of zeros as such: what pads them, and what stands between.
+PADDING = {"Conv", "QuantizeLinear", "DequantizeLinear"}
 
 
 #: What ONNX's checker lets pass, such as operands of a wrong rank, ends in one of these.
@@ -158,6 +174,11 @@ class Importer:
     input_spec: InputSpec | None = None
     _shapes: dict[str, tuple[int, ...]] | None = None
 
+    @cached_property
+    def read(self) -> frozenset[str]:
+        """The tensors that something reads."""
+        return frozenset((*self.graph.outputs, *(name for node in self.graph.nodes for name in node.inputs)))
+
     def run(self) -> Imported:
         """The whole network. Raises `ModelError` with everything that can't be expressed."""
         self.walk()
@@ -223,12 +244,16 @@ class Importer:
 
     def _results(self, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
         from dsf.frontend.onnx.constants import fold
+        from dsf.frontend.onnx.moves import bordered
 
         folded = fold(node, inputs)
         if folded is not None:
             self.note(node, "constant")
             return folded
-        return self._handler(node)(self, node, inputs)
+        handler = self._handler(node)
+        if node.op_type not in PADDING:
+            inputs = [bordered(self, one, node.name) if isinstance(one, Padded) else one for one in inputs]
+        return handler(self, node, inputs)
 
     def _handler(self, node: Node) -> Handler:
         if node.op_type not in HANDLERS:
@@ -254,22 +279,25 @@ class Importer:
 
     def _output(self, name: str, state: State) -> tuple[SSAValue, OutputSpec]:
         """What the function returns, and how to read it."""
+        from dsf.frontend.onnx.moves import bordered
+
+        state = bordered(self, state, name) if isinstance(state, Padded) else state
         steps = state.steps if isinstance(state, Host) else ()
         source = state.source if isinstance(state, Host) else state
-        if isinstance(source, Function | Rounded | Sum) and not source.pools and not source.function.is_identity:
+        if isinstance(source, Function | Rounded | Sum) and not source.moves and not source.function.is_identity:
             # A function at the end needs no grid: the processor computes it.
             steps = (("pointwise", source.function.apply), *steps)
             source = replace(source, function=Pointwise())
-        if isinstance(source, Function) and not source.pools:
+        if isinstance(source, Function) and not source.moves:
             steps = ((source.kind, source.apply), *steps)
             source = replace(source.wire, places=source.places)
-        if isinstance(source, Rounded) and not source.pools:
+        if isinstance(source, Rounded) and not source.moves:
             source = replace(source.wire, places=source.places)
         if isinstance(source, Wire):
             grid = source.grid
             units = np.array([grid.unit])
             return source.value, OutputSpec(name, source.places, units, grid.zero, source.codes, source.offset, steps)
-        if isinstance(source, Sum) and source.function.is_identity and not source.pools:
+        if isinstance(source, Sum) and source.function.is_identity and not source.moves:
             core = self.core(source)
             return core.output, OutputSpec(name, source.places, core.units, 0, False, 0, steps)
         kind = type(source).__name__.lower()
@@ -347,6 +375,8 @@ class Importer:
             state = Rounded(state.places, shape(state.value), name, wire=state)
         if isinstance(state, Rounded) and (state.wire.grid != grid or state.function.slope not in (0, 1)):
             state = rescaled(state)
+        if isinstance(state, Joined):
+            return self._joined(state, grid, offset)
         limits = {"minimum": state.function.minimum, "maximum": state.function.maximum}
         match state:
             case Sum():
@@ -363,16 +393,33 @@ class Importer:
             case Rounded():
                 op = ActivationOp(state.wire.value, grid, state.function.slope, **limits)
         self.insert(op, state.name)
-        value: SSAValue = op.output
-        for window in state.pools:
-            value = self.maximum(value, grid, window, state.name)
+        return Wire(self.move(op.output, state.moves, state.name), grid, state.places, codes=True, offset=offset)
+
+    def _joined(self, state: Joined, grid: Grid, offset: int) -> Wire:
+        from dsf.frontend.onnx.joining import join
+
+        parts = [pending_of(one, state.name) for one in state.parts]
+        rounded = [replace(one, function=one.function.then(state.function)) for one in parts]
+        wires = [self.quantise(one, grid, offset, state.name) for one in rounded]
+        value = self.move(join(self, wires, state.axis, state.name), state.moves, state.name)
         return Wire(value, grid, state.places, codes=True, offset=offset)
 
-    def maximum(self, value: SSAValue, grid: Grid, window: Window, name: str) -> SSAValue:
-        """Writes a max pooling."""
-        pool = PoolOp(value, PoolKind.MAX, window.kernel, grid, strides=window.strides, padding=window.padding)
-        self.insert(pool, name)
-        return pool.output
+    def move(self, value: SSAValue, moves: Sequence[Move], name: str) -> SSAValue:
+        """Writes what moves images."""
+        for one in moves:
+            match one:
+                case Window():
+                    grid = grid_of(value)
+                    op = PoolOp(value, PoolKind.MAX, one.kernel, grid, strides=one.strides, padding=one.padding)
+                case Part():
+                    op = SliceOp(value, one.first, one.size)
+                case Border():
+                    op = PadOp(value, one.padding, one.value)
+                case Enlargement():
+                    op = ResizeOp(value, one.factors)
+            self.insert(op, name)
+            value = op.output
+        return value
 
 
 def rescaled(state: Rounded) -> Sum | Function:
@@ -388,7 +435,7 @@ def rescaled(state: Rounded) -> Sum | Function:
         state.places,
         state.shape_of_engine,
         state.name,
-        pools=state.pools,
+        moves=state.moves,
         wire=state.wire,
         kind="leaky_relu",
         parameters=parameters,
@@ -421,11 +468,11 @@ def one_tap(state: Rounded) -> Sum:
         window=Window((1, 1)) if images else None,
         groups=channels if images else 1,
         function=state.function,
-        pools=state.pools,
+        moves=state.moves,
     )
 
 
-def pending_of(state: Real, name: str) -> Sum | Addition | Product | Function | Rounded:
+def pending_of(state: Real, name: str) -> Sum | Addition | Product | Function | Rounded | Joined:
     """A real tensor as one that waits for its rounding, and may be put through a function."""
     if isinstance(state, Wire):
         return Rounded(state.places, shape(state.value), name, wire=state)
@@ -433,7 +480,7 @@ def pending_of(state: Real, name: str) -> Sum | Addition | Product | Function | 
 
 
 #: Operators through which the order of an input's elements is followed.
-_ELEMENTWISE = {"QuantizeLinear", "DequantizeLinear", "Identity", "Cast", "Dropout", "Relu", "Clip", "Pad"}
+_ELEMENTWISE = {"QuantizeLinear", "DequantizeLinear", "Identity", "Cast", "Dropout", "Relu", "Clip"}
 
 
 def _engine_order(graph: Graph, name: str, sizes: tuple[int, ...]) -> tuple[tuple[int, ...], Places]:
@@ -485,7 +532,7 @@ def real_of(state: State | None, what: str = "an operand") -> Real:
     """An operand that is a real tensor on a grid, or waits for one."""
     if isinstance(state, Wire) and not state.codes:
         return state
-    if isinstance(state, Sum | Addition | Product | Function | Rounded):
+    if isinstance(state, Pending):
         return state
     if isinstance(state, Input):
         change = "quantise the model: dsf compile --calibrate DATA.npz, or onnxruntime's quantize_static"

@@ -9,13 +9,13 @@ from math import prod
 import numpy as np
 
 from dsf.frontend.onnx.graph import Node
-from dsf.frontend.onnx.importer import Importer, constant_of, handles, wire_of
+from dsf.frontend.onnx.importer import Importer, constant_of, handles
 from dsf.frontend.onnx.linear import transposed
 from dsf.frontend.onnx.quantisation import on_host
-from dsf.frontend.onnx.values import Array, Constant, Host, Padded, QuantisedConstant, State, UnsupportedError
+from dsf.frontend.onnx.values import Array, Constant, Host, QuantisedConstant, State, UnsupportedError
 
 
-def _moved(importer: Importer, node: Node, state: State | None, move: Callable[[Array], Array]) -> Sequence[State]:
+def moved_places(importer: Importer, node: Node, state: State | None, move: Callable[[Array], Array]) -> Sequence[State]:
     """`state` with its elements in other places."""
     importer.note(node, "layout only")
     try:
@@ -70,7 +70,7 @@ def transpose(importer: Importer, node: Node, inputs: Sequence[State | None]) ->
         if sorted(order) != list(range(state.codes.ndim)):
             raise UnsupportedError(f"perm {order}", f"the {state.codes.ndim} axes", "export the model again")
         return [transposed(state, order)]
-    return _moved(importer, node, state, lambda x: x.transpose(axes))
+    return moved_places(importer, node, state, lambda x: x.transpose(axes))
 
 
 @handles("Flatten")
@@ -82,7 +82,7 @@ def flatten(importer: Importer, node: Node, inputs: Sequence[State | None]) -> S
         first = axis + x.ndim if axis < 0 else axis
         return x.reshape(prod(x.shape[:first]), -1)
 
-    return _moved(importer, node, inputs[0], move)
+    return moved_places(importer, node, inputs[0], move)
 
 
 @handles("Reshape")
@@ -95,28 +95,7 @@ def reshape(importer: Importer, node: Node, inputs: Sequence[State | None]) -> S
         sizes = [x.shape[axis] if size == 0 and keep else size for axis, size in enumerate(wanted)]
         return x.reshape(sizes)
 
-    return _moved(importer, node, inputs[0], move)
-
-
-@handles("Pad")
-def pad(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
-    """Zeros around the images that a Conv reads, which then pads with them."""
-    if node.get("mode", "constant") != "constant":
-        raise UnsupportedError(f"mode {node.get('mode')}", "constant zeros", "pad outside the network, or with zeros")
-    value = node.get("value", 0.0)
-    if len(inputs) > 2 and inputs[2] is not None:
-        value = float(constant_of(inputs[2], "a padding value").astype(np.float64).item())
-    x = wire_of(inputs[0])
-    if value != 0 or len(x.shape) != 4:
-        raise UnsupportedError(f"padding with {value:g} of a tensor of rank {len(x.shape)}", "zeros around images", "use those")
-    pads = node.ints("pads") if len(inputs) < 2 else tuple(map(int, constant_of(inputs[1], "pads").reshape(-1).tolist()))
-    axes = range(4) if len(inputs) < 4 else [int(axis) % 4 for axis in constant_of(inputs[3], "axes").reshape(-1).tolist()]
-    sides = dict(zip(axes, zip(pads[: len(pads) // 2], pads[len(pads) // 2 :], strict=True), strict=True))
-    if min(pads) < 0 or any(sum(sides.get(axis, (0, 0))) > 0 for axis in (0, 1)):
-        raise UnsupportedError(f"pads {pads}", "0 or more rows and columns", "pad images only, and slice outside the network")
-    importer.note(node, "padding of the convolution after it")
-    (top, bottom), (left, right) = sides.get(2, (0, 0)), sides.get(3, (0, 0))
-    return [Padded(x, (top, bottom, left, right))]
+    return moved_places(importer, node, inputs[0], move)
 
 
 def _axes(node: Node, inputs: Sequence[State | None]) -> tuple[int, ...] | None:
@@ -129,11 +108,11 @@ def _axes(node: Node, inputs: Sequence[State | None]) -> tuple[int, ...] | None:
 def squeeze(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
     """Constant axes."""
     axes = _axes(node, inputs)
-    return _moved(importer, node, inputs[0], lambda x: np.squeeze(x, axes))
+    return moved_places(importer, node, inputs[0], lambda x: np.squeeze(x, axes))
 
 
 @handles("Unsqueeze")
 def unsqueeze(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
     """Constant axes."""
     axes = _axes(node, inputs) or ()
-    return _moved(importer, node, inputs[0], lambda x: np.expand_dims(x, axes))
+    return moved_places(importer, node, inputs[0], lambda x: np.expand_dims(x, axes))

@@ -31,8 +31,8 @@ from dsf.frontend.onnx.values import (
     Sum,
     UnsupportedError,
     Wire,
-    channels_first,
-    is_in_order,
+    is_images,
+    places_of_images,
     row_major,
 )
 from dsf.geometry import Window, span
@@ -79,11 +79,9 @@ def _bias(state: State | None, channels: int) -> Floats:
 
 def images_of(x: Wire) -> SSAValue:
     """The engine's tensor (N, H, W, C) whose ONNX tensor is (N, C, H, W)."""
+    if len(x.shape) == 4 and is_images(x):
+        return x.value
     value = shape(x.value)
-    if len(value) == 4 and len(x.shape) == 4:
-        last = x.places.transpose(0, 2, 3, 1)
-        if last.shape == value and is_in_order(last):
-            return x.value
     raise UnsupportedError(
         f"an operand whose axes were moved, {'x'.join(map(str, x.shape))} of the engine's {'x'.join(map(str, value))}",
         "images (N, C, H, W), as convolutions leave them",
@@ -92,10 +90,10 @@ def images_of(x: Wire) -> SSAValue:
 
 
 def rows_of(importer: Importer, x: Wire, name: str) -> tuple[SSAValue, Ints]:
-    """The engine's tensor (N, K) of an ONNX tensor (N, K), and the place of each k in its rows."""
-    batch, inputs = x.shape
+    """The engine's tensor (N, M) of an ONNX tensor (N, K), and the place of each k in its rows."""
+    batch = x.shape[0]
     value = shape(x.value)
-    order = x.places - row_major((batch, 1)) * inputs
+    order = x.places - row_major((batch, 1)) * prod(value[1:])
     if value[0] != batch or not bool((order == order[0]).all()):
         raise UnsupportedError(f"a batch of {batch} made of {value[0]} images", "the same batch", "reshape to the batch first")
     if len(value) == 2:
@@ -105,7 +103,7 @@ def rows_of(importer: Importer, x: Wire, name: str) -> tuple[SSAValue, Ints]:
     return flat.output, order[0]
 
 
-def _lift(x: Wire) -> Wire:
+def lifted(x: Wire) -> Wire:
     """A tensor (N, C, L) as images of one line."""
     return replace(x, places=x.places[:, :, None, :]) if len(x.shape) == 3 else x
 
@@ -179,18 +177,17 @@ def _convolve(
     if groups < 1 or per_group * groups != channels or outputs % groups != 0:
         has = f"{channels} channels, {groups} groups, and weights of shape {weights.codes.shape}"
         raise UnsupportedError(has, "(CO, CI / groups, KH, KW)", "export the model again")
-    sizes = Padded(x, margin).shape[2:] if rank == 4 else x.shape[2:]
+    sizes = Padded(x, margin).shape[2:]
     window = convolution_window(node, sizes, tuple(kernel))
     top, bottom, left, right = (a + b for a, b in zip(window.padding, margin, strict=True))
     window = replace(window, padding=(top, bottom, left, right))
-    x = _lift(x)
+    x = lifted(x)
     value = images_of(x)
     sizes = engine_shape(window, x.shape[0], x.shape[2], x.shape[3], outputs)
     codes = weights.codes.reshape(outputs, per_group, *window.kernel).transpose(2, 3, 1, 0)
-    places = channels_first(sizes)
     importer.note(node, "convolution")
     return Sum(
-        places if rank == 4 else places[:, :, 0, :],
+        places_of_images(sizes, rank),
         sizes,
         node.name,
         x=value,
@@ -213,7 +210,8 @@ def _multiply(importer: Importer, node: Node, x: Wire, weights: QuantisedConstan
     if x.shape[1] != inputs:
         raise UnsupportedError(f"{x.shape[1]} inputs and weights for {inputs}", "as many", "correct the weights")
     value, order = rows_of(importer, x, node.name)
-    codes = np.empty_like(weights.codes)
+    # What the network does not read of the engine's row, if it was taken from a larger tensor, has no weight.
+    codes = np.zeros((shape(value)[1], outputs), dtype=np.int64)
     codes[order] = weights.codes
     sizes = (x.shape[0], outputs)
     importer.note(node, "dense layer")

@@ -21,9 +21,11 @@ from dsf.frontend.onnx.quantisation import on_host
 from dsf.frontend.onnx.values import (
     Addition,
     Array,
+    Border,
     Constant,
     Function,
     Host,
+    Input,
     Pointwise,
     Product,
     QuantisedConstant,
@@ -41,18 +43,30 @@ from dsf.numerics import MAX_LEAK, Floats, Ints, as_ints
 
 
 def _with(state: Real, name: str, change: Callable[[Pointwise], Pointwise]) -> Real:
+    """A tensor put through a function, and with it the numbers around its images."""
     pending = pending_of(state, name)
-    return replace(pending, function=change(pending.function))
+    alone = change(Pointwise())
+    moves = tuple(
+        replace(one, value=float(alone.apply(np.array(one.value)))) if isinstance(one, Border) else one for one in pending.moves
+    )
+    return replace(pending, function=change(pending.function), moves=moves)
 
 
 @handles("Relu")
 def relu(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
     """In the rounding of what is before it."""
     importer.note(node, "in the rounding before it")
-    x = real_of(inputs[0])
-    if isinstance(x, Wire) and _least(x.grid) >= 0:
-        return [x]
-    return [_with(x, node.name, lambda function: function.rectified(0.0))]
+    return [_limited(inputs[0], node.name, 0.0, None)]
+
+
+def _limited(state: State | None, name: str, low: float | None, high: float | None) -> State:
+    """A tensor clipped to limits; of the input it is the engine that does it, behind the rounding."""
+    if isinstance(state, Input) and "float" in state.kind:
+        return replace(state, function=state.function.limited(low, high))
+    x = real_of(state)
+    if isinstance(x, Wire) and (low is None or _least(x.grid) >= low) and high is None:
+        return x
+    return _with(x, name, lambda function: function.rectified(0.0) if (low, high) == (0, None) else function.limited(low, high))
 
 
 def _least(grid: Grid) -> float:
@@ -135,7 +149,7 @@ def clip(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequ
         limit = node.get(name) if state is None else float(constant_of(state, f"'{name}'").astype(np.float64).item())
         limits.append(None if limit is None or not np.isfinite(limit) else float(limit))
     importer.note(node, "in the rounding before it")
-    return [_with(real_of(inputs[0]), node.name, lambda function: function.limited(*limits))]
+    return [_limited(inputs[0], node.name, *limits)]
 
 
 @handles("Add")
@@ -253,17 +267,24 @@ def _scale_and_shift(importer: Importer, node: Node, x: Real, factor: Array | No
     channels = x.shape[1]
     scales = np.ones(channels) if factor is None else _per_channel(factor, x.shape)
     offsets = np.zeros(channels) if offset is None else _per_channel(offset, x.shape)
-    if isinstance(x, Sum) and x.function.is_identity and not x.pools and x.scales.size == channels:
+    if isinstance(x, Sum) and x.function.is_identity and not x.moves and _is_by_channel(x):
         importer.note(node, f"in the weights of '{x.name}'")
         sign = np.where(scales < 0, -1, 1)
         # A factor of 0 leaves the bias: weights of 0 with any scale.
         sign, magnitude = np.where(scales == 0, 0, sign), np.where(scales == 0, 1.0, np.abs(scales))
         return replace(x, weights=x.weights * sign, scales=x.scales * magnitude, bias=x.bias * scales + offsets)
     if not isinstance(x, Wire):
-        has = "a factor or an offset behind a function that is not quantised"
+        has = "a factor or an offset of what is not quantised, behind a function or of moved axes"
         raise UnsupportedError(has, "a QuantizeLinear and DequantizeLinear before it", "quantise the model there")
     importer.note(node, "depthwise convolution of one tap")
     return _channelwise(importer, node, x, scales, offsets)
+
+
+def _is_by_channel(x: Sum) -> bool:
+    """Whether the channels of an ONNX tensor are still those of the core."""
+    channels = x.shape[1]
+    along = np.arange(channels).reshape(1, -1, *(1,) * (len(x.shape) - 2))
+    return x.scales.size == channels and bool((x.places % channels == along).all())
 
 
 def _per_channel(values: Array, sizes: tuple[int, ...]) -> Floats:
@@ -323,7 +344,7 @@ def _host(importer: Importer, node: Node, state: State | None, step: Callable[[A
     if isinstance(state, Host):
         return on_host(state, node.op_type.lower(), step)
     real = real_of(state)
-    if isinstance(real, Sum) and real.function.is_identity and not real.pools:
+    if isinstance(real, Sum) and real.function.is_identity and not real.moves:
         return Host(real, ((node.op_type.lower(), step),), real.shape)
     if not isinstance(real, Wire):
         raise UnsupportedError(f"an operand that is not quantised ('{real.name}')", "a QuantizeLinear after it", "quantise it")

@@ -13,17 +13,10 @@ import numpy as np
 
 from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.graph import Node
-from dsf.frontend.onnx.importer import Importer, constant_of, handles, pending_of, real_of, wire_of
+from dsf.frontend.onnx.importer import Importer, constant_of, handles, wire_of
 from dsf.frontend.onnx.linear import array_of, convolution_window, engine_shape, images_of, operand, rounded
-from dsf.frontend.onnx.values import (
-    Real,
-    State,
-    Sum,
-    UnsupportedError,
-    Wire,
-    channels_first,
-    is_in_order,
-)
+from dsf.frontend.onnx.moves import moved, tensor_of
+from dsf.frontend.onnx.values import State, Sum, UnsupportedError, Wire, channels_first
 from dsf.geometry import Window
 
 
@@ -64,30 +57,20 @@ def max_pool(importer: Importer, node: Node, inputs: Sequence[State | None]) -> 
     """One or two spatial axes, pads less than the window, ceil_mode; no dilation and no indices."""
     if len(node.outputs) > 1 and node.outputs[1] != "":
         raise UnsupportedError("a second result, the indices", "the maxima only", "drop what uses them")
-    x = inputs[0]
-    codes = isinstance(x, Wire) and x.codes
-    real = replace(x, codes=False) if isinstance(x, Wire) and codes else real_of(x)
-    window = _checked(_window(node, real.shape[2:]))
-    batch, channels = real.shape[:2]
-    height, width = real.shape[2:] if len(real.shape) == 4 else (1, real.shape[2])
-    sizes = engine_shape(window, batch, height, width, channels)
-    places = channels_first(sizes)
-    places = places if len(real.shape) == 4 else places[:, :, 0, :]
+    x = tensor_of(inputs[0])
+    window = _checked(_window(node, x.shape[2:]))
     importer.note(node, "max pooling")
-    if isinstance(real, Wire):
-        lifted = replace(real, places=real.places[:, :, None, :]) if len(real.shape) == 3 else real
-        value = importer.maximum(images_of(lifted), real.grid, window, node.name)
-        return [replace(real, value=value, places=places, codes=codes)]
-    if not _is_channels_last(real):
-        raise UnsupportedError("images whose axes were moved", "those of a convolution", "pool before the Transpose")
     # Rounding is monotonic, so that the maximum of what is rounded is the rounded maximum.
-    pending = pending_of(real, node.name)
-    return [replace(pending, places=places, shape_of_engine=sizes, pools=(*pending.pools, window))]
+    return [moved(importer, x, [window], node.name)]
 
 
-def _is_channels_last(real: Real) -> bool:
-    places = real.places if len(real.shape) == 4 else real.places[:, :, None, :]
-    return is_in_order(places.transpose(0, 2, 3, 1))
+@handles("GlobalMaxPool")
+def global_max_pool(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """As MaxPool, over whole images."""
+    x = tensor_of(inputs[0])
+    height, width = x.shape[2:] if len(x.shape) == 4 else (1, x.shape[-1])
+    importer.note(node, "max pooling")
+    return [moved(importer, x, [Window((height, width))], node.name)]
 
 
 @handles("AveragePool")

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from dsf.dialects.bundle import AffineType
+from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.graph import CODE_TYPES, Node, is_float
 from dsf.frontend.onnx.importer import Importer, constant_of, handles, real_of
 from dsf.frontend.onnx.values import (
@@ -17,6 +18,7 @@ from dsf.frontend.onnx.values import (
     Input,
     Padded,
     QuantisedConstant,
+    Rounded,
     State,
     UnsupportedError,
     Wire,
@@ -90,7 +92,12 @@ def quantize_linear(importer: Importer, node: Node, inputs: Sequence[State | Non
         if "float" not in x.kind:
             raise UnsupportedError(f"an input of type {x.kind} that is quantised", "a float input", "drop the QuantizeLinear")
         importer.note(node, "input, by the processor")
-        return [importer.input_wire(x, grid, offset, codes=True)]
+        wire = importer.input_wire(x, grid, offset, codes=True)
+        if x.function.is_identity:
+            return [wire]
+        # What is clipped and then rounded is what is rounded and then clipped to rounded limits.
+        clipped = Rounded(wire.places, shape(wire.value), node.name, wire=wire, function=x.function)
+        return [importer.quantise(clipped, grid, offset, node.name)]
     importer.note(node, "grid of a result")
     return [importer.quantise(real_of(x), grid, offset, node.name)]
 

@@ -107,6 +107,33 @@ class Wire:
 
 
 @dataclass(frozen=True)
+class Part:
+    """Of each image as many rows, columns and channels as `size` says, from `first` on."""
+
+    first: tuple[int, int, int]
+    size: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Border:
+    """Rows and columns of one number around images: top, bottom, left, right."""
+
+    padding: tuple[int, int, int, int]
+    value: float
+
+
+@dataclass(frozen=True)
+class Enlargement:
+    """Images whose rows and columns are repeated."""
+
+    factors: tuple[int, int]
+
+
+#: What is done with the images of a tensor of the engine without computing; a window is that of a max pooling.
+Move = Window | Part | Border | Enlargement
+
+
+@dataclass(frozen=True)
 class Padded:
     """A tensor of images with a margin of zeros (top, bottom, left, right), which the convolution after it pads with."""
 
@@ -115,9 +142,10 @@ class Padded:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        batch, channels, height, width = self.wire.shape
+        batch, channels, *image = self.wire.shape
         top, bottom, left, right = self.margin
-        return batch, channels, height + top + bottom, width + left + right
+        borders = (top + bottom, left + right)[-len(image) :]
+        return (batch, channels, *(size + more for size, more in zip(image, borders, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -138,6 +166,11 @@ class Pointwise:
         high = math.inf if self.maximum is None else self.maximum
         return np.clip(np.where(x < 0, x * self.slope, x), low, high)
 
+    def then(self, after: Pointwise) -> Pointwise:
+        """This function, then another one."""
+        rectified = self if after.slope == 1 else self.rectified(after.slope)
+        return rectified.limited(after.minimum, after.maximum)
+
     def limited(self, low: float | None, high: float | None) -> Pointwise:
         """This function, then a clip."""
         least = [one for one in (self.minimum, low) if one is not None]
@@ -153,7 +186,8 @@ class Pointwise:
         if self.slope == 0 or (self.minimum is not None and self.minimum >= 0):
             return self
         if slope == 0:
-            return replace(self, slope=0.0)
+            maximum = None if self.maximum is None else max(self.maximum, 0.0)
+            return replace(self, slope=0.0, maximum=maximum)
         if not self.is_identity:
             raise UnsupportedError("a leaky ReLU of what is clipped or rectified", "one such function", "drop one of them")
         return replace(self, slope=slope)
@@ -162,15 +196,15 @@ class Pointwise:
 @dataclass(frozen=True)
 class Pending:
     """
-    Real numbers that wait for their rounding. `places` are those in the engine's tensor once there is one; `pools` are
-    maxima taken after it.
+    Real numbers that wait for their rounding. `places` are those in the engine's tensor once there is one; `moves` come after
+    it.
     """
 
     places: Places
     shape_of_engine: tuple[int, ...]
     name: str
     function: Pointwise = field(default=Pointwise(), kw_only=True)
-    pools: tuple[Window, ...] = field(default=(), kw_only=True)
+    moves: tuple[Move, ...] = field(default=(), kw_only=True)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -231,12 +265,26 @@ class Rounded(Pending):
 
 
 @dataclass(frozen=True)
+class Joined(Pending):
+    """
+    Tensors of several grids, or that wait for theirs, one after the other along an axis of the engine's tensor: rows (1),
+    columns (2) or channels (3) of images, or of rows the numbers (0).
+    """
+
+    parts: tuple[Real, ...]
+    axis: int
+
+
+@dataclass(frozen=True)
 class Input:
-    """An input of the model, before it is known on what grid it is; `order` are the places of its elements."""
+    """
+    An input of the model, before it is known on what grid it is, perhaps clipped; `places` are those of its elements in it.
+    """
 
     name: str
     places: Places
     kind: str
+    function: Pointwise = Pointwise()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -257,7 +305,7 @@ class Unknown:
     """The result of an operator that has a problem; what uses it has none of its own."""
 
 
-Real = Wire | Sum | Addition | Product | Function | Rounded
+Real = Wire | Sum | Addition | Product | Function | Rounded | Joined
 State = Constant | QuantisedConstant | Real | Padded | Input | Host | Unknown
 
 
@@ -276,3 +324,24 @@ def channels_first(sizes: tuple[int, ...]) -> Places:
 def is_in_order(places: Places) -> bool:
     """Whether elements follow each other as in memory."""
     return bool(np.array_equal(places.reshape(-1), row_major((places.size,))))
+
+
+def sizes_of(x: Real) -> tuple[int, ...]:
+    """The shape of the engine's tensor, perhaps of one that is still to be made."""
+    return shape(x.value) if isinstance(x, Wire) else x.shape_of_engine
+
+
+def is_images(x: Real) -> bool:
+    """Whether a tensor (N, C, H, W) or (N, C, L) is all of the engine's (N, H, W, C), as convolutions leave it."""
+    sizes = sizes_of(x)
+    if len(x.shape) not in (3, 4) or len(sizes) != 4:
+        return False
+    places = x.places if len(x.shape) == 4 else x.places[:, :, None, :]
+    last = places.transpose(0, 2, 3, 1)
+    return last.shape == sizes and is_in_order(last)
+
+
+def places_of_images(sizes: tuple[int, ...], rank: int) -> Places:
+    """Places of an ONNX tensor (N, C, H, W), or of rank 3 (N, C, L), in the engine's (N, H, W, C)."""
+    places = channels_first(sizes)
+    return places if rank == 4 else places[:, :, 0, :]

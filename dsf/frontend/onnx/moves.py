@@ -1,0 +1,383 @@
+"""
+Handlers of operators that take parts of images, put borders around them or enlarge them: the engine copies elements. What is
+taken of anything else (of rows, of a batch, every second channel) only says which elements are meant, and costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from math import gcd, prod
+
+import numpy as np
+
+from dsf.frontend.onnx.graph import Node
+from dsf.frontend.onnx.importer import UNIT_BITS, UNIT_WEIGHT, Importer, constant_of, handles, pending_of, real_of
+from dsf.frontend.onnx.layout import moved_places
+from dsf.frontend.onnx.linear import engine_shape, images_of, lifted
+from dsf.frontend.onnx.values import (
+    MAX_ELEMENTS,
+    Array,
+    Border,
+    Constant,
+    Enlargement,
+    Host,
+    Input,
+    Move,
+    Padded,
+    Part,
+    QuantisedConstant,
+    Real,
+    State,
+    Sum,
+    Unknown,
+    UnsupportedError,
+    Wire,
+    is_images,
+    places_of_images,
+    sizes_of,
+)
+from dsf.geometry import Window
+from dsf.numerics import as_ints
+
+#: The largest factor, of repeating and of leaving out, that an enlargement is made of.
+MAX_FACTOR = 8
+#: A border, before and after.
+Sides = tuple[int, int]
+NOTHING: Sides = (0, 0)
+
+
+def size_after(move: Move, sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape (N, H, W, C) of images after a move. Raises `UnsupportedError` if there would be none, or too many elements."""
+    batch, height, width, channels = sizes
+    match move:
+        case Window():
+            return engine_shape(move, batch, height, width, channels)
+        case Part():
+            found = (batch, *move.size)
+        case Border():
+            top, bottom, left, right = move.padding
+            found = (batch, height + top + bottom, width + left + right, channels)
+        case Enlargement():
+            found = (batch, height * move.factors[0], width * move.factors[1], channels)
+    if prod(found) > MAX_ELEMENTS:
+        raise UnsupportedError(f"a result of {'x'.join(map(str, found))}", f"at most {MAX_ELEMENTS} elements", "use less")
+    return found
+
+
+def moved(importer: Importer, x: Real, moves: Sequence[Move], name: str) -> Real:
+    """Images after moves: those of the engine at once, others when they are rounded."""
+    if not is_images(x):
+        raise UnsupportedError(
+            "an operand whose axes were moved",
+            "images (N, C, H, W), as convolutions leave them",
+            "move the Transpose or Reshape to the input or the end of the network",
+        )
+    sizes = sizes_of(x)
+    for move in moves:
+        sizes = size_after(move, sizes)
+    places = places_of_images(sizes, len(x.shape))
+    if isinstance(x, Wire):
+        return replace(x, value=importer.move(images_of(lifted(x)), moves, name), places=places)
+    pending = pending_of(x, name)
+    return replace(pending, places=places, shape_of_engine=sizes, moves=(*pending.moves, *moves))
+
+
+def tensor_of(state: State | None) -> Real:
+    """An operand that is moved as it is: real numbers, or the integers of a quantised tensor."""
+    return state if isinstance(state, Wire) else real_of(state)
+
+
+# Parts.
+
+
+def _numbers(node: Node, inputs: Sequence[State | None], place: int, name: str) -> tuple[int, ...] | None:
+    """A list of integers that is an operand, or was an attribute in older versions."""
+    if len(inputs) > place and inputs[place] is not None:
+        return tuple(int(one) for one in constant_of(inputs[place], name).reshape(-1).tolist())
+    return node.ints(name) if node.get(name) is not None else None
+
+
+def shape_of_state(state: State | None) -> tuple[int, ...]:
+    if isinstance(state, Constant | QuantisedConstant):
+        return state.array.shape
+    if state is None or isinstance(state, Unknown):
+        raise UnsupportedError("an operand that is left out", "one", "export the model again")
+    return state.shape
+
+
+@handles("Slice")
+def slice_(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """Constant limits and steps: of images, copied by the engine; of anything else, and at the end, nothing to do."""
+    sizes = shape_of_state(inputs[0])
+    starts, ends = _numbers(node, inputs, 1, "starts"), _numbers(node, inputs, 2, "ends")
+    if starts is None or ends is None or len(starts) != len(ends):
+        raise UnsupportedError("no starts or ends, or not as many", "one of each for every axis", "export the model again")
+    axes = _numbers(node, inputs, 3, "axes") or tuple(range(len(starts)))
+    steps = _numbers(node, inputs, 4, "steps") or (1,) * len(starts)
+    spans = [range(size) for size in sizes]
+    for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
+        if step == 0:
+            raise UnsupportedError("a step of 0", "another one", "export the model again")
+        spans[axis] = range(sizes[axis])[slice(start, None if step < 0 and end < -sizes[axis] else end, step)]
+    return [_part(importer, node, inputs[0], spans)]
+
+
+@handles("Split")
+def split(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """As Slice, for each result that is read."""
+    sizes = shape_of_state(inputs[0])
+    axis = int(node.get("axis", 0))
+    size = sizes[axis]
+    count = len(node.outputs)
+    counts = _numbers(node, inputs, 1, "split")
+    if counts is None:
+        each = -(-size // count)
+        counts = tuple(min(each, size - each * index) for index in range(count))
+    if sum(counts) != size or min(counts) < 1 or len(counts) != count:
+        raise UnsupportedError(f"parts of {counts} of {size}", f"{count} whose sum is that", "export the model again")
+    results: list[State] = []
+    for output, (first, stop) in zip(node.outputs, _bounds(counts), strict=True):
+        spans = [range(one) for one in sizes]
+        spans[axis] = range(first, stop)
+        read = output in importer.read
+        results.append(_part(importer, node, inputs[0], spans) if read else Unknown())
+    return results
+
+
+def _bounds(counts: Sequence[int]) -> Iterator[Sides]:
+    stop = 0
+    for count in counts:
+        yield stop, stop + count
+        stop += count
+
+
+def _part(importer: Importer, node: Node, state: State | None, spans: Sequence[range]) -> State:
+    """Of each axis the elements of a range."""
+    if not all(spans):
+        raise UnsupportedError("a part without elements", "at least one along each axis", "export the model again")
+    if not isinstance(state, Constant | QuantisedConstant | Host | Input):
+        x = tensor_of(state)
+        if is_images(x) and spans[0] == range(x.shape[0]) and spans[1].step == 1 and min(one.step for one in spans) > 0:
+            importer.note(node, "copy of a part")
+            return moved(importer, x, _taking(x, spans), node.name)
+    indices = np.ix_(*(np.array(one) for one in spans))
+    return moved_places(importer, node, state, lambda x: x[indices])[0]
+
+
+def _taking(x: Real, spans: Sequence[range]) -> list[Move]:
+    """A part, and of its rows and columns only some."""
+    _, channels, *image = spans
+    rows, columns = image if len(image) == 2 else (range(1), *image)
+    return _every(rows, columns, channels, sizes_of(x))
+
+
+def _every(rows: range, columns: range, channels: range, sizes: tuple[int, ...]) -> list[Move]:
+    """The moves that leave these rows, columns and channels."""
+    first = (rows[0], columns[0], channels[0])
+    size = (rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1, len(channels))
+    strides = (rows.step, columns.step)
+    moves: list[Move] = [] if (*size,) == sizes[1:] else [Part(first, size)]
+    # The maximum of a single element.
+    return [*moves, Window((1, 1), strides)] if strides != (1, 1) else moves
+
+
+# Borders.
+
+
+@handles("Pad")
+def pad(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """
+    Of images, with a constant: zeros as the padding of the Conv that reads them, other borders copied by the engine, channels
+    by the array; or less than nothing, which crops.
+    """
+    if node.get("mode", "constant") != "constant":
+        raise UnsupportedError(f"mode {node.get('mode')}", "a constant", "pad outside the network, or with zeros")
+    x = tensor_of(inputs[0])
+    rank = len(x.shape)
+    if not is_images(x):
+        raise UnsupportedError(f"padding of a tensor of rank {rank}, or of moved axes", "images", "pad before or behind that")
+    pads = _numbers(node, inputs, 1, "pads") or ()
+    axes = _numbers(node, inputs, 3, "axes") or tuple(range(rank))
+    if len(pads) != 2 * len(axes):
+        raise UnsupportedError(f"pads {pads} of axes {axes}", "two for each axis", "export the model again")
+    sides = [NOTHING] * rank
+    for axis, *both in zip(axes, pads[: len(axes)], pads[len(axes) :], strict=True):
+        sides[axis] = (both[0], both[1])
+    if sides[0] != NOTHING:
+        raise UnsupportedError("padding of the batch", "that of images", "pad outside the network")
+    return [_padded(importer, node, x, sides, _padding_value(node, inputs, x))]
+
+
+def _padding_value(node: Node, inputs: Sequence[State | None], x: Real) -> float:
+    """The number that stands around images: of integers what they stand for."""
+    value = float(node.get("value", 0.0))
+    if len(inputs) > 2 and inputs[2] is not None:
+        value = float(constant_of(inputs[2], "a padding value").astype(np.float64).item())
+    if not np.isfinite(value):
+        raise UnsupportedError(f"padding with {value}", "a finite number", "use another one")
+    if isinstance(x, Wire) and x.codes:
+        return float(x.grid.to_reals(as_ints([int(value) - x.offset]))[0])
+    return value
+
+
+def _padded(importer: Importer, node: Node, x: Real, sides: Sequence[Sides], value: float) -> State:
+    (top, bottom), (left, right) = sides[2:] if len(sides) == 4 else (NOTHING, sides[2])
+    border = (max(top, 0), max(bottom, 0), max(left, 0), max(right, 0))
+    spans = [range(max(-a, 0), size - max(-b, 0)) for size, (a, b) in zip(x.shape, sides, strict=True)]
+    if not all(spans):
+        raise UnsupportedError("pads that leave nothing", "at least one element along each axis", "crop less")
+    importer.note(node, "copy with a border")
+    x = moved(importer, x, _taking(x, spans), node.name)
+    before, after = (max(one, 0) for one in sides[1])
+    if before or after:
+        x = _more_channels(importer, node, x, before, after, value)
+    if not any(border):
+        return x
+    if value == 0 and isinstance(x, Wire):
+        importer.note(node, "padding of the convolution after it, or a border")
+        return Padded(x, border)
+    return moved(importer, x, [Border(border, value)], node.name)
+
+
+def bordered(importer: Importer, state: Padded, name: str) -> State:
+    """Images whose margin of zeros no convolution adds."""
+    return moved(importer, state.wire, [Border(state.margin, 0.0)], name)
+
+
+def _more_channels(importer: Importer, node: Node, x: Real, before: int, after: int, value: float) -> Wire:
+    """Images with channels of one number before and behind their own: a convolution of one tap, whose weights select."""
+    if not isinstance(x, Wire):
+        has = "more channels of what is not quantised"
+        raise UnsupportedError(has, "a QuantizeLinear and DequantizeLinear before it", "quantise the model there")
+    batch, height, width, channels = sizes_of(x)
+    sizes = engine_shape(Window((1, 1)), batch, height, width, before + channels + after)
+    weights = np.zeros((1, 1, channels, sizes[3]), dtype=np.int64)
+    own = np.arange(channels)
+    weights[0, 0, own, before + own] = UNIT_WEIGHT
+    bias = np.full(sizes[3], value)
+    bias[before : before + channels] = 0
+    pending = Sum(
+        places_of_images(sizes, len(x.shape)),
+        sizes,
+        node.name,
+        x=images_of(lifted(x)),
+        x_grid=x.grid,
+        weights=weights,
+        bits=UNIT_BITS,
+        scales=np.full(sizes[3], x.grid.unit / UNIT_WEIGHT),
+        bias=bias,
+        window=Window((1, 1)),
+    )
+    return replace(importer.quantise(pending, x.grid, x.offset, node.name), codes=x.codes)
+
+
+# Enlargements.
+
+
+@handles("Resize")
+def resize(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """
+    Of images to the nearest element, where rows and columns are repeated equally often, or every n-th of such is left; any
+    rounding and coordinates that come to that.
+    """
+    if node.get("mode", "nearest") != "nearest":
+        raise UnsupportedError(f"mode {node.get('mode')}", "nearest", "enlarge to the nearest element, or by a ConvTranspose")
+    x = tensor_of(inputs[0])
+    if not is_images(x):
+        raise UnsupportedError(f"a tensor of rank {len(x.shape)}, or whose axes were moved", "images", "resize before that")
+    targets = _targets(importer, node, inputs, x.shape)
+    if any(size != before for (size, _), before in zip(targets[:2], x.shape[:2], strict=True)):
+        raise UnsupportedError("other channels or images", "other rows and columns", "resize these only")
+    steps = [_steps(node, before, *target) for before, target in zip(x.shape[2:], targets[2:], strict=True)]
+    (rows, row_factor), (columns, column_factor) = steps if len(steps) == 2 else ((range(1), 1), *steps)
+    sizes, moves = sizes_of(x), list[Move]()
+    if (row_factor, column_factor) != (1, 1):
+        moves.append(Enlargement((row_factor, column_factor)))
+        sizes = size_after(moves[0], sizes)
+    importer.note(node, "copy of repeated elements")
+    return [moved(importer, x, [*moves, *_every(rows, columns, range(sizes[3]), sizes)], node.name)]
+
+
+def _targets(importer: Importer, node: Node, inputs: Sequence[State | None], shape: tuple[int, ...]) -> list[tuple[int, float]]:
+    """The size along each axis, and the scale that maps positions."""
+    rank = len(shape)
+    scales = _reals(inputs, 1 if importer.graph.opset < 11 else 2)
+    sizes = _reals(inputs, 3)
+    axes = node.ints("axes", tuple(range(rank)))
+    targets = [(size, 1.0) for size in shape]
+    given = scales or sizes or []
+    if (scales is None) == (sizes is None) or len(axes) != len(given):
+        raise UnsupportedError("scales and sizes, or neither", "one of them, for each axis", "export the model again")
+    if scales is not None:
+        for axis, scale in zip(axes, scales, strict=True):
+            targets[axis] = (int(np.floor(shape[axis] * scale)), scale)
+    else:
+        wanted = [int(one) for one in given]
+        ratios = [size / shape[axis] for axis, size in zip(axes, wanted, strict=True)]
+        policy = node.get("keep_aspect_ratio_policy", "stretch")
+        if policy != "stretch":
+            ratio = min(ratios) if policy == "not_larger" else max(ratios)
+            ratios = [ratio] * len(axes)
+            wanted = [int(np.floor(shape[axis] * ratio + 0.5)) for axis in axes]
+        for axis, size, ratio in zip(axes, wanted, ratios, strict=True):
+            targets[axis] = (size, ratio)
+    if min(size for size, _ in targets) < 1:
+        raise UnsupportedError("a size of 0", "at least 1", "use a larger scale")
+    return targets
+
+
+def _reals(inputs: Sequence[State | None], place: int) -> list[float] | None:
+    """A list of numbers that is there, and not empty."""
+    state = inputs[place] if len(inputs) > place else None
+    numbers = [] if state is None else constant_of(state, "scales or sizes").astype(np.float64).reshape(-1).tolist()
+    return numbers or None
+
+
+def _steps(node: Node, size: int, count: int, scale: float) -> tuple[range, int]:
+    """
+    Which element each of `count` positions has, of `size` that are repeated as often as the second number says. Raises
+    `UnsupportedError` if no such range is that of ONNX's coordinates and rounding.
+    """
+    wanted = np.clip(_rounded(node, _coordinates(node, size, count, scale)), 0, size - 1)
+    position = np.arange(count)
+    for factor in range(1, MAX_FACTOR + 1):
+        for step in range(1, MAX_FACTOR + 1):
+            if gcd(factor, step) > 1:
+                continue
+            first = int(max(0, (wanted * factor - position * step).max()))
+            if first <= int((wanted * factor + factor - 1 - position * step).min()):
+                stop = first + (count - 1) * step + 1
+                if stop <= size * factor:
+                    return range(first, stop, step), factor
+    has = f"a mapping of {size} elements to {count} by {node.get('coordinate_transformation_mode', 'half_pixel')}"
+    needs = "elements repeated equally often"
+    raise UnsupportedError(has, needs, "use whole factors, and coordinate_transformation_mode='asymmetric'")
+
+
+def _coordinates(node: Node, size: int, count: int, scale: float) -> Array:
+    """Where each position of the result lies in the operand, as ONNX's operator Resize defines it."""
+    position = np.arange(count, dtype=np.float64)
+    default = "half_pixel" if node.get("coordinate_transformation_mode") is None else ""
+    mode = default or str(node.get("coordinate_transformation_mode"))
+    if mode == "asymmetric":
+        return position / scale
+    if mode == "align_corners":
+        return position * ((size - 1) / (count - 1) if count > 1 else 0.0)
+    if mode == "pytorch_half_pixel" and count == 1:
+        return np.zeros(1)
+    middle = (position + 0.5) / scale - 0.5
+    if mode in ("half_pixel", "pytorch_half_pixel"):
+        return middle
+    if mode == "half_pixel_symmetric":
+        return middle + size / 2 * (1 - count / (scale * size))
+    raise UnsupportedError(f"coordinates by {mode}", "those of images as they are", "use 'asymmetric'")
+
+
+def _rounded(node: Node, x: Array) -> Array:
+    mode = str(node.get("nearest_mode", "round_prefer_floor"))
+    if mode == "floor":
+        return np.floor(x).astype(np.int64)
+    if mode == "ceil":
+        return np.ceil(x).astype(np.int64)
+    return np.floor(x + 0.5).astype(np.int64) if mode == "round_prefer_ceil" else np.ceil(x - 0.5).astype(np.int64)
