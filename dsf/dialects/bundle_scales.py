@@ -3,15 +3,20 @@ Free scales: by what the integers of a layer's operands are multiplied to become
 two.
 
 The multiplier has 16 bits, which is part of what the operations mean: so all levels compute the same integers. It is off by
-2**-17 at the mean, and a result of 8 bits rounds to the neighbour of the exact one's about once in two thousand times.
+2**-17 at the mean, and a result of 8 bits rounds to the neighbour of the exact one's about once in two thousand times. In an
+addition it may be more often: of the few sums that there are, many lie half-way between two steps if a multiplier happens to be
+a short fraction. There the neighbours of the nearest multipliers are tried too.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
+from itertools import product
+
 import numpy as np
 
 from dsf import numerics
-from dsf.dialects.bundle import ActivationOp, AddOp, AffineType, MultiplyOp, PoolOp, SumType, core_of, grid_of
+from dsf.dialects.bundle import ActivationOp, AddOp, AffineType, Grid, MultiplyOp, PoolOp, SumType, core_of, grid_of
 from dsf.dialects.shapes import element
 from dsf.numerics import Floats, Ints
 
@@ -19,6 +24,8 @@ from dsf.numerics import Floats, Ints
 MAX_ADD_SHIFT = 22
 #: The same for a product, whose offset is the zero point of the result alone.
 MAX_PRODUCT_SHIFT = 24
+#: Elements of so many bits are few enough to try all sums of two.
+MOST_BITS_TRIED = 8
 
 
 def has_free_scale(op: ActivationOp | AddOp | MultiplyOp | PoolOp) -> bool:
@@ -51,7 +58,38 @@ def multipliers(op: ActivationOp | AddOp | MultiplyOp) -> tuple[Ints, Ints]:
         return numerics.scale_to_multiplier(exact)
     _, shift = numerics.scale_to_multiplier(exact.max())
     right = np.minimum(shift, MAX_ADD_SHIFT if isinstance(op, AddOp) else MAX_PRODUCT_SHIFT)
-    return np.rint(np.ldexp(exact, right)).astype(np.int64), right
+    grids = [grid_of(value) for value in (*op.operands, op.output)]
+    if isinstance(op, MultiplyOp) or max(grid.bits.data for grid in grids) > MOST_BITS_TRIED:
+        return np.rint(np.ldexp(exact, right)).astype(np.int64), right
+    pair = _multipliers_of_sum((float(exact[0]), float(exact[1])), tuple(map(_elements, grids)), int(right))
+    return np.array(pair), right
+
+
+def _elements(grid: Grid) -> tuple[int, int]:
+    """Smallest and largest integer of a grid, above its zero."""
+    low, high = numerics.int_range(grid.bits.data)
+    return low - grid.zero, high - grid.zero
+
+
+@lru_cache(maxsize=1024)
+def _multipliers_of_sum(exact: tuple[float, float], elements: tuple[tuple[int, int], ...], right: int) -> tuple[int, int]:
+    """
+    Of the multipliers nearest to two gains and their neighbours, those with which the most sums of two elements round as with
+    the gains themselves. Sums with a 0 count as much as all others: behind a ReLU half of the elements are.
+    """
+    (a, b), limits = (np.arange(low, high + 1, dtype=np.float64) for low, high in elements[:2]), elements[2]
+    sums = [(a[:, None], b), (a, np.zeros(1)), (np.zeros(1), b)]
+    wanted = [np.rint(one * exact[0] + other * exact[1]).clip(*limits) for one, other in sums]
+
+    def differing(pair: tuple[int, int]) -> float:
+        scaled = [np.ldexp(one * pair[0] + other * pair[1], -right) for one, other in sums]
+        rounded = [np.rint(one).clip(*limits) for one in scaled]
+        return sum(np.count_nonzero(one != real) / real.size for one, real in zip(rounded, wanted, strict=True))
+
+    nearest = [round(gain * 2**right) for gain in exact]
+    most = (1 << numerics.MULTIPLIER_BITS) - 1
+    near = [[one for one in (place, place - 1, place + 1) if 0 <= one <= most] for place in nearest]
+    return min(product(*near), key=differing)
 
 
 def rounded_gains(op: ActivationOp | AddOp | MultiplyOp) -> Floats:

@@ -11,6 +11,7 @@ import pytest
 import qonnx_semantics
 from quantize_graphs import decibels, run
 
+from benchmarks.layerwise import compare_layers
 from dsf import Hardware, from_onnx
 from dsf.errors import ModelError
 from dsf.frontend.forms import to_qdq
@@ -21,6 +22,8 @@ FOLDER = Path(__file__).parents[1] / "data" / "trained"
 NETWORKS = sorted(path.stem for path in FOLDER.glob("*.npz"))
 CLASSIFIERS = [name for name in NETWORKS if name != "autoencoder"]
 HARDWARE = Hardware(bits_bias=32)
+#: Of what is rescaled by 16 bits of a factor, so many at most may round to the neighbour.
+MOST_DIFFERENT = 0.001
 
 
 def load(name, form):
@@ -96,6 +99,21 @@ def test_on_the_engine(name, form):
     assert decibels(expected, real.reshape(expected.shape)) > 30
     right = [np.mean(one.reshape(len(expected), -1).argmax(axis=1) == data["targets"]) for one in (expected, real)]
     assert right[1] >= right[0] - 0.04
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+@pytest.mark.parametrize("form", ["qdq", "qonnx", "qcdq"])
+def test_every_layer_equals_onnxruntime_on_its_inputs(name, form):
+    """
+    Within 1 of 8 bits, and at most one in a thousand differs, by the 16 bits of the engine's multipliers and the rounding of a
+    bias in floating point; not counted what is half-way between two steps, which onnxruntime rounds by the noise of float32.
+    """
+    proto = to_qdq(load(name, form))
+    layers = compare_layers(from_onnx(proto, HARDWARE), proto, [one[None] for one in data_of(name)["x"]])
+    assert len(layers) >= 2
+    for one in layers:
+        assert one.most <= 1, one
+        assert one.different - one.undecided <= max(MOST_DIFFERENT * one.elements, 1), one
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)

@@ -41,6 +41,7 @@ from dsf.dialects.bundle_functions import FunctionOp
 from dsf.dialects.engine import HardwareOp
 from dsf.dialects.shapes import shape
 from dsf.errors import ModelError
+from dsf.frontend.onnx.bias import with_fine_bias
 from dsf.frontend.onnx.graph import Graph, GraphInput, Node
 from dsf.frontend.onnx.values import (
     MAX_ELEMENTS,
@@ -335,6 +336,7 @@ class Importer:
 
     def core(self, pending: Sum) -> CoreOp:
         """Writes the core of a sum."""
+        pending = with_fine_bias(pending, self.hardware)
         # In the units of the sum, of which a bias of onnxruntime is a whole number.
         bias = np.rint(pending.bias / pending.scales)
         low, high = int_range(32)

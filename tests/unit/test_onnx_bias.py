@@ -1,0 +1,80 @@
+"""Biases in floating point: by which factors of the weights they become whole numbers, and what limits them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from xdsl.ir import Block
+
+from dsf.dialects.bundle import AffineType, tensor_of
+from dsf.frontend.onnx.bias import bias_factors, with_fine_bias
+from dsf.frontend.onnx.values import Sum, row_major
+from dsf.hardware import Hardware
+from dsf.numerics import int_range
+
+WIDE = Hardware(bits_bias=32, bits_sum=32)
+
+
+def dense(weights: list[list[int]], bias: list[float], zero_point: int = 0) -> Sum:
+    """A dense layer of scales 1/4, weights (K, CO)."""
+    codes = np.array(weights)
+    grid = AffineType.of(8, 0.5, zero_point)
+    x = Block(arg_types=[tensor_of((1, len(codes)), grid)]).args[0]
+    sizes = (1, codes.shape[1])
+    scales = np.full(codes.shape[1], 0.25)
+    return Sum(
+        row_major(sizes),
+        sizes,
+        "dense",
+        x=x,
+        x_grid=grid,
+        weights=codes,
+        bits=4,
+        scales=scales,
+        bias=np.array(bias),
+        window=None,
+    )
+
+
+def test_a_bias_gets_units_that_it_is_a_whole_number_of() -> None:
+    """In units of 1/4: 1, 1/2, -3 1/3 and 0.3; the largest factor of weights up to 7 is 18."""
+    pending = dense([[7, 7, -7, 1], [-1, 0, 2, 7]], [0.25, 0.125, -2.5 / 3, 0.075])
+    assert bias_factors(pending, WIDE).tolist() == [1, 2, 3, 10]
+    finer = with_fine_bias(pending, WIDE)
+    assert finer.weights.tolist() == [[7, 14, -21, 10], [-1, 0, 6, 70]]
+    assert np.allclose(finer.bias / finer.scales, [1, 1, -10, 3])
+    assert np.allclose(finer.weights * finer.scales, pending.weights * pending.scales)
+    assert finer.bits == 8
+
+
+def test_whole_numbers_stay_as_they_are() -> None:
+    """Also where their scale was rounded to float32."""
+    pending = dense([[3, 7]], [0.25 * (1 + 2.0**-24), 2.0**14 * (1 - 2.0**-24)])
+    assert with_fine_bias(pending, WIDE) is pending
+
+
+def test_weights_of_all_bits_stay_as_they_are() -> None:
+    pending = dense([[127, -128, 64]], [0.1, 0.1, 0.1])
+    assert with_fine_bias(pending, WIDE) is pending
+
+
+@pytest.mark.parametrize(
+    ("hardware", "zero_point", "most"),
+    [
+        (Hardware(bits_bias=8, bits_sum=32), 0, 12),
+        (Hardware(bits_bias=8, bits_sum=32), -1, 2),
+        (Hardware(bits_bias=32, bits_sum=16), 0, 5),
+        (Hardware(bits_bias=32, bits_sum=32, bits_weights=4), 0, 1),
+    ],
+    ids=["bias", "bias with a zero point", "sum", "weights"],
+)
+def test_factors_that_the_hardware_does_not_hold(hardware: Hardware, zero_point: int, most: int) -> None:
+    """A bias of 10 1/19 units, which no factor up to 18 makes whole."""
+    pending = dense([[7]] * 6, [0.25 * (10 + 1 / 19)], zero_point)
+    (factor,) = bias_factors(pending, hardware).tolist()
+    assert factor <= most
+    assert bias_factors(pending, WIDE)[0] == 18
+    finer = with_fine_bias(pending, hardware)
+    bias = np.rint(finer.bias / finer.scales) - zero_point * finer.weights.sum(axis=0)
+    assert np.all(np.abs(bias) <= int_range(hardware.bits_bias)[1])
+    assert np.all(128 * np.abs(finer.weights).sum(axis=0) + np.abs(bias) <= int_range(hardware.bits_sum)[1])
