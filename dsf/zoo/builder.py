@@ -20,7 +20,7 @@ from torch import nn
 from dsf.hardware import Hardware
 from dsf.nn.bundle import Bundle, QInput, QTensor
 from dsf.nn.cores import QConvCore, QDenseCore
-from dsf.nn.layers import QActivation, QAdd, QIdentity, QLeakyReLu, QPool, Softmax
+from dsf.nn.layers import QActivation, QAdd, QIdentity, QLeakyReLu, QPool, QReLU6, Softmax
 from dsf.nn.model import BundleModel
 
 #: Factors of a layer's weights: before no ReLU, and at the end of a residual branch.
@@ -34,17 +34,18 @@ class Builder:
     """
     Makes bundles for `hw` and, at the end, the model. `shape` is an image's, (H, W, C), or (K,); inputs are in [-1, 1).
 
-    Fractions: activations span [-4, 4), narrow ones [-2, 2), biases [-8, 8); weights as above. With `batch_norm` all layers but
-    the last have it.
+    Fractions: activations span [-4, 4), with `relu6`, which makes each ReLU a ReLU6, [-8, 8), narrow ones [-2, 2), which never
+    reach 6, and biases [-8, 8); weights as above. With `batch_norm` all layers but the last have it.
     """
 
-    def __init__(self, hw: Hardware, shape: tuple[int, ...], batch: int, *, batch_norm: bool):
+    def __init__(self, hw: Hardware, shape: tuple[int, ...], batch: int, *, batch_norm: bool, relu6: bool = False):
         self.input = QInput((batch, *shape), hw, input_frac_bits=hw.bits_input - 1)
         self._hw = hw
         self._batch_norm = batch_norm
         self._gains: dict[Bundle, float] = {}
-        frac = hw.bits_input - (3 if hw.bits_input >= 8 else 2)
-        self._relu, self._identity = QLeakyReLu(negative_slope=0, frac_bits=frac), QIdentity(frac_bits=frac)
+        frac = hw.bits_input - ((4 if relu6 else 3) if hw.bits_input >= 8 else 2)
+        self._relu: QActivation = QReLU6(frac_bits=frac) if relu6 else QLeakyReLu(negative_slope=0, frac_bits=frac)
+        self._identity = QIdentity(frac_bits=frac)
 
     def conv(
         self,

@@ -76,8 +76,8 @@ def resnet50(
 
 
 def mobilenetv2(hw: Hardware, *, batch: int = 1, classes: int = 1000, image: int = 224, seed: int = 0) -> BundleModel:
-    """Sandler et al. 2018 (arXiv 1801.04381), width 1."""
-    net = Builder(hw, (image, image, 3), batch, batch_norm=True)
+    """Sandler et al. 2018 (arXiv 1801.04381), width 1, ReLU6."""
+    net = Builder(hw, (image, image, 3), batch, batch_norm=True, relu6=True)
     x = net.conv(net.input, 32, 3, strides=2, padding=1)
     stages = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
     for factor, filters, blocks, strides in stages:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from dsf import BundleModel, Hardware, QConvCore, zoo
+from dsf import BundleModel, Hardware, QConvCore, QReLU6, zoo
 from dsf.errors import ModelError
 from dsf.nn.bundle import Node
 
@@ -115,6 +115,16 @@ def test_random_activations_use_their_range(name: str, bits: int):
         assert np.mean(ints != 0) > 0.05, f"bundle_{place} vanishes"
         assert np.mean((ints <= -high - 1) | (ints >= high)) < 0.1, f"bundle_{place} is clipped"
         assert bits < 8 or np.sqrt(np.mean(ints**2)) > 4, f"bundle_{place} is coarse"
+
+
+@pytest.mark.parametrize("name", TABLE_OF)
+def test_only_mobilenetv2_has_relu6(name: str):
+    """Behind each layer but the linear ends of its bottlenecks and the classes; and its numbers go beyond 6."""
+    with torch.device("meta"):
+        nodes = zoo.build(name, hardware(name)).nodes
+    clipped = [node for node in nodes if isinstance(node.core.activation, QReLU6)]
+    assert len(clipped) == (35 if name == "mobilenetv2" else 0)
+    assert all(2 ** (7 - node.core.activation.frac_bits) > 6 for node in clipped)
 
 
 def parameters(model: BundleModel) -> torch.Tensor:
