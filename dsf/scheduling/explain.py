@@ -1,13 +1,14 @@
 """
-Why each layer is cut as it is: the best alternatives that the compiler weighed, and what they lack.
+Why the batch and each layer are cut as they are: the best alternatives that the compiler weighed, and what they lack.
 
-Nothing is enumerated here. The choosers (`cuts`, `blocks`) say what they tried, with the cost by which they chose: the cycles
-of the layer alone.
+Nothing is enumerated here. The choosers (`features`, `cuts`, `places`, `blocks`) say what they tried, with the cost by which
+they chose: of a layer its cycles alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
@@ -29,18 +30,23 @@ BEST = 5
 Facts = dict[str, Any]
 
 
-def explain(module: ModuleOp, pipeline: DsfPipelinePass) -> list[Facts]:
+def explain(module: ModuleOp, pipeline: DsfPipelinePass) -> Facts:
     """
-    An entry for each layer of a module of the level `bundle` or `fxp`, which is left as it is; JSON types only. Raises
-    `ModelError` for what does not fit.
+    Of a module of the level `bundle` or `fxp`, which is left as it is: the `batch`, and an entry for each of its `layers`; JSON
+    types only. Raises `ModelError` for what does not fit.
     """
     lowered, ctx, tried = module.clone(), context(), Tried()
     for one in pipeline.passes(level_of(lowered)):
         if isinstance(one, FxpToTilePass) and level_of(lowered) == LEVEL:
             network = one.cut(lowered, tried)
-            return [_layer(network, index, tried) for index in range(len(network.layers))]
+            layers = [_layer(network, index, tried) for index in range(len(network.layers))]
+            return {"batch": _batch(network, tried), "layers": layers}
         run_pass(ctx, lowered, one)
-    return []
+    raise AssertionError("a pipeline without fxp-to-tile")
+
+
+def _batch(network: Network, tried: Tried) -> Facts:
+    return {"images": network.images, "taken": tried.chunks[-1].images, "tried": [asdict(chunk) for chunk in tried.chunks]}
 
 
 def _layer(network: Network, index: int, tried: Tried) -> Facts:
@@ -111,9 +117,16 @@ def _not_tried(network: Network, index: int, tried: Tried) -> Iterator[str]:
     yield from tried.notes[index]
 
 
-def explanation_lines(layers: list[Facts]) -> Iterator[str]:
-    """The entries as text."""
-    for layer in layers:
+def explanation_lines(explanation: Facts) -> Iterator[str]:
+    """An explanation as text."""
+    batch = explanation["batch"]
+    # Of one image there are no chunks.
+    if batch["images"] > 1:
+        yield f"batch of {batch['images']} images, in chunks of {batch['taken']}"
+        for one in reversed(batch["tried"]):
+            images = f"{one['images']:>12,} image{'s' if one['images'] > 1 else ' '}"
+            yield f"{images} {one['elements']:>10,} elements of feature memory  {one['why']}"
+    for layer in explanation["layers"]:
         yield f"{layer['bundle']}, {layer['operation']}: {layer['tried']} ways to cut it were tried"
         for one in layer["best"] or [{**layer["taken"], "why": "taken"}]:
             cost = f"{one['cycles']:>12,} cycles {one['dram_words']:>10,} DRAM words  " if "cycles" in one else "  "

@@ -27,6 +27,7 @@ from dsf.scheduling.allocator import Request, allocate, check_allocation, live_a
 from dsf.scheduling.network import Network
 from dsf.scheduling.rooms import Use, chains, plan_rooms
 from dsf.scheduling.strips import Room
+from dsf.scheduling.tried import Tried, TriedChunk
 from dsf.sizes import align_up, power_of_two_at_least
 
 #: Images of a chunk: what the instructions can count.
@@ -77,17 +78,20 @@ Variant = Callable[[list[Request], int, int], list[Request]]
 VARIANTS: tuple[Variant, ...] = (_double, _single, _tight)
 
 
+def _wanted(network: Network, images: int, variant: Variant, along: frozenset[int] = frozenset()) -> list[Request]:
+    """What chunks of `images` ask of feature memory: the tensors of the network, in their order, and at most a second input."""
+    return variant(network.requests(images, along), network.input, max(0, len(network.layers) - 1))
+
+
 def _try(
     network: Network, hw: Hardware, images: int, variant: Variant, along: frozenset[int] = frozenset()
 ) -> FeaturePlan | None:
-    requests = network.requests(images, along)
-    last = max(0, len(network.layers) - 1)
-    wanted = variant(requests, network.input, last)
+    wanted = _wanted(network, images, variant, along)
     allocation = allocate(wanted, hw.vector_length)
     if allocation.peak > hw.feature_elements:
         return None
     check_allocation(wanted, allocation, hw.feature_elements, hw.vector_length)
-    addresses = allocation.addresses[: len(requests)]
+    addresses = allocation.addresses[: len(network.tensors)]
     first, second = addresses[network.input], allocation.addresses[-1] if variant is _double else addresses[network.input]
     return FeaturePlan(images, addresses, (first, second), along, network.places)
 
@@ -165,25 +169,42 @@ def _check_bytes(network: Network, hw: Hardware, images: int) -> None:
         )
 
 
-def choose_images(network: Network, hw: Hardware, wanted: int = 0) -> int:
+def choose_images(network: Network, hw: Hardware, wanted: int = 0, tried: Tried | None = None) -> int:
     """
     Images of a chunk: `wanted`, made a number whose tensors end at bytes, or for 0 the largest chunk that fits; a smaller one
     where that lets the next input be loaded meanwhile. Chunks are made equal. If not even the smallest one fits it is that.
+    `tried`, if given, receives the sizes that came into question.
     """
-    least = least_images(network, hw)
+    least, whole = least_images(network, hw), network.images
+
+    def weighed(images: int, why: str, variant: Variant = _tight) -> int:
+        if tried is not None:
+            elements = allocate(_wanted(network, images, variant), hw.vector_length).peak
+            tried.chunks.append(TriedChunk(images, elements, why))
+        return images
+
     if wanted > 0:
-        return min(network.images, align_up(wanted, least), MAX_IMAGES // least * least)
-    if network.images <= MAX_IMAGES and _try(network, hw, network.images, _tight) is not None:
-        return network.images
+        return weighed(min(whole, align_up(wanted, least), MAX_IMAGES // least * least), f"taken: the option asks for {wanted}")
+    if whole <= MAX_IMAGES and _try(network, hw, whole, _tight) is not None:
+        return weighed(whole, "taken: the whole batch")
+    has = f"there are {hw.feature_elements:,}"
+    weighed(whole, has if whole <= MAX_IMAGES else f"an instruction counts up to {MAX_IMAGES}")
     most = _largest(network, hw, least, _tight)
     if most == 0:
-        return min(least, network.images)
+        return weighed(min(least, whole), f"taken: the fewest, with some tensors in DRAM, as {has}")
     double = _largest(network, hw, least, _double)
-    best = double if 2 * double >= most else most
-    count = -(-network.images // best)
-    equal = -(-network.images // count)
+    best, variant = (double, _double) if 2 * double >= most else (most, _tight)
+    count = -(-whole // best)
     # Equal chunks that end at bytes; they are no larger than `best`, which is a multiple too.
-    return min(best, align_up(equal, least))
+    equal = min(best, align_up(-(-whole // count), least))
+    if most > best:
+        weighed(most, "the most that fit, but without room for the next input meanwhile")
+    if best > double > 0:
+        weighed(double, "the most with room for the next input meanwhile, but less than half of what fits without", _double)
+    if best > equal:
+        weighed(best, f"{count} chunks too, the last one smaller", variant)
+    room = "with" if variant is _double else "without"
+    return weighed(equal, f"taken: {count} equal chunks, {room} room for the next input meanwhile", variant)
 
 
 def fits(network: Network, hw: Hardware, images: int) -> bool:

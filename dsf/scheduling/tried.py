@@ -31,10 +31,23 @@ class TriedWay:
     why_not: str | None = None
 
 
+@dataclass(frozen=True)
+class TriedChunk:
+    """Images of a chunk, the elements of feature memory that their tensors take at once, and why it is them or not."""
+
+    images: int
+    elements: int
+    why: str
+
+
 @dataclass
 class Tried:
-    """By the number of the layer: all cuts, with that which was taken; all ways of a grouped convolution; what does not fit."""
+    """
+    Of the batch: all sizes of its chunks that were weighed, last that which was taken. By the number of the layer: all cuts,
+    with that which was taken; all ways of a grouped convolution; what does not fit.
+    """
 
+    chunks: list[TriedChunk] = field(default_factory=list[TriedChunk])
     cuts: dict[int, list[TriedCut]] = field(default_factory=dict[int, list[TriedCut]])
     taken: dict[int, Cut] = field(default_factory=dict[int, Cut])
     ways: dict[int, list[TriedWay]] = field(default_factory=dict[int, list[TriedWay]])

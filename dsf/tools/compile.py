@@ -79,20 +79,22 @@ def _compile(chosen: argparse.Namespace) -> None:
     )
     proved = prove(network.module, [network.x], chosen.output, options, step, quiet=True)
     paths = [str(path) for path in proved.paths]
-    layers = explain(network.module, DsfPipelinePass()) if chosen.explain else None
+    explanation = explain(network.module, DsfPipelinePass()) if chosen.explain else None
     if chosen.json:
         found: dict[str, Any] = {"files": paths, "report": proved.report}
         if network.quantisation is not None:
             found["quantisation"] = network.quantisation.to_dict()
-        found |= {} if layers is None else {"explanation": layers}
+        found |= {} if explanation is None else {"explanation": explanation}
         print_json(found | ({"seconds": times.seconds} if chosen.timing else {}))
         return
     console = new_console()
     if network.quantisation is not None:
         console.print(network.quantisation.table())
     print_report(proved.report, console)
-    for line in [*explanation_lines(layers or []), *(times.lines() if chosen.timing else [])]:
-        print(line)
+    if explanation is not None:
+        print("\n".join(explanation_lines(explanation)))
+    if chosen.timing:
+        print("\n".join(times.lines()))
     console.print(f"{chosen.output}: {', '.join(path.name for path in proved.paths)}", highlight=False)
 
 

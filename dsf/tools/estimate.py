@@ -14,7 +14,8 @@ DRAM traffic and on-chip memory. Nothing is written and nothing is run: the cycl
 model by which the compiler chooses, and the same that `dsf report` shows.
 
 --explain shows for each layer the five best ways to cut it that the compiler tried, with their cycles (of the
-layer alone) and DRAM words, and what the others lack: cycles, words, or room in a memory.
+layer alone) and DRAM words, and what the others lack: cycles, words, or room in a memory. Of a batch it shows
+how many images are on chip at once, and why not more.
 
 MODEL is a directory that a compile wrote, the config_model.json of model.export(), a quantised ONNX file, or
 textual IR (.mlir). --hw asks for another engine than the one that the network was made for, as Hardware.export() writes it.
@@ -61,14 +62,14 @@ def _estimate(chosen: argparse.Namespace) -> None:
     with step("compilation") as say:
         times = PassTimes(say)
         compiled = compile_module(module, pipeline=pipeline_of(module), timing=times)
-    layers = explain(module, pipeline_of(module)) if chosen.explain else None
+    explanation = explain(module, pipeline_of(module)) if chosen.explain else None
     report = make_report(Program.from_module(compiled), model.resolve().name if model.is_dir() else model.stem)
     if chosen.json:
-        more = {"explanation": layers if chosen.explain else None, "seconds": times.seconds if chosen.timing else None}
+        more = {"explanation": explanation, "seconds": times.seconds if chosen.timing else None}
         print_json({**report, **{name: value for name, value in more.items() if value is not None}})
         return
     print_report(report)
     if chosen.timing:
         print("\n".join(times.lines()))
-    if layers is not None:
-        print("\n".join(explanation_lines(layers)))
+    if explanation is not None:
+        print("\n".join(explanation_lines(explanation)))

@@ -330,13 +330,13 @@ class FxpToTilePass(TilingOptions, ModulePass):
         self.cut(op)
 
     def cut(self, op: ModuleOp, tried: Tried | None = None) -> Network:
-        """Applies the pass; `tried`, if given, receives what came into question for each layer of the network."""
+        """Applies the pass; `tried`, if given, receives what came into question for the batch and for each layer."""
         hw = hardware_of(op)
         function = function_of(op)
         self._lower(function)
         network = network_of(function, hw)
         check_ranges(network, hw)
-        images = choose_images(network, hw, self.images)
+        images = choose_images(network, hw, self.images, tried)
         function.attributes[IMAGES] = integer(images)
         for layer, way in zip(network.layers, choose_ways(network, hw, images, self, tried), strict=True):
             layer.op.cut = _whole(layer.op.y, way)
