@@ -24,12 +24,16 @@ from dsf.dialects.engine import MAX_BYTES, hardware_of
 from dsf.dialects.functions import function_problems
 from dsf.dialects.integers import MAX_BIAS_SHIFT, MAX_POOL_SHIFT
 from dsf.dialects.shapes import as_text, element, shape
+from dsf.geometry import Window
 from dsf.hardware import Hardware
 from dsf.isa.checks import POOL_WINDOW_BITS, window_bits
 from dsf.isa.table import MATRIX, VECTOR, Instruction
 from dsf.numerics import MULTIPLIER_BITS
 from dsf.transforms.locations import location_name
+from dsf.transposed import phase_weights
 
+#: Cores whose windows move over images.
+CONVOLUTIONS = bundle.ConvOp | bundle.ConvTransposeOp
 #: Layers that only move elements.
 MOVES = bundle.ConcatOp | bundle.SliceOp | bundle.PadOp | bundle.ResizeOp
 #: Layers that round.
@@ -184,9 +188,9 @@ def batch_norm_folded(op: Operation, hardware: Hardware) -> Problems:
 
 def kernel_size(op: Operation, hardware: Hardware) -> Problems:
     """The kernel of a convolution is at most `max_kernel_size` in each direction."""
-    if not isinstance(op, bundle.ConvOp):
+    if not isinstance(op, CONVOLUTIONS):
         return
-    kernel, most = op.window.kernel, hardware.max_kernel_size
+    kernel, most = (op.weights.get_shape()[0], op.weights.get_shape()[1]), hardware.max_kernel_size
     if kernel[0] > most[0] or kernel[1] > most[1]:
         yield (
             f"{name_of(op)}: a kernel of {as_text(kernel)}, needs at most {as_text(most)}; "
@@ -196,7 +200,7 @@ def kernel_size(op: Operation, hardware: Hardware) -> Problems:
 
 def channels(op: Operation, hardware: Hardware) -> Problems:
     """A convolution has at most `max_channels_in` input channels, a core at most `max_channels_out` output channels."""
-    if isinstance(op, bundle.ConvOp) and shape(op.input)[-1] > hardware.max_channels_in:
+    if isinstance(op, CONVOLUTIONS) and shape(op.input)[-1] > hardware.max_channels_in:
         count = shape(op.input)[-1]
         yield (
             f"{name_of(op)}: {count} input channels, needs at most {hardware.max_channels_in}; "
@@ -211,7 +215,7 @@ def channels(op: Operation, hardware: Hardware) -> Problems:
 
 def image_size(op: Operation, hardware: Hardware) -> Problems:
     """The images that go into and come out of convolutions, poolings and moves are at most `max_image_size`."""
-    if not isinstance(op, bundle.ConvOp | bundle.PoolOp | MOVES):
+    if not isinstance(op, CONVOLUTIONS | bundle.PoolOp | MOVES):
         return
     most = hardware.max_image_size
     named = [("input", value) for value in op.operands] + [("output", value) for value in op.results]
@@ -235,10 +239,15 @@ def weight_memory(op: Operation, hardware: Hardware) -> Problems:
     """
     if not isinstance(op, bundle.CoreOp):
         return
-    *kernel, inputs, _ = op.weights.get_shape()
-    words, taps = inputs * prod(kernel), prod(kernel)
+    inputs, taps, width = op.weights.get_shape()[-2], 1, 1
+    if isinstance(op, CONVOLUTIONS):
+        taps = max(prod(window.kernel) for window in windows_of(op))
+        width = shape(op.output)[2]
+    if isinstance(op, bundle.ConvTransposeOp):
+        # Each phase makes some of the columns.
+        width = -(-width // op.window.window.strides[1])
+    words = inputs * taps
     most = hardware.weight_words * hardware.column_groups
-    width = shape(op.output)[2] if isinstance(op, bundle.ConvOp) else 1
     in_parts = width <= hardware.pixels_tall and taps <= hardware.weight_words
     if words > most and not in_parts:
         needed = hardware.weight_bytes(-(-words // hardware.column_groups))
@@ -255,10 +264,22 @@ def instruction_fields(op: Operation, hardware: Hardware) -> Problems:
     """
     if isinstance(op, bundle.FunctionOp | bundle.AddOp | bundle.MultiplyOp | MOVES):
         yield from _elements(op)
-    if not isinstance(op, bundle.ConvOp | bundle.PoolOp):
+    if not isinstance(op, CONVOLUTIONS | bundle.PoolOp):
         return
+    for window in windows_of(op):
+        yield from _window_fields(op, window, hardware)
+
+
+def windows_of(op: CONVOLUTIONS | bundle.PoolOp) -> list[Window]:
+    """The windows with which the engine computes a layer: one, but of a transposed convolution one for each phase."""
+    if isinstance(op, bundle.ConvTransposeOp):
+        _, height, width, _ = shape(op.input)
+        return [phase.window for phase in op.window.phases(height, width)]
+    return [op.window]
+
+
+def _window_fields(op: CONVOLUTIONS | bundle.PoolOp, window: Window, hardware: Hardware) -> Problems:
     _, _, width, inputs = shape(op.input)
-    window = op.window
     top, _, left, _ = window.padding
     values = {
         "row_elements": (width * inputs, "an image row of {} elements"),
@@ -268,11 +289,15 @@ def instruction_fields(op: Operation, hardware: Hardware) -> Problems:
         "y_start": (-top, "the first window at row {}"),
         "kernel_rows": (window.kernel[0], "a window of {} rows"),
     }
-    if isinstance(op, bundle.ConvOp):
+    if isinstance(op, CONVOLUTIONS):
         values |= {
             "y_dilation": (window.dilation[0], "a vertical dilation of {} rows"),
             "run_step": (window.dilation[1] * inputs, "a horizontal dilation of {} elements"),
         }
+        if isinstance(op, bundle.ConvTransposeOp):
+            channels = op.channels_out * (hardware.raw_elements if is_last(op) else 1)
+            steps = "results {} elements apart"
+            values |= {"dst_pixel_step": (op.window.window.strides[1] * channels, steps)}
         instruction = MATRIX
     else:
         values |= {"kernel_columns": (window.kernel[1], "a window of {} columns"), "channels": (inputs, "{} channels")}
@@ -401,13 +426,11 @@ def accumulator(op: Operation, hardware: Hardware) -> Problems:
     """
     if not isinstance(op, bundle.CoreOp):
         return
-    weights, _ = quantised(op)
-    bias, shift = engine_bias(op)
     bits = bundle.bits_of(op.input)
     if isinstance(source_of(op.input), BlockArgument):
         bits = max(bits, hardware.bits_input)
-    bound = numerics.accumulator_bound(weights, bias, max(shift, 0), bits)
-    yield from overflow(name_of(op), bound, hardware.bits_sum)
+    bounds = [numerics.accumulator_bound(*sums, bits) for sums in engine_sums(op)]
+    yield from overflow(name_of(op), np.max(bounds, axis=0), hardware.bits_sum)
 
 
 def overflow(name: str, bound: numerics.Ints, bits_sum: int) -> Problems:
@@ -428,27 +451,42 @@ def quantised(op: bundle.CoreOp) -> tuple[numerics.Ints, numerics.Ints | None]:
     return weights, numerics.quantize(op.bias_array, op.bias_type.bits.data, op.bias_type.frac.data)
 
 
+def integer_bias(op: bundle.CoreOp) -> tuple[numerics.Ints, int]:
+    """(one integer for each channel, left shift) that is added to a core's sum; zeros if there is nothing to add."""
+    _, bias = quantised(op)
+    return (np.zeros(op.channels_out, dtype=np.int64), 0) if bias is None else (bias, max(op.bias_shift, 0))
+
+
 def engine_bias(op: bundle.CoreOp) -> tuple[numerics.Ints, int]:
     """
-    (one integer for each channel, left shift) that the engine adds to a core's sum; zeros if there is nothing to add. The
-    engine multiplies elements as they are, so a zero point of the input is in it: `-zero_point * sum(w)`.
+    The same for the sums of the `fxp` level. An ordinary convolution multiplies elements as they are there, so that a zero
+    point of the input is in its bias.
     """
-    weights, bias = quantised(op)
-    if bias is None:
-        bias, shift = np.zeros(op.channels_out, dtype=np.int64), 0
-    else:
-        shift = op.bias_shift
+    if isinstance(op, bundle.ConvTransposeOp):
+        return integer_bias(op)
+    return numerics.fold_zero_point(*integer_bias(op), quantised(op)[0], bundle.grid_of(op.input).zero)
+
+
+def engine_sums(op: bundle.CoreOp) -> list[tuple[numerics.Ints, numerics.Ints, int]]:
+    """
+    (weights, one bias for each channel, its left shift) of the convolutions that the engine computes for a core, each for some
+    of the positions of the result; all but transposed ones are a single one. The engine multiplies elements as they are, so a
+    zero point of the input is in the bias: `-zero_point * sum(w)`.
+    """
+    weights, _ = quantised(op)
+    kernels = [weights]
+    if isinstance(op, bundle.ConvTransposeOp):
+        _, height, width, _ = shape(op.input)
+        kernels = [phase_weights(weights, phase) for phase in op.window.phases(height, width)]
     zero = bundle.grid_of(op.input).zero
-    if zero == 0:
-        return bias, shift
-    return (bias << max(shift, 0)) - zero * weights.reshape(-1, op.channels_out).sum(axis=0), 0
+    return [(kernel, *numerics.fold_zero_point(*integer_bias(op), kernel, zero)) for kernel in kernels]
 
 
 def folded_bias(op: Operation, hardware: Hardware) -> Problems:
     """A bias with `-zero_point * sum(w)` of the input's zero point in it has at most `bits_bias` bits."""
     if not isinstance(op, bundle.CoreOp) or op.scales is None:
         return
-    bits = numerics.bits_of(engine_bias(op)[0])
+    bits = max(numerics.bits_of(bias) for _, bias, _ in engine_sums(op))
     if bits > hardware.bits_bias:
         most = next((width for width in (8, 16, 32) if width >= bits), None)
         change = "use smaller weights" if most is None else f"use Hardware(bits_bias={most})"

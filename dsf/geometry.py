@@ -39,6 +39,8 @@ class Window:
     A convolution's or pooling's window over images: (vertical, horizontal) pairs, padding as (top, bottom, left, right).
 
         for oy, ox, ky, kx: tap = (oy*strides[0] - top + ky*dilation[0], ox*strides[1] - left + kx*dilation[1])
+
+    Padding below 0 leaves out so many rows or columns of the image at that side.
     """
 
     kernel: tuple[int, int]

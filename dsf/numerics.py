@@ -304,6 +304,19 @@ def accumulator_bound(weights: ArrayLike, bias: ArrayLike | None, bias_shift: in
     return bound
 
 
+def fold_zero_point(bias: ArrayLike, bias_shift: int, weights: ArrayLike, zero_point: int) -> tuple[Ints, int]:
+    """
+    (bias, left shift) of sums of elements as they are, in place of those of sums of elements less `zero_point`:
+    `bias * 2**bias_shift - zero_point * sum(w)`. Without a zero point they stay.
+
+    `weights` has the output channel last; what is outside the image has to be `zero_point`.
+    """
+    b, w = as_ints(bias), as_ints(weights)
+    if zero_point == 0:
+        return b, bias_shift
+    return (b << bias_shift) - zero_point * w.reshape(-1, w.shape[-1]).sum(axis=0), 0
+
+
 def bits_for(bound: int) -> int:
     """Width of the smallest signed integer that holds `-bound` and `bound`."""
     return int(bound).bit_length() + 1

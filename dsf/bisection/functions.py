@@ -110,7 +110,7 @@ def _roles(op: Operation) -> tuple[str, ...]:
             return () if _is_normalised(op) else ("biased", "core") if ends else ("biased",)
         case bundle.ActivationOp():
             return ("core",) if isinstance(source_of(op.input).owner, (CoreOp, BatchNormOp)) else ("pool",)
-        case fxp.ConvOp():
+        case fxp.ConvOp() | fxp.ConvTransposeOp():
             return ("sum",)
         case fxp.RequantizeOp() | fxp.RawOp():
             return ("core",)

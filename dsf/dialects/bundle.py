@@ -39,6 +39,7 @@ from xdsl.irdl import (
 from xdsl.pattern_rewriter import RewritePattern
 from xdsl.traits import Pure
 
+from dsf.dialects.bundle_conv_transpose import ConvTransposeOp
 from dsf.dialects.bundle_cores import BatchNormOp, ConvOp, CoreOp, DenseOp, check_q, core_of
 from dsf.dialects.bundle_functions import FunctionKindAttr, FunctionOp
 from dsf.dialects.bundle_group import BundleOp, YieldOp
@@ -85,6 +86,7 @@ __all__ = [
     "BundleOp",
     "ConcatOp",
     "ConvOp",
+    "ConvTransposeOp",
     "CoreOp",
     "DenseOp",
     "FlattenOp",
@@ -436,6 +438,7 @@ Bundle = Dialect(
     "bundle",
     [
         ConvOp,
+        ConvTransposeOp,
         DenseOp,
         BatchNormOp,
         ActivationOp,

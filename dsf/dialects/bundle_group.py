@@ -27,6 +27,7 @@ from dsf.transforms.locations import set_bundle
 #: A letter for each kind of layer, and the order of a bundle in these letters.
 LETTERS = {
     "bundle.conv": "c",
+    "bundle.conv_transpose": "c",
     "bundle.dense": "c",
     "bundle.batch_norm": "n",
     "bundle.activation": "a",

@@ -24,6 +24,7 @@ from xdsl.traits import Pure
 
 from dsf.dialects.bundle_types import PoolKind, PoolKindAttr
 from dsf.dialects.constants import DenseAttr, IntsAttr, dense_ints, integer, ints_attr, ints_of, pair, quad
+from dsf.dialects.fxp_conv_transpose import ConvTransposeOp
 from dsf.dialects.fxp_elements import MultiplyOp, TableOp
 from dsf.dialects.fxp_moves import ConcatOp, PadOp, ResizeOp, SliceOp
 from dsf.dialects.integers import (
@@ -467,5 +468,20 @@ class ReshapeOp(IRDLOperation, HasCanonicalizationPatternsInterface):
 
 
 Fxp = Dialect(
-    "fxp", [ConvOp, RequantizeOp, RawOp, AddOp, MultiplyOp, TableOp, PoolOp, ReshapeOp, ConcatOp, SliceOp, PadOp, ResizeOp]
+    "fxp",
+    [
+        ConvOp,
+        ConvTransposeOp,
+        RequantizeOp,
+        RawOp,
+        AddOp,
+        MultiplyOp,
+        TableOp,
+        PoolOp,
+        ReshapeOp,
+        ConcatOp,
+        SliceOp,
+        PadOp,
+        ResizeOp,
+    ],
 )

@@ -18,6 +18,7 @@ from dsf.dialects.constants import DenseAttr, IntsAttr
 from dsf.errors import ModelError
 from dsf.geometry import Window
 from dsf.transforms.locations import location_name
+from dsf.transposed import TransposedWindow
 
 
 def where(op: Operation) -> str:
@@ -68,16 +69,16 @@ def check_result(op: Operation, expected: Sequence[int]) -> None:
 
 
 def check_lists(op: Operation, **lists: IntsAttr) -> None:
-    """Strides, sizes and dilations are pairs of at least 1, paddings four numbers of at least 0."""
+    """Strides, sizes and dilations are pairs of at least 1, output paddings of at least 0, paddings four such numbers."""
     for name, attribute in lists.items():
         values = list(attribute.get_values())
-        count, least = (4, 0) if name == "padding" else (2, 1)
+        count, least = {"padding": (4, 0), "output_padding": (2, 0)}.get(name, (2, 1))
         has = f"{name} {[int(v) for v in values]}"
         needs = f"{count} integers of at least {least}"
         need(len(values) == count and min(values) >= least, op, has, needs, "correct the list")
 
 
-def check_window(op: Operation, image: tuple[int, int], window: Window) -> tuple[int, int]:
+def check_window(op: Operation, image: tuple[int, int], window: Window | TransposedWindow) -> tuple[int, int]:
     """The output's (height, width)."""
     try:
         return window.output_shape(*image)
@@ -86,8 +87,8 @@ def check_window(op: Operation, image: tuple[int, int], window: Window) -> tuple
         raise VerifyException(f"{where(op)}: window {message}") from error
 
 
-def check_convolution(op: Operation, x: SSAValue, weights: DenseAttr, window: Window, groups: int) -> None:
-    """Ranks, channels, groups and the result's shape of a convolution over NHWC."""
+def check_convolution(op: Operation, x: SSAValue, weights: DenseAttr, window: Window | TransposedWindow, groups: int) -> None:
+    """Ranks, channels, groups and the result's shape of a convolution over NHWC, or of a transposed one."""
     check_rank(op, x, (4,))
     w_shape = tuple(weights.get_shape())
     change = "transpose the weights"

@@ -24,7 +24,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from dsf import numerics
-from dsf.constraints import bundle_of, engine_bias, is_last, name_of, quantised, source_of
+from dsf.constraints import CONVOLUTIONS, bundle_of, engine_bias, is_last, name_of, quantised, source_of
 from dsf.dialects import bundle, fxp
 from dsf.dialects.bundle_scales import has_free_scale, multipliers
 from dsf.dialects.constants import dense_ints, integer, pair, quad
@@ -35,6 +35,7 @@ from dsf.errors import ModelError
 from dsf.geometry import Window
 from dsf.hardware import Hardware
 from dsf.transforms.locations import set_bundle
+from dsf.transposed import TransposedWindow
 
 
 def leak_of(q: bundle.Grid, slope: float) -> int:
@@ -74,6 +75,8 @@ class Lowering:
                     self.lower(one)
                 self.values[op.output] = self.values[op.yielded]
             case bundle.ConvOp():
+                self._lower_core(op, self.values[op.input], op.window)
+            case bundle.ConvTransposeOp():
                 self._lower_core(op, self.values[op.input], op.window)
             case bundle.DenseOp():
                 batch, inputs = shape(op.input)
@@ -123,13 +126,17 @@ class Lowering:
         sizes = shape(value)
         return value if len(sizes) == 4 else self._reshape(value, (sizes[0], 1, 1, sizes[1]))
 
-    def _lower_core(self, op: bundle.CoreOp, x: SSAValue, window: Window) -> None:
+    def _lower_core(self, op: bundle.CoreOp, x: SSAValue, window: Window | TransposedWindow) -> None:
         """The sum, still without its bias, as images; a last layer's is complete, and in the shape of its result."""
         weights, _ = quantised(op)
-        groups = op.groups.value.data if isinstance(op, bundle.ConvOp) else 1
-        constant = dense_ints(weights.reshape(*window.kernel, -1, op.channels_out), self.hardware.bits_weights)
-        pad = bundle.grid_of(op.input).zero
-        conv = fxp.ConvOp(x, constant, window, bits_sum=self.hardware.bits_sum, groups=groups, pad_value=pad)
+        groups = op.groups.value.data if isinstance(op, CONVOLUTIONS) else 1
+        kernel = window.kernel if isinstance(window, Window) else window.window.kernel
+        constant = dense_ints(weights.reshape(*kernel, -1, op.channels_out), self.hardware.bits_weights)
+        zero, bits = bundle.grid_of(op.input).zero, self.hardware.bits_sum
+        if isinstance(window, Window):
+            conv = fxp.ConvOp(x, constant, window, bits_sum=bits, groups=groups, pad_value=zero)
+        else:
+            conv = fxp.ConvTransposeOp(x, constant, window, bits_sum=bits, groups=groups, zero_point=zero)
         self._insert(conv)
         self.values[op.output] = conv.output
         if is_last(op):

@@ -28,7 +28,7 @@ from dsf.dialects import bundle
 from dsf.dialects.bundle_scales import has_free_scale, rounded_gains
 from dsf.dialects.constants import pair, quad
 from dsf.numerics import Floats, Ints
-from dsf.runtime.interpreters.convolution import convolve_reals, window_maxima, window_sums
+from dsf.runtime.interpreters.convolution import convolve_reals, convolve_transposed_reals, window_maxima, window_sums
 
 
 def to_reals(x: Ints, value: SSAValue) -> Floats:
@@ -74,6 +74,8 @@ def core_sum(core: bundle.CoreOp, x: Ints, weights: Floats, bias: Floats | None,
     w = on_grid(weights, core.weights_type)
     if isinstance(core, bundle.ConvOp):
         sums = convolve_reals(reals, w, core.window, groups=core.groups.value.data)
+    elif isinstance(core, bundle.ConvTransposeOp):
+        sums = convolve_transposed_reals(reals, w, core.window, groups=core.groups.value.data)
     else:
         sums = reals @ w
     if bias is not None and bias_type is not None:
@@ -87,6 +89,10 @@ class BundleFunctions(InterpreterFunctions):
 
     @impl(bundle.ConvOp)
     def run_conv(self, interpreter: Interpreter, op: bundle.ConvOp, args: PythonValues) -> PythonValues:
+        return (core_sum(op, args[0], op.weights_array, op.bias_array, op.bias_type),)
+
+    @impl(bundle.ConvTransposeOp)
+    def run_conv_transpose(self, interpreter: Interpreter, op: bundle.ConvTransposeOp, args: PythonValues) -> PythonValues:
         return (core_sum(op, args[0], op.weights_array, op.bias_array, op.bias_type),)
 
     @impl(bundle.DenseOp)

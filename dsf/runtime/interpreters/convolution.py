@@ -7,6 +7,7 @@ BLAS is a hundred times faster than numpy's integer product; the magnitude is ch
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TypeVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from dsf.errors import EngineError
 from dsf.geometry import Window, span
 from dsf.numerics import Floats, Ints, as_ints, int_range, raw
+from dsf.transposed import TransposedWindow
 
 #: Every integer of at most this magnitude is a float64.
 EXACT = 1 << 53
@@ -52,6 +54,42 @@ def convolve_reals(x: Floats, w: Floats, window: Window, *, groups: int = 1) -> 
     take at most 53 bits, as on fixed-point grids.
     """
     return _convolve(x, w, window, groups, 0)
+
+
+def convolve_transposed(x: ArrayLike, w: ArrayLike, window: TransposedWindow, *, groups: int = 1) -> Ints:
+    """
+    Exact transposed convolution of integers: `x` (N, H, W, CI), `w` (KH, KW, CI / groups, CO), result (N, OH, OW, CO). Tap by
+    tap, each input element goes to its place in the output.
+    """
+    a, b = as_ints(x), as_ints(w)
+    if int(np.abs(a).max(initial=0)) * _column_sum(b) >= EXACT:
+        return _convolve_transposed(a, b, window, groups)
+    return _convolve_transposed(a.astype(np.float64), b.astype(np.float64), window, groups).astype(np.int64)
+
+
+def convolve_transposed_reals(x: Floats, w: Floats, window: TransposedWindow, *, groups: int = 1) -> Floats:
+    """The same in float64, exact as `convolve_reals` is."""
+    return _convolve_transposed(x, w, window, groups)
+
+
+def _convolve_transposed(x: NDArray[Number], w: NDArray[Number], window: TransposedWindow, groups: int) -> NDArray[Number]:
+    batch, height, width, _ = x.shape
+    kernel_height, kernel_width, inputs, outputs = w.shape
+    per_group, (down, right), (apart_down, apart_right) = outputs // groups, window.window.strides, window.window.dilation
+    top, bottom, left, right_side = window.window.padding
+    more_below, more_right = window.output_padding
+    # What all taps reach, from which padding cuts off some, and what is added to it.
+    covered = (
+        max((height - 1) * down + span(kernel_height, apart_down) + more_below, 0),
+        max((width - 1) * right + span(kernel_width, apart_right) + more_right, 0),
+    )
+    whole = np.zeros((batch, *covered, outputs), dtype=x.dtype)
+    for group, row, column in product(range(groups), range(kernel_height), range(kernel_width)):
+        ins, outs = slice(group * inputs, (group + 1) * inputs), slice(group * per_group, (group + 1) * per_group)
+        y, z = row * apart_down, column * apart_right
+        places = whole[:, y : y + (height - 1) * down + 1 : down, z : z + (width - 1) * right + 1 : right, outs]
+        places += (x[..., ins].reshape(-1, inputs) @ w[row, column, :, outs]).reshape(places.shape)
+    return whole[:, top : covered[0] - bottom, left : covered[1] - right_side]
 
 
 def _column_sum(w: Ints) -> int:
@@ -98,8 +136,11 @@ def check_sums(sums: Ints, bias: Ints, *, bias_shift: int, bits: int, where: str
 
 def windows(x: NDArray[Number], window: Window, pad_value: int) -> NDArray[Number]:
     """A view of every window of `x` (N, H, W, C), padded with `pad_value`: (N, OH, OW, KH, KW, C)."""
-    top, bottom, left, right = window.padding
+    top, bottom, left, right = (max(0, side) for side in window.padding)
     padded = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=pad_value)
+    # Padding below 0 leaves out what is there.
+    above, below, before, behind = (max(0, -side) for side in window.padding)
+    padded = padded[:, above : padded.shape[1] - below, before : padded.shape[2] - behind]
     spans = tuple(span(kernel, dilation) for kernel, dilation in zip(window.kernel, window.dilation, strict=True))
     view = sliding_window_view(padded, spans, axis=(1, 2))
     view = view[:, :: window.strides[0], :: window.strides[1], :, :: window.dilation[0], :: window.dilation[1]]

@@ -18,7 +18,7 @@ from dsf.dialects.constants import ints_of, pair, quad
 from dsf.dialects.integers import width
 from dsf.dialects.shapes import shape, where
 from dsf.numerics import Ints
-from dsf.runtime.interpreters.convolution import convolve, window_maxima, window_sums
+from dsf.runtime.interpreters.convolution import convolve, convolve_transposed, window_maxima, window_sums
 
 
 def in_type(x: Ints, op: Operation, value: SSAValue) -> Ints:
@@ -43,6 +43,11 @@ class FxpFunctions(InterpreterFunctions):
     def run_conv(self, interpreter: Interpreter, op: fxp.ConvOp, args: PythonValues) -> PythonValues:
         sums = convolve(args[0], ints_of(op.weights), op.window, groups=op.groups.value.data, pad_value=op.pad_value.value.data)
         return (in_type(sums, op, op.output),)
+
+    @impl(fxp.ConvTransposeOp)
+    def run_conv_transpose(self, interpreter: Interpreter, op: fxp.ConvTransposeOp, args: PythonValues) -> PythonValues:
+        x = args[0] - op.zero_point.value.data
+        return (in_type(convolve_transposed(x, ints_of(op.weights), op.window, groups=op.groups.value.data), op, op.output),)
 
     @impl(fxp.RequantizeOp)
     def run_requantize(self, interpreter: Interpreter, op: fxp.RequantizeOp, args: PythonValues) -> PythonValues:

@@ -165,3 +165,17 @@ func.func @main(%x: tensor<1x2x2x1x!bundle.q<8, 4>>) -> tensor<1x3x3x2x!bundle.q
   %r = bundle.resize %p factors [1, 3] : tensor<1x3x1x2x!bundle.q<8, 4>> -> tensor<1x3x3x2x!bundle.q<8, 4>>
   func.return %r : tensor<1x3x3x2x!bundle.q<8, 4>>
 }
+
+// -----
+
+// A transposed convolution subtracts the zero point of its input, where an ordinary one has it in the bias.
+
+engine.hardware {bits_sum = 32}
+
+// CHECK:       %0 = fxp.conv_transpose %x strides [2, 2] padding [1, 0, 0, 1] output_padding [1, 0] groups 2 zero_point 3 weights dense<2> : tensor<3x3x1x2xi8> : tensor<1x2x2x2xi8> -> tensor<1x5x4x2xi32>
+// CHECK-NEXT:  %1 = fxp.requantize %0 bias dense<5> : tensor<2xi32>
+func.func @main(%x: tensor<1x2x2x2x!bundle.affine<8, 5.000000e-01, 3>>) -> tensor<1x5x4x2x!bundle.affine<8, 1.000000e+00, 0>> {
+  %s = bundle.conv_transpose %x strides [2, 2] padding [1, 0, 0, 1] output_padding [1, 0] groups 2 weights q<8, 0> dense<2.0> : tensor<3x3x1x2xf64> scales dense<1.0> : tensor<2xf64> bias q<32, 0> dense<5.0> : tensor<2xf64> : tensor<1x2x2x2x!bundle.affine<8, 5.000000e-01, 3>> -> tensor<1x5x4x2x!bundle.sum<32>>
+  %a = bundle.activation %s : tensor<1x5x4x2x!bundle.sum<32>> -> tensor<1x5x4x2x!bundle.affine<8, 1.000000e+00, 0>>
+  func.return %a : tensor<1x5x4x2x!bundle.affine<8, 1.000000e+00, 0>>
+}

@@ -106,6 +106,54 @@
 
 // -----
 
+%x = "test.op"() : () -> tensor<1x4x4x2x!bundle.q<8, 4>>
+%y = bundle.conv_transpose %x strides [0, 1] weights q<4, 3> dense<0.5> : tensor<3x3x2x4xf64> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x6x6x4x!bundle.q<24, 7>>
+// CHECK: 'bundle.conv_transpose': strides [0, 1], needs 2 integers of at least 1; correct the list
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2x!bundle.q<8, 4>>
+%y = bundle.conv_transpose %x padding [1, 1] weights q<4, 3> dense<0.5> : tensor<3x3x2x4xf64> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x6x6x4x!bundle.q<24, 7>>
+// CHECK: 'bundle.conv_transpose': padding [1, 1], needs 4 integers of at least 0; correct the list
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2x!bundle.q<8, 4>>
+%y = bundle.conv_transpose %x output_padding [1, -1] weights q<4, 3> dense<0.5> : tensor<3x3x2x4xf64> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x6x6x4x!bundle.q<24, 7>>
+// CHECK: 'bundle.conv_transpose': output_padding [1, -1], needs 2 integers of at least 0; correct the list
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2x!bundle.q<8, 4>>
+%y = bundle.conv_transpose %x weights q<4, 3> dense<0.5> : tensor<18x4xf64> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x6x6x4x!bundle.q<24, 7>>
+// CHECK: 'bundle.conv_transpose': weights of rank 2, needs (KH, KW, CI / groups, CO); reshape the weights
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2x!bundle.q<8, 4>>
+%y = bundle.conv_transpose %x groups 3 weights q<4, 3> dense<0.5> : tensor<3x3x2x4xf64> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x6x6x4x!bundle.q<24, 7>>
+// CHECK: 'bundle.conv_transpose': 3 groups, needs a divisor of 2 input and 4 output channels; change the groups
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2x!bundle.q<8, 4>>
+%y = bundle.conv_transpose %x padding [3, 3, 0, 0] weights q<4, 3> dense<0.5> : tensor<3x3x2x4xf64> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x6x6x4x!bundle.q<24, 7>>
+// CHECK: 'bundle.conv_transpose': window an output of 0x6, needs at least 1x1; use less padding, which crops the output
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2x!bundle.q<8, 4>>
+%y = bundle.conv_transpose %x strides [2, 2] weights q<4, 3> dense<0.5> : tensor<3x3x2x4xf64> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x6x6x4x!bundle.q<24, 7>>
+// CHECK: 'bundle.conv_transpose': result of shape 1x6x6x4, needs 1x9x9x4; correct the result type
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2x!bundle.q<8, 4>>
+%y = bundle.conv_transpose %x weights q<4, 3> dense<0.5> : tensor<3x3x2x4xf64> bias q<16, 8> dense<1.0> : tensor<4xf64> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x6x6x4x!bundle.q<24, 7>>
+// CHECK: 'bundle.conv_transpose': a bias with 8 fraction bits, needs at most 7, those of the sum; use fewer bias_frac_bits
+
+// -----
+
 %x = "test.op"() : () -> tensor<2x3x!bundle.q<8, 4>>
 %y = "bundle.dense"(%x) <{weights = dense<0.5> : tensor<3x5xf64>, weights_type = !bundle.q<4, 3>, bias_type = !bundle.q<16, 5>}> : (tensor<2x3x!bundle.q<8, 4>>) -> tensor<2x5x!bundle.q<24, 7>>
 // CHECK: 'bundle.dense': a bias without a type, or a type without a bias, needs both; add what is missing

@@ -106,3 +106,15 @@
 %r = bundle.resize %x factors [2, 1] : tensor<1x2x3x2x!bundle.q<8, 4>> -> tensor<1x4x3x2x!bundle.q<8, 4>>
 // CHECK-NEXT:    %r = bundle.resize %x factors [2, 1] : tensor<1x2x3x2x!bundle.q<8, 4>> -> tensor<1x4x3x2x!bundle.q<8, 4>>
 // CHECK-GENERIC: %r = "bundle.resize"(%x) <{factors = array<i64: 2, 1>}> : (tensor<1x2x3x2x!bundle.q<8, 4>>) -> tensor<1x4x3x2x!bundle.q<8, 4>>
+
+// -----
+
+// A transposed convolution, plain and with all that it may have.
+%x, %z = "test.op"() : () -> (tensor<1x4x4x2x!bundle.q<8, 4>>, tensor<1x4x4x2x!bundle.affine<8, 5.000000e-01, 3>>)
+%s = bundle.conv_transpose %x weights q<4, 3> dense<0.5> : tensor<3x3x2x4xf64> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x6x6x4x!bundle.q<24, 7>>
+// CHECK:         %s = bundle.conv_transpose %x weights q<4, 3> dense<5.000000e-01> : tensor<3x3x2x4xf64> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x6x6x4x!bundle.q<24, 7>>
+// CHECK-GENERIC: %s = "bundle.conv_transpose"(%x) <{weights_type = !bundle.q<4, 3>, weights = dense<5.000000e-01> : tensor<3x3x2x4xf64>, strides = array<i64: 1, 1>, padding = array<i64: 0, 0, 0, 0>, output_padding = array<i64: 0, 0>, dilation = array<i64: 1, 1>, groups = 1 : i64}> : (tensor<1x4x4x2x!bundle.q<8, 4>>) -> tensor<1x6x6x4x!bundle.q<24, 7>>
+%t = bundle.conv_transpose %x strides [2, 3] padding [0, 1, 2, 1] output_padding [1, 0] dilation [1, 2] groups 2 weights q<4, 3> dense<0.5> : tensor<3x2x1x4xf64> bias q<16, -2> dense<4.0> : tensor<4xf64> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x9x9x4x!bundle.q<24, 7>>
+// CHECK-NEXT:    %t = bundle.conv_transpose %x strides [2, 3] padding [0, 1, 2, 1] output_padding [1, 0] dilation [1, 2] groups 2 weights q<4, 3> dense<5.000000e-01> : tensor<3x2x1x4xf64> bias q<16, -2> dense<4.000000e+00> : tensor<4xf64> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x9x9x4x!bundle.q<24, 7>>
+%u = bundle.conv_transpose %z weights q<4, 0> dense<1.0> : tensor<1x1x2x4xf64> scales dense<0.25> : tensor<4xf64> : tensor<1x4x4x2x!bundle.affine<8, 0.5, 3>> -> tensor<1x4x4x4x!bundle.sum<24>>
+// CHECK-NEXT:    %u = bundle.conv_transpose %z weights q<4, 0> dense<1.000000e+00> : tensor<1x1x2x4xf64> scales dense<2.500000e-01> : tensor<4xf64> : tensor<1x4x4x2x!bundle.affine<8, 0.5, 3>> -> tensor<1x4x4x4x!bundle.sum<24>>

@@ -477,3 +477,45 @@
 %a = "test.op"() : () -> tensor<1x2x3x2xi4>
 %y = fxp.pad %a padding [0, 0, 0, 0] value 8 : tensor<1x2x3x2xi4> -> tensor<1x2x3x2xi4>
 // CHECK: 'fxp.pad': value 8, needs -8 to 7; rescale the layer
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2xi8>
+%y = fxp.conv_transpose %x strides [1, 0] weights dense<1> : tensor<3x3x2x4xi4> : tensor<1x4x4x2xi8> -> tensor<1x6x6x4xi24>
+// CHECK: 'fxp.conv_transpose': strides [1, 0], needs 2 integers of at least 1; correct the list
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2xi8>
+%y = fxp.conv_transpose %x output_padding [1] weights dense<1> : tensor<3x3x2x4xi4> : tensor<1x4x4x2xi8> -> tensor<1x6x6x4xi24>
+// CHECK: 'fxp.conv_transpose': output_padding [1], needs 2 integers of at least 0; correct the list
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2xi8>
+%y = fxp.conv_transpose %x weights dense<1> : tensor<18x4xi4> : tensor<1x4x4x2xi8> -> tensor<1x6x6x4xi24>
+// CHECK: 'fxp.conv_transpose': weights of rank 2, needs (KH, KW, CI / groups, CO); reshape the weights
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2xi8>
+%y = fxp.conv_transpose %x weights dense<1.0> : tensor<3x3x2x4xf64> : tensor<1x4x4x2xi8> -> tensor<1x6x6x4xi24>
+// CHECK: 'fxp.conv_transpose': weights of type f64, needs integers, i1 to i64; change the element type
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2xi8>
+%y = fxp.conv_transpose %x zero_point 128 weights dense<1> : tensor<3x3x2x4xi4> : tensor<1x4x4x2xi8> -> tensor<1x6x6x4xi24>
+// CHECK: 'fxp.conv_transpose': zero_point 128, needs -128 to 127; rescale the layer
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2xi8>
+%y = fxp.conv_transpose %x padding [3, 3, 0, 0] weights dense<1> : tensor<3x3x2x4xi4> : tensor<1x4x4x2xi8> -> tensor<1x6x6x4xi24>
+// CHECK: 'fxp.conv_transpose': window an output of 0x6, needs at least 1x1; use less padding, which crops the output
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2xi8>
+%y = fxp.conv_transpose %x output_padding [1, 1] weights dense<1> : tensor<3x3x2x4xi4> : tensor<1x4x4x2xi8> -> tensor<1x6x6x4xi24>
+// CHECK: 'fxp.conv_transpose': result of shape 1x6x6x4, needs 1x7x7x4; correct the result type

@@ -80,3 +80,13 @@
 %r = fxp.resize %x factors [2, 1] : tensor<1x2x3x2xi4> -> tensor<1x4x3x2xi4>
 // CHECK-NEXT:    %r = fxp.resize %x factors [2, 1] : tensor<1x2x3x2xi4> -> tensor<1x4x3x2xi4>
 // CHECK-GENERIC: %r = "fxp.resize"(%x) <{factors = array<i64: 2, 1>}> : (tensor<1x2x3x2xi4>) -> tensor<1x4x3x2xi4>
+
+// -----
+
+// A transposed convolution, plain and with all that it may have.
+%x = "test.op"() : () -> tensor<1x4x4x2xi8>
+%s = fxp.conv_transpose %x weights dense<-3> : tensor<3x3x2x4xi4> : tensor<1x4x4x2xi8> -> tensor<1x6x6x4xi24>
+// CHECK:         %s = fxp.conv_transpose %x weights dense<-3> : tensor<3x3x2x4xi4> : tensor<1x4x4x2xi8> -> tensor<1x6x6x4xi24>
+// CHECK-GENERIC: %s = "fxp.conv_transpose"(%x) <{weights = dense<-3> : tensor<3x3x2x4xi4>, strides = array<i64: 1, 1>, padding = array<i64: 0, 0, 0, 0>, output_padding = array<i64: 0, 0>, dilation = array<i64: 1, 1>, groups = 1 : i64, zero_point = 0 : i64}> : (tensor<1x4x4x2xi8>) -> tensor<1x6x6x4xi24>
+%t = fxp.conv_transpose %x strides [2, 3] padding [0, 1, 2, 1] output_padding [1, 0] dilation [1, 2] groups 2 zero_point -128 weights dense<7> : tensor<3x2x1x4xi4> : tensor<1x4x4x2xi8> -> tensor<1x9x9x4xi24>
+// CHECK-NEXT:    %t = fxp.conv_transpose %x strides [2, 3] padding [0, 1, 2, 1] output_padding [1, 0] dilation [1, 2] groups 2 zero_point -128 weights dense<7> : tensor<3x2x1x4xi4> : tensor<1x4x4x2xi8> -> tensor<1x9x9x4xi24>
