@@ -121,8 +121,8 @@ def _matrix(fields: Fields, hardware: Hardware) -> list[str]:
         problems.append(f"uses parameters up to group {end - 1}, needs at most {hardware.parameter_groups - 1}")
     if fields["raw"] and fields["residual"]:
         problems.append("residual is 1, needs 0 where raw is 1")
-    clips = () if fields["raw"] else ("low", "high", "residual_low", "residual_high")
-    return problems + _in_elements(fields, hardware, "pad_value", *clips)
+    elements = () if fields["raw"] else ("zero_point", "low", "high", "residual_low", "residual_high")
+    return problems + _in_elements(fields, hardware, "pad_value", *elements)
 
 
 def _sums_that_stay(fields: Fields, hardware: Hardware) -> list[str]:

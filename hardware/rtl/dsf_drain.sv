@@ -90,41 +90,22 @@ module dsf_drain
   localparam int unsigned QueueLen = 3;
   localparam int unsigned TilesW = $clog2(CaptureTiles + 1);
 
-  // Queue of instructions, shifting: the head is a register of its own, and the settings of everything below.
+  // Instructions that the array has begun. The head is a register, and the settings of everything below.
 
-  matrix_t [QueueLen:0] queue;
-  logic [QueueLen:0]    queue_valid;
-  logic                 pop;
-  matrix_t              config_q;
+  logic    head_valid, pop, queue_empty;
+  matrix_t config_q;
 
-  assign queue[QueueLen]       = '0;
-  assign queue_valid[QueueLen] = 1'b0;
-  for (genvar e = 0; e < int'(QueueLen); e++) begin : gen_queue
-    matrix_t entry_q;
-    logic    valid_q;
-    // Pushed into the first entry that is free, seen after the pop.
-    logic    load;
-    if (e == 0) begin : gen_head
-      assign load = instr_valid_i && instr_ready_o && (!valid_q || (pop && !queue_valid[1]));
-    end else begin : gen_tail
-      assign load = instr_valid_i && instr_ready_o &&
-                    (pop ? valid_q && !queue_valid[e+1] : !valid_q && queue_valid[e-1]);
-    end
-    always_ff @(posedge clk_i `DSF_OR_RESET) begin
-      if (!rst_ni)   valid_q <= 1'b0;
-      else if (load) valid_q <= 1'b1;
-      else if (pop)  valid_q <= queue_valid[e+1];
-    end
-    always_ff @(posedge clk_i) begin
-      if (load)     entry_q <= instr_i;
-      else if (pop) entry_q <= queue[e+1];
-    end
-    assign queue[e]       = entry_q;
-    assign queue_valid[e] = valid_q;
-  end
-
-  assign instr_ready_o = !queue_valid[QueueLen-1];
-  assign config_q      = queue[0];
+  dsf_fifo #(.Width($bits(matrix_t)), .Depth(QueueLen - 1)) u_queue (
+    .clk_i,
+    .rst_ni,
+    .in_valid_i (instr_valid_i),
+    .in_ready_o (instr_ready_o),
+    .in_data_i  (instr_i),
+    .out_valid_o(head_valid),
+    .out_ready_i(pop),
+    .out_data_o (config_q),
+    .empty_o    (queue_empty)
+  );
 
   // Pieces of the instruction at the head.
 
@@ -135,11 +116,11 @@ module dsf_drain
   logic [LanesW-1:0]        piece_lanes;
   logic                     piece_tile_first, piece_tile_last, piece_last;
 
-  assign start = queue_valid[0] && !started_q;
+  assign start = head_valid && !started_q;
 
   always_ff @(posedge clk_i `DSF_OR_RESET) begin
     if (!rst_ni) started_q <= 1'b0;
-    else         started_q <= queue_valid[0] && !pop;
+    else         started_q <= head_valid && !pop;
   end
 
   dsf_drain_seq #(
@@ -271,7 +252,7 @@ module dsf_drain
 
   assign done_o   = done_q[FmemWriteLatency-1];
   assign active_o = issue || wr_valid;
-  assign busy_o   = queue_valid[0] || |done_q;
+  assign busy_o   = !queue_empty || |done_q;
 
   // The residual's elements beyond a channel group; the grant that can't fail.
   logic unused;
@@ -279,7 +260,6 @@ module dsf_drain
 
   `DSF_ASSERT(write_is_granted, !wr_req_o || wr_gnt_i)
   `DSF_ASSERT(capture_holds_tiles, 32'(tiles_ready_q) <= CaptureTiles)
-  `DSF_ASSERT_STREAM(instr, instr_valid_i, instr_ready_o, instr_i)
 
 endmodule
 

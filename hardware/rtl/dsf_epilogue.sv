@@ -8,6 +8,7 @@
 //          6         requantised values    -> written in cycle 7
 //          11        with residual         -> written in cycle 12
 //
+// Limits and zero point are elements, as dsf_instr_check has made sure, unless the result is raw and they are not used.
 // config_i is steady while anything is on its way, so that results may leave early: with one instruction at a time in
 // the pipeline, the three ways never meet. Raw pieces come RawBeats cycles apart at least.
 
@@ -99,19 +100,18 @@ module dsf_epilogue
   localparam int unsigned OperandBits = operand_bits(XBits);
 
   logic [GCols-1:0][31:0]            sum;
-  logic [GCols-1:0][15:0]            requantized, residual_sum;
   logic [GCols-1:0][XBits-1:0]       plain, added;
-  logic [GCols-1:0][OperandBits-1:0] residual;
+  logic [GCols-1:0][OperandBits-1:0] requantized, residual, residual_sum;
 
   dsf_element_decode #(.XBits(XBits), .Lanes(GCols)) u_decode (.element_i(residual_i), .operand_o(residual));
-  dsf_element_encode #(.XBits(XBits), .Lanes(GCols)) u_plain (.value_i(requantized), .element_o(plain));
-  dsf_element_encode #(.XBits(XBits), .Lanes(GCols)) u_added (.value_i(residual_sum), .element_o(added));
+  dsf_element_encode #(.ValueBits(OperandBits), .XBits(XBits), .Lanes(GCols)) u_plain (.value_i(requantized), .element_o(plain));
+  dsf_element_encode #(.ValueBits(OperandBits), .XBits(XBits), .Lanes(GCols)) u_added (.value_i(residual_sum), .element_o(added));
 
   for (genvar l = 0; l < int'(GCols); l++) begin : gen_lane
-    logic signed [AccBits-1:0] lane_sum;
-    logic signed [15:0]        addend;
+    logic signed [AccBits-1:0]     lane_sum;
+    logic signed [OperandBits-1:0] addend;
 
-    dsf_requant_lane #(.AccBits(AccBits), .BBits(BBits)) u_requant (
+    dsf_requant_lane #(.AccBits(AccBits), .BBits(BBits), .OutBits(OperandBits)) u_requant (
       .clk_i,
       .valid_i     (valid[RequantLatency-1:0]),
       .acc_i       (acc_i[l]),
@@ -120,16 +120,16 @@ module dsf_epilogue
       .shift_i     (shift_i[l]),
       .bias_shift_i(config_i.bias_shift),
       .leak_i      (config_i.leak),
-      .zero_i      (config_i.zero_point),
-      .low_i       (config_i.low),
-      .high_i      (config_i.high),
+      .zero_i      (config_i.zero_point[OperandBits-1:0]),
+      .low_i       (config_i.low[OperandBits-1:0]),
+      .high_i      (config_i.high[OperandBits-1:0]),
       .sum_o       (lane_sum),
       .result_o    (requantized[l])
     );
 
     // The value that would be written without a residual.
     if (XBits == 1) begin : gen_binary
-      assign addend = plain[l][0] ? 16'sd1 : -16'sd1;
+      assign addend = plain[l][0] ? 2'sb01 : 2'sb11;
     end else begin : gen_integer
       assign addend = requantized[l];
     end
@@ -144,8 +144,8 @@ module dsf_epilogue
       .offset_i      (config_i.residual_offset),
       .shift_i       (config_i.residual_shift),
       .leak_i        (config_i.residual_leak),
-      .low_i         (config_i.residual_low),
-      .high_i        (config_i.residual_high),
+      .low_i         (config_i.residual_low[OperandBits-1:0]),
+      .high_i        (config_i.residual_high[OperandBits-1:0]),
       .result_o      (residual_sum[l])
     );
 

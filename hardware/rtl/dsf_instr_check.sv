@@ -79,7 +79,7 @@ module dsf_instr_check
                      32'(matrix.weight_bank) < Groups && (matrix.tall || matrix.weight_bank == '0) &&
                      !(matrix.tall && matrix.depthwise) && (!matrix.skip_rows || matrix.pad_value == '0) &&
                      is_element(matrix.pad_value) &&
-                     (matrix.raw || (is_element(matrix.low) && is_element(matrix.high) &&
+                     (matrix.raw || (is_element(matrix.zero_point) && is_element(matrix.low) && is_element(matrix.high) &&
                                      is_element(matrix.residual_low) && is_element(matrix.residual_high)));
 
   // Functions that shift right.

@@ -10,14 +10,15 @@
 //         2   multiply
 //
 // The compiler proves that the sum fits the accumulator, so sums are taken modulo 2**AccBits. shift + leak is at most 62.
-// bias_shift_i, leak_i, zero_i (the zero point), low_i and high_i are steady while values are on their way; the rest comes with
-// the value. Bit s of valid_i: there is a value that came s cycles ago. Where there is none, registers keep what they have.
+// Results, limits and zero_i (the zero point) have OutBits. bias_shift_i, leak_i, zero_i, low_i and high_i are steady while values
+// are on their way; the rest comes with the value. Bit s of valid_i: there is a value that came s cycles ago. Where there is none, registers keep what they have.
 
 `default_nettype none
 
 module dsf_requant_lane #(
   parameter int unsigned AccBits = 32,
-  parameter int unsigned BBits   = 16
+  parameter int unsigned BBits   = 16,
+  parameter int unsigned OutBits = 8
 ) (
   input  wire logic                      clk_i,
 
@@ -29,12 +30,12 @@ module dsf_requant_lane #(
 
   input  wire logic [4:0]                bias_shift_i,
   input  wire logic [3:0]                leak_i,
-  input  wire logic signed [15:0]        zero_i,
-  input  wire logic signed [15:0]        low_i,
-  input  wire logic signed [15:0]        high_i,
+  input  wire logic signed [OutBits-1:0] zero_i,
+  input  wire logic signed [OutBits-1:0] low_i,
+  input  wire logic signed [OutBits-1:0] high_i,
 
   output      logic signed [AccBits-1:0] sum_o,
-  output      logic signed [15:0]        result_o
+  output      logic signed [OutBits-1:0] result_o
 );
 
   localparam int unsigned ProductBits = AccBits + 16;
@@ -69,7 +70,7 @@ module dsf_requant_lane #(
   logic unused;
   assign unused = ^bias_i;
 
-  dsf_round_clip #(.InBits(ProductBits)) u_round_clip (
+  dsf_round_clip #(.InBits(ProductBits), .OutBits(OutBits)) u_round_clip (
     .clk_i,
     .valid_i (valid_i[5:3]),
     .value_i (product_q),

@@ -14,13 +14,15 @@
 
 `default_nettype none
 
-module dsf_residual_lane #(
+module dsf_residual_lane
+  import dsf_pkg::*;
+#(
   parameter int unsigned XBits = 8
 ) (
   input  wire logic                    clk_i,
 
   input  wire logic [4:0]              valid_i,
-  input  wire logic signed [15:0]      a_i,
+  input  wire logic signed [XBits-1:0] a_i,
   input  wire logic signed [XBits-1:0] b_i,
 
   input  wire logic [15:0]             multiplier_a_i,
@@ -28,30 +30,28 @@ module dsf_residual_lane #(
   input  wire logic signed [31:0]      offset_i,
   input  wire logic [5:0]              shift_i,
   input  wire logic [3:0]              leak_i,
-  input  wire logic signed [15:0]      low_i,
-  input  wire logic signed [15:0]      high_i,
+  input  wire logic signed [XBits-1:0] low_i,
+  input  wire logic signed [XBits-1:0] high_i,
 
-  output      logic signed [15:0]      result_o
+  output      logic signed [XBits-1:0] result_o
 );
 
-  localparam int unsigned ProductABits = 16 + 16;
-  localparam int unsigned ProductBBits = XBits + 16;
-  // Two products below 2**31 and an offset.
-  localparam int unsigned SumBits = 34;
+  localparam int unsigned ProductBits = XBits + 16;
+  // Two products and an offset.
+  localparam int unsigned SumBits = max2(ProductBits + 1, 32) + 1;
 
-  logic signed [ProductABits-1:0] product_a_q;
-  logic signed [ProductBBits-1:0] product_b_q;
-  logic signed [SumBits-1:0]      sum_q;
+  logic signed [ProductBits-1:0] product_a_q, product_b_q;
+  logic signed [SumBits-1:0]     sum_q;
 
   always_ff @(posedge clk_i) begin
     if (valid_i[0]) begin
-      product_a_q <= ProductABits'(a_i) * ProductABits'($signed({1'b0, multiplier_a_i}));
-      product_b_q <= ProductBBits'(b_i) * ProductBBits'($signed({1'b0, multiplier_b_i}));
+      product_a_q <= ProductBits'(a_i) * ProductBits'($signed({1'b0, multiplier_a_i}));
+      product_b_q <= ProductBits'(b_i) * ProductBits'($signed({1'b0, multiplier_b_i}));
     end
     if (valid_i[1]) sum_q <= SumBits'(product_a_q) + SumBits'(product_b_q) + SumBits'(offset_i);
   end
 
-  dsf_round_clip #(.InBits(SumBits)) u_round_clip (
+  dsf_round_clip #(.InBits(SumBits), .OutBits(XBits)) u_round_clip (
     .clk_i,
     .valid_i (valid_i[4:2]),
     .value_i (sum_q),

@@ -42,9 +42,9 @@ LEAST = {
     "end": {},
 }
 
-#: Fields of MATRIX that stand for elements of feature memory, the clips unless the result is raw.
-CLIPS = ("low", "high", "residual_low", "residual_high")
-ELEMENTS = ("pad_value", *CLIPS)
+#: Fields of MATRIX that stand for elements of feature memory, those of the epilogue unless the result is raw.
+EPILOGUE = ("zero_point", "low", "high", "residual_low", "residual_high")
+ELEMENTS = ("pad_value", *EPILOGUE)
 
 
 def legal(name: str, **fields: int) -> bytes:
@@ -204,7 +204,7 @@ def legal_limits(*, rows: int, groups: int, lanes: int, vector_length: int, bits
     found += [
         legal("matrix", weight_bank=groups - 1, tall=1),
         legal("matrix", chunk=vector_length + 1, last_chunk=vector_length + 1),
-        *(legal("matrix", raw=1, **{field: value}) for field in CLIPS for value in (-(1 << 15), (1 << 15) - 1)),
+        *(legal("matrix", raw=1, **{field: value}) for field in EPILOGUE for value in (-(1 << 15), (1 << 15) - 1)),
     ]
     shifting = (VectorFunction.ADD, VectorFunction.MULTIPLY)
     return found + [legal("vector", function=function, right=MAX_SHIFT) for function in shifting]

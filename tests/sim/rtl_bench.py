@@ -20,7 +20,9 @@ HDL = Path(__file__).parent / "hdl"
 PACKAGES = ("dsf_pkg", "dsf_isa_pkg")
 FMEM = ("dsf_ram", "dsf_rotate", "dsf_fmem")
 DRAIN = (
+    "dsf_fifo",
     "dsf_pixel_walker",
+    "dsf_shift_stage",
     "dsf_round_clip",
     "dsf_requant_lane",
     "dsf_residual_lane",
@@ -38,6 +40,7 @@ VECTOR = (
     "dsf_divider_lane",
     "dsf_divider",
     "dsf_pooling",
+    "dsf_shift_stage",
     "dsf_round_clip",
     "dsf_element_lane",
     "dsf_lookup",

@@ -75,10 +75,10 @@ class Layer:
             "raw": int(kind == "raw"),
             "parameter_address": pick(0, P["ParamGroups"] - groups),
             "bias_shift": pick(0, 3),
-            "zero_point": pick(-128, 127),
+            "zero_point": pick(low, high),
             "leak": int(draw.choice([0, 0, 3])),
-            "low": first if kind == "plain" else -(1 << 15),
-            "high": high if kind == "plain" else (1 << 15) - 1,
+            "low": first if kind == "plain" else low,
+            "high": high,
         }
         if kind == "residual":
             self.fields |= {

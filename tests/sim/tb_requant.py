@@ -14,7 +14,7 @@ from rtl_bench import signed, stages
 from dsf.numerics import MAX_SHIFT, Ints, int_range, raw, requantize
 
 PARAMETERS = json.loads(os.environ["DSF_PARAMETERS"])
-ACC_BITS, BIAS_BITS = PARAMETERS["AccBits"], PARAMETERS["BBits"]
+ACC_BITS, BIAS_BITS, OUT_BITS = PARAMETERS["AccBits"], PARAMETERS["BBits"], PARAMETERS["OutBits"]
 SEED = int(os.environ["DSF_SEED"])
 SUM_LATENCY, RESULT_LATENCY = 2, 6
 BATCH = 400
@@ -49,9 +49,10 @@ async def values_match_numerics(dut) -> None:
         shift = draw.integers(0, MAX_SHIFT + 1, BATCH)
         leak = int(draw.choice([0, 1, 7, 15]))
         bias_shift = int(draw.integers(0, 6)) if batch % 2 else 0
-        low, high = sorted(int(v) for v in draw.integers(-300, 300, 2)) if batch % 3 else (-(1 << 15), (1 << 15) - 1)
-        # Of a quantised activation, and the extremes, where limits less it take a bit more.
-        zero_point = int(draw.choice([0, -128, 127, -(1 << 15), (1 << 15) - 1]))
+        least, most = int_range(OUT_BITS)
+        low, high = sorted(int(v) for v in draw.integers(least, most + 1, 2)) if batch % 3 else (least, most)
+        # Also the extremes, where limits less it take a bit more.
+        zero_point = int(draw.choice([0, least // 2, least, most]))
 
         # Where acc = sum - bias is out of range, there is no bias: a sum must stay within the accumulator.
         wanted = sums_with_ties(draw, multiplier, shift)

@@ -9,8 +9,12 @@ from rtl_bench import rtl
 
 from dsf.runtime.verilator import Design, build_cocotb, lint, run_cocotb
 
-SOURCES = rtl("dsf_round_clip", "dsf_requant_lane")
-PARAMETERS = [{"AccBits": 32, "BBits": 16}, {"AccBits": 24, "BBits": 8}, {"AccBits": 16, "BBits": 32}]
+SOURCES = rtl("dsf_shift_stage", "dsf_round_clip", "dsf_requant_lane")
+PARAMETERS = [
+    {"AccBits": 32, "BBits": 16, "OutBits": 8},
+    {"AccBits": 24, "BBits": 8, "OutBits": 4},
+    {"AccBits": 16, "BBits": 32, "OutBits": 2},
+]
 
 
 @pytest.mark.parametrize("parameters", PARAMETERS, ids=str)

@@ -9,7 +9,7 @@ from rtl_bench import rtl
 
 from dsf.runtime.verilator import Design, build_cocotb, lint, run_cocotb
 
-SOURCES = rtl("dsf_round_clip", "dsf_residual_lane")
+SOURCES = rtl("dsf_shift_stage", "dsf_round_clip", "dsf_residual_lane")
 
 
 @pytest.mark.parametrize("bits", [8, 2])

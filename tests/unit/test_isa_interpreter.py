@@ -633,6 +633,7 @@ DEPTHWISE = {"depthwise": 1, "kernel_runs": 2, "run": 3, "chunk": 2, "weight_wor
         (lambda: isa.MatrixOp(**MATRIX | LONG | {"bank_words": 2}), "bank_words is 2, needs at least 3: 7 in all banks"),
         (lambda: isa.MatrixOp(**MATRIX | LONG | {"weight_address": 680}), "uses weights up to word 682, needs at most 681"),
         (lambda: isa.MatrixOp(**MATRIX | {"src": 5000}), "reads element 5000 of feature memory, needs at most 4095"),
+        (lambda: isa.MatrixOp(**MATRIX | {"zero_point": 128}), "zero_point is 128, needs -128 to 127"),
         (lambda: isa.MatrixOp(**MATRIX | {"low": 200, "high": 200}), "low is 200, needs -128 to 127"),
         (lambda: isa.MatrixOp(**MATRIX | {"residual": 1, "residual_high": 128}), "residual_high is 128, needs -128 to 127"),
         (lambda: isa.MatrixOp(**MATRIX | {"pad_value": -129}), "pad_value is -129, needs -128 to 127"),
