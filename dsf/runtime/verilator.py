@@ -171,10 +171,12 @@ def build(
     the model's inner loop: -O1 compiles quickly, -O3 runs twice as fast. Raises `ToolError` with the tools' output.
     """
     verilator = find_verilator()
+    key = hashlib.sha256()
     if coverage_file() is not None:
         # Blocks that are counted can't be split, so that what is no loop may look like one.
         flags = [*flags, "--coverage-line", "-Wno-UNOPTFLAT"]
-    key = hashlib.sha256()
+        # What is counted is told by the path of its file.
+        key.update(json.dumps(list(map(str, design.sources))).encode())
     for part in design.contents():
         key.update(len(part).to_bytes(8, "little") + part)
     settings = [str(verilator.executable), *map(str, verilator.version), *verilator.settings.values(), *flags, optimize]
