@@ -35,6 +35,8 @@ MATRIX_FILL = 4
 MATRIX_DRAIN = 16
 #: The same for a depthwise one, from the very last step.
 DEPTHWISE_DRAIN = 23
+#: For how long a depthwise tile lets STORE read before it starts (dsf_matrix_pkg).
+YIELD_CYCLES = 7
 #: Cycles of LOAD, LOAD_WEIGHTS and STORE beside their beats, and from the last beat of one to the first of the next.
 MOVE_OVERHEAD = 6
 MOVE_GAP = 2
@@ -124,7 +126,7 @@ class Cost:
     """
     Cycles from the start of an instruction: it is busy from `fill` to `fill + busy`, and its results are visible at
     `fill + busy + drain`. The next one of its queue may start at `busy + gap`. `beats` counts beats of DRAM traffic, `reads`
-    and `writes` those of feature memory in the busy cycles.
+    and `writes` those of feature memory in the busy cycles; `yields` are the most cycles that it stops for reads of STORE.
     """
 
     busy: int
@@ -134,6 +136,7 @@ class Cost:
     beats: int = 0
     reads: int = 0
     writes: int = 0
+    yields: int = 0
 
     @property
     def latency(self) -> int:
@@ -300,7 +303,8 @@ def depthwise_cost(hw: Hardware, work: DepthwiseWork) -> Cost:
     search = work.padded.search(pixels[0]) if work.padded is not None and min(rows) < work.taps.kernel_rows else 0
     busy = passes * sum(steps) + waits
     port_writes = min(work.lines * work.columns * work.groups * writes, busy)
-    return Cost(busy, MATRIX_FILL + search, drain, gap=late, reads=busy, writes=port_writes)
+    yields = passes * len(steps) * YIELD_CYCLES
+    return Cost(busy, MATRIX_FILL + search, drain, gap=late, reads=busy, writes=port_writes, yields=yields)
 
 
 def _writes_of_result(hw: Hardware, raw: bool) -> int:

@@ -96,6 +96,6 @@ def _intervals(tasks: Sequence[Task], times: Sequence[Times], owners: Sequence[s
     for task, one, owner in zip(tasks, times, owners, strict=True):
         first = one.start + task.cost.fill
         if task.queue is Queue.MATRIX:
-            yield Interval(owner, first, first + task.cost.busy)
+            yield Interval(owner, first, first + one.busy)
         elif task.queue is Queue.VECTOR:
             yield Interval(owner, one.start, one.finish)

@@ -9,8 +9,8 @@ Instructions wait for earlier ones only, so one walk in program order is the who
 deadlock: the first instruction that is not complete heads its queue, and all that it waits for is complete.
 
 VECTOR and STORE read feature memory when MATRIX does not, and LOAD writes it when MATRIX does not (docs/port-budget.md), so
-they take longer beside it. As those of MATRIX that run beside them may stand behind them in the program, the walk is repeated
-with the times of the one before.
+they take longer beside it; depthwise, MATRIX lets STORE read between tiles, and takes longer beside that. As those of MATRIX
+that run beside them may stand behind them in the program, the walk is repeated with the times of the one before.
 """
 
 from __future__ import annotations
@@ -35,10 +35,11 @@ class Task:
 
 @dataclass(frozen=True)
 class Times:
-    """Cycles, from the first beat of the program on."""
+    """Cycles, from the first beat of the program on; `busy` are those of the cost, and those of waiting for a port."""
 
     start: int
     finish: int
+    busy: int
 
 
 #: Walks at most. Each has one instruction more right than the one before, in the order of time; a few are enough.
@@ -47,19 +48,25 @@ WALKS = 64
 
 class _Port:
     """
-    What MATRIX leaves of the read or the write port of feature memory: stretches of time in which it takes a share of the
-    cycles. `accesses` are those of an instruction at this port.
+    What MATRIX leaves of the read or the write port of feature memory: stretches of time in which it leaves a share of the
+    cycles, `left` of its cost and its cycles. `accesses` are those of an instruction at this port.
     """
 
-    def __init__(self, tasks: Sequence[Task], times: Sequence[Times], accesses: Callable[[Cost], int]):
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        times: Sequence[Times],
+        accesses: Callable[[Cost], int],
+        left: Callable[[Cost, int], float],
+    ):
         self._accesses = accesses
         self._firsts: list[int] = []
         self._stretches: list[tuple[int, float]] = []
         for task, one in zip(tasks, times, strict=True):
             if task.queue is Queue.MATRIX and task.cost.busy > 0:
-                self._firsts.append(one.start + task.cost.fill)
-                last = one.start + task.cost.fill + task.cost.busy
-                self._stretches.append((last, accesses(task.cost) / task.cost.busy))
+                first = one.start + task.cost.fill
+                self._firsts.append(first)
+                self._stretches.append((first + one.busy, left(task.cost, one.busy)))
 
     def cycles(self, start: int, cost: Cost) -> int:
         """What the busy cycles of an instruction that starts at `start` become."""
@@ -68,12 +75,12 @@ class _Port:
             return cost.busy
         wanted, left, now = accesses / cost.busy, float(cost.busy), float(start)
         for index in range(max(0, bisect_right(self._firsts, start) - 1), len(self._firsts)):
-            first, (last, taken) = self._firsts[index], self._stretches[index]
+            first, (last, share) = self._firsts[index], self._stretches[index]
             if now + left <= first:
                 break
             left -= max(0.0, first - now)
             now = max(now, first)
-            speed = min(1.0, (1 - taken) / wanted)
+            speed = min(1.0, share / wanted)
             if left <= speed * (last - now):
                 return round(now + left / speed) - start
             left -= speed * max(0.0, last - now)
@@ -89,15 +96,57 @@ def _writes(cost: Cost) -> int:
     return cost.writes
 
 
+def _reads_left(cost: Cost, busy: int) -> float:
+    """Cycles in which STORE reads between tiles are none for others."""
+    return (cost.busy - cost.reads) / busy
+
+
+def _reads_left_to_store(cost: Cost, _: int) -> float:
+    return (cost.busy - cost.reads + cost.yields) / (cost.busy + cost.yields)
+
+
+def _writes_left(cost: Cost, busy: int) -> float:
+    return 1 - cost.writes / busy
+
+
+class _Stores:
+    """What STORE reads of feature memory, as it did in the walk before: stretches of time with so many reads."""
+
+    def __init__(self, tasks: Sequence[Task], times: Sequence[Times]):
+        stores = [(task.cost, one) for task, one in zip(tasks, times, strict=True) if task.queue is Queue.STORE]
+        self._stretches = [(one.start, one.start + one.busy, cost.reads) for cost, one in stores if cost.reads > 0]
+
+    def reads(self, first: int, last: int) -> float:
+        """Those between two cycles."""
+        index = bisect_right(self._stretches, first, key=lambda stretch: stretch[1])
+        total = 0.0
+        for begin, end, reads in self._stretches[index:]:
+            if begin >= last:
+                break
+            total += reads * (min(end, last) - max(begin, first)) / (end - begin)
+        return total
+
+
 class _Ports:
-    """Both ports of feature memory."""
+    """Both ports of feature memory, as they were in the walk before."""
 
     def __init__(self, tasks: Sequence[Task] = (), times: Sequence[Times] = ()):
-        self._ports = [_Port(tasks, times, one) for one in (_reads, _writes)]
+        writes = _Port(tasks, times, _writes, _writes_left)
+        self._of_store = (_Port(tasks, times, _reads, _reads_left_to_store), writes)
+        self._of_others = (_Port(tasks, times, _reads, _reads_left), writes)
+        self._stores = _Stores(tasks, times)
+        self._before = {index: one.busy for index, one in enumerate(times)}
 
-    def cycles(self, start: int, cost: Cost) -> int:
-        """What the busy cycles of an instruction that starts at `start` become: those at the port that it waits for longer."""
-        return max(port.cycles(start, cost) for port in self._ports)
+    def cycles(self, index: int, start: int, task: Task) -> int:
+        """What the busy cycles of task `index` become if it starts at `start`: those at the port that it waits for longer."""
+        cost = task.cost
+        if task.queue is Queue.MATRIX:
+            if cost.yields == 0:
+                return cost.busy
+            first = start + cost.fill
+            return cost.busy + round(min(cost.yields, self._stores.reads(first, first + self._before.get(index, cost.busy))))
+        ports = self._of_store if task.queue is Queue.STORE else self._of_others
+        return max(port.cycles(start, cost) for port in ports)
 
 
 class _Unit:
@@ -123,17 +172,17 @@ def _walk(tasks: Sequence[Task], queue_depth: int, ports: _Ports) -> list[Times]
     units = {queue: _Unit() for queue in Queue}
     times: list[Times] = []
     dispatched = 0
-    for task in tasks:
+    for index, task in enumerate(tasks):
         unit = units[task.queue]
         room = unit.starts[-queue_depth] if len(unit.starts) >= queue_depth else 0
         dispatched = max(dispatched + task.dispatch, room)
         fill = LOAD_FILL if task.queue in (Queue.LOAD, Queue.WEIGHT) else 0
         ready = max((times[producer].finish + TOKEN_LATENCY + fill for producer in task.waits), default=0)
         start = max(dispatched + 1, unit.free, ready)
-        busy = task.cost.busy if task.queue is Queue.MATRIX else ports.cycles(start, task.cost)
+        busy = ports.cycles(index, start, task)
         finish = max(start + task.cost.latency - task.cost.busy + busy, unit.finish)
         unit.free = start + busy + task.cost.gap
         unit.finish = finish
         unit.starts.append(start)
-        times.append(Times(start, finish))
+        times.append(Times(start, finish, busy))
     return times

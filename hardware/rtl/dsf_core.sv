@@ -285,6 +285,7 @@ module dsf_core
     .instr_valid_i (unit_valid[QueueMatrix]),
     .instr_ready_o (unit_ready[QueueMatrix]),
     .instr_i       (matrix_instr),
+    .yield_i       (rd_req[FmemReadStore]),
     .rd_req_o      (rd_req[FmemReadFeeder]),
     .rd_addr_o     (rd_addr[FmemReadFeeder]),
     .rd_gnt_i      (rd_gnt[FmemReadFeeder]),

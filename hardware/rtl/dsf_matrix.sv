@@ -18,6 +18,7 @@
 //   - tall to wide: up to (Groups - 1) * Rows cycles
 //   - a first tile that takes fewer cycles than the last tile of the instruction before has pixels: it takes about as many
 //   - instructions shorter than about 4 cycles, which cannot be accepted that fast
+//   - depthwise, up to YieldCycles for each tile while yield_i
 //   - with skip_rows, a tile that takes fewer cycles than the search for the next one's kernel rows (dsf_row_skip): the lines
 //     of positions that it touches, the kernel rows above the image, and 3
 //
@@ -59,6 +60,7 @@ module dsf_matrix
   output      logic                          instr_ready_o,
 
   // Feature memory, read client FmemReadFeeder.
+  input  wire logic                          yield_i,        // someone waits for this port: see dsf_matrix_issue
   output      logic                          rd_req_o,
   output      logic [AddrBits-1:0]           rd_addr_o,
   input  wire logic                          rd_gnt_i,
@@ -200,6 +202,7 @@ module dsf_matrix
     .slot_i          (slot),
     .slot_ready_o    (slot_ready),
     .tile_free_i,
+    .yield_i,
     .table_ready_i   (table_ready),
     .tile_start_o    (tile_start),
     .slot_start_o    (slot_start),

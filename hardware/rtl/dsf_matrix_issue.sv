@@ -7,6 +7,9 @@
 //   - a free tile buffer
 //   - its first position in the pixel table
 //   - the last step to reach the last group, when the array's shape changes from tall to wide
+//   - depthwise: whoever waits for the read port of feature memory (yield_i), YieldCycles at most
+//
+// A depthwise tile reads in every cycle, so that only between two of them anyone of lower priority gets to read.
 //
 // Depthwise, a slot of L taps and P pixels issues P + L - 1 reads, one a cycle, and its steps with the first L of them.
 //
@@ -38,6 +41,7 @@ module dsf_matrix_issue
   output      logic  slot_ready_o,
 
   input  wire logic  tile_free_i,
+  input  wire logic  yield_i,
 
   // Pixel table; the slot's other fields go to the feeder with each pixel.
   input  wire logic  table_ready_i,
@@ -64,6 +68,7 @@ module dsf_matrix_issue
   localparam int unsigned CreditBits = $clog2(CaptureTiles + 1);
   localparam int unsigned FarBits    = index_bits(Groups * Rows);
   localparam int unsigned LeftBits   = index_bits(WeightWords);
+  localparam int unsigned YieldBits  = $clog2(YieldCycles + 1);
   // Cycles, after the last step of a tall tile, until it has entered the last group.
   localparam int unsigned Far        = (Groups - 1) * Rows;
 
@@ -79,7 +84,8 @@ module dsf_matrix_issue
   logic [CreditBits-1:0]     credits_q;
   logic [PixelBits-1:0]      capturing_q;
   logic [PixelBits-1:0]      capturing, steps, late, late_q;
-  logic                      step, last_step, feed, last_feed, slot_end, start, tile_start, shape_ok;
+  logic [YieldBits-1:0]      yield_left_q;
+  logic                      step, last_step, feed, last_feed, slot_end, start, tile_start, shape_ok, may_start, yields;
 
   assign step      = stepping_q && late_q == '0;
   assign last_step = step && slot_q.last && steps_left_q == '0;
@@ -109,25 +115,30 @@ module dsf_matrix_issue
   assign steps     = PixelBits'(slot_i.steps_left) + 1'b1;
   assign late      = slot_i.last && capturing > steps ? capturing - steps : '0;
 
-  assign start        = slot_valid_i && slot_end &&
+  assign may_start    = slot_valid_i && slot_end &&
                         (!slot_i.first || (credits_q != '0 && table_ready_i && shape_ok));
+  assign yields       = yield_i && slot_i.first && slot_i.depthwise && yield_left_q != '0;
+  assign start        = may_start && !yields;
   assign tile_start   = start && slot_i.first;
   assign slot_ready_o = start;
 
   always_ff @(posedge clk_i `DSF_OR_RESET) begin
     if (!rst_ni) begin
-      load_q      <= 1'b0;
-      stepping_q  <= 1'b0;
-      feeding_q   <= 1'b0;
-      credits_q   <= CreditBits'(CaptureTiles);
-      capturing_q <= '0;
+      load_q       <= 1'b0;
+      stepping_q   <= 1'b0;
+      feeding_q    <= 1'b0;
+      credits_q    <= CreditBits'(CaptureTiles);
+      capturing_q  <= '0;
+      yield_left_q <= YieldBits'(YieldCycles);
     end else begin
-      load_q      <= start;
-      stepping_q  <= start || (stepping_q && !(step && steps_left_q == '0));
-      feeding_q   <= start || (feeding_q && !last_feed);
-      credits_q   <= credits_q - CreditBits'(tile_start) + CreditBits'(tile_free_i);
+      load_q       <= start;
+      stepping_q   <= start || (stepping_q && !(step && steps_left_q == '0));
+      feeding_q    <= start || (feeding_q && !last_feed);
+      credits_q    <= credits_q - CreditBits'(tile_start) + CreditBits'(tile_free_i);
       if (last_step) capturing_q <= slot_q.pixels_left;
       else if (capturing_q != '0) capturing_q <= capturing_q - 1'b1;
+      if (tile_start) yield_left_q <= YieldBits'(YieldCycles);
+      else if (may_start && yields) yield_left_q <= yield_left_q - 1'b1;
     end
   end
 

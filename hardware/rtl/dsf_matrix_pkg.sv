@@ -33,6 +33,9 @@ package dsf_matrix_pkg;
   // From control at the array's entry to operands at the PEs of row 0, and from a weight read to the same.
   localparam int unsigned OperandDelay = 4;
 
+  // For how long a depthwise tile lets others read before it starts: as many reads as STORE has room for.
+  localparam int unsigned YieldCycles = 7;
+
   localparam int unsigned StepBits       = 10;  // A chunk has up to 512 steps.
   localparam int unsigned PixelBits      = 11;  // Up to 16 * 64 pixels are in flight.
   localparam int unsigned WeightAddrBits = 20;

@@ -30,6 +30,8 @@ from dsf.numerics import int_range, random_elements
 
 SHAPE = Shape(**json.loads(os.environ["DSF_SHAPE"]))
 SEED = int(os.environ["DSF_SEED"])
+#: YieldCycles of dsf_matrix_pkg.
+YIELD_CYCLES = 7
 
 
 class Bench:
@@ -51,7 +53,7 @@ class Bench:
     async def start(self) -> None:
         dut = self.dut
         cocotb.start_soon(Clock(dut.clk_i, 2, "ns").start(start_high=True))
-        for name in ("rst_ni", "instr_valid_i", "fm_wr_en_i", "wm_wr_en_i", "drain_pause_i", "drain_refuse_i"):
+        for name in ("rst_ni", "instr_valid_i", "fm_wr_en_i", "wm_wr_en_i", "drain_pause_i", "drain_refuse_i", "yield_i"):
             getattr(dut, name).value = 0
         for _ in range(3):
             await FallingEdge(dut.clk_i)
@@ -84,10 +86,13 @@ class Bench:
         self.dut.wm_wr_addr_i.value = first
         self.dut.wm_wr_data_i.value = pack(data.reshape(-1), SHAPE.bits_weights)
 
-    async def run(self, program: list[Fields], *, gap: float = 0.0, pause: float = 0.0, refuse: float = 0.0) -> None:
+    async def run(
+        self, program: list[Fields], *, gap: float = 0.0, pause: float = 0.0, refuse: float = 0.0, yields: float = 0.0
+    ) -> None:
         """
         Issues the instructions and collects their pieces. In a cycle, with probability `gap` no instruction is offered
-        (where none is pending), with `pause` the drain does not read and with `refuse` it takes no instruction.
+        (where none is pending), with `pause` the drain does not read, with `refuse` it takes no instruction, and with `yields`
+        someone else wants to read feature memory.
         """
         dut, draw = self.dut, self.draw
         expected = [piece for f, sums in zip(program, self.sums(program), strict=True) for piece in pieces(SHAPE, f, sums)]
@@ -106,6 +111,7 @@ class Bench:
             dut.instr_valid_i.value = offered
             dut.drain_pause_i.value = draw.random() < pause
             dut.drain_refuse_i.value = draw.random() < refuse
+            dut.yield_i.value = draw.random() < yields
             await self.tick()
             if int(dut.instr_taken_o.value):
                 offered = False
@@ -323,6 +329,28 @@ async def depthwise_shapes(dut) -> None:
             check_cycles([f], bench.starts, 0)
         if f["run"] == 3 and f["kernel_rows"] == 3 and f["kernel_runs"] == 1 and SHAPE.rows == 8 and f["columns"] > 8:
             assert bench.starts[1] - bench.starts[0] == 3 * (8 + 2)
+
+
+@cocotb.test()
+async def depthwise_yields_the_read_port(dut) -> None:
+    """Between depthwise tiles others may read, for a while; other tiles do not wait for them."""
+    bench = await bench_of(dut)
+    for f in (
+        depthwise_window(SHAPE, size=(5, SHAPE.rows + 1), channels=SHAPE.columns, padding=(1, 1, 1, 1), pad_value=-1),
+        depthwise_window(SHAPE, size=(7, 9), channels=2 * SHAPE.columns, stride=(3, 3), padding=(1, 1, 2, 2)),
+    ):
+        await bench.run([f], yields=1.0)
+        assert bench.starts[0] - bench.taken[0] == 4 + YIELD_CYCLES
+        if drain_keeps_up(SHAPE, f):
+            apart = [later - start for start, later in zip(bench.starts, bench.starts[1:], strict=False)]
+            assert apart == [tile.cycles + YIELD_CYCLES for tile in tiles(SHAPE, f)[:-1]], f
+    f = window(SHAPE, size=(5, 5), channels=SHAPE.reach, kernel=(3, 3), padding=(1, 1, 1, 1), base=3)
+    await bench.run([f], yields=1.0)
+    assert bench.starts[0] - bench.taken[0] == 4
+    if drain_keeps_up(SHAPE, f):
+        check_cycles([f], bench.starts, 0)
+    for yields in (0.2, 0.8):
+        await bench.run([draw_depthwise(bench.draw) for _ in range(3)], yields=yields, gap=0.2)
 
 
 @cocotb.test()

@@ -239,9 +239,18 @@ def test_instructions_take_whole_words_of_the_stream():
 # The timeline.
 
 
-def task(queue: Queue, *waits: int, busy: int = 100, drain: int = 10, gap: int = 0, reads: int = 0, writes: int = 0) -> Task:
+def task(
+    queue: Queue,
+    *waits: int,
+    busy: int = 100,
+    drain: int = 10,
+    gap: int = 0,
+    reads: int = 0,
+    writes: int = 0,
+    yields: int = 0,
+) -> Task:
     fill = MATRIX_FILL if queue is Queue.MATRIX else 0
-    return Task(queue, waits, Cost(busy, fill, drain, gap, reads=reads, writes=writes), 1)
+    return Task(queue, waits, Cost(busy, fill, drain, gap, reads=reads, writes=writes, yields=yields), 1)
 
 
 def test_an_instruction_starts_when_it_is_dispatched():
@@ -287,6 +296,26 @@ def test_a_store_reads_when_the_matrix_unit_does_not():
     assert store.finish == begin + 4 * (100 - alone) + 10
     matrix, store = simulate([task(Queue.MATRIX, busy=1000, reads=1000), task(Queue.STORE, busy=100, reads=100)], 4)
     assert store.finish == end + (100 - alone) + 10
+
+
+def test_a_depthwise_instruction_lets_a_store_read_between_its_tiles():
+    """
+    One that reads in all of its 900 cycles, and may stop for 100 more, leaves a STORE a tenth of the cycles, and takes as much
+    longer as that reads in them; for a pooling it does not stop.
+    """
+    depthwise = task(Queue.MATRIX, busy=900, reads=900, yields=100)
+    matrix, store = simulate([depthwise, task(Queue.STORE, busy=60, reads=60)], 4)
+    begin = matrix.start + MATRIX_FILL
+    alone = begin - store.start
+    assert store.finish == begin + 10 * (60 - alone) + 10
+    assert matrix.busy == pytest.approx(900 + 60 - alone, abs=5)
+    assert matrix.finish == matrix.start + MATRIX_FILL + matrix.busy + 10
+    matrix, store = simulate([depthwise, task(Queue.STORE, busy=400, reads=400)], 4)
+    assert matrix.busy == pytest.approx(1000, abs=2)
+    assert store.finish == pytest.approx(begin + 1000 + 400 - 100 - alone + 10, abs=3)
+    matrix, pooling = simulate([depthwise, task(Queue.VECTOR, busy=60, reads=60)], 4)
+    assert matrix.busy == 900
+    assert pooling.finish == begin + 900 + 60 - alone + 10
 
 
 def test_a_load_writes_when_the_matrix_unit_does_not():

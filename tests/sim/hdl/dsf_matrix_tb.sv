@@ -44,6 +44,7 @@ module dsf_matrix_tb
   // Pause: no piece is read; refuse: no instruction is taken.
   input  wire logic                            drain_pause_i,
   input  wire logic                            drain_refuse_i,
+  input  wire logic                            yield_i,
   output      logic                            piece_valid_o,
   output      logic [GCols-1:0][AccBits-1:0]   piece_o,
 
@@ -178,6 +179,7 @@ module dsf_matrix_tb
     .instr_valid_i,
     .instr_i        (matrix_t'(instr_i)),
     .instr_ready_o  (instr_ready),
+    .yield_i,
     .rd_req_o       (rd_req),
     .rd_addr_o      (rd_addr),
     .rd_gnt_i       (rd_req),
