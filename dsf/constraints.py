@@ -220,7 +220,8 @@ def image_size(op: Operation, hardware: Hardware) -> Problems:
     most = hardware.max_image_size
     named = [("input", value) for value in op.operands] + [("output", value) for value in op.results]
     for what, value in named:
-        _, height, width, _ = shape(value)
+        # A row (N, K) is an image of one pixel.
+        _, height, width, _ = shape(value) if len(shape(value)) == 4 else (1, 1, 1, 1)
         if height > most[0] or width > most[1]:
             yield (
                 f"{name_of(op)}: an {what} image of {height}x{width}, needs at most {as_text(most)}; "

@@ -31,7 +31,7 @@ from dsf.dialects.shapes import need, shape
 @irdl_op_definition
 class ConcatOp(IRDLOperation):
     """
-    The channels of several tensors, one after the other.
+    The channels of several tensors, or the numbers of rows (N, K), one after the other.
 
     ```
     %y = bundle.concat %a, %b
@@ -50,7 +50,7 @@ class ConcatOp(IRDLOperation):
 
     def __init__(self, inputs: Sequence[SSAValue]):
         *sizes, _ = shape(inputs[0])
-        channels = sum(shape(value)[3] for value in inputs)
+        channels = sum(shape(value)[-1] for value in inputs)
         super().__init__(operands=[inputs], result_types=[tensor_of((*sizes, channels), grid_of(inputs[0]))])
 
     def verify_(self) -> None:

@@ -30,7 +30,7 @@ from dsf.numerics import int_range
 @irdl_op_definition
 class ConcatOp(IRDLOperation):
     """
-    The channels of several tensors, one after the other.
+    The channels of several tensors, or the numbers of rows (N, K), one after the other.
 
     ```
     %y = fxp.concat %a, %b : tensor<1x4x4x3xi8>, tensor<1x4x4x5xi8> -> tensor<1x4x4x8xi8>
@@ -48,7 +48,7 @@ class ConcatOp(IRDLOperation):
 
     def __init__(self, inputs: Sequence[SSAValue]):
         *sizes, _ = shape(inputs[0])
-        channels = sum(shape(value)[3] for value in inputs)
+        channels = sum(shape(value)[-1] for value in inputs)
         super().__init__(operands=[inputs], result_types=[integers((*sizes, channels), width(inputs[0]))])
 
     def verify_(self) -> None:

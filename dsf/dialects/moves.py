@@ -1,6 +1,6 @@
 """
-Rules of the operations that move elements, which the `bundle` and `fxp` dialects share: images (N, H, W, C), all of a batch
-alike.
+Rules of the operations that move elements, which the `bundle` and `fxp` dialects share: images (N, H, W, C), or for a
+concatenation rows (N, K), all of a batch alike.
 
 Every function raises `VerifyException` with a message that says what to change.
 """
@@ -24,15 +24,15 @@ def check_same_elements(op: IRDLOperation, *values: SSAValue) -> None:
 
 
 def check_concat(op: IRDLOperation, values: Sequence[SSAValue]) -> None:
-    """Images of equal sizes, whose channels stand behind each other in the result."""
+    """Images of equal sizes, whose channels stand behind each other in the result, or rows, whose numbers do."""
     need(len(values) >= 1, op, "nothing to concatenate", "at least one tensor", "add one")
     for value in values:
-        check_rank(op, value, (4,))
+        check_rank(op, value, (2, 4))
     *sizes, _ = shape(values[0])
     has = f"tensors of shapes {', '.join(as_text(shape(value)) for value in values)}"
-    equal = all(shape(value)[:3] == tuple(sizes) for value in values)
+    equal = all(shape(value)[:-1] == tuple(sizes) for value in values)
     need(equal, op, has, "equal sizes but for the channels", "crop or pad the images")
-    check_result(op, (*sizes, sum(shape(value)[3] for value in values)))
+    check_result(op, (*sizes, sum(shape(value)[-1] for value in values)))
     check_same_elements(op, *values)
 
 

@@ -83,14 +83,21 @@ def _multiply(op: fxp.MultiplyOp) -> tile.MultiplyAttr:
 Move = fxp.ConcatOp | fxp.SliceOp | fxp.PadOp | fxp.ResizeOp
 
 
+def image_of(value: SSAValue) -> tuple[int, int, int]:
+    """Rows, columns and channels of images; a row (N, K) is an image of one pixel."""
+    *image, channels = shape(value)[1:]
+    height, width = image or (1, 1)
+    return height, width, channels
+
+
 def moves_of(op: Move) -> Iterator[tuple[SSAValue, tile.PartAttr, tile.TargetAttr]]:
     """What is copied from where to where, for the whole result."""
     match op:
         case fxp.ConcatOp():
             channel = 0
             for value in op.inputs:
-                yield value, tile.PartAttr.of(size=shape(value)[1:]), tile.TargetAttr.of(first=(0, 0, channel))
-                channel += shape(value)[3]
+                yield value, tile.PartAttr.of(size=image_of(value)), tile.TargetAttr.of(first=(0, 0, channel))
+                channel += shape(value)[-1]
         case fxp.SliceOp():
             yield op.input, tile.PartAttr.of(first=op.starts, size=op.sizes), tile.TargetAttr.of()
         case fxp.PadOp():
@@ -212,7 +219,7 @@ class _Lowering:
     def images(self, value: SSAValue, op: Operation) -> SSAValue:
         """A tensor (N, K) as images of one pixel."""
         sizes = shape(value)
-        whole = sizes if len(sizes) == 4 else (sizes[0], 1, 1, sizes[1])
+        whole = (sizes[0], *image_of(value))
         return self.reshape(value, TensorType(element(value), whole), op)
 
     def _elementwise(
@@ -229,20 +236,21 @@ class _Lowering:
 
     def _copies(self, op: Move) -> None:
         made: SSAValue | None = None
+        images = TensorType(element(op.output), (shape(op.output)[0], *image_of(op.output)))
         for value, part, target in moves_of(op):
             rows = part.image[0]
             copy = tile.CopyOp(
-                self.values[value],
+                self.images(self.values[value], op),
                 into=made,
                 part=part,
                 target=target,
                 cut=tile.CutAttr.of(images=shape(op.output)[0], rows=rows),
-                result_type=op.output.type,
+                result_type=images,
             )
             self.insert(copy, op)
             made = copy.y
         assert made is not None
-        self.values[op.output] = made
+        self.values[op.output] = self.reshape(made, op.output.type, op)
 
     def _table(self, op: fxp.TableOp) -> None:
         x = self.images(self.values[op.input], op)

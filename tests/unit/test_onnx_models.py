@@ -5,7 +5,6 @@ and what is in them: `tests/data/onnx/make.py`.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +15,11 @@ from numpy.typing import NDArray
 import dsf
 from benchmarks.layerwise import compare_layers, session_of
 from dsf.compiler import compile_module
-from dsf.errors import ModelError
 from dsf.frontend.onnx.model import OnnxModel
 from dsf.hardware import Hardware
 
 FOLDER = Path(__file__).parents[1] / "data" / "onnx"
-MODELS = sorted(path.stem for path in FOLDER.glob("*.onnx") if path.stem != "mobile_asymmetric")
+MODELS = sorted(path.stem for path in FOLDER.glob("*.onnx"))
 HARDWARE = Hardware(processing_elements=(4, 12), bits_bias=32)
 #: Of a result rescaled by 16 bits of a factor, so many at most may round to the neighbour.
 MOST_DIFFERENT = 0.001
@@ -63,12 +61,3 @@ def test_every_level_computes_the_same(name: str) -> None:
     model = model_of(name)
     (x,) = inputs(model, 1)
     compile_module(model.module, verify_each=True, verify_input=model.integers_of(x[None]))
-
-
-def test_weights_of_nine_bits_are_refused_by_name() -> None:
-    with pytest.raises(ModelError) as caught:
-        model_of("mobile_asymmetric")
-    assert re.fullmatch(
-        r"'/stem/Conv': weights of -\d+ to \d+ above their zero point, needs -128 to 127; quantise them symmetrically",
-        caught.value.problems[0],
-    )

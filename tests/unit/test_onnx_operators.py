@@ -12,6 +12,8 @@ from test_onnx_check import Graph
 
 from dsf.compiler import compile_module
 from dsf.frontend.onnx.model import from_onnx
+from dsf.frontend.onnx.values import QuantisedConstant
+from dsf.frontend.onnx.wide_weights import fitted
 from dsf.hardware import Hardware
 
 HARDWARE = Hardware(processing_elements=(4, 12), bits_bias=32)
@@ -188,6 +190,40 @@ def resize_of_sums(made: Graph) -> None:
     made.quantise(made.node("Resize", sums, "", scales, mode="nearest", nearest_mode="round_prefer_ceil"))
 
 
+def wide(made: Graph, *sizes: int, zero: int = 100, scale: float = 0.004) -> str:
+    """Weights of uint8 that have up to 9 bits less their zero point."""
+    codes = np.random.default_rng(len(made.nodes)).integers(0, 256, sizes).astype(np.uint8)
+    return made.node("DequantizeLinear", made.constant(codes), made.constant(np.float32(scale)), made.constant(np.uint8(zero)))
+
+
+def wide_dense(made: Graph) -> None:
+    """Images in a row, then a row: the inputs of both layers are there twice."""
+    made.conv(4, 3, "conv", kernel=7)
+    made.then("Flatten", name="flat")
+    made.quantise(made.node("Gemm", made.x, wide(made, 16, 6)))
+    made.quantise(made.node("Gemm", made.x, wide(made, 5, 6, zero=140), transB=1))
+    made.x = made.node("Unsqueeze", made.x, ints(made, 1, 2))
+
+
+def wide_integers(made: Graph) -> None:
+    """Weights of int8 with a zero point may be up to 255 apart from it: three parts."""
+    codes = np.random.default_rng(5).integers(-128, 128, (4, 3, 2, 2)).astype(np.int8)
+    w = made.node("DequantizeLinear", made.constant(codes), made.constant(np.float32(0.004)), made.constant(np.int8(-128)))
+    made.quantise(made.node("Conv", made.x, w))
+
+
+def few_wide(made: Graph) -> None:
+    """One input channel has weights of 9 bits."""
+    codes = np.random.default_rng(6).integers(0, 228, (5, 3, 3, 3)).astype(np.uint8)
+    codes[2, 1, 0, 2] = 255
+    w = made.node("DequantizeLinear", made.constant(codes), made.constant(np.float32(0.004)), made.constant(np.uint8(100)))
+    made.quantise(made.node("Conv", made.x, w, pads=[1, 1, 1, 1]))
+
+
+def conv_of(weights: Callable[[Graph], str], **attributes: object) -> Change:
+    return lambda made: made.quantise(made.node("Conv", made.x, weights(made), **attributes))
+
+
 def qlinear_concat(made: Graph) -> None:
     """On integers, with a scale for each operand and another one for the result."""
     first = made.nodes[-1].input[0]
@@ -214,6 +250,12 @@ OPERATORS: dict[str, Change] = {
     "concat-columns": concat_along(3),
     "concat-numbers": concat_of_rows,
     "concat-integers": qlinear_concat,
+    "wide": conv_of(lambda made: wide(made, 5, 3, 3, 3), pads=[1, 0, 2, 1], strides=[2, 1]),
+    "wide-few": few_wide,
+    "wide-depthwise": conv_of(lambda made: wide(made, 6, 1, 3, 3), group=3, pads=[1, 2, 1, 0], strides=[1, 2]),
+    "wide-dilated": conv_of(lambda made: wide(made, 3, 1, 3, 2, zero=160), group=3, dilations=[2, 3], pads=[2, 3, 1, 0]),
+    "wide-three-parts": wide_integers,
+    "wide-dense": wide_dense,
     "split": split,
     "slice-steps": slice_steps,
     "slice-of-rows": slice_of_rows,
@@ -258,6 +300,16 @@ def test_operator(name: str) -> None:
 
 def test_channels_last() -> None:
     compare(last_channels, (1, 6, 7, 8))
+
+
+@pytest.mark.parametrize(("bits", "most"), [(4, 4), (4, 8), (8, 8)])
+def test_weights_in_parts_are_their_sum(bits: int, most: int) -> None:
+    codes = np.random.default_rng(bits + most).integers(-(1 << bits) + 1, 1 << bits, (40, 50))
+    hardware = Hardware(bits_input=most, bits_weights=most, bits_bias=32)
+    width, parts = fitted(QuantisedConstant(codes, np.ones(1), None, bits), hardware)
+    assert (width, len(parts)) == (most, 1 if most > bits else 3)
+    np.testing.assert_array_equal(sum(parts), codes)
+    assert min(one.min() for one in parts) >= -(1 << (width - 1)) and max(one.max() for one in parts) < 1 << (width - 1)
 
 
 def compare(change: Change, shape: tuple[int, ...], neighbours: float = 0.01) -> None:

@@ -1,6 +1,6 @@
 """
-Handlers of concatenations. The channels of images are copied behind each other by the engine; rows and columns are added, in
-borders of zeros, and rows of numbers, put in their places by weights of 1. Nothing of that changes a number.
+Handlers of concatenations. The channels of images and the numbers of rows are copied behind each other by the engine; rows and
+columns of images are added, in borders of zeros, which changes no number.
 
 Tensors of several scales, or that wait for one, are quantised to the scale of the result, each by itself.
 """
@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 from xdsl.ir import SSAValue
 
-from dsf.dialects.bundle import AddOp, ConcatOp, FlattenOp
+from dsf.dialects.bundle import AddOp, ConcatOp
 from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.graph import Node
-from dsf.frontend.onnx.importer import MAX_DIAGONAL, Importer, handles, real_of
-from dsf.frontend.onnx.linear import array_of, operand, rounded
+from dsf.frontend.onnx.importer import Importer, handles, real_of
+from dsf.frontend.onnx.linear import array_of, flattened, operand, rounded
 from dsf.frontend.onnx.values import (
     MAX_ELEMENTS,
     Border,
@@ -27,12 +28,10 @@ from dsf.frontend.onnx.values import (
     QuantisedConstant,
     Real,
     State,
-    Sum,
     UnsupportedError,
     Wire,
     is_images,
     places_of_images,
-    row_major,
     sizes_of,
 )
 
@@ -61,17 +60,22 @@ def _concatenated(importer: Importer, node: Node, inputs: Sequence[State | None]
     others = {(*one[:axis], *one[axis + 1 :]) for one in shapes}
     if len(others) != 1 or not 0 < axis < len(shapes[0]):
         raise UnsupportedError(f"operands of shapes {shapes} along axis {axis}", "such that fit", "not to join batches")
-    joined = _layout(parts, axis, node.name)
     importer.note(node, "concatenation")
     grids = {one.grid for one in wires if not one.stand_in}
     if len(wires) < len(parts) or len(grids) > 1:
         if codes:
             raise UnsupportedError("integers of several scales", "one scale", "dequantise them before")
-        return joined
+        return _layout(parts, axis, node.name)
+    return concatenated(importer, wires, axis, node.name)
+
+
+def concatenated(importer: Importer, wires: Sequence[Wire], axis: int, name: str) -> Wire:
+    """Tensors of one grid along an axis of ONNX's."""
+    joined = _layout(wires, axis, name)
     first = next((one for one in wires if not one.stand_in), wires[0])
     if any(one.stand_in for one in wires):
-        return Wire.standing_in(joined.shape, first.grid, codes=codes, offset=first.offset)
-    return replace(first, value=join(importer, wires, joined.axis, node.name), places=joined.places)
+        return Wire.standing_in(joined.shape, first.grid, codes=first.codes, offset=first.offset)
+    return replace(first, value=join(importer, wires, joined.axis, name), places=joined.places)
 
 
 def _layout(parts: Sequence[Real], axis: int, name: str) -> Joined:
@@ -84,13 +88,12 @@ def _layout(parts: Sequence[Real], axis: int, name: str) -> Joined:
         return Joined(places_of_images(tuple(sizes), rank), tuple(sizes), name, parts=tuple(parts), axis=along)
     engine = [sizes_of(one) for one in parts]
     if len({one[:3] for one in engine}) > 1 or len(engine[0]) != 4:
-        engine = [(one[0], int(np.prod(one[1:]))) for one in engine]
+        engine = [(one[0], prod(one[1:])) for one in engine]
     if len({one[:-1] for one in engine}) > 1:
         raise UnsupportedError("operands of several batches of the engine's", "one batch", "reshape to the batch first")
     sizes = (*engine[0][:-1], sum(one[-1] for one in engine))
-    if np.prod(sizes, dtype=object) > MAX_ELEMENTS or (len(sizes) == 2 and sizes[1] > MAX_DIAGONAL):
-        most = MAX_DIAGONAL if len(sizes) == 2 else MAX_ELEMENTS
-        raise UnsupportedError(f"a result of {sizes}", f"at most {most}", "join images, or fewer numbers")
+    if prod(sizes) > MAX_ELEMENTS:
+        raise UnsupportedError(f"a result of {sizes}", f"at most {MAX_ELEMENTS} elements", "join smaller tensors")
     first = 0
     found: list[Places] = []
     for one, part in zip(engine, parts, strict=True):
@@ -102,16 +105,17 @@ def _layout(parts: Sequence[Real], axis: int, name: str) -> Joined:
 
 def join(importer: Importer, wires: Sequence[Wire], axis: int, name: str) -> SSAValue:
     """The engine's tensor of several of one grid, as `Joined` says."""
-    if axis == CHANNELS:
-        op = ConcatOp([one.value for one in wires])
-        importer.insert(op, name)
-        return op.output
-    first, *others = _selected(importer, wires, name) if axis == NUMBERS else _bordered(importer, wires, axis, name)
-    for other in others:
-        add = AddOp(first, other, wires[0].grid)
-        importer.insert(add, name)
-        first = add.output
-    return first
+    if axis in (ROWS, COLUMNS):
+        first, *others = _bordered(importer, wires, axis, name)
+        for other in others:
+            add = AddOp(first, other, wires[0].grid)
+            importer.insert(add, name)
+            first = add.output
+        return first
+    values = [one.value if axis == CHANNELS else flattened(importer, one.value, name) for one in wires]
+    op = ConcatOp(values)
+    importer.insert(op, name)
+    return op.output
 
 
 def _bordered(importer: Importer, wires: Sequence[Wire], axis: int, name: str) -> list[SSAValue]:
@@ -122,36 +126,6 @@ def _bordered(importer: Importer, wires: Sequence[Wire], axis: int, name: str) -
         before, after = sum(sizes[:index]), sum(sizes[index + 1 :])
         padding = (before, after, 0, 0) if axis == ROWS else (0, 0, before, after)
         found.append(importer.move(wire.value, [Border(padding, 0.0)], name))
-    return found
-
-
-def _selected(importer: Importer, wires: Sequence[Wire], name: str) -> list[SSAValue]:
-    """Rows with zeros where those of the others are: products with weights of 1, which their rounding leaves as they are."""
-    counts = [int(np.prod(shape(one.value)[1:])) for one in wires]
-    found: list[SSAValue] = []
-    for index, (wire, count) in enumerate(zip(wires, counts, strict=True)):
-        value = wire.value
-        if len(shape(value)) == 4:
-            flat = FlattenOp(value)
-            importer.insert(flat, name)
-            value = flat.output
-        weights = np.zeros((count, sum(counts)), dtype=np.int64)
-        weights[np.arange(count), sum(counts[:index]) + np.arange(count)] = 1
-        sizes = (shape(value)[0], sum(counts))
-        scales, bias = np.full(sizes[1], wire.grid.unit), np.zeros(sizes[1])
-        pending = Sum(
-            row_major(sizes),
-            sizes,
-            name,
-            x=value,
-            x_grid=wire.grid,
-            weights=weights,
-            bits=2,
-            scales=scales,
-            bias=bias,
-            window=None,
-        )
-        found.append(importer.quantise(pending, wire.grid, wire.offset, name).value)
     return found
 
 

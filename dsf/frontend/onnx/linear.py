@@ -35,26 +35,20 @@ from dsf.frontend.onnx.values import (
     places_of_images,
     row_major,
 )
+from dsf.frontend.onnx.wide_weights import fitted, repeat_channels, repeat_columns, repeat_inputs
 from dsf.geometry import Window, span
-from dsf.numerics import Floats, Ints, int_range
+from dsf.numerics import Floats, Ints
 
 
 def _weights_of(state: State | None) -> QuantisedConstant:
-    """Weights that are quantised, in as many bits as they were stored in."""
+    """Weights that are quantised."""
     if isinstance(state, Constant):
         change = "quantise the model: dsf compile --calibrate DATA.npz, or onnxruntime's quantize_static"
         raise UnsupportedError("weights in floating point", "integers behind a DequantizeLinear", change)
     if not isinstance(state, QuantisedConstant):
         raise UnsupportedError("weights that are computed", "constants", "make one operand a constant")
-    # Unsigned ones less their zero point may need a bit more, but need not.
-    low, high = int_range(8 if state.bits == 8 else state.bits)
-    if state.codes.size == 0 or state.codes.min() < low or state.codes.max() > high:
-        has = (
-            f"weights of {state.codes.min()} to {state.codes.max()} above their zero point"
-            if state.codes.size
-            else "no weights"
-        )
-        raise UnsupportedError(has, f"{low} to {high}", "quantise them symmetrically")
+    if state.codes.size == 0:
+        raise UnsupportedError("no weights", "at least one", "export the model again")
     return state
 
 
@@ -96,11 +90,16 @@ def rows_of(importer: Importer, x: Wire, name: str) -> tuple[SSAValue, Ints]:
     order = x.places - row_major((batch, 1)) * prod(value[1:])
     if value[0] != batch or not bool((order == order[0]).all()):
         raise UnsupportedError(f"a batch of {batch} made of {value[0]} images", "the same batch", "reshape to the batch first")
-    if len(value) == 2:
-        return x.value, order[0]
-    flat = FlattenOp(x.value)
+    return flattened(importer, x.value, name), order[0]
+
+
+def flattened(importer: Importer, value: SSAValue, name: str) -> SSAValue:
+    """Images as rows (N, H*W*C); rows as they are."""
+    if len(shape(value)) == 2:
+        return value
+    flat = FlattenOp(value)
     importer.insert(flat, name)
-    return flat.output, order[0]
+    return flat.output
 
 
 def lifted(x: Wire) -> Wire:
@@ -182,18 +181,24 @@ def _convolve(
     top, bottom, left, right = (a + b for a, b in zip(window.padding, margin, strict=True))
     window = replace(window, padding=(top, bottom, left, right))
     x = lifted(x)
-    value = images_of(x)
     sizes = engine_shape(window, x.shape[0], x.shape[2], x.shape[3], outputs)
-    codes = weights.codes.reshape(outputs, per_group, *window.kernel).transpose(2, 3, 1, 0)
-    importer.note(node, "convolution")
+    images_of(x)
+    bits, parts = fitted(weights, importer.hardware)
+    parts = [one.reshape(outputs, per_group, *window.kernel) for one in parts]
+    codes = parts[0]
+    if len(parts) > 1 and groups == 1:
+        x, codes = repeat_channels(importer, x, parts, node.name)
+    elif len(parts) > 1:
+        x, codes, window = repeat_columns(importer, x, parts, window, node.name)
+    importer.note(node, "convolution" if len(parts) == 1 else "convolution, of weights in parts")
     return Sum(
         places_of_images(sizes, rank),
         sizes,
         node.name,
-        x=value,
+        x=images_of(x),
         x_grid=x.grid,
-        weights=codes,
-        bits=weights.bits,
+        weights=codes.transpose(2, 3, 1, 0),
+        bits=bits,
         scales=x.grid.unit * _channel_scales(weights, 0, outputs),
         bias=_bias(None, outputs) if bias is None else bias,
         window=window,
@@ -209,12 +214,16 @@ def _multiply(importer: Importer, node: Node, x: Wire, weights: QuantisedConstan
     inputs, outputs = weights.codes.shape
     if x.shape[1] != inputs:
         raise UnsupportedError(f"{x.shape[1]} inputs and weights for {inputs}", "as many", "correct the weights")
+    bits, parts = fitted(weights, importer.hardware)
+    given = parts[0]
+    if len(parts) > 1:
+        x, given = repeat_inputs(importer, x, parts, node.name)
     value, order = rows_of(importer, x, node.name)
     # What the network does not read of the engine's row, if it was taken from a larger tensor, has no weight.
     codes = np.zeros((shape(value)[1], outputs), dtype=np.int64)
-    codes[order] = weights.codes
+    codes[order] = given
     sizes = (x.shape[0], outputs)
-    importer.note(node, "dense layer")
+    importer.note(node, "dense layer" if len(parts) == 1 else "dense layer, of weights in parts")
     return Sum(
         row_major(sizes),
         sizes,
@@ -222,7 +231,7 @@ def _multiply(importer: Importer, node: Node, x: Wire, weights: QuantisedConstan
         x=value,
         x_grid=x.grid,
         weights=codes,
-        bits=weights.bits,
+        bits=bits,
         scales=x.grid.unit * _channel_scales(weights, 1, outputs),
         bias=_bias(None, outputs) if bias is None else bias,
         window=None,
@@ -233,7 +242,8 @@ def _multiply(importer: Importer, node: Node, x: Wire, weights: QuantisedConstan
 def conv(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
     """
     One or two spatial axes, any groups (depthwise too), strides, dilation, pads and auto_pad. Weights are constants behind a
-    DequantizeLinear, with one scale or one for each output channel, and no more than their bits less the zero point.
+    DequantizeLinear, with one scale or one for each output channel; those with more bits than the engine's, less their zero
+    point, are taken in parts, for which input channels, or in groups columns, are repeated.
     """
     weights = _weights_of(inputs[1])
     bias = _bias(inputs[2] if len(inputs) > 2 else None, weights.codes.shape[0])

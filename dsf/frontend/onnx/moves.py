@@ -67,6 +67,21 @@ def size_after(move: Move, sizes: tuple[int, ...]) -> tuple[int, ...]:
 
 def moved(importer: Importer, x: Real, moves: Sequence[Move], name: str) -> Real:
     """Images after moves: those of the engine at once, others when they are rounded."""
+    if isinstance(x, Wire):
+        return moved_wire(importer, x, moves, name)
+    sizes = _sizes_after(x, moves)
+    pending = pending_of(x, name)
+    places = places_of_images(sizes, len(x.shape))
+    return replace(pending, places=places, shape_of_engine=sizes, moves=(*pending.moves, *moves))
+
+
+def moved_wire(importer: Importer, x: Wire, moves: Sequence[Move], name: str) -> Wire:
+    """Images of the engine after moves."""
+    places = places_of_images(_sizes_after(x, moves), len(x.shape))
+    return replace(x, value=importer.move(images_of(lifted(x)), moves, name), places=places)
+
+
+def _sizes_after(x: Real, moves: Sequence[Move]) -> tuple[int, ...]:
     if not is_images(x):
         raise UnsupportedError(
             "an operand whose axes were moved",
@@ -76,11 +91,7 @@ def moved(importer: Importer, x: Real, moves: Sequence[Move], name: str) -> Real
     sizes = sizes_of(x)
     for move in moves:
         sizes = size_after(move, sizes)
-    places = places_of_images(sizes, len(x.shape))
-    if isinstance(x, Wire):
-        return replace(x, value=importer.move(images_of(lifted(x)), moves, name), places=places)
-    pending = pending_of(x, name)
-    return replace(pending, places=places, shape_of_engine=sizes, moves=(*pending.moves, *moves))
+    return sizes
 
 
 def tensor_of(state: State | None) -> Real:

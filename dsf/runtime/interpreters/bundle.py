@@ -155,7 +155,7 @@ class BundleFunctions(InterpreterFunctions):
 
     @impl(bundle.ConcatOp)
     def run_concat(self, interpreter: Interpreter, op: bundle.ConcatOp, args: PythonValues) -> PythonValues:
-        return (np.concatenate(args, axis=3),)
+        return (np.concatenate(args, axis=-1),)
 
     @impl(bundle.SliceOp)
     def run_slice(self, interpreter: Interpreter, op: bundle.SliceOp, args: PythonValues) -> PythonValues:

@@ -126,7 +126,7 @@ class FxpFunctions(InterpreterFunctions):
 
     @impl(fxp.ConcatOp)
     def run_concat(self, interpreter: Interpreter, op: fxp.ConcatOp, args: PythonValues) -> PythonValues:
-        return (np.concatenate(args, axis=3),)
+        return (np.concatenate(args, axis=-1),)
 
     @impl(fxp.SliceOp)
     def run_slice(self, interpreter: Interpreter, op: fxp.SliceOp, args: PythonValues) -> PythonValues:

@@ -9,7 +9,7 @@ neither exporter nor calibration.
 | `residual_s8.onnx` | the same | int8 | int8 per tensor |
 | `residual_symmetric.onnx` | the same | int8, zero points 0 | int8 per channel, symmetric |
 | `mobile_u8.onnx` | depthwise-separable, ReLU6, global average, softmax | uint8 | uint8 per tensor, symmetric |
-| `mobile_asymmetric.onnx` | the same | uint8 | uint8 per tensor: can't be taken |
+| `mobile_asymmetric.onnx` | the same | uint8 | uint8 per tensor, of which some have 9 bits less their zero point |
 | `residual_operators.onnx` | the same, as QLinearConv and its kin | uint8 | int8 per channel |
 | `gated_u8.onnx` | a gate of sigmoids, hard swish, leaky ReLU of slope 0.3, tanh | uint8 | int8 per channel |
 | `line_u8.onnx` | convolutions over one axis, average pooling, leaky ReLU | uint8 | int8 per channel |

@@ -462,9 +462,9 @@ bundle.yield %x : tensor<1x2x2x3x!bundle.q<8, 4>>
 
 // -----
 
-%a = "test.op"() : () -> (tensor<1x2x!bundle.q<8, 4>>)
-%y = bundle.concat %a : tensor<1x2x!bundle.q<8, 4>> -> tensor<1x2x!bundle.q<8, 4>>
-// CHECK: 'bundle.concat': input of shape 1x2, needs (N, H, W, C); reshape or flatten it first
+%a = "test.op"() : () -> (tensor<1x2x3x!bundle.q<8, 4>>)
+%y = bundle.concat %a : tensor<1x2x3x!bundle.q<8, 4>> -> tensor<1x2x3x!bundle.q<8, 4>>
+// CHECK: 'bundle.concat': input of shape 1x2x3, needs (N, K) or (N, H, W, C); reshape or flatten it first
 
 // -----
 

@@ -95,6 +95,10 @@
 %c = bundle.concat %x, %y, %x : tensor<1x2x3x2x!bundle.q<8, 4>>, tensor<1x2x3x1x!bundle.q<8, 4>>, tensor<1x2x3x2x!bundle.q<8, 4>> -> tensor<1x2x3x5x!bundle.q<8, 4>>
 // CHECK:         %c = bundle.concat %x, %y, %x : tensor<1x2x3x2x!bundle.q<8, 4>>, tensor<1x2x3x1x!bundle.q<8, 4>>, tensor<1x2x3x2x!bundle.q<8, 4>> -> tensor<1x2x3x5x!bundle.q<8, 4>>
 // CHECK-GENERIC: %c = "bundle.concat"(%x, %y, %x) : (tensor<1x2x3x2x!bundle.q<8, 4>>, tensor<1x2x3x1x!bundle.q<8, 4>>, tensor<1x2x3x2x!bundle.q<8, 4>>) -> tensor<1x2x3x5x!bundle.q<8, 4>>
+%v = "test.op"() : () -> (tensor<2x3x!bundle.q<8, 4>>)
+%rows = bundle.concat %v, %v : tensor<2x3x!bundle.q<8, 4>>, tensor<2x3x!bundle.q<8, 4>> -> tensor<2x6x!bundle.q<8, 4>>
+// CHECK:         %rows = bundle.concat %v, %v : tensor<2x3x!bundle.q<8, 4>>, tensor<2x3x!bundle.q<8, 4>> -> tensor<2x6x!bundle.q<8, 4>>
+// CHECK-GENERIC: %rows = "bundle.concat"(%v, %v) : (tensor<2x3x!bundle.q<8, 4>>, tensor<2x3x!bundle.q<8, 4>>) -> tensor<2x6x!bundle.q<8, 4>>
 %s = bundle.slice %x first [1, 0, 1] size [1, 2, 1] : tensor<1x2x3x2x!bundle.q<8, 4>> -> tensor<1x1x2x1x!bundle.q<8, 4>>
 // CHECK-NEXT:    %s = bundle.slice %x first [1, 0, 1] size [1, 2, 1] : tensor<1x2x3x2x!bundle.q<8, 4>> -> tensor<1x1x2x1x!bundle.q<8, 4>>
 // CHECK-GENERIC: %s = "bundle.slice"(%x) <{first = array<i64: 1, 0, 1>, size = array<i64: 1, 2, 1>}> : (tensor<1x2x3x2x!bundle.q<8, 4>>) -> tensor<1x1x2x1x!bundle.q<8, 4>>

@@ -409,9 +409,9 @@
 
 // -----
 
-%a = "test.op"() : () -> (tensor<1x2xi4>)
-%y = fxp.concat %a : tensor<1x2xi4> -> tensor<1x2xi4>
-// CHECK: 'fxp.concat': input of shape 1x2, needs (N, H, W, C); reshape or flatten it first
+%a = "test.op"() : () -> (tensor<1x2x3xi4>)
+%y = fxp.concat %a : tensor<1x2x3xi4> -> tensor<1x2x3xi4>
+// CHECK: 'fxp.concat': input of shape 1x2x3, needs (N, K) or (N, H, W, C); reshape or flatten it first
 
 // -----
 

@@ -69,6 +69,10 @@
 %c = fxp.concat %x, %y, %x : tensor<1x2x3x2xi4>, tensor<1x2x3x1xi4>, tensor<1x2x3x2xi4> -> tensor<1x2x3x5xi4>
 // CHECK:         %c = fxp.concat %x, %y, %x : tensor<1x2x3x2xi4>, tensor<1x2x3x1xi4>, tensor<1x2x3x2xi4> -> tensor<1x2x3x5xi4>
 // CHECK-GENERIC: %c = "fxp.concat"(%x, %y, %x) : (tensor<1x2x3x2xi4>, tensor<1x2x3x1xi4>, tensor<1x2x3x2xi4>) -> tensor<1x2x3x5xi4>
+%v = "test.op"() : () -> (tensor<2x3xi4>)
+%rows = fxp.concat %v, %v : tensor<2x3xi4>, tensor<2x3xi4> -> tensor<2x6xi4>
+// CHECK:         %rows = fxp.concat %v, %v : tensor<2x3xi4>, tensor<2x3xi4> -> tensor<2x6xi4>
+// CHECK-GENERIC: %rows = "fxp.concat"(%v, %v) : (tensor<2x3xi4>, tensor<2x3xi4>) -> tensor<2x6xi4>
 %s = fxp.slice %x first [1, 0, 1] size [1, 2, 1] : tensor<1x2x3x2xi4> -> tensor<1x1x2x1xi4>
 // CHECK-NEXT:    %s = fxp.slice %x first [1, 0, 1] size [1, 2, 1] : tensor<1x2x3x2xi4> -> tensor<1x1x2x1xi4>
 // CHECK-GENERIC: %s = "fxp.slice"(%x) <{first = array<i64: 1, 0, 1>, size = array<i64: 1, 2, 1>}> : (tensor<1x2x3x2xi4>) -> tensor<1x1x2x1xi4>
