@@ -38,7 +38,7 @@ REASONS = {
     "several outputs": r"outputs '",
     "in training": r"in training",
     "an attribute that is not supported": (
-        r"means of fewer elements|a dilation of |padding with |with alpha or beta|of a transposed tensor|an approximation by"
+        r"a dilation of |padding with |with alpha or beta|of a transposed tensor|an approximation by"
     ),
 }
 #: Operators on integers.

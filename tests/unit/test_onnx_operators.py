@@ -224,6 +224,39 @@ def conv_of(weights: Callable[[Graph], str], **attributes: object) -> Change:
     return lambda made: made.quantise(made.node("Conv", made.x, weights(made), **attributes))
 
 
+def mean_of(scale: float = 0.0371, zero: int = 120, **attributes: object) -> Change:
+    """On a scale of its own."""
+    return lambda made: made.quantise(made.node("AveragePool", made.x, **attributes), scale, zero)
+
+
+def mean_of_line(made: Graph) -> None:
+    made.quantise(made.node("AveragePool", made.x, kernel_shape=[3], pads=[1, 2], strides=[2]), 0.0371, 120)
+
+
+def leaky_sums(alpha: float) -> Change:
+    """Rounded after the function, of any slope."""
+
+    def change(made: Graph) -> None:
+        sums = made.node("Conv", made.x, weights(made, 4, 3, 3, 3), made.constant(np.float32([0.3, -0.2, 0.1, 0])))
+        made.quantise(made.node("MaxPool", made.node("LeakyRelu", sums, alpha=alpha), kernel_shape=[2, 2]))
+
+    return change
+
+
+def leaky_of_two(op_type: str, alpha: float) -> Change:
+    def change(made: Graph) -> None:
+        source = made.x
+        made.quantise(made.node("Sigmoid", source), 0.0041, 0)
+        limited = made.node("LeakyRelu", made.node(op_type, source, made.x), alpha=alpha)
+        made.quantise(made.node("Clip", limited, made.constant(np.float32(-1.2)), made.constant(np.float32(2.1))))
+
+    return change
+
+
+def clipped_table(made: Graph) -> None:
+    made.quantise(made.node("Relu", made.node("Tanh", made.x)), 0.01, 117)
+
+
 def qlinear_concat(made: Graph) -> None:
     """On integers, with a scale for each operand and another one for the result."""
     first = made.nodes[-1].input[0]
@@ -250,6 +283,20 @@ OPERATORS: dict[str, Change] = {
     "concat-columns": concat_along(3),
     "concat-numbers": concat_of_rows,
     "concat-integers": qlinear_concat,
+    "mean-inside": mean_of(kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+    "mean-edges": mean_of(kernel_shape=[3, 4], pads=[2, 1, 1, 3], strides=[2, 1]),
+    "mean-ceil": mean_of(kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1),
+    "mean-ceil-counted": mean_of(kernel_shape=[3, 3], strides=[2, 2], pads=[1, 0, 0, 1], ceil_mode=1, count_include_pad=1),
+    "mean-same": mean_of(kernel_shape=[2, 3], auto_pad="SAME_UPPER"),
+    "mean-large": mean_of(kernel_shape=[9, 9], pads=[4, 4, 4, 4], scale=0.0137),
+    "mean-on-its-scale": mean_of(0.05, 117, kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[2, 2]),
+    "leaky-sums": leaky_sums(0.1),
+    "leaky-sums-steep": leaky_sums(1.7),
+    "leaky-sums-negative": leaky_sums(-0.3),
+    "leaky-add": leaky_of_two("Add", 0.25),
+    "leaky-add-odd": leaky_of_two("Add", 0.3),
+    "leaky-mul": leaky_of_two("Mul", -0.77),
+    "clipped-table": clipped_table,
     "wide": conv_of(lambda made: wide(made, 5, 3, 3, 3), pads=[1, 0, 2, 1], strides=[2, 1]),
     "wide-few": few_wide,
     "wide-depthwise": conv_of(lambda made: wide(made, 6, 1, 3, 3), group=3, pads=[1, 2, 1, 0], strides=[1, 2]),
@@ -289,7 +336,14 @@ OPERATORS: dict[str, Change] = {
 
 #: Where more results may be neighbours: means of an even number of elements, and functions on this grid, are often just between
 #: two, and onnxruntime decides by the noise of float32. The sums of a dense layer are not rounded, so each has its input's.
-NEIGHBOURS = {"slice-steps": 0.02, "mean": 1 / 6, "leaky": 0.02, "hard-swish": 0.03, "dense-of-moved": 1.0}
+NEIGHBOURS = {
+    "slice-steps": 0.02,
+    "mean": 1 / 6,
+    "mean-on-its-scale": 1 / 6,
+    "leaky": 0.02,
+    "hard-swish": 0.03,
+    "dense-of-moved": 1.0,
+}
 
 
 @pytest.mark.parametrize("name", OPERATORS)
@@ -300,6 +354,10 @@ def test_operator(name: str) -> None:
 
 def test_channels_last() -> None:
     compare(last_channels, (1, 6, 7, 8))
+
+
+def test_mean_of_line() -> None:
+    compare(mean_of_line, (1, 5, 12))
 
 
 @pytest.mark.parametrize(("bits", "most"), [(4, 4), (4, 8), (8, 8)])
@@ -315,7 +373,7 @@ def test_weights_in_parts_are_their_sum(bits: int, most: int) -> None:
 def compare(change: Change, shape: tuple[int, ...], neighbours: float = 0.01) -> None:
     made = Graph(shape)
     change(made)
-    proto = made.model()
+    proto = made.model(len(shape))
     model = from_onnx(proto, HARDWARE)
     x = np.random.default_rng(0).normal(size=(4, *shape[1:])).astype(np.float32) * 2
     options = onnxruntime.SessionOptions()

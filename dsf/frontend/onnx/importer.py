@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
@@ -20,47 +19,25 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 
 from dsf.dialects.bundle import (
-    ActivationOp,
-    AddOp,
     AffineType,
-    ConvOp,
-    CoreOp,
-    DenseOp,
     Grid,
-    MultiplyOp,
-    PadOp,
-    PoolKind,
-    PoolOp,
-    QType,
-    ResizeOp,
-    SliceOp,
-    grid_of,
     tensor_of,
 )
-from dsf.dialects.bundle_functions import FunctionOp
 from dsf.dialects.engine import HardwareOp
-from dsf.dialects.shapes import shape
 from dsf.errors import ModelError
-from dsf.frontend.onnx.bias import with_fine_bias
 from dsf.frontend.onnx.graph import Graph, GraphInput, Node
+from dsf.frontend.onnx.rounding import core
 from dsf.frontend.onnx.values import (
     MAX_ELEMENTS,
-    Addition,
     Array,
-    Border,
     Constant,
-    Enlargement,
     Function,
     Host,
     Input,
-    Joined,
-    Move,
     Padded,
-    Part,
     Pending,
     Places,
     Pointwise,
-    Product,
     QuantisedConstant,
     Real,
     Rounded,
@@ -71,9 +48,7 @@ from dsf.frontend.onnx.values import (
     Wire,
     row_major,
 )
-from dsf.geometry import Window
 from dsf.hardware import Hardware
-from dsf.numerics import int_range
 from dsf.transforms.locations import set_location
 
 Handler = Callable[["Importer", Node, Sequence[State | None]], Sequence[State]]
@@ -85,9 +60,6 @@ HANDLERS: dict[str, Handler] = {}
 ANY_BITS = 8
 #: Weight of a channel that is only scaled, and its bits: a bias of it is as fine as this is large.
 UNIT_WEIGHT, UNIT_BITS = 64, 8
-#: Rows up to this are rescaled by a diagonal matrix.
-MAX_DIAGONAL = 1024
-
 
 #: Operators that take images with a margin of zeros as such: what pads them, and what stands between.
 PADDING = {"Conv", "QuantizeLinear", "DequantizeLinear"}
@@ -299,8 +271,8 @@ class Importer:
             units = np.array([grid.unit])
             return source.value, OutputSpec(name, source.places, units, grid.zero, source.codes, source.offset, steps)
         if isinstance(source, Sum) and source.function.is_identity and not source.moves:
-            core = self.core(source)
-            return core.output, OutputSpec(name, source.places, core.units, 0, False, 0, steps)
+            made = core(self, source)
+            return made.output, OutputSpec(name, source.places, made.units, 0, False, 0, steps)
         kind = type(source).__name__.lower()
         raise UnsupportedError(
             f"an output that is not quantised ({kind})",
@@ -333,152 +305,6 @@ class Importer:
             )
         places = spec.places.reshape(-1)[state.places]
         return Wire(self.block.args[0], grid, places, codes, offset)
-
-    def core(self, pending: Sum) -> CoreOp:
-        """Writes the core of a sum."""
-        pending = with_fine_bias(pending, self.hardware)
-        # In the units of the sum, of which a bias of onnxruntime is a whole number.
-        bias = np.rint(pending.bias / pending.scales)
-        low, high = int_range(32)
-        if bias.min() < low or bias.max() > high:
-            has = f"a bias of {bias.min():.0f} to {bias.max():.0f} in units of its sum"
-            raise UnsupportedError(has, "32 bits", "use larger scales of input or weights")
-        q = QType.of(pending.bits, 0)
-        arguments: dict[str, Any] = {
-            "bits_sum": self.hardware.bits_sum,
-            "scales": pending.scales / pending.x_grid.unit,
-            "bias": bias if bool(bias.any()) else None,
-            "bias_type": QType.of(32, 0) if bool(bias.any()) else None,
-        }
-        if pending.window is None:
-            core: CoreOp = DenseOp(pending.x, pending.weights, q, **arguments)
-        else:
-            window = pending.window
-            core = ConvOp(
-                pending.x,
-                pending.weights,
-                q,
-                strides=window.strides,
-                padding=window.padding,
-                dilation=window.dilation,
-                groups=pending.groups,
-                **arguments,
-            )
-        self.insert(core, pending.name)
-        return core
-
-    def quantise(self, state: Real, grid: Grid, offset: int, name: str) -> Wire:
-        """A tensor of the engine with the codes of a real one on `grid`."""
-        if isinstance(state, Wire):
-            if state.stand_in:
-                return state.on_grid(grid, codes=True, offset=offset)
-            if state.grid == grid:
-                return replace(state, codes=True, offset=offset)
-            state = Rounded(state.places, shape(state.value), name, wire=state)
-        if isinstance(state, Rounded) and (state.wire.grid != grid or state.function.slope not in (0, 1)):
-            state = rescaled(state)
-        if isinstance(state, Joined):
-            return self._joined(state, grid, offset)
-        limits = {"minimum": state.function.minimum, "maximum": state.function.maximum}
-        match state:
-            case Sum():
-                op = ActivationOp(self.core(state).output, grid, state.function.slope, **limits)
-            case Addition():
-                op = AddOp(state.a.value, state.b.value, grid, state.function.slope, **limits)
-            case Product():
-                op = MultiplyOp(state.a.value, state.b.value, grid, state.function.slope, **limits)
-            case Function():
-                if not state.function.is_identity:
-                    has = "a ReLU or a clip of a function that is looked up"
-                    raise UnsupportedError(has, QDQ, "quantise the function's result")
-                op = FunctionOp(state.wire.value, state.kind, grid, state.parameters)
-            case Rounded():
-                op = ActivationOp(state.wire.value, grid, state.function.slope, **limits)
-        self.insert(op, state.name)
-        return Wire(self.move(op.output, state.moves, state.name), grid, state.places, codes=True, offset=offset)
-
-    def _joined(self, state: Joined, grid: Grid, offset: int) -> Wire:
-        from dsf.frontend.onnx.joining import join
-
-        parts = [pending_of(one, state.name) for one in state.parts]
-        rounded = [replace(one, function=one.function.then(state.function)) for one in parts]
-        wires = [self.quantise(one, grid, offset, state.name) for one in rounded]
-        value = self.move(join(self, wires, state.axis, state.name), state.moves, state.name)
-        return Wire(value, grid, state.places, codes=True, offset=offset)
-
-    def move(self, value: SSAValue, moves: Sequence[Move], name: str) -> SSAValue:
-        """Writes what moves images."""
-        for one in moves:
-            match one:
-                case Window():
-                    grid = grid_of(value)
-                    op = PoolOp(value, PoolKind.MAX, one.kernel, grid, strides=one.strides, padding=one.padding)
-                case Part():
-                    op = SliceOp(value, one.first, one.size)
-                case Border():
-                    op = PadOp(value, one.padding, one.value)
-                case Enlargement():
-                    op = ResizeOp(value, one.factors)
-            self.insert(op, name)
-            value = op.output
-        return value
-
-
-def rescaled(state: Rounded) -> Sum | Function:
-    """
-    A tensor on another grid, and perhaps through a leaky ReLU: by a table, which is a function of its integers. With limits by
-    the array.
-    """
-    function = state.function
-    if function.minimum is not None or function.maximum is not None:
-        return one_tap(state)
-    parameters = (function.slope,)
-    return Function(
-        state.places,
-        state.shape_of_engine,
-        state.name,
-        moves=state.moves,
-        wire=state.wire,
-        kind="leaky_relu",
-        parameters=parameters,
-    )
-
-
-def one_tap(state: Rounded) -> Sum:
-    """
-    A tensor that is rescaled, as a depthwise convolution of one tap (of rows, a product with a diagonal matrix): the engine
-    rescales sums.
-    """
-    wire = state.wire
-    sizes = shape(wire.value)
-    channels = sizes[-1]
-    if len(sizes) == 2 and channels > MAX_DIAGONAL:
-        has, needs = f"{channels} numbers to be rescaled without a layer", f"at most {MAX_DIAGONAL}"
-        raise UnsupportedError(has, needs, "quantise them as what they are made of")
-    images = len(sizes) == 4
-    weights = np.full((1, 1, 1, channels), UNIT_WEIGHT) if images else UNIT_WEIGHT * np.eye(channels, dtype=np.int64)
-    return Sum(
-        state.places,
-        sizes,
-        state.name,
-        x=wire.value,
-        x_grid=wire.grid,
-        weights=weights,
-        bits=UNIT_BITS,
-        scales=np.full(channels, wire.grid.unit / UNIT_WEIGHT),
-        bias=np.zeros(channels),
-        window=Window((1, 1)) if images else None,
-        groups=channels if images else 1,
-        function=state.function,
-        moves=state.moves,
-    )
-
-
-def pending_of(state: Real, name: str) -> Sum | Addition | Product | Function | Rounded | Joined:
-    """A real tensor as one that waits for its rounding, and may be put through a function."""
-    if isinstance(state, Wire):
-        return Rounded(state.places, shape(state.value), name, wire=state)
-    return state
 
 
 #: Operators through which the order of an input's elements is followed.

@@ -12,16 +12,13 @@ from dataclasses import replace
 from math import prod
 
 import numpy as np
-from xdsl.ir import SSAValue
 
-from dsf.dialects.bundle import AddOp, ConcatOp
-from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.graph import Node
 from dsf.frontend.onnx.importer import Importer, handles, real_of
-from dsf.frontend.onnx.linear import array_of, flattened, operand, rounded
+from dsf.frontend.onnx.linear import array_of, operand, rounded
+from dsf.frontend.onnx.rounding import CHANNELS, COLUMNS, NUMBERS, ROWS, join
 from dsf.frontend.onnx.values import (
     MAX_ELEMENTS,
-    Border,
     Constant,
     Joined,
     Places,
@@ -34,9 +31,6 @@ from dsf.frontend.onnx.values import (
     places_of_images,
     sizes_of,
 )
-
-#: Axes of the engine's tensor: of rows the numbers, of images what the name says.
-NUMBERS, ROWS, COLUMNS, CHANNELS = 0, 1, 2, 3
 
 
 @handles("Concat")
@@ -75,7 +69,7 @@ def concatenated(importer: Importer, wires: Sequence[Wire], axis: int, name: str
     first = next((one for one in wires if not one.stand_in), wires[0])
     if any(one.stand_in for one in wires):
         return Wire.standing_in(joined.shape, first.grid, codes=first.codes, offset=first.offset)
-    return replace(first, value=join(importer, wires, joined.axis, name), places=joined.places)
+    return replace(first, value=join(importer, [one.value for one in wires], joined.axis, name), places=joined.places)
 
 
 def _layout(parts: Sequence[Real], axis: int, name: str) -> Joined:
@@ -101,32 +95,6 @@ def _layout(parts: Sequence[Real], axis: int, name: str) -> Joined:
         found.append(pixel * sizes[-1] + first + channel)
         first += one[-1]
     return Joined(np.concatenate(found, axis), sizes, name, parts=tuple(parts), axis=CHANNELS if len(sizes) == 4 else NUMBERS)
-
-
-def join(importer: Importer, wires: Sequence[Wire], axis: int, name: str) -> SSAValue:
-    """The engine's tensor of several of one grid, as `Joined` says."""
-    if axis in (ROWS, COLUMNS):
-        first, *others = _bordered(importer, wires, axis, name)
-        for other in others:
-            add = AddOp(first, other, wires[0].grid)
-            importer.insert(add, name)
-            first = add.output
-        return first
-    values = [one.value if axis == CHANNELS else flattened(importer, one.value, name) for one in wires]
-    op = ConcatOp(values)
-    importer.insert(op, name)
-    return op.output
-
-
-def _bordered(importer: Importer, wires: Sequence[Wire], axis: int, name: str) -> list[SSAValue]:
-    """Images with zeros where those of the others are."""
-    sizes = [shape(one.value)[axis] for one in wires]
-    found: list[SSAValue] = []
-    for index, wire in enumerate(wires):
-        before, after = sum(sizes[:index]), sum(sizes[index + 1 :])
-        padding = (before, after, 0, 0) if axis == ROWS else (0, 0, before, after)
-        found.append(importer.move(wire.value, [Border(padding, 0.0)], name))
-    return found
 
 
 @handles("com.microsoft.QLinearConcat")

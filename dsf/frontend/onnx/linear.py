@@ -13,12 +13,12 @@ from math import prod
 import numpy as np
 from xdsl.ir import SSAValue
 
-from dsf.dialects.bundle import FlattenOp
 from dsf.dialects.shapes import shape
 from dsf.errors import ModelError
 from dsf.frontend.onnx.graph import Node
 from dsf.frontend.onnx.importer import Importer, constant_of, handles, wire_of
 from dsf.frontend.onnx.quantisation import grid_of_numbers, quantised_constant
+from dsf.frontend.onnx.rounding import flattened, quantise
 from dsf.frontend.onnx.values import (
     MAX_ELEMENTS,
     Array,
@@ -91,15 +91,6 @@ def rows_of(importer: Importer, x: Wire, name: str) -> tuple[SSAValue, Ints]:
     if value[0] != batch or not bool((order == order[0]).all()):
         raise UnsupportedError(f"a batch of {batch} made of {value[0]} images", "the same batch", "reshape to the batch first")
     return flattened(importer, x.value, name), order[0]
-
-
-def flattened(importer: Importer, value: SSAValue, name: str) -> SSAValue:
-    """Images as rows (N, H*W*C); rows as they are."""
-    if len(shape(value)) == 2:
-        return value
-    flat = FlattenOp(value)
-    importer.insert(flat, name)
-    return flat.output
 
 
 def lifted(x: Wire) -> Wire:
@@ -317,7 +308,7 @@ def _integer_weights(codes: Array, scale: Array, zero_point: Array | None, axis:
 def rounded(importer: Importer, node: Node, pending: Real, scale: Array, zero_point: Array) -> Sequence[State]:
     """A result with the scale and the zero point that an operator gives for it."""
     grid, offset = grid_of_numbers(scale, zero_point)
-    return [importer.quantise(pending, grid, offset, node.name)]
+    return [quantise(importer, pending, grid, offset, node.name)]
 
 
 @handles("QLinearConv")

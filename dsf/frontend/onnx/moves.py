@@ -12,9 +12,10 @@ from math import gcd, prod
 import numpy as np
 
 from dsf.frontend.onnx.graph import Node
-from dsf.frontend.onnx.importer import UNIT_BITS, UNIT_WEIGHT, Importer, constant_of, handles, pending_of, real_of
+from dsf.frontend.onnx.importer import UNIT_BITS, UNIT_WEIGHT, Importer, constant_of, handles, real_of
 from dsf.frontend.onnx.layout import moved_places
 from dsf.frontend.onnx.linear import engine_shape, images_of, lifted
+from dsf.frontend.onnx.rounding import move, pending_of, quantise
 from dsf.frontend.onnx.values import (
     MAX_ELEMENTS,
     Array,
@@ -47,19 +48,19 @@ Sides = tuple[int, int]
 NOTHING: Sides = (0, 0)
 
 
-def size_after(move: Move, sizes: tuple[int, ...]) -> tuple[int, ...]:
+def size_after(one: Move, sizes: tuple[int, ...]) -> tuple[int, ...]:
     """The shape (N, H, W, C) of images after a move. Raises `UnsupportedError` if there would be none, or too many elements."""
     batch, height, width, channels = sizes
-    match move:
+    match one:
         case Window():
-            return engine_shape(move, batch, height, width, channels)
+            return engine_shape(one, batch, height, width, channels)
         case Part():
-            found = (batch, *move.size)
+            found = (batch, *one.size)
         case Border():
-            top, bottom, left, right = move.padding
+            top, bottom, left, right = one.padding
             found = (batch, height + top + bottom, width + left + right, channels)
         case Enlargement():
-            found = (batch, height * move.factors[0], width * move.factors[1], channels)
+            found = (batch, height * one.factors[0], width * one.factors[1], channels)
     if prod(found) > MAX_ELEMENTS:
         raise UnsupportedError(f"a result of {'x'.join(map(str, found))}", f"at most {MAX_ELEMENTS} elements", "use less")
     return found
@@ -78,7 +79,7 @@ def moved(importer: Importer, x: Real, moves: Sequence[Move], name: str) -> Real
 def moved_wire(importer: Importer, x: Wire, moves: Sequence[Move], name: str) -> Wire:
     """Images of the engine after moves."""
     places = places_of_images(_sizes_after(x, moves), len(x.shape))
-    return replace(x, value=importer.move(images_of(lifted(x)), moves, name), places=places)
+    return replace(x, value=move(importer, images_of(lifted(x)), moves, name), places=places)
 
 
 def _sizes_after(x: Real, moves: Sequence[Move]) -> tuple[int, ...]:
@@ -89,8 +90,8 @@ def _sizes_after(x: Real, moves: Sequence[Move]) -> tuple[int, ...]:
             "move the Transpose or Reshape to the input or the end of the network",
         )
     sizes = sizes_of(x)
-    for move in moves:
-        sizes = size_after(move, sizes)
+    for one in moves:
+        sizes = size_after(one, sizes)
     return sizes
 
 
@@ -280,7 +281,7 @@ def _more_channels(importer: Importer, node: Node, x: Real, before: int, after: 
         bias=bias,
         window=Window((1, 1)),
     )
-    return replace(importer.quantise(pending, x.grid, x.offset, node.name), codes=x.codes)
+    return replace(quantise(importer, pending, x.grid, x.offset, node.name), codes=x.codes)
 
 
 # Enlargements.

@@ -15,9 +15,10 @@ import numpy as np
 from dsf.dialects.bundle import Grid
 from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.graph import Node
-from dsf.frontend.onnx.importer import UNIT_BITS, UNIT_WEIGHT, Importer, constant_of, handles, pending_of, real_of, wire_of
+from dsf.frontend.onnx.importer import UNIT_BITS, UNIT_WEIGHT, Importer, constant_of, handles, real_of, wire_of
 from dsf.frontend.onnx.linear import array_of, images_of, operand, rounded, rows_of
 from dsf.frontend.onnx.quantisation import on_host
+from dsf.frontend.onnx.rounding import SLOPES, pending_of
 from dsf.frontend.onnx.values import (
     Addition,
     Array,
@@ -39,7 +40,7 @@ from dsf.frontend.onnx.values import (
     row_major,
 )
 from dsf.geometry import Window
-from dsf.numerics import MAX_LEAK, Floats, Ints, as_ints
+from dsf.numerics import Floats, Ints, as_ints
 
 
 def _with(state: Real, name: str, change: Callable[[Pointwise], Pointwise]) -> Real:
@@ -76,21 +77,21 @@ def _least(grid: Grid) -> float:
 
 @handles("LeakyRelu")
 def leaky_relu(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
-    """Slopes of 0 and 2**-k with k to 15 in the rounding of what is before it; of a quantised tensor any, by a table."""
+    """
+    Any slope: of a quantised tensor by a table; 0 and 2**-k with k to 15 in the rounding of a convolution or dense layer;
+    others of what is not quantised by computing it twice, once for each sign.
+    """
     return [_leaky(importer, node, real_of(inputs[0]))]
 
 
 def _leaky(importer: Importer, node: Node, x: Real) -> Real:
     alpha = float(node.get("alpha", 0.01))
-    slope = next((2.0**-k for k in range(MAX_LEAK + 1) if np.float32(2.0**-k) == np.float32(alpha)), None)
-    slope = 0.0 if alpha == 0 else slope
     if isinstance(x, Wire):
         importer.note(node, "table")
         return Function(x.places, shape(x.value), node.name, wire=x, kind="leaky_relu", parameters=(alpha,))
-    if slope is None:
-        has, needs = f"a slope of {alpha:g}", f"0 or 2**-k with k to {MAX_LEAK}, or a quantised operand"
-        raise UnsupportedError(has, needs, "put a QuantizeLinear and DequantizeLinear before it")
-    importer.note(node, "in the rounding before it")
+    slope = next((one for one in SLOPES if np.float32(one) == np.float32(alpha)), alpha)
+    fits = isinstance(x, Sum) and slope in SLOPES
+    importer.note(node, "in the rounding before it" if fits else "twice, once for each sign")
     return _with(x, node.name, lambda function: function.rectified(slope))
 
 

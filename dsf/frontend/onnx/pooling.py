@@ -1,42 +1,37 @@
-"""
-Handlers of poolings. A maximum stays on its grid. A mean of as many elements everywhere is a depthwise convolution with
-weights of 1, whose scale is 1 / count: so it has a grid of its own and is rounded once.
-"""
+"""Handlers of poolings. A maximum stays on its grid; a mean has one of its own (`means.py`)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import prod
 
-import numpy as np
-
-from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.graph import Node
 from dsf.frontend.onnx.importer import Importer, constant_of, handles, wire_of
-from dsf.frontend.onnx.linear import array_of, convolution_window, engine_shape, images_of, operand, rounded
+from dsf.frontend.onnx.linear import array_of, convolution_window, operand, rounded
+from dsf.frontend.onnx.means import mean, mean_of_parts, stretches
 from dsf.frontend.onnx.moves import moved, tensor_of
-from dsf.frontend.onnx.values import State, Sum, UnsupportedError, Wire, channels_first
-from dsf.geometry import Window
+from dsf.frontend.onnx.values import Mean, State, Sum, UnsupportedError, Wire
+from dsf.geometry import Window, span
 
 
-def _window(node: Node, sizes: tuple[int, ...]) -> Window:
-    """The window of a pooling; with ceil_mode, padded at the end so far that the last windows that begin inside count."""
+def _windows(node: Node, sizes: tuple[int, ...]) -> tuple[Window, Window]:
+    """
+    The window of a pooling as it is declared; and with ceil_mode padded at the end so far that the last windows that begin
+    inside count.
+    """
     kernel = node.ints("kernel_shape")
     if len(kernel) != len(sizes) or len(kernel) not in (1, 2):
         raise UnsupportedError(f"a window {kernel} over {len(sizes)} axes", "1 or 2 axes", "reshape to images")
     window = convolution_window(node, sizes, kernel)
-    if window.dilation != (1, 1):
-        raise UnsupportedError(f"a dilation of {window.dilation}", "1", "use a pooling without")
-    return _ceiled(window, sizes if len(sizes) == 2 else (1, *sizes)) if node.get("ceil_mode", 0) else window
+    ceiled = _ceiled(window, sizes if len(sizes) == 2 else (1, *sizes)) if node.get("ceil_mode", 0) else window
+    return window, ceiled
 
 
 def _ceiled(window: Window, sizes: tuple[int, ...]) -> Window:
     top, bottom, left, right = window.padding
     ends: list[int] = []
-    for size, kernel, stride, begin, end in zip(
-        sizes, window.kernel, window.strides, (top, left), (bottom, right), strict=True
-    ):
+    spans = [span(one, step) for one, step in zip(window.kernel, window.dilation, strict=True)]
+    for size, kernel, stride, begin, end in zip(sizes, spans, window.strides, (top, left), (bottom, right), strict=True):
         count = -(-(size + begin + end - kernel) // stride) + 1
         # A window that begins in the padding at the end does not count.
         if (count - 1) * stride >= size + begin:
@@ -45,11 +40,10 @@ def _ceiled(window: Window, sizes: tuple[int, ...]) -> Window:
     return replace(window, padding=(top, ends[0], left, ends[1]))
 
 
-def _checked(window: Window) -> Window:
+def _check(window: Window) -> None:
     top, bottom, left, right = window.padding
     if max(top, bottom) >= window.kernel[0] or max(left, right) >= window.kernel[1]:
         raise UnsupportedError(f"padding {window.padding}", "less than the window", "pad less")
-    return window
 
 
 @handles("MaxPool")
@@ -58,7 +52,10 @@ def max_pool(importer: Importer, node: Node, inputs: Sequence[State | None]) -> 
     if len(node.outputs) > 1 and node.outputs[1] != "":
         raise UnsupportedError("a second result, the indices", "the maxima only", "drop what uses them")
     x = tensor_of(inputs[0])
-    window = _checked(_window(node, x.shape[2:]))
+    _, window = _windows(node, x.shape[2:])
+    if window.dilation != (1, 1):
+        raise UnsupportedError(f"a dilation of {window.dilation}", "1", "use a pooling without")
+    _check(window)
     importer.note(node, "max pooling")
     # Rounding is monotonic, so that the maximum of what is rounded is the rounded maximum.
     return [moved(importer, x, [window], node.name)]
@@ -75,28 +72,45 @@ def global_max_pool(importer: Importer, node: Node, inputs: Sequence[State | Non
 
 @handles("AveragePool")
 def average_pool(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
-    """Windows inside the image, or count_include_pad without ceil_mode; by the array, as a depthwise convolution."""
+    """
+    One or two spatial axes, any padding, dilation and ceil_mode. By the array, in parts where windows have fewer elements; on
+    the scale of what is pooled, such are the engine's own pooling.
+    """
     return [_average(importer, node, wire_of(inputs[0]))]
 
 
-def _average(importer: Importer, node: Node, x: Wire) -> Sum:
-    if len(x.shape) != 4:
-        raise UnsupportedError(f"a tensor of rank {len(x.shape)}", "4", "reshape to images")
-    window = _window(node, x.shape[2:])
-    inside = _covers_inside(window, x.shape[2:])
-    if not inside and (not node.get("count_include_pad", 0) or node.get("ceil_mode", 0)):
-        has = "means of fewer elements at the edge of the image"
-        raise UnsupportedError(has, "as many everywhere", "use count_include_pad without ceil_mode, or no padding")
+def _average(importer: Importer, node: Node, x: Wire) -> Sum | Mean:
+    declared, window = _windows(node, x.shape[2:])
+    size = lines_of(x.shape)
     importer.note(node, "average pooling, by the array")
-    return _mean(node, x, window)
+    include, further = bool(node.get("count_include_pad", 0)), declared != window
+    if _covers_inside(window, size) or (include and not further):
+        return mean(importer, x, window, node.name)
+    importer.note(node, "average pooling, of fewer elements at the edge")
+    top, bottom, left, right = declared.padding
+    kernel, (rows, columns) = window.kernel, window.output_shape(*size)
+    strides, dilation = window.strides, window.dilation
+    down = stretches(size[0], (kernel[0], strides[0], dilation[0]), top, rows, bottom if include else None)
+    across = stretches(size[1], (kernel[1], strides[1], dilation[1]), left, columns, right if include else None)
+    plain = not include and dilation == (1, 1)
+    return mean_of_parts(importer, x, down, across, window if plain else None, node.name)
 
 
-def _covers_inside(window: Window, sizes: tuple[int, ...]) -> bool:
+def lines_of(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Rows and columns of images; a tensor (N, C, L) has one row."""
+    *rows, columns = shape[2:]
+    return (rows[0] if rows else 1), columns
+
+
+def _covers_inside(window: Window, size: tuple[int, int]) -> bool:
     """Whether no window reaches outside the image."""
     top, _, left, _ = window.padding
-    rows, columns = window.output_shape(*sizes)
-    ends = ((rows - 1) * window.strides[0] + window.kernel[0], (columns - 1) * window.strides[1] + window.kernel[1])
-    return top == left == 0 and ends[0] <= sizes[0] and ends[1] <= sizes[1]
+    counts = window.output_shape(*size)
+    ends = [
+        (count - 1) * stride + span(kernel, step)
+        for count, stride, kernel, step in zip(counts, window.strides, window.kernel, window.dilation, strict=True)
+    ]
+    return top == left == 0 and ends[0] <= size[0] and ends[1] <= size[1]
 
 
 @handles("GlobalAveragePool", "ReduceMean")
@@ -113,27 +127,8 @@ def global_average_pool(importer: Importer, node: Node, inputs: Sequence[State |
     if len(x.shape) != 4:
         raise UnsupportedError(f"a tensor of rank {len(x.shape)}", "4", "reshape to images")
     importer.note(node, "average pooling, by the array")
-    mean = _mean(node, x, Window((x.shape[2], x.shape[3])))
-    return [mean if keep else replace(mean, places=mean.places[:, :, 0, 0])]
-
-
-def _mean(node: Node, x: Wire, window: Window) -> Sum:
-    value = images_of(x)
-    batch, height, width, channels = shape(value)
-    sizes = engine_shape(window, batch, height, width, channels)
-    return Sum(
-        channels_first(sizes),
-        sizes,
-        node.name,
-        x=value,
-        x_grid=x.grid,
-        weights=np.ones((*window.kernel, 1, channels), dtype=np.int64),
-        bits=2,
-        scales=np.full(channels, x.grid.unit / prod(window.kernel)),
-        bias=np.zeros(channels),
-        window=window,
-        groups=channels,
-    )
+    found = mean(importer, x, Window((x.shape[2], x.shape[3])), node.name)
+    return [found if keep else replace(found, places=found.places[:, :, 0, 0])]
 
 
 @handles("com.microsoft.QLinearAveragePool", "com.microsoft.QLinearGlobalAveragePool")
@@ -147,7 +142,7 @@ def qlinear_average_pool(importer: Importer, node: Node, inputs: Sequence[State 
         if len(x.shape) != 4:
             raise UnsupportedError(f"a tensor of rank {len(x.shape)}", "4", "reshape to images")
         importer.note(node, "average pooling, by the array")
-        pending = _mean(node, x, Window((x.shape[2], x.shape[3])))
+        pending = mean(importer, x, Window((x.shape[2], x.shape[3])), node.name)
     else:
         pending = _average(importer, node, x)
     return rounded(importer, node, pending, y_scale, y_zero)

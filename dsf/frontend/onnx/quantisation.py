@@ -11,6 +11,7 @@ from dsf.dialects.bundle import AffineType
 from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.graph import CODE_TYPES, Node, is_float
 from dsf.frontend.onnx.importer import Importer, constant_of, handles, real_of
+from dsf.frontend.onnx.rounding import quantise
 from dsf.frontend.onnx.values import (
     Array,
     Constant,
@@ -97,9 +98,9 @@ def quantize_linear(importer: Importer, node: Node, inputs: Sequence[State | Non
             return [wire]
         # What is clipped and then rounded is what is rounded and then clipped to rounded limits.
         clipped = Rounded(wire.places, shape(wire.value), node.name, wire=wire, function=x.function)
-        return [importer.quantise(clipped, grid, offset, node.name)]
+        return [quantise(importer, clipped, grid, offset, node.name)]
     importer.note(node, "grid of a result")
-    return [importer.quantise(real_of(x), grid, offset, node.name)]
+    return [quantise(importer, real_of(x), grid, offset, node.name)]
 
 
 def on_host(state: Host, name: str, step: Callable[[Array], Array]) -> Host:

@@ -276,6 +276,18 @@ class Joined(Pending):
 
 
 @dataclass(frozen=True)
+class Mean(Pending):
+    """
+    Means over windows, of fewer elements at the edge of the image: `sums` writes what the array computes, in parts with as many
+    elements each; `window` is the engine's own pooling, on the grid of `wire`, if that is the same.
+    """
+
+    wire: Wire
+    window: Window | None
+    sums: Callable[[], Sum | Joined]
+
+
+@dataclass(frozen=True)
 class Input:
     """
     An input of the model, before it is known on what grid it is, perhaps clipped; `places` are those of its elements in it.
@@ -305,7 +317,7 @@ class Unknown:
     """The result of an operator that has a problem; what uses it has none of its own."""
 
 
-Real = Wire | Sum | Addition | Product | Function | Rounded | Joined
+Real = Wire | Sum | Addition | Product | Function | Rounded | Joined | Mean
 State = Constant | QuantisedConstant | Real | Padded | Input | Host | Unknown
 
 

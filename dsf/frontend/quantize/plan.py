@@ -220,13 +220,15 @@ def fused_activation(graph: Graph, node: NodeProto) -> NodeProto | None:
     if node.op_type not in WEIGHTED | _ELEMENTWISE:
         return None
     after = graph.only_consumer(node.output[0])
-    return after if after is not None and _is_fused(graph, after) else None
+    return after if after is not None and _is_fused(graph, after, node.op_type in WEIGHTED) else None
 
 
-def _is_fused(graph: Graph, node: NodeProto) -> bool:
+def _is_fused(graph: Graph, node: NodeProto, of_core: bool) -> bool:
     if node.op_type == "Clip":
         return all(not name or name in graph.constants for name in node.input[1:])
     if node.op_type == "LeakyRelu":
+        if not of_core:  # A table is cheaper than two operations, once for each sign.
+            return False
         mantissa, exponent = math.frexp(attribute(node, "alpha", 0.01))
         return mantissa == 0.5 and 1 <= 1 - exponent <= MAX_LEAK
     return node.op_type == "Relu"

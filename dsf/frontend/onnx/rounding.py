@@ -1,0 +1,270 @@
+"""
+Where real numbers get their grid: what a tensor waits for becomes operations of the `bundle` dialect, with one rounding.
+
+A slope of negative numbers that the engine does not have, y = max(v, 0) + slope * min(v, 0), is the sum of two tensors of which
+one is 0 wherever the other is not: each is rounded as y is, and their sum needs no rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import numpy as np
+from xdsl.ir import SSAValue
+
+from dsf.dialects.bundle import (
+    ActivationOp,
+    AddOp,
+    AffineType,
+    ConcatOp,
+    ConvOp,
+    CoreOp,
+    DenseOp,
+    FlattenOp,
+    FunctionOp,
+    Grid,
+    MultiplyOp,
+    PadOp,
+    PoolKind,
+    PoolOp,
+    QType,
+    ResizeOp,
+    SliceOp,
+    grid_of,
+)
+from dsf.dialects.shapes import shape
+from dsf.frontend.onnx.bias import with_fine_bias
+from dsf.frontend.onnx.values import (
+    Addition,
+    Border,
+    Enlargement,
+    Function,
+    Joined,
+    Mean,
+    Move,
+    Part,
+    Pointwise,
+    Product,
+    Real,
+    Rounded,
+    Sum,
+    UnsupportedError,
+    Wire,
+)
+from dsf.geometry import Window
+from dsf.numerics import MAX_LEAK, int_range
+
+if TYPE_CHECKING:
+    from dsf.frontend.onnx.importer import Importer
+
+Waiting = Sum | Addition | Product | Function | Rounded | Joined | Mean
+
+#: Axes of the engine's tensor along which tensors are joined: of rows the numbers, of images what the name says.
+NUMBERS, ROWS, COLUMNS, CHANNELS = 0, 1, 2, 3
+#: Slopes that the rounding of a sum has: those of a ReLU, of no function, and 2**-k.
+SLOPES = frozenset({0.0, *(2.0**-k for k in range(MAX_LEAK + 1))})
+
+
+def pending_of(state: Real, name: str) -> Waiting:
+    """A real tensor as one that waits for its rounding, and may be put through a function."""
+    if isinstance(state, Wire):
+        return Rounded(state.places, shape(state.value), name, wire=state)
+    return state
+
+
+def quantise(importer: Importer, state: Real, grid: Grid, offset: int, name: str) -> Wire:
+    """A tensor of the engine with the codes of a real one on `grid`."""
+    if isinstance(state, Wire):
+        if state.stand_in:
+            return state.on_grid(grid, codes=True, offset=offset)
+        if state.grid == grid:
+            return replace(state, codes=True, offset=offset)
+    pending = pending_of(state, name)
+    value = move(importer, _rounded(importer, pending, grid), pending.moves, pending.name)
+    return Wire(value, grid, pending.places, codes=True, offset=offset)
+
+
+def _rounded(importer: Importer, state: Waiting, grid: Grid) -> SSAValue:
+    """The tensor on `grid`, before it is moved."""
+    match state:
+        case Joined():
+            return _joined(importer, state, grid)
+        case Mean():
+            return _mean(importer, state, grid)
+        case Function():
+            return _looked_up(importer, state, grid)
+        case Rounded():
+            return _rescaled(importer, state, grid)
+        case Sum():
+            if state.function.slope not in SLOPES:
+                return _rectified_apart(importer, state, grid)
+            op = ActivationOp(core(importer, state).output, grid, state.function.slope, **_limits(state.function))
+        case Addition() | Product():
+            if state.function.slope not in (0, 1):
+                return _rectified_apart(importer, state, grid)
+            function, limits = state.function, _limits(state.function)
+            make = AddOp if isinstance(state, Addition) else MultiplyOp
+            op = make(state.a.value, state.b.value, grid, function.slope, **limits)
+    importer.insert(op, state.name)
+    return op.output
+
+
+class _Limits(TypedDict):
+    minimum: float | None
+    maximum: float | None
+
+
+def _limits(function: Pointwise) -> _Limits:
+    return {"minimum": function.minimum, "maximum": function.maximum}
+
+
+def core(importer: Importer, pending: Sum) -> CoreOp:
+    """Writes the core of a sum."""
+    pending = with_fine_bias(pending, importer.hardware)
+    # In the units of the sum, of which a bias of onnxruntime is a whole number.
+    bias = np.rint(pending.bias / pending.scales)
+    low, high = int_range(32)
+    if bias.min() < low or bias.max() > high:
+        has = f"a bias of {bias.min():.0f} to {bias.max():.0f} in units of its sum"
+        raise UnsupportedError(has, "32 bits", "use larger scales of input or weights")
+    q = QType.of(pending.bits, 0)
+    arguments: dict[str, Any] = {
+        "bits_sum": importer.hardware.bits_sum,
+        "scales": pending.scales / pending.x_grid.unit,
+        "bias": bias if bool(bias.any()) else None,
+        "bias_type": QType.of(32, 0) if bool(bias.any()) else None,
+    }
+    if pending.window is None:
+        made: CoreOp = DenseOp(pending.x, pending.weights, q, **arguments)
+    else:
+        window = pending.window
+        made = ConvOp(
+            pending.x,
+            pending.weights,
+            q,
+            strides=window.strides,
+            padding=window.padding,
+            dilation=window.dilation,
+            groups=pending.groups,
+            **arguments,
+        )
+    importer.insert(made, pending.name)
+    return made
+
+
+def _rectified_apart(importer: Importer, state: Sum | Addition | Product, grid: Grid) -> SSAValue:
+    """What is 0 or more, and what is less and multiplied by the slope, of which one is 0: their sum."""
+    slope = state.function.slope
+    positive = _rounded(importer, replace(state, function=Pointwise(0.0)), grid)
+    if isinstance(state, Sum):
+        below = Pointwise(maximum=0.0) if slope > 0 else Pointwise(minimum=0.0)
+        weights = state.weights if slope > 0 else -state.weights
+        scales, bias = state.scales * abs(slope), state.bias * slope
+        scaled = replace(state, weights=weights, scales=scales, bias=bias, function=below)
+        negative = _rounded(importer, scaled, grid)
+    else:
+        # On the grid that the slope makes the wanted one of: a table then changes what the integers stand for.
+        before = AffineType.of(grid.bits.data, grid.unit / abs(slope), grid.zero)
+        below = _rounded(importer, replace(state, function=Pointwise(maximum=0.0)), before)
+        table = FunctionOp(below, "leaky_relu", grid, (slope,))
+        importer.insert(table, state.name)
+        negative = table.output
+    op = AddOp(positive, negative, grid, **_limits(state.function))
+    importer.insert(op, state.name)
+    return op.output
+
+
+def _looked_up(importer: Importer, state: Function, grid: Grid) -> SSAValue:
+    """A function by a table, perhaps rectified and clipped: rounding is monotonic, so that may come after it."""
+    table = FunctionOp(state.wire.value, state.kind, grid, state.parameters)
+    importer.insert(table, state.name)
+    return _clipped(importer, table.output, state.function, state.name)
+
+
+def _clipped(importer: Importer, value: SSAValue, function: Pointwise, name: str) -> SSAValue:
+    """A quantised tensor, rectified and clipped on its grid."""
+    if function.is_identity:
+        return value
+    if function.slope not in (0, 1):
+        has = "a leaky ReLU of a function that is looked up"
+        raise UnsupportedError(has, "a QuantizeLinear and DequantizeLinear before it", "quantise the function's result")
+    op = ActivationOp(value, grid_of(value), function.slope, **_limits(function))
+    importer.insert(op, name)
+    return op.output
+
+
+def _rescaled(importer: Importer, state: Rounded, grid: Grid) -> SSAValue:
+    """A quantised tensor put through a function, and perhaps on another grid: a table is a function of its integers."""
+    function, value = state.function, state.wire.value
+    if state.wire.grid != grid or function.slope not in (0, 1):
+        table = FunctionOp(value, "leaky_relu", grid, (function.slope,))
+        importer.insert(table, state.name)
+        value, function = table.output, replace(function, slope=1.0)
+    return _clipped(importer, value, function, state.name)
+
+
+def _mean(importer: Importer, state: Mean, grid: Grid) -> SSAValue:
+    """A mean on the grid of its operand by a pooling of the engine, on another one by sums of the array."""
+    function, window = state.function, state.window
+    if window is None or grid != state.wire.grid:
+        return _rounded(importer, replace(state.sums(), function=function), grid)
+    op = PoolOp(state.wire.value, PoolKind.AVG, window.kernel, grid, strides=window.strides, padding=window.padding)
+    importer.insert(op, state.name)
+    return _clipped(importer, op.output, function, state.name)
+
+
+def _joined(importer: Importer, state: Joined, grid: Grid) -> SSAValue:
+    parts = [pending_of(one, state.name) for one in state.parts]
+    rounded = [replace(one, function=one.function.then(state.function)) for one in parts]
+    values = [quantise(importer, one, grid, 0, state.name).value for one in rounded]
+    return join(importer, values, state.axis, state.name)
+
+
+def join(importer: Importer, values: Sequence[SSAValue], axis: int, name: str) -> SSAValue:
+    """Tensors of one grid behind each other along an axis: rows and columns are added, in borders of zeros."""
+    if axis in (CHANNELS, NUMBERS):
+        together = [one if axis == CHANNELS else flattened(importer, one, name) for one in values]
+        op = ConcatOp(together)
+        importer.insert(op, name)
+        return op.output
+    sizes = [shape(one)[axis] for one in values]
+    padded: list[SSAValue] = []
+    for index, one in enumerate(values):
+        before, after = sum(sizes[:index]), sum(sizes[index + 1 :])
+        border = Border((before, after, 0, 0) if axis == ROWS else (0, 0, before, after), 0.0)
+        padded.append(move(importer, one, [border], name))
+    result = padded[0]
+    for one in padded[1:]:
+        add = AddOp(result, one, grid_of(one))
+        importer.insert(add, name)
+        result = add.output
+    return result
+
+
+def flattened(importer: Importer, value: SSAValue, name: str) -> SSAValue:
+    """Images as rows (N, H*W*C); rows as they are."""
+    if len(shape(value)) == 2:
+        return value
+    flat = FlattenOp(value)
+    importer.insert(flat, name)
+    return flat.output
+
+
+def move(importer: Importer, value: SSAValue, moves: Sequence[Move], name: str) -> SSAValue:
+    """Writes what moves images."""
+    for one in moves:
+        match one:
+            case Window():
+                grid = grid_of(value)
+                op = PoolOp(value, PoolKind.MAX, one.kernel, grid, strides=one.strides, padding=one.padding)
+            case Part():
+                op = SliceOp(value, one.first, one.size)
+            case Border():
+                op = PadOp(value, one.padding, one.value)
+            case Enlargement():
+                op = ResizeOp(value, one.factors)
+        importer.insert(op, name)
+        value = op.output
+    return value
