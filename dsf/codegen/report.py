@@ -65,7 +65,8 @@ NOT_MEASURED = Measured()
 def make_report(program: Program, name: str, measured: Measured = NOT_MEASURED) -> Report:
     """The report of a program, JSON types only, with what was measured."""
     hardware = program.hardware
-    bundles = [_bundle(program, info, measured) for info in program.bundles]
+    steps = _steps_by_bundle(program.steps)
+    bundles = [_bundle(hardware, info, steps.get(info.name, []), measured) for info in program.bundles]
     cycles = measured.cycles if measured.cycles is not None else program.cycles
     macs = sum(one["macs"] for one in bundles)
     images = program.inputs[0].dimensions[0]
@@ -108,10 +109,15 @@ def _load_program(program: Program, measured: Measured) -> Report | None:
     }
 
 
-def _bundle(program: Program, info: BundleInfo, measured: Measured) -> Report:
-    hardware = program.hardware
+def _steps_by_bundle(steps: Iterable[Step]) -> dict[str | None, list[Step]]:
+    found: dict[str | None, list[Step]] = {}
+    for step in steps:
+        found.setdefault(step.bundle, []).append(step)
+    return found
+
+
+def _bundle(hardware: Hardware, info: BundleInfo, steps: Sequence[Step], measured: Measured) -> Report:
     measured_cycles, array = measured.bundles.get(info.name), measured.bundle_array.get(info.name)
-    steps = [step for step in program.steps if step.bundle == info.name]
     # An instruction does not say what of a grouped convolution it multiplies by 0.
     macs = sum(_macs(step, hardware) for step in steps) if info.macs is None else info.macs
     return {

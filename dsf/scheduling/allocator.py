@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from dsf.sizes import align_up
 
@@ -23,9 +24,10 @@ class Request:
     start: int
     stop: int
 
-    def meets(self, other: Request) -> bool:
-        """Whether there is a step in which both live."""
-        return self.start <= other.stop and other.start <= self.stop
+    @property
+    def steps(self) -> range:
+        """The steps in which it lives."""
+        return range(self.start, self.stop + 1)
 
 
 @dataclass(frozen=True)
@@ -50,36 +52,36 @@ def allocate(requests: Sequence[Request], alignment: int = 1) -> Allocation:
 
 def _first_fit(requests: Sequence[Request], alignment: int, order: Callable[[Request], tuple[int, ...]]) -> Allocation:
     addresses = [0] * len(requests)
-    # Placed buffers by address, so that gaps are found in one walk.
-    placed: list[tuple[int, int]] = []
+    # Placed buffers by the steps in which they live: few live at once, however many there are.
+    living: dict[int, list[int]] = {}
     for index in sorted(range(len(requests)), key=lambda i: (*order(requests[i]), i)):
         request, address = requests[index], 0
-        for base, other in placed:
-            if not request.meets(requests[other]):
-                continue
+        met = {other for step in request.steps for other in living.get(step, ())}
+        for base, other in sorted((addresses[other], other) for other in met):
             if base - address >= request.size:
                 break
             address = max(address, align_up(base + requests[other].size, alignment))
         addresses[index] = address
-        placed.append((address, index))
-        placed.sort()
+        for step in request.steps:
+            living.setdefault(step, []).append(index)
     peak = max((address + request.size for address, request in zip(addresses, requests, strict=True)), default=0)
     return Allocation(tuple(addresses), peak)
 
 
 def check_allocation(requests: Sequence[Request], allocation: Allocation, capacity: int, alignment: int = 1) -> None:
     """Raises `ValueError`, naming the buffers, if two that live at once overlap or one lies outside [0, capacity)."""
+    living: dict[int, list[tuple[int, Request]]] = {}
     for request, address in zip(requests, allocation.addresses, strict=True):
         if address < 0 or address + request.size > capacity or address % alignment != 0:
             raise ValueError(
                 f"'{request.name}': at {address} of size {request.size}, needs multiples of {alignment} within {capacity}"
             )
-    by_address = sorted(zip(allocation.addresses, requests, strict=True), key=lambda pair: pair[0])
-    for i, (address, request) in enumerate(by_address):
-        for base, other in by_address[i + 1 :]:
-            if base >= address + request.size:
-                break
-            if request.size > 0 and other.size > 0 and request.meets(other):
+        for step in request.steps if request.size > 0 else ():
+            living.setdefault(step, []).append((address, request))
+    for at_once in living.values():
+        by_address = sorted(at_once, key=lambda pair: pair[0])
+        for (address, request), (base, other) in pairwise(by_address):
+            if base < address + request.size:
                 raise ValueError(f"'{request.name}' at {address} and '{other.name}' at {base} overlap while both live")
 
 

@@ -14,7 +14,7 @@ result meanwhile. Where not even the fewest images fit, some tensors are in DRAM
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dsf.dialects.records import ints
@@ -24,7 +24,7 @@ from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.isa.table import MATRIX
 from dsf.scheduling.allocator import Request, allocate, check_allocation, live_at
-from dsf.scheduling.network import Network
+from dsf.scheduling.network import Layer, Network
 from dsf.scheduling.rooms import Use, chains, plan_rooms
 from dsf.scheduling.strips import Room
 from dsf.scheduling.tried import Tried, TriedChunk
@@ -98,13 +98,26 @@ def _try(
 
 def _along(network: Network, hw: Hardware, plan: FeaturePlan, variant: Variant) -> FeaturePlan:
     """The plan with as many layers along with the one before them as there is room for, the first ones first."""
-    for index in range(len(network.layers)):
-        follower = network.follower_of(index)
-        if follower is None:
-            continue
-        cut, (_, height, *_) = network.layers[follower].op.cut, shape(network.layers[follower].op.y)
-        if cut.images.data < plan.images or ints(cut.rows)[0] < height:
-            plan = _try(network, hw, plan.images, variant, plan.along | {follower}) or plan
+    able = [follower for follower in map(network.follower_of, range(len(network.layers))) if follower is not None]
+    wanted = [index for index in able if _in_strips(network.layers[index], plan.images)]
+    return _with_along(network, hw, plan, variant, wanted)
+
+
+def _in_strips(layer: Layer, images: int) -> bool:
+    cut, (_, height, *_) = layer.op.cut, shape(layer.op.y)
+    return cut.images.data < images or ints(cut.rows)[0] < height
+
+
+def _with_along(network: Network, hw: Hardware, plan: FeaturePlan, variant: Variant, wanted: Sequence[int]) -> FeaturePlan:
+    """The plan with what there is room for of the layers `wanted`: all at once if that goes, else one half after the other."""
+    if not wanted:
+        return plan
+    made = _try(network, hw, plan.images, variant, plan.along | set(wanted))
+    if made is not None or len(wanted) == 1:
+        return made or plan
+    middle = len(wanted) // 2
+    for half in (wanted[:middle], wanted[middle:]):
+        plan = _with_along(network, hw, plan, variant, half)
     return plan
 
 

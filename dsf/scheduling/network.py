@@ -6,8 +6,9 @@ A reshape is no layer: its result is the tensor that it reshapes.
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import prod
 
 from xdsl.dialects import func
@@ -232,9 +233,29 @@ class Network:
             places[layer.result] = layer.op.cut.place.data
         return tuple(places)
 
-    def readers(self, tensor: int) -> list[int]:
+    def readers(self, tensor: int) -> Sequence[int]:
         """The layers that read a tensor."""
-        return [index for index, layer in enumerate(self.layers) if tensor in layer.reads]
+        return self._readers[tensor]
+
+    def makers(self, tensor: int) -> Sequence[int]:
+        """The layers that make a tensor: one, or several copies."""
+        return self._makers[tensor]
+
+    @cached_property
+    def _readers(self) -> list[list[int]]:
+        return self._layers_of(lambda layer: layer.reads)
+
+    @cached_property
+    def _makers(self) -> list[list[int]]:
+        return self._layers_of(lambda layer: (layer.result,))
+
+    def _layers_of(self, tensors: Callable[[Layer], Iterable[int]]) -> list[list[int]]:
+        """For each tensor the layers that have it among these."""
+        found = [list[int]() for _ in self.tensors]
+        for index, layer in enumerate(self.layers):
+            for tensor in dict.fromkeys(tensors(layer)):
+                found[tensor].append(index)
+        return found
 
     def follower_of(self, index: int) -> int | None:
         """The layer, if it is the vector unit's and comes next, that works on what matrix layer `index` makes."""

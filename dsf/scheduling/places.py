@@ -27,7 +27,7 @@ from dsf.dialects import tile
 from dsf.dialects.tile import Mode, Outer, Place
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
-from dsf.scheduling.allocator import allocate
+from dsf.scheduling.allocator import Request, allocate
 from dsf.scheduling.cuts import (
     PIECE_OVERHEAD,
     TilingOptions,
@@ -104,6 +104,10 @@ class _Chooser:
     places: list[Place] = field(default_factory=list[Place])
     choices: dict[object, Choice | None] = field(default_factory=dict[object, "Choice | None"])
     costs: dict[object, int] = field(default_factory=dict[object, int])
+    order: list[list[int]] = field(default_factory=list[list[int]])
+    #: Between which chains each tensor lives, and what those on chip take meanwhile.
+    lives: dict[int, Request] = field(default_factory=dict[int, Request])
+    held: list[int] = field(default_factory=list[int])
 
     def choose(self) -> tuple[Place, list[tile.CutAttr]]:
         self.places = self._in_dram()
@@ -112,16 +116,14 @@ class _Chooser:
             if next(self._cuts(chain, self.places), None) is None:
                 # Channels that are no whole bytes, and too many weights for all at once.
                 self.places[self.network.layers[chain[-1]].result] = Place.CHIP
+        self.lives = tensor_requests(self.network, self.images, [Place.CHIP] * len(self.places), self.order)
+        on_chip = (request for tensor, request in self.lives.items() if self.places[tensor] is Place.CHIP)
+        self.held = live_elements(self.hw, on_chip, len(self.order))
         problems = self._problems()
         if problems:
             raise ModelError(problems)
-        chosen = [self._choice(number, self.places) for number in range(len(self.order))]
-        kept: list[int] = []
-        for tensor in self._candidates():
-            better = self._with(tensor, chosen)
-            if better is not None:
-                self.places[tensor], chosen = Place.CHIP, better
-                kept.append(tensor)
+        chosen = [self._choice(number) for number in range(len(self.order))]
+        kept = [tensor for tensor in self._candidates() if self._keep(tensor, chosen)]
         chosen = self._allocated(kept, chosen)
         cuts: list[Cut] = []
         for chain, choice in zip(self.order, chosen, strict=True):
@@ -135,7 +137,7 @@ class _Chooser:
             for index in chain:
                 tried.cuts[index], tried.notes[index], tried.taken[index] = [], [], Cut.of(taken[index])
             tried.cuts[chain[0]] = [
-                TriedCut(choice.cuts[0], round(choice.cost), choice.words) for choice in self._choices(number, self.places)
+                TriedCut(choice.cuts[0], round(choice.cost), choice.words) for choice in self._choices(number)
             ]
 
     # Places.
@@ -163,52 +165,57 @@ class _Chooser:
 
     def _place(self, tensor: int) -> Place:
         """In DRAM, if one layer makes it row by row, and its rows are whole bytes wherever it is made or read."""
-        if not all(layer.fills_result for layer in self.network.layers if tensor == layer.result):
+        makers = [self.network.layers[index] for index in self.network.makers(tensor)]
+        readers = [self.network.layers[index] for index in self.network.readers(tensor)]
+        if not all(layer.fills_result for layer in makers):
             return Place.CHIP
         elements = self.network.tensors[tensor].elements
-        heights = [layer.output_image[0] for layer in self.network.layers if tensor == layer.result]
-        heights += [layer.second_rows(Span(0, 1))[1][0] for layer in self.network.layers if tensor == layer.second]
-        heights += [layer.input_image[0] for layer in self.network.layers if tensor == layer.source]
+        heights = [layer.output_image[0] for layer in makers]
+        heights += [layer.second_rows(Span(0, 1))[1][0] for layer in readers if tensor == layer.second]
+        heights += [layer.input_image[0] for layer in readers if tensor == layer.source]
         return Place.DRAM if all(rows_in_bytes(self.hw, elements, height) for height in heights) else Place.CHIP
 
     def _candidates(self) -> list[int]:
         """The tensors in DRAM; those first that save most words, for each element and chain that they would be on chip."""
-        requests = tensor_requests(self.network, self.images, [Place.CHIP] * len(self.places), self.order)
 
         def worth(tensor: int) -> float:
-            request = requests[tensor]
+            request = self.lives[tensor]
             moves = len(self.network.readers(tensor)) + (tensor not in (self.network.input, self.network.output))
             return moves / (request.stop - request.start + 1)
 
         return sorted(
-            (tensor for tensor, place in enumerate(self.places) if place is Place.DRAM and tensor in requests),
-            key=lambda tensor: (-worth(tensor), requests[tensor].size),
+            (tensor for tensor, place in enumerate(self.places) if place is Place.DRAM),
+            key=lambda tensor: (-worth(tensor), self.lives[tensor].size),
         )
 
-    def _with(self, tensor: int, chosen: Sequence[Choice]) -> list[Choice] | None:
-        """The choices with one more tensor on chip, if they are better."""
-        places = [Place.CHIP if index == tensor else place for index, place in enumerate(self.places)]
-        request = tensor_requests(self.network, self.images, places, self.order)[tensor]
-        made = list(chosen)
-        for number in range(request.start, request.stop + 1):
-            choice = self._best(number, places)
-            if choice is None:
-                return None
-            made[number] = choice
-        touched = range(request.start, request.stop + 1)
-        better = sum(made[number].cost for number in touched) < sum(chosen[number].cost for number in touched)
-        return made if better else None
+    def _keep(self, tensor: int, chosen: list[Choice]) -> bool:
+        """Keeps one more tensor on chip, with other choices for the chains in which it lives, if that is better."""
+        self._move(tensor, Place.CHIP)
+        numbers = self.lives[tensor].steps
+        choices = [self._best(number) for number in numbers]
+        made = [choice for choice in choices if choice is not None]
+        if len(made) < len(choices) or sum(choice.cost for choice in made) >= sum(chosen[number].cost for number in numbers):
+            self._move(tensor, Place.DRAM)
+            return False
+        chosen[numbers.start : numbers.stop] = made
+        return True
 
     def _allocated(self, kept: Sequence[int], chosen: list[Choice]) -> list[Choice]:
         """The choices for which there are addresses: the last tensors go back to DRAM until all have some."""
         for tensor in reversed(kept):
             if self._has_addresses(chosen):
                 break
-            request = tensor_requests(self.network, self.images, self.places, self.order)[tensor]
-            self.places[tensor] = Place.DRAM
-            for number in range(request.start, request.stop + 1):
-                chosen[number] = self._choice(number, self.places)
+            self._move(tensor, Place.DRAM)
+            for number in self.lives[tensor].steps:
+                chosen[number] = self._choice(number)
         return chosen
+
+    def _move(self, tensor: int, place: Place) -> None:
+        """Gives a tensor another place, and the chains in which it lives what is left of feature memory."""
+        change = (place is Place.CHIP) - (self.places[tensor] is Place.CHIP)
+        for number in self.lives[tensor].steps:
+            self.held[number] += change * align_up(self.lives[tensor].size, self.hw.vector_length)
+        self.places[tensor] = place
 
     def _has_addresses(self, chosen: Sequence[Choice]) -> bool:
         cuts = {
@@ -230,9 +237,9 @@ class _Chooser:
         return [problem for number in range(len(self.order)) for problem in self._why(number)]
 
     def _why(self, number: int) -> list[str]:
-        if self._best(number, self.places) is not None:
+        if self._best(number) is not None:
             return []
-        chain, held = self.order[number], self._held(number, self.places)
+        chain, held = self.order[number], self.held[number]
         needs = min(self._least(self._windows(chain, cuts, self.places)) for cuts in self._cuts(chain, self.places))
         size = power_of_two_at_least((held + needs) * self.hw.bits_input // 8)
         name = self.network.layers[chain[0]].name
@@ -241,28 +248,24 @@ class _Chooser:
             f"{self.hw.feature_elements}; raise feature_memory to {size} bytes or use smaller images or fewer channels"
         ]
 
-    def _choice(self, number: int, places: Sequence[Place]) -> Choice:
-        choice = self._best(number, places)
+    def _choice(self, number: int) -> Choice:
+        choice = self._best(number)
         assert choice is not None, "a chain that had room with all tensors in DRAM has none"
         return choice
 
-    def _held(self, number: int, places: Sequence[Place]) -> int:
-        """Elements of the tensors on chip while a chain is computed."""
-        return live_elements(self.hw, tensor_requests(self.network, self.images, places, self.order), number)
-
-    def _best(self, number: int, places: Sequence[Place]) -> Choice | None:
+    def _best(self, number: int) -> Choice | None:
         """The best cuts of a chain; `None` if none has room."""
-        chain, free = self.order[number], self.hw.feature_elements - self._held(number, places)
-        key = (free, *(self._likeness(self.network.layers[index], places) for index in chain))
+        chain, free = self.order[number], self.hw.feature_elements - self.held[number]
+        key = (free, *(self._likeness(self.network.layers[index], self.places) for index in chain))
         if key not in self.choices:
-            self.choices[key] = min(self._choices(number, places), key=lambda choice: choice.cost, default=None)
+            self.choices[key] = min(self._choices(number), key=lambda choice: choice.cost, default=None)
         return self.choices[key]
 
-    def _choices(self, number: int, places: Sequence[Place]) -> Iterator[Choice]:
+    def _choices(self, number: int) -> Iterator[Choice]:
         """All cuts of a chain that have room."""
-        chain, free = self.order[number], self.hw.feature_elements - self._held(number, places)
-        for cuts in self._cuts(chain, places):
-            choice = self._priced(chain, cuts, places, free)
+        chain, free = self.order[number], self.hw.feature_elements - self.held[number]
+        for cuts in self._cuts(chain, self.places):
+            choice = self._priced(chain, cuts, self.places, free)
             if choice is not None:
                 yield choice
 

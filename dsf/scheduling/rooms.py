@@ -10,7 +10,7 @@ after the other, is loaded once if all of it has room.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import Enum
 
@@ -238,9 +238,10 @@ def all_requests(cuts: Cuts, level: int) -> list[tuple[int | Key, Request]]:
     order = chains(network, cuts.places)
     tensors = tensor_requests(network, cuts.images, cuts.places, order)
     requests: list[tuple[int | Key, Request]] = list(tensors.items())
+    live = live_elements(hw, tensors.values(), len(order))
     for number, chain in enumerate(order):
         windows = list(cuts.wanted(chain))
-        sizes = sizes_of(hw, windows, hw.feature_elements - live_elements(hw, tensors, number), level)
+        sizes = sizes_of(hw, windows, hw.feature_elements - live[number], level)
         for one, size in zip(windows, sizes, strict=True):
             name = network.layers[one.layer].name
             requests.append(((one.use, one.layer), Request(name, size, number, number)))
@@ -273,10 +274,13 @@ def plan_rooms(network: Network, hw: Hardware, images: int) -> tuple[tuple[int, 
     )
 
 
-def live_elements(hw: Hardware, tensors: Mapping[int, Request], number: int) -> int:
-    """What the tensors on chip take while chain `number` is computed."""
-    live = (request.size for request in tensors.values() if request.start <= number <= request.stop)
-    return sum(align_up(size, hw.vector_length) for size in live)
+def live_elements(hw: Hardware, tensors: Iterable[Request], count: int) -> list[int]:
+    """What the tensors on chip take while each of `count` chains is computed."""
+    live = [0] * count
+    for request in tensors:
+        for number in request.steps:
+            live[number] += align_up(request.size, hw.vector_length)
+    return live
 
 
 def sizes_of(hw: Hardware, windows: Sequence[Wanted], free: int, level: int) -> list[int]:
@@ -308,9 +312,10 @@ def _problems(cuts: Cuts) -> Iterator[str]:
     network, hw = cuts.network, cuts.hw
     order = chains(network, cuts.places)
     tensors = tensor_requests(network, cuts.images, cuts.places, order)
-    for number, chain in enumerate(order):
+    live = live_elements(hw, tensors.values(), len(order))
+    for held, chain in zip(live, order, strict=True):
         strips = sum(align_up(one.least, hw.vector_length) for one in cuts.wanted(chain))
-        needed = strips + live_elements(hw, tensors, number)
+        needed = strips + held
         if needed > hw.feature_elements:
             size = power_of_two_at_least(needed * hw.bits_input // 8)
             yield (

@@ -8,6 +8,7 @@ equal tables are one and the same. How weights and tables lie in a stretch is in
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -217,26 +218,37 @@ class Placer:
 
     def __init__(self, capacity: int):
         self.capacity = capacity
+        #: By address; they do not overlap.
         self._held: list[Span] = []
         self._cursor = 0
 
     def place(self, size: int) -> Span | None:
         """A stretch that is held until it is released; `None` if there is no gap of this size."""
-        for start in sorted({self._cursor, 0, *(span.stop for span in self._held)}, key=self._turn):
-            if self._is_free(start, size):
+        for start in self._starts():
+            number = self._number(start)
+            if self._is_free(start, size, number):
                 self._cursor = start + size
                 placed = Span(start, size)
-                self._held.append(placed)
+                self._held.insert(number, placed)
                 return placed
         return None
 
     def release(self, placed: Span) -> None:
-        self._held.remove(placed)
+        del self._held[self._number(placed.first) - 1]
 
-    def _turn(self, start: int) -> int:
-        return (start - self._cursor) % (self.capacity + 1)
+    def _starts(self) -> Iterator[int]:
+        """Where gaps may begin, from the cursor on and then from the bottom."""
+        number = self._number(self._cursor)
+        yield self._cursor
+        yield from (span.stop for span in self._held[max(0, number - 1) :] if span.stop > self._cursor)
+        yield 0
+        yield from (span.stop for span in self._held[:number] if span.stop < self._cursor)
 
-    def _is_free(self, start: int, size: int) -> bool:
-        if start + size > self.capacity:
-            return False
-        return all(span.stop <= start or start + size <= span.first for span in self._held)
+    def _number(self, start: int) -> int:
+        """How many stretches begin no later than `start`."""
+        return bisect_right(self._held, start, key=lambda span: span.first)
+
+    def _is_free(self, start: int, size: int, number: int) -> bool:
+        """Whether a stretch fits between those number - 1 and `number`."""
+        end = self._held[number].first if number < len(self._held) else self.capacity
+        return start + size <= end and (number == 0 or self._held[number - 1].stop <= start)

@@ -113,9 +113,10 @@ def moves_of(op: Move) -> Iterator[tuple[SSAValue, tile.PartAttr, tile.TargetAtt
 
 @dataclass
 class _Lowering:
-    """The new block, and what each old value became in it."""
+    """The new block, what each old value became in it, and the order in which its operations came."""
 
     block: Block
+    numbers: dict[Operation, int] = field(default_factory=dict[Operation, int])
     values: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
     problems: list[str] = field(default_factory=list[str])
     index: int = 0
@@ -124,6 +125,7 @@ class _Lowering:
         """Adds an operation that is made from `sources`, and belongs to the bundle of the first."""
         fuse_locations(op, *sources)
         self.block.add_op(op)
+        self.numbers[op] = len(self.numbers)
 
     def lower(self, op: Operation) -> None:
         match op:
@@ -193,8 +195,7 @@ class _Lowering:
 
     def _add(self, op: fxp.AddOp) -> None:
         candidates = [self._fusible(value) for value in (op.a, op.b)]
-        order = {one: index for index, one in enumerate(self.block.ops)}
-        fusible = [(order[matrix], side) for side, matrix in enumerate(candidates) if matrix is not None]
+        fusible = [(self.numbers[matrix], side) for side, matrix in enumerate(candidates) if matrix is not None]
         if not fusible or op.a is op.b or shape(op.a) != shape(op.b):
             self._elementwise(op, op.a, op.b, _sum(op))
             return

@@ -27,10 +27,12 @@ def chains(block: Block) -> list[list[Operation]]:
     """The layers of `block` that stand outside bundles, as one list for each bundle to be."""
     found: list[list[Operation]] = []
     chain_of: dict[SSAValue, list[Operation]] = {}
+    positions: dict[Operation, int] = {}
     for op in block.ops:
+        positions[op] = len(positions)
         if op.name not in LETTERS:
             continue
-        chain = _chain_to_join(op, chain_of)
+        chain = _chain_to_join(op, chain_of, positions)
         if chain is None:
             chain = list[Operation]()
             found.append(chain)
@@ -39,7 +41,9 @@ def chains(block: Block) -> list[list[Operation]]:
     return found
 
 
-def _chain_to_join(op: Operation, chain_of: dict[SSAValue, list[Operation]]) -> list[Operation] | None:
+def _chain_to_join(
+    op: Operation, chain_of: dict[SSAValue, list[Operation]], positions: dict[Operation, int]
+) -> list[Operation] | None:
     """The chain whose last result `op` may continue: of the latest operand, if there are several."""
     candidates = [
         chain_of[value]
@@ -48,13 +52,7 @@ def _chain_to_join(op: Operation, chain_of: dict[SSAValue, list[Operation]]) -> 
     ]
     if not candidates:
         return None
-    return max(candidates, key=lambda chain: _position(chain[-1]))
-
-
-def _position(op: Operation) -> int:
-    block = op.parent
-    assert block is not None
-    return block.get_operation_index(op)
+    return max(candidates, key=lambda chain: positions[chain[-1]])
 
 
 def _labels(chain_list: Iterable[list[Operation]], taken: set[str]) -> list[str]:
