@@ -9,7 +9,7 @@ user sees all of them at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from math import prod
+from math import inf, prod
 
 import numpy as np
 from xdsl.dialects import func
@@ -406,9 +406,18 @@ def _width(op: Operation, what: str, bits: int, parameter: str, most: int) -> Pr
 
 
 def sign(op: Operation, hardware: Hardware) -> Problems:
-    """A result of one bit is the sign of what it is computed from, so that a ReLU before it would leave nothing but +1."""
+    """
+    A result of one bit is the sign of what it is computed from, so that a ReLU before it, or limits on one side of 0, would
+    leave one sign.
+    """
     if not isinstance(op, ROUNDED) or isinstance(op, bundle.FunctionOp) or bundle.bits_of(op.output) > 1:
         return
+    low, high = (-inf, inf) if isinstance(op, bundle.PoolOp) else bundle.limits_of(op)
+    if low >= 0 or high < 0:
+        yield (
+            f"{name_of(op)}: limits {low:g} to {high:g} and a result of 1 bit, which is always {1 if low >= 0 else -1:+d}, "
+            f"needs limits on both sides of 0; drop the clip"
+        )
     if op.negative_slope.value.data == 0:
         yield (
             f"{name_of(op)}: a ReLU with a result of 1 bit, which is always +1, needs a negative_slope above 0; "

@@ -5,7 +5,8 @@ two.
 The multiplier has 16 bits, which is part of what the operations mean: so all levels compute the same integers. It is off by
 2**-17 at the mean, and a result of 8 bits rounds to the neighbour of the exact one's about once in two thousand times. In an
 addition it may be more often: of the few sums that there are, many lie half-way between two steps if a multiplier happens to be
-a short fraction. There the neighbours of the nearest multipliers are tried too.
+a short fraction. There the neighbours of the nearest multipliers are tried too. A result of one bit is a sign, which no scale
+changes: nothing is rescaled, and of two signs that are added the one with the larger scale counts.
 """
 
 from __future__ import annotations
@@ -54,6 +55,9 @@ def multipliers(op: ActivationOp | AddOp | MultiplyOp) -> tuple[Ints, Ints]:
     of the larger one.
     """
     exact = gains(op)
+    if grid_of(op.output).bits.data == 1:
+        larger = isinstance(op, AddOp) & (exact > exact.min())
+        return np.where(larger, 2, 1), np.zeros((), dtype=np.int64)
     if isinstance(op, ActivationOp):
         return numerics.scale_to_multiplier(exact)
     _, shift = numerics.scale_to_multiplier(exact.max())

@@ -3,7 +3,8 @@ Types and enumerations of the `bundle` dialect: what an element of a tensor mean
 
 `!bundle.q<bits, frac>` is a signed two's complement integer `i` of `bits` bits that stands for the real number `i * 2**-frac`;
 with one bit b, `i` is 2b - 1. `!bundle.affine<bits, scale, zero_point>` stands for `(i - zero_point) * scale`, as quantised
-models of other tools have it. `!bundle.sum<bits>` is the exact sum of a core with such scales, in the units of that core.
+models of other tools have it, with one bit for `scale` or `-scale`. `!bundle.sum<bits>` is the exact sum of a core with such
+scales, in the units of that core.
 """
 
 from __future__ import annotations
@@ -99,7 +100,9 @@ class AffineType(ParametrizedAttribute, TypeAttribute):
         return self.zero_point.data
 
     def to_integers(self, x: Floats) -> Ints:
-        """Real numbers, rounded to this grid."""
+        """Real numbers, rounded to this grid; to one bit their signs."""
+        if self.bits.data == 1:
+            return numerics.quantize(x, 1, 0)
         return numerics.quantize_linear(x, self.unit, self.zero, *numerics.int_range(self.bits.data))
 
     def to_reals(self, x: Ints) -> Floats:
@@ -121,8 +124,8 @@ class AffineType(ParametrizedAttribute, TypeAttribute):
 
     def verify(self) -> None:
         _check_bits(self.name, self.bits)
-        if self.bits.data == 1:
-            raise VerifyException(f"'{self.name}': 1 bit, needs 2 to 64; use !bundle.q<1, frac>")
+        if self.bits.data == 1 and self.zero != 0:
+            raise VerifyException(f"'{self.name}': 1 bit and a zero point of {self.zero}, needs 0; a sign has none")
         if not (math.isfinite(self.unit) and self.unit > 0):
             raise VerifyException(f"'{self.name}': a scale of {self.unit}, needs a positive number; correct it")
         low, high = numerics.int_range(self.bits.data)

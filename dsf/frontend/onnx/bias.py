@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dsf.frontend.onnx.values import Sum
 from dsf.hardware import Hardware
@@ -29,6 +30,20 @@ def with_fine_bias(pending: Sum, hardware: Hardware) -> Sum:
     return replace(pending, weights=pending.weights * factors, bits=hardware.bits_weights, scales=pending.scales / factors)
 
 
+def whole_bias(pending: Sum, *, down: bool = False) -> Floats:
+    """
+    The bias of each channel as a whole number of units of its sum: the nearest, or the next one below, with which the sum is 0
+    or more exactly where it is with the bias itself.
+    """
+    exact: Floats = pending.bias / pending.scales
+    nearest = np.rint(exact)
+    return np.where(_is_whole(exact), nearest, np.floor(exact)) if down else nearest
+
+
+def _is_whole(exact: Floats) -> NDArray[np.bool_]:
+    return np.abs(exact - np.rint(exact)) <= WHOLE * np.maximum(np.abs(exact), 1)
+
+
 def bias_factors(pending: Sum, hardware: Hardware) -> Ints:
     """By what to multiply the weights of each channel."""
     weights = pending.weights.reshape(-1, pending.bias.size)
@@ -36,8 +51,7 @@ def bias_factors(pending: Sum, hardware: Hardware) -> Ints:
     factors = np.arange(1, max(int(room.max()), 1) + 1).reshape(-1, 1)
     exact: Floats = pending.bias / pending.scales * factors
     whole = np.rint(exact)
-    apart = np.abs(exact - whole)
-    apart[apart <= WHOLE * np.maximum(np.abs(exact), 1)] = 0
+    apart = np.where(_is_whole(exact), 0, np.abs(exact - whole))
     bias = whole - pending.x_grid.zero * weights.sum(axis=0) * factors
     largest = (1 << (hardware.bits_input - 1)) * np.abs(weights).sum(axis=0) * factors + np.abs(bias)
     fits = (factors <= room) & (np.abs(bias) < 2.0 ** (hardware.bits_bias - 1)) & (largest < 2.0 ** (hardware.bits_sum - 1))

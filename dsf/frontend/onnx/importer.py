@@ -41,6 +41,7 @@ from dsf.frontend.onnx.values import (
     QuantisedConstant,
     Real,
     Rounded,
+    Sign,
     State,
     Sum,
     Unknown,
@@ -369,7 +370,7 @@ def real_of(state: State | None, what: str = "an operand") -> Real:
         )
     if isinstance(state, Host):
         raise UnsupportedError(f"{what} behind a function of the processor", "it at the network's end", "end the network there")
-    kind = "integers" if isinstance(state, Wire) else "a constant"
+    kind = "integers" if isinstance(state, Wire) else "a comparison" if isinstance(state, Sign) else "a constant"
     raise UnsupportedError(f"{what} that is {kind}", "real numbers that the network computes", "add a DequantizeLinear")
 
 

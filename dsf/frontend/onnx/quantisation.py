@@ -12,6 +12,7 @@ from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.graph import CODE_TYPES, Node, is_float
 from dsf.frontend.onnx.importer import Importer, constant_of, handles, real_of
 from dsf.frontend.onnx.rounding import quantise
+from dsf.frontend.onnx.signs import signs_of
 from dsf.frontend.onnx.values import (
     Array,
     Constant,
@@ -20,6 +21,7 @@ from dsf.frontend.onnx.values import (
     Padded,
     QuantisedConstant,
     Rounded,
+    Sign,
     State,
     UnsupportedError,
     Wire,
@@ -143,6 +145,9 @@ def dequantize_linear(importer: Importer, node: Node, inputs: Sequence[State | N
         importer.note(node, "processor")
         zero = 0.0 if zero_point is None else zero_point.astype(np.float64)
         return [on_host(x, "dequantise", lambda y: (y.astype(np.float64) - zero) * scale.astype(np.float64))]
+    if isinstance(x, Sign):
+        importer.note(node, "scale of a tensor")
+        return [signs_of(importer, x, scale, zero_point, node.name)]
     kind = x.kind if isinstance(x, Input) else "uint8"
     grid, offset = grid_of_numbers(scale, zero_point, kind)
     importer.note(node, "scale of a tensor")

@@ -35,7 +35,7 @@ from dsf.dialects.bundle import (
     grid_of,
 )
 from dsf.dialects.shapes import shape
-from dsf.frontend.onnx.bias import with_fine_bias
+from dsf.frontend.onnx.bias import whole_bias, with_fine_bias
 from dsf.frontend.onnx.values import (
     Addition,
     Border,
@@ -100,7 +100,8 @@ def _rounded(importer: Importer, state: Waiting, grid: Grid) -> SSAValue:
         case Sum():
             if state.function.slope not in SLOPES:
                 return _rectified_apart(importer, state, grid)
-            op = ActivationOp(core(importer, state).output, grid, state.function.slope, **_limits(state.function))
+            made = core(importer, state, sign=grid.bits.data == 1)
+            op = ActivationOp(made.output, grid, state.function.slope, **_limits(state.function))
         case Addition() | Product():
             if state.function.slope not in (0, 1):
                 return _rectified_apart(importer, state, grid)
@@ -120,16 +121,17 @@ def _limits(function: Pointwise) -> _Limits:
     return {"minimum": function.minimum, "maximum": function.maximum}
 
 
-def core(importer: Importer, pending: Sum) -> CoreOp:
-    """Writes the core of a sum."""
+def core(importer: Importer, pending: Sum, *, sign: bool = False) -> CoreOp:
+    """Writes the core of a sum, of which perhaps only the sign counts."""
     pending = with_fine_bias(pending, importer.hardware)
     # In the units of the sum, of which a bias of onnxruntime is a whole number.
-    bias = np.rint(pending.bias / pending.scales)
+    bias = whole_bias(pending, down=sign)
     low, high = int_range(32)
     if bias.min() < low or bias.max() > high:
         has = f"a bias of {bias.min():.0f} to {bias.max():.0f} in units of its sum"
         raise UnsupportedError(has, "32 bits", "use larger scales of input or weights")
-    q = QType.of(pending.bits, 0)
+    binary = importer.hardware.bits_weights == 1 and bool(np.all(np.abs(pending.weights) == 1))
+    q = QType.of(1 if binary else pending.bits, 0)
     arguments: dict[str, Any] = {
         "bits_sum": importer.hardware.bits_sum,
         "scales": pending.scales / pending.x_grid.unit,

@@ -304,6 +304,17 @@ class Input:
 
 
 @dataclass(frozen=True)
+class Sign:
+    """Whether each element of a real tensor is 0 or more; +1 and -1 of that before a scale says what they stand for."""
+
+    x: Real | Input
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.x.shape
+
+
+@dataclass(frozen=True)
 class Host:
     """What the processor computes of the network's result: `steps`, one after the other, in floating point."""
 
@@ -318,7 +329,7 @@ class Unknown:
 
 
 Real = Wire | Sum | Addition | Product | Function | Rounded | Joined | Mean
-State = Constant | QuantisedConstant | Real | Padded | Input | Host | Unknown
+State = Constant | QuantisedConstant | Real | Padded | Input | Sign | Host | Unknown
 
 
 @lru_cache(maxsize=256)

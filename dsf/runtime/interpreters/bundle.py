@@ -55,6 +55,8 @@ def on_free_grid(scaled: Floats, op: bundle.ActivationOp | bundle.AddOp | bundle
     """
     grid, (low, high) = bundle.grid_of(op.output), bundle.limits_of(op)
     activated = activate(scaled, op.negative_slope.value.data)
+    if grid.bits.data == 1:
+        return np.where(np.clip(activated, low, high) < 0, -1, 1).astype(np.int64)
     y = np.rint(activated + grid.zero) if not isinstance(op, bundle.ActivationOp) else np.rint(activated) + grid.zero
     least, most = grid.to_integers(np.array([low, high]))
     return np.clip(y, least, most).astype(np.int64)
@@ -146,7 +148,7 @@ class BundleFunctions(InterpreterFunctions):
             pad_value = bundle.grid_of(op.input).zero
             counting = op.count_padding is not None
             pooled, counts = window_sums(x, op.window, count_padding=counting, pad_value=pad_value)
-        if has_free_scale(op):
+        if has_free_scale(op) and bundle.bits_of(op.output) > 1:
             # Of codes, on one grid: see `dsf.constraints.one_grid`.
             low = bundle.grid_of(op.output).zero if op.negative_slope.value.data == 0 else -np.inf
             return (np.maximum(np.rint(pooled / counts), low).astype(np.int64),)

@@ -151,6 +151,21 @@ func.func @main(%x: tensor<1x2x2x1x!bundle.affine<4, 0.5, -8>>) -> tensor<1x2x2x
 
 // -----
 
+// Signs with scales: the second of two that are added counts, which has the larger one. Nothing is rescaled.
+
+engine.hardware {bits_input = 1, bits_weights = 1, bits_sum = 16}
+// CHECK:      %0 = fxp.conv %x padding [0, 1, 0, 0] weights dense<false> : tensor<2x1x1x1xi1> : tensor<1x3x2x1xi1> -> tensor<1x3x2x1xi16>
+// CHECK-NEXT: %1 = fxp.requantize %0 bias dense<-3> : tensor<1xi32> multiplier dense<1> : tensor<1xi32> shift dense<0> : tensor<1xi8> clip -1 to 1 : tensor<1x3x2x1xi16> -> tensor<1x3x2x1xi1>
+// CHECK-NEXT: %2 = fxp.add %x, %1 multiplier_b 2 clip -1 to 1 : tensor<1x3x2x1xi1>, tensor<1x3x2x1xi1> -> tensor<1x3x2x1xi1>
+func.func @main(%x: tensor<1x3x2x1x!bundle.affine<1, 0.3, 0>>) -> tensor<1x3x2x1x!bundle.affine<1, 0.25, 0>> {
+  %s = bundle.conv %x padding [0, 1, 0, 0] weights q<1, 0> dense<-1.0> : tensor<2x1x1x1xf64> scales dense<0.1> : tensor<1xf64> bias q<8, 0> dense<-3.0> : tensor<1xf64> : tensor<1x3x2x1x!bundle.affine<1, 0.3, 0>> -> tensor<1x3x2x1x!bundle.sum<16>>
+  %a = bundle.activation %s : tensor<1x3x2x1x!bundle.sum<16>> -> tensor<1x3x2x1x!bundle.affine<1, 0.7, 0>>
+  %b = bundle.add %x, %a : tensor<1x3x2x1x!bundle.affine<1, 0.3, 0>>, tensor<1x3x2x1x!bundle.affine<1, 0.7, 0>> -> tensor<1x3x2x1x!bundle.affine<1, 0.25, 0>>
+  func.return %b : tensor<1x3x2x1x!bundle.affine<1, 0.25, 0>>
+}
+
+// -----
+
 // What moves elements; a border of -1.3 is -21 in units of 1 / 16, -20.8 rounded.
 
 engine.hardware {}

@@ -158,6 +158,16 @@ func.func @main(%x: tensor<1x2x!bundle.q<1, 0>>) -> tensor<1x2x!bundle.q<1, 0>> 
 
 // -----
 
+engine.hardware {bits_input = 1, bits_weights = 1}
+func.func @main(%x: tensor<1x2x!bundle.affine<1, 0.3, 0>>) -> tensor<1x2x!bundle.affine<1, 0.7, 0>> {
+  %s = bundle.dense %x weights q<1, 0> dense<0.5> : tensor<2x2xf64> scales dense<0.1> : tensor<2xf64> : tensor<1x2x!bundle.affine<1, 0.3, 0>> -> tensor<1x2x!bundle.sum<32>> loc("fc")
+  %y = bundle.activation %s minimum 0.0 maximum 6.0 : tensor<1x2x!bundle.sum<32>> -> tensor<1x2x!bundle.affine<1, 0.7, 0>> loc("fc")
+  func.return %y : tensor<1x2x!bundle.affine<1, 0.7, 0>>
+}
+// CHECK: 'fc': limits 0 to 6 and a result of 1 bit, which is always +1, needs limits on both sides of 0; drop the clip
+
+// -----
+
 // Free scales. What the engine adds to a sum counts, 5000 + 100 * 3 * 127 here.
 
 engine.hardware {}

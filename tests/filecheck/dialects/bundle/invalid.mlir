@@ -322,8 +322,8 @@ bundle.yield %x : tensor<1x2x2x3x!bundle.q<8, 4>>
 
 // -----
 
-"test.op"() {type = !bundle.affine<1, 1.0, 0>} : () -> ()
-// CHECK: 'bundle.affine': 1 bit, needs 2 to 64; use !bundle.q<1, frac>
+"test.op"() {type = !bundle.affine<1, 1.0, 1>} : () -> ()
+// CHECK: 'bundle.affine': 1 bit and a zero point of 1, needs 0; a sign has none
 
 // -----
 
