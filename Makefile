@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 JOBS   ?= 2
 
-.PHONY: help setup demo test lint generate formal coverage synth bench-layers bench-tiny bench-kraken bench-compile bench-random bench-accuracy clean
+.PHONY: help setup demo test lint generate formal coverage synth bench-layers bench-tiny bench-kraken bench-compile bench-random bench-accuracy bench-resnet50 clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -63,7 +63,12 @@ bench-random: setup ## Compare random networks on random hardware between interp
 
 bench-accuracy: setup ## Train small networks, take them through other exporters, and compare accuracies
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	$(BIN)/python -m pytest tests/unit/test_from_brevitas.py
 	$(BIN)/python -m benchmarks.accuracy
+
+bench-resnet50: setup ## Export ResNet-50 from PyTorch, quantise it by onnxruntime, and compare every layer (long)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	$(BIN)/python -m benchmarks.resnet50
 
 clean: ## Remove what builds and tests made
 	rm -rf build .pytest_cache .ruff_cache .hypothesis

@@ -38,7 +38,7 @@ from benchmarks.trained import (
     train,
     write_brevitas,
     write_float,
-    write_qdq,
+    write_quantised,
 )
 from dsf.errors import DsfError
 from dsf.frontend.forms import to_qdq
@@ -92,7 +92,7 @@ def write_files(name: str, folder: Path, data: Data, network: Network) -> None:
     """Trains a network twice, float and with Brevitas, and writes its four files."""
     paths = {form: folder / f"{name}.{form}.onnx" for form in ("float", *THEIRS)}
     write_float(train(network, FloatLayers()), data, paths["float"])
-    write_qdq(paths["float"], data, paths["qdq"])
+    write_quantised(paths["float"], data.train[:CALIBRATION], paths["qdq"])
     write_brevitas(train(network, BrevitasLayers()), data, paths["qonnx"], paths["qcdq"])
 
 

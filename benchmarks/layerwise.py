@@ -48,6 +48,11 @@ class Difference:
     most: int
     undecided: int
 
+    @property
+    def decided_fraction(self) -> float:
+        """Of all elements, those that are not equal though they are not half-way."""
+        return (self.different - self.undecided) / self.elements
+
     def __add__(self, other: Difference) -> Difference:
         """The same for more results of the operation."""
         return replace(

@@ -268,26 +268,26 @@ def train(network: Network, layers: Layers) -> nn.Module:
 
 def write_float(module: nn.Module, data: Data, path: Path) -> None:
     """As torch.onnx.export writes it, batch 1."""
-    with _quiet():
+    with quiet():
         program: Any = torch.onnx.export(module, (torch.from_numpy(data.test[:1]),), dynamo=True, input_names=["x"])
-    _save(program.model_proto, path)
+    save(program.model_proto, path)
 
 
-def write_qdq(float_model: Path, data: Data, path: Path) -> None:
+def write_quantised(float_model: Path, samples: NDArray[np.float32], path: Path) -> None:
     """As onnxruntime's quantize_static writes it: QDQ, int8 weights per channel, uint8 activations."""
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     class Reader(CalibrationDataReader):
         def __init__(self) -> None:
-            self._rows = iter(data.train[:200])
+            self._rows = iter(samples)
 
         def get_next(self) -> Any:
             row = next(self._rows, None)
             return None if row is None else {"x": row[None]}
 
     prepared = path.with_suffix(".prepared.onnx")
-    with _quiet():
+    with quiet():
         quant_pre_process(str(float_model), str(prepared), skip_symbolic_shape=True)
         quantize_static(
             str(prepared),
@@ -299,7 +299,7 @@ def write_qdq(float_model: Path, data: Data, path: Path) -> None:
             activation_type=QuantType.QUInt8,
         )
     prepared.unlink()
-    _save(onnx.load(path), path)
+    save(onnx.load(path), path)
 
 
 def write_brevitas(module: nn.Module, data: Data, qonnx: Path, qcdq: Path) -> None:
@@ -308,13 +308,13 @@ def write_brevitas(module: nn.Module, data: Data, qonnx: Path, qcdq: Path) -> No
 
     x = torch.from_numpy(data.test[:1])
     for export, path in ((export_qonnx, qonnx), (export_onnx_qcdq, qcdq)):
-        with _quiet():
+        with quiet():
             export(module, args=x, export_path=str(path), input_names=["x"], optimize=True, external_data=False)
-        _save(onnx.load(path), path)
+        save(onnx.load(path), path)
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     logging.disable(logging.CRITICAL)
     try:
         with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
@@ -324,7 +324,7 @@ def _quiet() -> Iterator[None]:
         logging.disable(logging.NOTSET)
 
 
-def _save(model: onnx.ModelProto, path: Path) -> None:
+def save(model: onnx.ModelProto, path: Path) -> None:
     """Writes a model without the exporter's notes, which name the files of whoever ran it."""
     for holder in (model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output):
         kept = [one for one in holder.metadata_props if one.key == _KEPT_METADATA]

@@ -10,6 +10,8 @@ import onnx
 
 #: Where torch.onnx.export(dynamo=True) keeps the modules around a node: a list of paths, the node's own name last.
 _SCOPES = "pkg.torch.onnx.name_scopes"
+#: Inside of Brevitas's layers: modules that users did not write.
+_INNER = frozenset({"export_handler", "act_quant", "fused_activation_quant_proxy", "activation_impl", "trunc_quant"})
 
 
 def name_by_module(model: onnx.ModelProto) -> None:
@@ -40,7 +42,10 @@ def _module(node: onnx.NodeProto) -> str:
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return ""
     paths = cast("list[object]", scopes) if isinstance(scopes, list) else []
-    return str(paths[-2]) if len(paths) > 1 else ""
+    parts = str(paths[-2]).split(".") if len(paths) > 1 else []
+    while parts and parts[-1] in _INNER:
+        parts.pop()
+    return ".".join(parts)
 
 
 def _free(name: str, taken: set[str]) -> str:

@@ -127,10 +127,14 @@ def _export_brevitas(module: nn.Module, inputs: tuple[Tensor, ...]) -> onnx.Mode
             raise ToolError(f"'from_torch': {failure}, needs it to export from Brevitas; install onnxoptimizer") from failure
         except Exception as failure:  # As above.
             raise ModelError(
-                f"'{_name(module)}': Brevitas can't export it ({_reason(failure)}), {_NEEDS}; export it with "
-                "brevitas.export.export_qonnx, and import that file"
+                f"'{_name(module)}': Brevitas can't export it ({_reason(failure)}), needs a module that "
+                "brevitas.export.export_qonnx writes; replace the layer that it names, or export the model in another way and "
+                "use dsf.from_onnx"
             ) from failure
         model = read_model(path)
+    if not model.graph.node:
+        has = f"'{_name(module)}': Brevitas exports no operator of it"
+        raise ModelError(f"{has}, needs layers that compute its result; replace recurrent ones")
     name_by_module(model)
     return model
 

@@ -225,6 +225,15 @@ def test_names():
     assert named("['', 'norm', 'conv']", inputs=["x", "conv.weight"], constants=["conv.weight"]) == ["conv"]
 
 
+def test_names_without_the_insides_of_brevitas():
+    assert named(
+        "['', 'a', 'a.act_quant', 'a.act_quant.fused_activation_quant_proxy.activation_impl', 'relu']",
+        "['', 'b', 'b.act_quant', 'b.act_quant.export_handler', '_symbolic']",
+        "['', 'c', 'c.weight_quant', 'c.weight_quant.export_handler', '_symbolic_1']",
+        "['', 'c', 'conv2d']",
+    ) == ["a", "b", "c.weight_quant", "c"]
+
+
 @pytest.mark.parametrize("text", ["", "no list", "[", "3", "['a']", "{'a': 'b'}", "[" * 500])
 def test_names_of_foreign_text(text):
     assert named(text) == ["n0"]
