@@ -5,6 +5,8 @@ in `dsf.isa.table`.
     top, bottom = least and greatest y of the tile's positions for kernel row 0
     first = min({k : bottom + k * dilation >= 0} | {kernel_rows - 1})
     last  = max({k : top + k * dilation < height} | {first})
+
+Weights that go on from bank to bank are all used; there the instruction itself leaves out what is padding for all its tiles.
 """
 
 from __future__ import annotations
@@ -54,6 +56,17 @@ class Lines:
     def skips(self, pixels: int) -> bool:
         """Whether one of these tiles does without a kernel row."""
         return int(self.tiles(pixels).count.min()) < self.kernel_rows
+
+    def through_banks(self, row_words: int, bank_words: int) -> tuple[int, int]:
+        """
+        The first kernel row, and how many, of an instruction whose weights go on from bank to bank after `bank_words`, a kernel
+        row having `row_words`: without those at the end that are padding for all positions, and at the beginning without as
+        many of them as fill banks, since it starts with one.
+        """
+        tile = self.tiles(self.images * self.rows * self.columns)
+        needed, count = int(tile.first[0]), int(tile.count[0])
+        first = max(row for row in range(needed + 1) if row * row_words % bank_words == 0)
+        return first, needed - first + count
 
     def lines(self) -> TileRows:
         """Those of all lines: of tiles that don't straddle them."""

@@ -106,14 +106,16 @@ def _matrix(fields: Fields, hardware: Hardware) -> list[str]:
     if not fields["tall"] and bank != 0:
         problems.append(f"weight_bank is {bank}, needs 0 unless tall")
     banks = hardware.depthwise_groups if fields["depthwise"] else hardware.column_groups
-    words = fields["weight_words"]
+    words, rounds = fields["weight_words"], -(-(bank + groups) // banks)
     if fields["bank_words"]:
-        problems += _equal(fields, tall=1, channel_groups=1, weight_bank=0, skip_rows=0)
-        words = fields["bank_words"]
-        if words * hardware.column_groups < fields["weight_words"]:
-            least = -(-fields["weight_words"] // hardware.column_groups)
-            problems.append(f"bank_words is {words}, needs at least {least}: {fields['weight_words']} in all banks")
-    end = fields["weight_address"] + -(-(bank + groups) // banks) * words
+        problems += _equal(fields, tall=1, channel_groups=1, skip_rows=0)
+        words, after = fields["bank_words"], max(1, hardware.column_groups - bank)
+        if words * after < fields["weight_words"]:
+            least = -(-fields["weight_words"] // after)
+            where = f"in the banks from {bank} on" if bank > 0 else "in all banks"
+            problems.append(f"bank_words is {words}, needs at least {least}: {fields['weight_words']} {where}")
+        rounds = 1
+    end = fields["weight_address"] + rounds * words
     if end > hardware.weight_words:
         problems.append(f"uses weights up to word {end - 1}, needs at most {hardware.weight_words - 1}")
     end = fields["parameter_address"] + groups

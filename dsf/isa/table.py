@@ -304,7 +304,7 @@ MATRIX = Instruction(
             "bank_words",
             20,
             "Weight words of a channel group in each bank, after which it goes on in the next one: tall, with one channel "
-            "group, from bank 0, no rows skipped. 0: all are in one bank.",
+            "group, no rows skipped. 0: all are in one bank.",
         ),
         Field("parameter_address", 12, "Parameter group of the first channel group."),
         Field("bias_shift", 5, "Left shift of the bias."),

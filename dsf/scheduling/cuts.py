@@ -255,7 +255,7 @@ def _grown(total: int, first: int, most: int) -> tuple[int, ...]:
     return tuple(sizes)
 
 
-def _strips_of(total: int, first: int, middle: int, last: int) -> tuple[int, ...]:
+def strips_of(total: int, first: int, middle: int, last: int) -> tuple[int, ...]:
     """`total`, which is no less than them together, in a block of `first`, blocks of `middle`, and one of `last`; 0: none."""
     between = Span(0, total - first - last).sizes(middle)
     return (*([first] if first else []), *between, *([last] if last else []))
@@ -330,10 +330,10 @@ class _Chooser:
         if self.options.rows != 0 or self.images > 1 or not self.exchanges:
             return cut
         ends = range(min(MAX_END, height - 1) + 1)
-        with_first = [_strips_of(height, first, middle, 0) for first in ends]
+        with_first = [strips_of(height, first, middle, 0) for first in ends]
         cut = self._fastest([cut, *(replace(cut, rows=rows) for rows in with_first)])
         first = cut.rows[0] if len(cut.rows) > 1 else 0
-        with_last = [_strips_of(height, first, middle, last) for last in ends if first + last <= height]
+        with_last = [strips_of(height, first, middle, last) for last in ends if first + last <= height]
         return self._fastest([cut, *(replace(cut, rows=rows) for rows in with_last)])
 
     def _fastest(self, cuts: Iterable[Cut]) -> Cut:

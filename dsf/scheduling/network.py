@@ -195,8 +195,11 @@ class Layer:
                 works.append(DepthwiseWork(axis.taps, lines.columns, *count, *after, lines if zeros else None))
             return [depthwise_cost(hw, work) for work in works]
         runs = runs_of(hw, window, self.input_image[2], piece.block.inputs.count)
-        zeros = zeros and bank_words(hw, runs.words, piece.groups.count, mode) == 0
         lines = lines_of(window, self.input_image[0], rows.first, rows.count, width, images) if zeros else None
+        depth = bank_words(hw, runs.words, piece.groups.count, mode)
+        if depth and lines is not None:
+            _, kernel_rows = lines.through_banks(runs.words // runs.kernel_rows, depth)
+            runs, lines = replace(runs, kernel_rows=kernel_rows), None
         work = MatrixWork(runs, images * rows.count * width, piece.groups.count, *after, lines)
         return [matrix_cost(hw, work, mode is tile.Mode.TALL)]
 

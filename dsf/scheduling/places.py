@@ -12,6 +12,8 @@ Of all that fits, what takes the fewest cycles is chosen, a word of DRAM traffic
 
     cycles = max(array, features in, results out, weights in) + first strip in + last strip out
 
+where the array waits for weights that have no room on chip beside those before them (`dsf.scheduling.prefetch`).
+
 At first all tensors are in DRAM. Then one after the other is kept on chip, those first that save most traffic for their room,
 if all layers meanwhile still have room for their strips and the sum of all costs becomes less.
 """
@@ -20,12 +22,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import pairwise, product
 
 from dsf.cost import dispatch_cycles, load_cost, shape_change
 from dsf.dialects import tile
 from dsf.dialects.tile import Mode, Outer, Place
 from dsf.errors import ModelError
+from dsf.geometry import span
 from dsf.hardware import Hardware
 from dsf.scheduling.allocator import Request, allocate
 from dsf.scheduling.cuts import (
@@ -40,11 +43,13 @@ from dsf.scheduling.cuts import (
     parts_modes,
     pixels_at_once,
     strips_behind,
+    strips_of,
     weight_depth,
     weight_problems,
 )
-from dsf.scheduling.network import Layer, Network
-from dsf.scheduling.pieces import Cut, Piece, Span
+from dsf.scheduling.network import Layer, Network, bank_words
+from dsf.scheduling.pieces import Cut, Load, Piece, Span, strip_window
+from dsf.scheduling.prefetch import Arriving, cycles_with_loads
 from dsf.scheduling.rooms import (
     Cuts,
     Use,
@@ -295,13 +300,14 @@ class _Chooser:
         layers = [self.network.layers[index] for index in chain]
         # Strips of some channels are those of the next layer too.
         in_parts &= all(one.output_image == behind.input_image for one, behind in pairwise(layers))
-        if isinstance(layer.op, tile.MatrixOp) and layer.words(layer.blocks[0]) > self.hw.weight_words:
+        if isinstance(layer.op, tile.MatrixOp):
             for first in self._long(layer, dict.fromkeys(strips)):
                 # Strips of all channels, or of some where those may be computed after the others.
                 channels = {(one.block.outputs, one.groups) for one in first.loads(layer.blocks, layer.lanes(self.hw))}
                 if in_parts or len(channels) == 1:
                     yield self._followed(chain, first)
-            return
+            if layer.words(layer.blocks[0]) > self.hw.weight_words:
+                return
         for groups, modes, outer in self._loads(layer, in_parts=in_parts):
             for images, rows in dict.fromkeys(strips):
                 first = Cut(images, rows, groups, modes, outer, layer.op.cut.block.data)
@@ -309,12 +315,20 @@ class _Chooser:
 
     def _long(self, layer: Layer, strips: Iterable[tuple[int, tuple[int, ...]]]) -> Iterator[Cut]:
         """
-        The cuts of a layer whose reduction is longer than a bank: tall, through several banks, or in parts, where a strip is
-        no more than a tile.
+        The cuts of a layer of whose reductions a bank has no room for two: tall, through several banks; or if that is not
+        enough, in parts, where a strip is no more than a tile.
         """
-        modes, block = dense_modes(self.hw, self.options), layer.op.cut.block.data
-        if layer.words(layer.blocks[0]) <= most_words(layer, self.hw, modes):
-            yield from (Cut(*strip, (1,), (Mode.TALL,), block=block) for strip in strips)
+        modes, block, words = dense_modes(self.hw, self.options), layer.op.cut.block.data, layer.words(layer.blocks[0])
+        if words <= self.hw.weight_words and (layer.is_depthwise or self.options.groups > 1):
+            return
+        if words <= most_words(layer, self.hw, modes):
+            if not bank_words(self.hw, words, 1, modes[-1]):
+                return
+            yield from (
+                Cut(images, rows, (1,), (Mode.TALL,), block=block)
+                for strip in strips
+                for images, rows in dict.fromkeys(self._apart_from_padding(layer, *strip))
+            )
             return
         _, width, _ = layer.output_image
         for mode in parts_modes(layer, self.hw, modes):
@@ -323,6 +337,19 @@ class _Chooser:
             for images, rows in dict.fromkeys((images, (min(*rows, most),)) for images, rows in strips):
                 if images == 1 or images * rows[0] <= most:
                     yield Cut(images, rows, (groups,), (mode,), block=block, inputs=equal_parts(layer, self.hw))
+
+    def _apart_from_padding(self, layer: Layer, images: int, rows: tuple[int, ...]) -> Iterator[tuple[int, tuple[int, ...]]]:
+        """
+        Strips, also with those at the top and at the bottom apart that touch padding: all of such a strip does without some
+        kernel rows.
+        """
+        yield images, rows
+        window, (height, *_), (inputs, *_) = layer.window, layer.output_image, layer.input_image
+        above = -(-window.padding[0] // window.strides[0])
+        below = height - 1 - (inputs + window.padding[0] - span(window.kernel[0], window.dilation[0])) // window.strides[0]
+        for first, last in product(dict.fromkeys((0, above)), dict.fromkeys((0, max(0, below)))):
+            if images == 1 and self.options.rows == 0 and 0 < first + last < height:
+                yield 1, strips_of(height, first, rows[0], last)
 
     def _followed(self, chain: Sequence[int], first: Cut) -> tuple[Cut, ...]:
         """The cuts of a chain: what runs along is cut by what it can compute after each strip."""
@@ -425,25 +452,40 @@ class _Chooser:
         return load_cost(self.hw, self.images * self.network.tensors[tensor].elements).beats
 
     def _array_cycles(self, layer: Layer, cut: Cut) -> int:
-        """Cycles of the array: of the first strip, of the last, and of those between, which are alike."""
-        height = layer.output_image[0]
-        strips = list(Span(0, height).blocks(*cut.rows))
-        kinds = {strips[0]: 1, strips[-1]: 1}
-        if len(strips) > 2:
-            kinds[strips[1]] = len(strips) - 2
-        cycles = 0
-        for load in cut.loads(layer.blocks, layer.lanes(self.hw)):
-            for strip, count in kinds.items():
-                piece = Piece(Span(0, cut.images), strip, Span(0, load.groups.count), load.block)
-                cycles += count * self._piece_cycles(layer, piece, load.mode)
-        if cut.outer is Outer.STRIPS and len(set(cut.modes)) > 1:
-            cycles += len(strips) * shape_change(self.hw, True, False) // 2
-        return -(-self.images // cut.images) * cycles
+        """Cycles of the array, and those in which it waits for weights."""
+        loads = cut.loads(layer.blocks, layer.lanes(self.hw))
+        by_load = [self._strip_cycles(layer, cut, load) for load in loads]
+        if any(load.partial for load in loads):
+            # Each strip has loads of its own.
+            return sum(map(sum, by_load))
+        sizes = [(self._depth(layer, load), load.groups.count) for load in loads]
+        times = [load_cycles(self.hw, load.groups.count, layer.words(load.block)) for load in loads]
+        arriving = [Arriving(*one) for one in zip(times, sizes, strict=True)]
+        capacity = self.hw.weight_words, self.hw.parameter_groups
+        if cut.outer is Outer.GROUPS or len(loads) == 1:
+            return cycles_with_loads([(number, sum(one)) for number, one in enumerate(by_load)], arriving, capacity)
+        changes = len(by_load[0]) * shape_change(self.hw, True, False) // 2 if len(set(cut.modes)) > 1 else 0
+        parts = slice(0, 1), slice(1, -1), slice(max(1, len(by_load[0]) - 1), None)
+        steps = [(number, sum(one[part])) for part in parts for number, one in enumerate(by_load)]
+        return cycles_with_loads(steps, arriving, capacity) + changes
+
+    def _depth(self, layer: Layer, load: Load) -> int:
+        """Words of each bank that a load takes."""
+        words, groups = layer.words(load.block), load.groups.count
+        return bank_words(self.hw, words, groups, load.mode) or weight_depth(self.hw, words, groups)
+
+    def _strip_cycles(self, layer: Layer, cut: Cut, load: Load) -> list[int]:
+        """Cycles of each strip with one load of weights."""
+        pieces = (load.piece(images, strip) for images, strip in cut.strips(Span(0, self.images), layer.output_image[0]))
+        return [self._piece_cycles(layer, piece, load.mode) for piece in pieces]
 
     def _piece_cycles(self, layer: Layer, piece: Piece, mode: Mode) -> int:
+        """Cycles of a piece; those that touch no padding above or below take the same."""
+        inside = strip_window(layer.window, piece.rows, layer.input_image[0])[1].padding[:2] == (0, 0)
         key = (
             (layer.input_image, layer.output_image, _window_of(layer), layer.second is None),
-            (piece.images.count, piece.rows, piece.groups.count, piece.block.inputs.count, mode),
+            (piece.images.count, piece.rows.count if inside else piece.rows),
+            (piece.groups.count, piece.block.inputs.count, mode),
         )
         if key not in self.costs:
             least = dispatch_cycles(self.hw, "matrix")

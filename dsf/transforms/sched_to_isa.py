@@ -27,7 +27,7 @@ from dsf.hardware import Hardware
 from dsf.isa.checks import instruction_problems
 from dsf.isa.encoding import field_problem, operand_fields
 from dsf.isa.table import FEATURE_ADDRESSES, VectorFunction, WeightTarget
-from dsf.kernel_rows import lines_of
+from dsf.kernel_rows import Lines, lines_of
 from dsf.layout import packed_bytes
 from dsf.numerics import int_range
 from dsf.scheduling.depthwise import Axis, axis_of, lines_across, walk
@@ -172,10 +172,11 @@ def _convolution(op: sched.MatrixOp, hw: Hardware) -> Fields:
     height, columns = op.piece.input_image[0], op.piece.output_image[1]
     lines = lines_of(window, height, piece.rows.first, piece.rows.count, columns, piece.images.count)
     skips = op.bank_words == 0 and lines.skips(hw.pixels_tall if op.mode.data is tile.Mode.TALL else hw.rows)
-    return {
+    row_words = runs.words // runs.kernel_rows
+    fields = {
         **_window(op, op.window),
         "y_dilation": window.dilation[0],
-        **_skipped(op, skips, runs.words // runs.kernel_rows),
+        **_skipped(op, skips, row_words),
         "kernel_runs": runs.runs,
         "run_step": runs.run_step,
         "run": runs.run,
@@ -183,6 +184,23 @@ def _convolution(op: sched.MatrixOp, hw: Hardware) -> Fields:
         "chunks": runs.chunks,
         "last_chunk": runs.last_chunk,
         "weight_words": runs.words,
+        "bank_words": op.bank_words,
+    }
+    through = op.bank_words > 0 and op.window.pad_value.data == 0
+    return _through_banks(op, fields, lines) if through else fields
+
+
+def _through_banks(op: sched.MatrixOp, fields: Fields, lines: Lines) -> Fields:
+    """`fields` of an instruction whose weights go from bank to bank, without the kernel rows that are padding for all of it."""
+    row_words = fields["weight_words"] // fields["kernel_rows"]
+    first, count = lines.through_banks(row_words, op.bank_words)
+    return {
+        **fields,
+        "kernel_rows": count,
+        "src": (fields["src"] + first * fields["kernel_row_step"]) % FEATURE_ADDRESSES,
+        "y_start": fields["y_start"] + first * fields["y_dilation"],
+        "weight_words": count * row_words,
+        "weight_bank": first * row_words // op.bank_words,
     }
 
 
@@ -233,9 +251,7 @@ def matrix_fields(op: sched.MatrixOp, hw: Hardware) -> Fields:
         "channel_groups": piece.groups.count,
         "last_group_lanes": piece.channels(lanes).count - (piece.groups.count - 1) * lanes,
         "tall": int(op.mode.data is tile.Mode.TALL),
-        "weight_bank": 0,
         "weight_address": buffer_of(op.weights).start,
-        "bank_words": op.bank_words,
         "accumulate": int(piece.accumulate),
         "partial": int(piece.partial),
         "parameter_address": buffer_of(op.parameters).start,

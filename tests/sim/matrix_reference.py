@@ -90,7 +90,7 @@ def accumulators(shape: Shape, f: Fields, features: Ints, weights: Ints) -> Ints
     sums: list[Ints] = []
     if depth := f.get("bank_words"):
         words = np.arange(values.shape[1])
-        return _wrapped(shape, (values @ weights[words // depth, f["weight_address"] + words % depth])[None])
+        return _wrapped(shape, (values @ weights[f["weight_bank"] + words // depth, f["weight_address"] + words % depth])[None])
     for i in range(f["channel_groups"]):
         bank = (f["weight_bank"] + i) % shape.groups
         first = f["weight_address"] + (f["weight_bank"] + i) // shape.groups * f["weight_words"]

@@ -444,7 +444,8 @@ async def goes_on_from_bank_to_bank(dut) -> None:
         for depth in {-(-words // SHAPE.groups), words // 2 + 1, words - 1, words}:
             if depth <= SHAPE.weight_words and f["pixels"] * words < 30_000:
                 first = bench.draw.randint(0, SHAPE.weight_words - depth)
-                program.append(f | {"bank_words": depth, "weight_address": first})
+                bank = bench.draw.randint(0, SHAPE.groups - -(-words // depth))
+                program.append(f | {"bank_words": depth, "weight_address": first, "weight_bank": bank})
     for f in program:
         await bench.run([f])
         if drain_keeps_up(SHAPE, f):

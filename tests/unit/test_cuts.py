@@ -177,6 +177,27 @@ def test_reductions_longer_than_a_bank(layer: Layer, how: str) -> None:
     assert ways == {how}
 
 
+THREE_BANKS = replace(SMALL, processing_elements=(4, 12), column_groups=3, weight_memory=1536)
+
+
+@pytest.mark.parametrize(("kernel", "rows", "first"), [(3, 1, 1), (3, 2, 1), (5, 1, 0)])
+def test_reductions_through_banks_skip_padding(kernel: int, rows: int, first: int) -> None:
+    """
+    A strip that touches padding does without kernel rows there: at the bottom, and at the top if the other ones begin with a
+    bank.
+    """
+    module = Layer((300 // kernel**2, 12), kernel, (8, 9)).module(THREE_BANKS)
+    pipeline = DsfPipelinePass(rows=rows, mode="tall", groups=1)
+    program = Program.from_module(compile_module(module, pipeline=pipeline, verify_each=True))
+    fields = [op.fields for op in program.to_module().walk() if isinstance(op, isa.MatrixOp)]
+    assert all(f["bank_words"] for f in fields)
+    strips = [(f["weight_bank"], f["kernel_rows"]) for f in fields]
+    missing = max(0, kernel // 2 - rows + 1)
+    assert (0, kernel) in strips
+    assert min(count for _, count in strips) == kernel - missing
+    assert {bank for bank, _ in strips} == {0, first if missing else 0}
+
+
 def test_lines_longer_than_a_tile_have_whole_reductions() -> None:
     module = Layer((60, 12), 3, (5, 9)).module(SMALL)
     with pytest.raises(ModelError, match="'layer': 540 weights per output channel, needs at most 256 in 1024 bytes"):

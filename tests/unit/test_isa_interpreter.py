@@ -309,7 +309,8 @@ def random_matrix(rng: random.Random, hw: Hardware) -> dict[str, int]:
         "high": high,
     }
     if tall and groups == 1 and hw.column_groups > 1 and rng.random() < 0.8:
-        f |= {"weight_bank": 0, "bank_words": rng.randint(-(-f["weight_words"] // hw.column_groups), f["weight_words"])}
+        bank = f["weight_bank"]
+        f["bank_words"] = rng.randint(-(-f["weight_words"] // (hw.column_groups - bank)), f["weight_words"])
     if not raw and rng.random() < 0.5:
         f |= {
             "residual": 1,
@@ -628,9 +629,9 @@ DEPTHWISE = {"depthwise": 1, "kernel_runs": 2, "run": 3, "chunk": 2, "weight_wor
         (lambda: isa.MatrixOp(**MATRIX | {"partial": 1, "channel_groups": 4}), "channel_groups is 4, needs at most 3 where"),
         (lambda: isa.MatrixOp(**MATRIX | {"bank_words": 1}), "tall is 0, needs 1"),
         (lambda: isa.MatrixOp(**MATRIX | LONG | {"channel_groups": 2}), "channel_groups is 2, needs 1"),
-        (lambda: isa.MatrixOp(**MATRIX | LONG | {"weight_bank": 1}), "weight_bank is 1, needs 0"),
         (lambda: isa.MatrixOp(**MATRIX | LONG | SKIPPING | {"kernel_row_words": 7}), "skip_rows is 1, needs 0"),
         (lambda: isa.MatrixOp(**MATRIX | LONG | {"bank_words": 2}), "bank_words is 2, needs at least 3: 7 in all banks"),
+        (lambda: isa.MatrixOp(**MATRIX | LONG | {"weight_bank": 1}), "needs at least 4: 7 in the banks from 1 on"),
         (lambda: isa.MatrixOp(**MATRIX | LONG | {"weight_address": 680}), "uses weights up to word 682, needs at most 681"),
         (lambda: isa.MatrixOp(**MATRIX | {"src": 5000}), "reads element 5000 of feature memory, needs at most 4095"),
         (lambda: isa.MatrixOp(**MATRIX | {"zero_point": 128}), "zero_point is 128, needs -128 to 127"),

@@ -53,6 +53,19 @@ def test_tiles(seed: int) -> None:
     assert lines.search(pixels) == touched + lines.tiles(pixels).first[0] + 1
 
 
+@pytest.mark.parametrize("seed", range(100))
+def test_through_banks(seed: int) -> None:
+    """All kernel rows that a position needs, from one with which a bank begins; none that could be left out."""
+    rng = random.Random(seed)
+    lines, row_words, bank_words = draw(rng), rng.randint(1, 4), rng.randint(1, 8)
+    first, count = lines.through_banks(row_words, bank_words)
+    whole = lines.tiles(lines.images * lines.rows * lines.columns)
+    needed, stop = int(whole.first[0]), int(whole.first[0] + whole.count[0])
+    assert first <= needed and first + count == stop
+    assert first * row_words % bank_words == 0
+    assert all(row * row_words % bank_words for row in range(first + 1, needed + 1))
+
+
 @pytest.mark.parametrize("seed", range(30))
 def test_lines(seed: int) -> None:
     lines = draw(random.Random(seed))

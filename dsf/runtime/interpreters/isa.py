@@ -136,8 +136,8 @@ def _group_weights(machine: Machine, fields: Fields, banks: int) -> Ints:
     """The weights of all channel groups, which lie in `banks` banks, (weight words, groups * lanes)."""
     groups, words, depth = fields["channel_groups"], fields["weight_words"], fields["bank_words"]
     if depth:
-        start = fields["weight_address"]
-        return machine.weights[:, start : start + depth].reshape(-1, machine.hardware.group_columns)[:words]
+        bank, start = fields["weight_bank"], fields["weight_address"]
+        return machine.weights[bank:, start : start + depth].reshape(-1, machine.hardware.group_columns)[:words]
     places = (_group_place(fields["weight_bank"], fields["weight_address"], words, i, banks) for i in range(groups))
     return np.concatenate([machine.weights[bank, start : start + words] for bank, start in places], axis=1)
 

@@ -1,0 +1,56 @@
+"""
+How long the array takes for the pieces of a layer if it has to wait for their weights.
+
+    arrived(load)  = max(arrived(load - 1), released(all that it has no room beside)) + cycles of the load
+    end(step)      = max(end(step - 1), arrived(load of the step)) + cycles of the step
+    released(load) = end(last step that uses it)
+
+The layer before is taken to be like this one, as most are: the steps are walked twice, and the second time counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Arriving:
+    """A load of weights: the cycles it takes, and what it takes of each memory."""
+
+    cycles: int
+    sizes: tuple[int, ...]
+
+
+def cycles_with_loads(steps: Sequence[tuple[int, int]], loads: Sequence[Arriving], capacity: tuple[int, ...]) -> int:
+    """
+    Cycles of steps, each the number of the load that it uses and the cycles that it computes. Loads begin in order, each as
+    soon as there is room; those that are used at once have room together, as the caller has checked.
+    """
+    count = len(loads)
+    last = {load: number for number, (load, _) in enumerate(steps)}
+    arrived: list[int] = []
+    released = [0] * (2 * count)
+    end = port = oldest = 0
+    ends: list[int] = []
+    for first in (0, count):
+        for number, (load, cycles) in enumerate(steps):
+            while len(arrived) <= first + load:
+                new = loads[len(arrived) % count]
+                while oldest < len(arrived) and not _fit(loads, range(oldest, len(arrived)), new, capacity):
+                    port, oldest = max(port, released[oldest]), oldest + 1
+                port += new.cycles
+                arrived.append(port)
+            end = max(end, arrived[first + load]) + cycles
+            if last[load] == number:
+                released[first + load] = end
+        ends.append(end)
+    return ends[1] - ends[0]
+
+
+def _fit(loads: Sequence[Arriving], held: range, new: Arriving, capacity: tuple[int, ...]) -> bool:
+    """Whether a load has room beside those that are held."""
+    return all(
+        size + sum(loads[one % len(loads)].sizes[memory] for one in held) <= most
+        for memory, (size, most) in enumerate(zip(new.sizes, capacity, strict=True))
+    )
