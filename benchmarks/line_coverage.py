@@ -1,6 +1,7 @@
 """
 Line coverage of the RTL by its tests: `python -m benchmarks.line_coverage DIRECTORY`, where DIRECTORY holds what simulators
-wrote under DSF_COVERAGE. `make coverage` runs the tests and this.
+wrote under DSF_COVERAGE. `make coverage` runs the tests and this. The percentages and what is not covered go to
+`benchmarks/results/coverage.json`.
 
 Verilator counts how often each block of statements ran, in lines of the form `C '\\1key\\2value\\1key\\2value...' count`. Keys
 read here: `f` file, `S` lines of the block's statements. A line counts as covered when every block on it ran in some test, with
@@ -10,17 +11,21 @@ some parameters: one line may hold both branches of an `if`, or of a conditional
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from dsf.resources import hardware_directory
+
+RESULT = Path(__file__).parent / "results" / "coverage.json"
 
 #: Percent of the lines of all modules.
 REQUIRED = 95.0
@@ -89,14 +94,27 @@ def read_directory(directory: Path) -> Counter[Block]:
     return total
 
 
-def report(hits: Mapping[str, Mapping[int, bool]], console: Console) -> float:
-    """Prints a table of the modules; returns the percentage of all lines."""
+def summary(hits: Mapping[str, Mapping[int, bool]]) -> dict[str, Any]:
+    """Lines and percentages of all modules together, and of each, those with the least first."""
+    modules = [
+        {"module": name, **_counts(lines.values()), "missed": ranges(line for line, hit in lines.items() if not hit)}
+        for name, lines in sorted(hits.items(), key=lambda item: (_percent(item[1].values()), item[0]))
+    ]
+    total = _counts([hit for lines in hits.values() for hit in lines.values()])
+    return {"command": "make coverage", "required": REQUIRED, **total, "modules": modules}
+
+
+def report(found: Mapping[str, Any], console: Console) -> None:
+    """Prints a table of the modules."""
     table = Table("module", "lines", "covered", "%", "not covered")
-    for name, lines in sorted(hits.items(), key=lambda item: (_percent(item[1].values()), item[0])):
-        missed = ranges(line for line, hit in lines.items() if not hit)
-        table.add_row(name, str(len(lines)), str(sum(lines.values())), f"{_percent(lines.values()):.1f}", missed)
+    for one in found["modules"]:
+        table.add_row(one["module"], str(one["lines"]), str(one["covered"]), f"{one['percent']:.1f}", one["missed"])
     console.print(table)
-    return _percent([hit for lines in hits.values() for hit in lines.values()])
+
+
+def _counts(lines: Iterable[bool]) -> dict[str, float]:
+    hits = list(lines)
+    return {"lines": len(hits), "covered": sum(hits), "percent": round(_percent(hits), 1)}
 
 
 def _percent(lines: Iterable[bool]) -> float:
@@ -107,13 +125,17 @@ def _percent(lines: Iterable[bool]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.line_coverage", description=__doc__)
     parser.add_argument("directory", type=Path, help="holds the coverage files (*.dat)")
+    parser.add_argument("--result", type=Path, default=RESULT, help="file to write")
+    chosen = parser.parse_args()
     rtl = hardware_directory() / "rtl"
-    hits = line_hits(read_directory(parser.parse_args().directory), rtl)
-    total = report(hits, Console(width=160))
+    hits = line_hits(read_directory(chosen.directory), rtl)
+    found = summary(hits)
+    report(found, Console(width=160))
+    chosen.result.write_text(json.dumps(found, indent=2) + "\n")
     unseen = sorted({path.stem for path in rtl.glob("*.sv") if not path.stem.endswith("_pkg")} - hits.keys())
     print(f"modules without a statement, or without a test: {', '.join(unseen)}")
-    print(f"{total:.1f} % of the lines of {len(hits)} modules, needs {REQUIRED} %")
-    sys.exit(total < REQUIRED)
+    print(f"{found['percent']} % of the lines of {len(hits)} modules, needs {REQUIRED} %")
+    sys.exit(100 * found["covered"] < REQUIRED * found["lines"])
 
 
 if __name__ == "__main__":

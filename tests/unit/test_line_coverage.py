@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks import line_coverage
-from benchmarks.line_coverage import line_hits, parse, parse_lines, ranges, read_directory, report
+from benchmarks.line_coverage import line_hits, parse, parse_lines, ranges, read_directory, report, summary
 
 
 def entry(file: Path, line: int, kind: str, lines: str, count: int) -> str:
@@ -51,14 +52,19 @@ def test_a_line_is_covered_when_each_block_on_it_ran_somewhere(tmp_path: Path) -
 
 def test_report_and_exit_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     console = Console(width=120, record=True)
-    assert report({"a": {1: True, 2: False, 3: False, 9: True}}, console) == 50.0
+    found = summary({"b": {1: True}, "a": {1: True, 2: False, 3: False, 9: True}})
+    assert (found["lines"], found["covered"], found["percent"]) == (5, 3, 60.0)
+    assert found["modules"][0] == {"module": "a", "lines": 4, "covered": 2, "percent": 50.0, "missed": "2-3"}
+    report(found, console)
     assert "2-3" in console.export_text()
     rtl = tmp_path / "rtl"
     monkeypatch.setattr(line_coverage, "hardware_directory", lambda: tmp_path)
     for covered, code in ((18, 1), (19, 0)):
         (tmp_path / "x.dat").write_text("".join(entry(rtl / "a.sv", i, "if", str(i), int(i < covered)) for i in range(20)))
-        monkeypatch.setattr(sys, "argv", ["line_coverage", str(tmp_path)])
+        result = tmp_path / "coverage.json"
+        monkeypatch.setattr(sys, "argv", ["line_coverage", str(tmp_path), "--result", str(result)])
         with pytest.raises(SystemExit) as ended:
             line_coverage.main()
         assert ended.value.code == code
+        assert json.loads(result.read_text())["covered"] == covered
     capsys.readouterr()
