@@ -49,6 +49,9 @@ LEAST_DIVIDE = 5
 ELEMENTS_OVERHEAD = 21
 #: The dispatcher takes an instruction in this many cycles, or in as many as it has beats.
 LEAST_DISPATCH = 3
+#: Beats of a burst of instructions, and how many are fetched before the dispatcher takes them.
+FETCH_BURST = 16
+FETCH_AHEAD = 32
 #: From the start of a LOAD or LOAD_WEIGHTS that has waited for a token to its first beat: nothing of it was asked for before.
 LOAD_FILL = 8
 #: Cycles of a load program beside its instructions: until the first of them, and from the last to its end.

@@ -16,6 +16,7 @@ from xdsl.ir import Operation, SSAValue
 from dsf.cost import (
     Cost,
     dispatch_cycles,
+    instruction_beats,
     load_cost,
     parameters_cost,
     pool_cost,
@@ -101,7 +102,8 @@ class _Line:
         producers = self._hazards.add(step_of(op, self.hw))
         op.wait_for([self.instructions[producer].token for producer in producers])
         self.instructions.append(op)
-        self.tasks.append(Task(op.QUEUE, producers, cost, dispatch_cycles(self.hw, INSTRUCTIONS[type(op)])))
+        name = INSTRUCTIONS[type(op)]
+        self.tasks.append(Task(op.QUEUE, producers, cost, dispatch_cycles(self.hw, name), instruction_beats(self.hw, name)))
 
 
 def _cost_of(stretch: Stretch, hw: Hardware) -> Cost:

@@ -8,9 +8,10 @@ When each instruction of a program runs: a simulation of the dispatcher, the que
 Instructions wait for earlier ones only, so one walk in program order is the whole simulation, and a program cannot
 deadlock: the first instruction that is not complete heads its queue, and all that it waits for is complete.
 
-VECTOR and STORE read feature memory when MATRIX does not, and LOAD writes it when MATRIX does not (docs/port-budget.md), so
-they take longer beside it; depthwise, MATRIX lets STORE read between tiles, and takes longer beside that. As those of MATRIX
-that run beside them may stand behind them in the program, the walk is repeated with the times of the one before.
+Instructions come over the bus that LOAD reads from, and are fetched ahead. VECTOR and STORE read feature memory when MATRIX
+does not, and LOAD writes it when MATRIX does not (docs/port-budget.md), so they take longer beside it; depthwise, MATRIX lets
+STORE read between tiles, and takes longer beside that. As those of MATRIX that run beside them may stand behind them in the
+program, the walk is repeated with the times of the one before.
 """
 
 from __future__ import annotations
@@ -18,28 +19,37 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
-from dsf.cost import LOAD_FILL, TOKEN_LATENCY, Cost
+from dsf.cost import FETCH_AHEAD, FETCH_BURST, LOAD_FILL, TOKEN_LATENCY, Cost
 from dsf.isa.table import Queue
 
 
 @dataclass(frozen=True)
 class Task:
-    """An instruction: its queue, the tasks that it waits for, its cost, and the cycles that dispatching it takes."""
+    """
+    An instruction: its queue, the tasks that it waits for, its cost, the cycles that dispatching it takes, and its beats in the
+    instruction stream.
+    """
 
     queue: Queue
     waits: tuple[int, ...]
     cost: Cost
     dispatch: int
+    beats: int = 0
 
 
 @dataclass(frozen=True)
 class Times:
-    """Cycles, from the first beat of the program on; `busy` are those of the cost, and those of waiting for a port."""
+    """
+    Cycles, from the first beat of the program on; `busy` are those of the cost, and those of waiting for a port. `taken` is
+    when the dispatcher has all beats of the instruction.
+    """
 
     start: int
     finish: int
     busy: int
+    taken: int
 
 
 #: Walks at most. Each has one instruction more right than the one before, in the order of time; a few are enough.
@@ -127,14 +137,31 @@ class _Stores:
         return total
 
 
+class _Fetch:
+    """Beats of the program that have been fetched, as in the walk before."""
+
+    def __init__(self, tasks: Sequence[Task], times: Sequence[Times]):
+        self._taken = [one.taken for one in times]
+        self._beats = list(accumulate(task.beats for task in tasks))
+
+    def beats(self, cycle: int) -> int:
+        """Those until `cycle`: a burst before anything else moves, then as many as there is room for."""
+        if not self._taken:
+            return 0
+        index = bisect_right(self._taken, cycle)
+        ahead = FETCH_AHEAD + (self._beats[index - 1] if index > 0 else 0)
+        return min(self._beats[-1], ahead, max(FETCH_BURST, cycle))
+
+
 class _Ports:
-    """Both ports of feature memory, as they were in the walk before."""
+    """Both ports of feature memory, and that of the bus which LOAD reads from, as they were in the walk before."""
 
     def __init__(self, tasks: Sequence[Task] = (), times: Sequence[Times] = ()):
         writes = _Port(tasks, times, _writes, _writes_left)
         self._of_store = (_Port(tasks, times, _reads, _reads_left_to_store), writes)
         self._of_others = (_Port(tasks, times, _reads, _reads_left), writes)
         self._stores = _Stores(tasks, times)
+        self._fetch = _Fetch(tasks, times)
         self._before = {index: one.busy for index, one in enumerate(times)}
 
     def cycles(self, index: int, start: int, task: Task) -> int:
@@ -146,7 +173,13 @@ class _Ports:
             first = start + cost.fill
             return cost.busy + round(min(cost.yields, self._stores.reads(first, first + self._before.get(index, cost.busy))))
         ports = self._of_store if task.queue is Queue.STORE else self._of_others
-        return max(port.cycles(start, cost) for port in ports)
+        busy = max(port.cycles(start, cost) for port in ports)
+        if task.queue is Queue.LOAD:
+            end = start + self._before.get(index, cost.busy)
+            # Their bursts take turns.
+            fetched = min(cost.beats, self._fetch.beats(end) - self._fetch.beats(start))
+            busy = max(busy, cost.busy + fetched)
+        return busy
 
 
 class _Unit:
@@ -175,7 +208,8 @@ def _walk(tasks: Sequence[Task], queue_depth: int, ports: _Ports) -> list[Times]
     for index, task in enumerate(tasks):
         unit = units[task.queue]
         room = unit.starts[-queue_depth] if len(unit.starts) >= queue_depth else 0
-        dispatched = max(dispatched + task.dispatch, room)
+        taken = dispatched + task.dispatch
+        dispatched = max(taken, room)
         fill = LOAD_FILL if task.queue in (Queue.LOAD, Queue.WEIGHT) else 0
         ready = max((times[producer].finish + TOKEN_LATENCY + fill for producer in task.waits), default=0)
         start = max(dispatched + 1, unit.free, ready)
@@ -184,5 +218,5 @@ def _walk(tasks: Sequence[Task], queue_depth: int, ports: _Ports) -> list[Times]
         unit.free = start + busy + task.cost.gap
         unit.finish = finish
         unit.starts.append(start)
-        times.append(Times(start, finish, busy))
+        times.append(Times(start, finish, busy, taken))
     return times

@@ -9,6 +9,8 @@ from itertools import product
 import pytest
 
 from dsf.cost import (
+    FETCH_AHEAD,
+    FETCH_BURST,
     MATRIX_FILL,
     TOKEN_LATENCY,
     Cost,
@@ -248,9 +250,12 @@ def task(
     reads: int = 0,
     writes: int = 0,
     yields: int = 0,
+    beats: int = 0,
 ) -> Task:
+    """An instruction of `beats` beats, whose cycles, if it moves data, are beats too."""
     fill = MATRIX_FILL if queue is Queue.MATRIX else 0
-    return Task(queue, waits, Cost(busy, fill, drain, gap, reads=reads, writes=writes, yields=yields), 1)
+    moved = 0 if queue is Queue.MATRIX else busy
+    return Task(queue, waits, Cost(busy, fill, drain, gap, moved, reads, writes, yields), 1, beats)
 
 
 def test_an_instruction_starts_when_it_is_dispatched():
@@ -327,6 +332,21 @@ def test_a_load_writes_when_the_matrix_unit_does_not():
     assert load.finish == begin + round((300 - alone) * 4 / 3) + 10
     _, store = simulate([matrix, task(Queue.STORE, busy=300, reads=300)], 4)
     assert store.finish == store.start + 300 + 10
+
+
+def test_a_load_takes_turns_with_the_fetch_of_instructions():
+    """
+    When it starts a burst of them is there. As many as there is room for come beside it, those that were dispatched meanwhile
+    (two MATRIX, one that waits for room) are replaced; a short one waits for as many beats as it has, the next one for those
+    of an instruction that goes on meanwhile.
+    """
+    program = [task(Queue.LOAD, beats=2), *(task(Queue.MATRIX, 0, beats=8) for _ in range(40))]
+    load = simulate(program, 2)[0]
+    assert load.busy == 100 + 2 + 3 * 8 + FETCH_AHEAD - FETCH_BURST
+    assert simulate(program[:6], 2)[0].busy == 100 + 2 + 5 * 8 - FETCH_BURST
+    assert simulate([task(Queue.LOAD, busy=30, beats=2), *program[1:]], 2)[0].busy == 60
+    assert simulate([program[0], task(Queue.LOAD, beats=2), *program[1:]], 2)[1].busy == 100 + 8
+    assert simulate([task(Queue.STORE, beats=2), *program[1:]], 2)[0].busy == 100
 
 
 def test_a_pooling_that_reads_seldom_is_not_slowed():
