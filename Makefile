@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 JOBS   ?= 2
 
-.PHONY: help setup demo test lint generate formal coverage synth bench-layers bench-tiny bench-kraken bench-compile bench-random bench-accuracy bench-resnet50 clean
+.PHONY: help setup demo test lint generate formal coverage synth bench-layers bench-tiny bench-kraken bench-imagenet bench-compile bench-random bench-accuracy bench-resnet50 plots clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -55,6 +55,9 @@ bench-tiny: setup ## Measure the networks of MLPerf Tiny on 256 elements, in RTL
 bench-kraken: setup ## Measure ImageNet networks on an engine as large as Kraken, in RTL (long)
 	$(BIN)/python -m benchmarks.kraken
 
+bench-imagenet: setup ## Run whole ImageNet networks on that engine, in RTL (long)
+	$(BIN)/python -m benchmarks.kraken --scopes all
+
 bench-compile: setup ## Measure what the compiler takes for ImageNet networks
 	$(BIN)/python -m benchmarks.compile
 
@@ -69,6 +72,9 @@ bench-accuracy: setup ## Train small networks, take them through other exporters
 bench-resnet50: setup ## Export ResNet-50 from PyTorch, quantise it by onnxruntime, and compare every layer (long)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m benchmarks.resnet50
+
+plots: setup ## Draw the committed results of ImageNet networks
+	$(BIN)/python -m benchmarks.plots
 
 clean: ## Remove what builds and tests made
 	rm -rf build .pytest_cache .ruff_cache .hypothesis

@@ -8,7 +8,9 @@ activations, additions, poolings) without its dense layers, which is what Kraken
 Weights are random. Every run is compared with the interpreter in each element that an instruction writes. Cycles are those
 of the simulated engine, from the first input beat to the last output beat of an image, all weights loaded within; frames a
 second are what they give at 400 MHz. DRAM words, of 8 bits, are all that crosses the ports: features, parameters and
-instructions. The result goes to `benchmarks/results/kraken.json`, in place of that of the same networks.
+instructions, and the engine's own counters of its ports are held to that. The result goes to
+`benchmarks/results/kraken.json`, in place of that of the same networks, bundle by bundle, as `dsf.codegen.report` has them;
+`benchmarks.plots` draws it.
 """
 
 from __future__ import annotations
@@ -28,12 +30,12 @@ from xdsl.dialects.builtin import FunctionType, ModuleOp
 
 from dsf import Hardware, zoo
 from dsf.codegen.program import Program
-from dsf.codegen.report import make_report
+from dsf.codegen.report import NOT_MEASURED, make_report
 from dsf.compiler import compile_module, random_input
 from dsf.dialects import bundle
 from dsf.errors import DsfError
 from dsf.nn.to_ir import to_ir
-from dsf.proof import measure
+from dsf.proof import check_traffic, measure
 from dsf.runtime.expected import interpret
 from dsf.runtime.rtl import build_core, simulate_program
 
@@ -41,6 +43,8 @@ RESULT = Path(__file__).parent / "results" / "kraken.json"
 MHZ = 400
 ON_CHIP = 384 << 10
 SCOPES = ("conv", "all")
+#: What is kept of a report's bundles.
+OF_BUNDLES = ("name", "macs", "cycles", "measured_cycles", "utilization", "port_bytes")
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,7 @@ class Measurement:
     compile_seconds: float
     simulation_seconds: float | None
     command: str
+    bundles: list[dict[str, Any]]
 
 
 def compile_network(name: str, scope: str) -> Program:
@@ -127,11 +132,15 @@ def compile_network(name: str, scope: str) -> Program:
 
 
 def measure_network(name: str, scope: str, *, rtl: bool, console: Console) -> Measurement:
-    """Compiles, and with `rtl` runs a network. Raises `MismatchError` if any instruction writes something wrong."""
+    """
+    Compiles, and with `rtl` runs a network. Raises `MismatchError` if any instruction writes something wrong, or a port moves
+    other than the report says.
+    """
     begin = time.perf_counter()
     program = compile_network(name, scope)
     compiled = time.perf_counter() - begin
-    cycles = seconds = exact = worst = None
+    seconds = exact = worst = None
+    measured = NOT_MEASURED
     if rtl:
         x = random_input(program.to_module())
         with console.status(f"{name}, {scope}: interpreter"):
@@ -140,24 +149,27 @@ def measure_network(name: str, scope: str, *, rtl: bool, console: Console) -> Me
             begin = time.perf_counter()
             simulation = simulate_program(program, [x], expected=expected)
             seconds = round(time.perf_counter() - begin, 1)
-        exact, cycles = simulation.outputs == expected.outputs, simulation.cycles
-        worst = _worst(program, measure(program, simulation).bundles)
+        check_traffic(program, simulation)
+        exact, measured = simulation.outputs == expected.outputs, measure(program, simulation)
+        worst = _worst(program, measured.bundles)
     assert program.cycles is not None
+    report = make_report(program, name, measured)
     return Measurement(
         name=name,
         scope=scope,
         hardware="7x96",
-        cycles=cycles,
+        cycles=measured.cycles,
         estimate_cycles=program.cycles,
         worst_bundle=None if worst is None else worst[1],
         worst_error=None if worst is None else round(worst[0], 4),
-        dram_words=sum(make_report(program, name)["port_bytes"].values()),
-        fps=round(MHZ * 1e6 / (program.cycles if cycles is None else cycles), 2),
+        dram_words=sum(report["port_bytes"].values()),
+        fps=round(MHZ * 1e6 / (program.cycles if measured.cycles is None else measured.cycles), 2),
         mhz=MHZ,
         bit_exact=exact,
         compile_seconds=round(compiled, 1),
         simulation_seconds=seconds,
         command=f"python -m benchmarks.kraken --networks {name} --scopes {scope}",
+        bundles=[{key: one[key] for key in OF_BUNDLES} for one in report["bundles"]],
     )
 
 
@@ -213,7 +225,15 @@ def write_results(rows: list[Measurement]) -> None:
     """Puts rows into the file of results, in place of those of the same network and scope."""
     old: list[dict[str, Any]] = json.loads(RESULT.read_text()) if RESULT.is_file() else []
     by_key = {(row["name"], row["scope"]): row for row in [*old, *map(asdict, rows)]}
-    RESULT.write_text(json.dumps([by_key[key] for key in product(NETWORKS, SCOPES) if key in by_key], indent=2) + "\n")
+    texts = [_row_text(by_key[key]) for key in product(NETWORKS, SCOPES) if key in by_key]
+    RESULT.write_text("[\n" + ",\n".join(texts) + "\n]\n")
+
+
+def _row_text(row: dict[str, Any]) -> str:
+    """A row as JSON, a bundle a line."""
+    bundles = ",\n".join(f"      {json.dumps(one)}" for one in row["bundles"])
+    entries = [f"    {json.dumps(key)}: {json.dumps(value)}" for key, value in row.items() if key != "bundles"]
+    return "  {\n" + ",\n".join([*entries, f'    "bundles": [\n{bundles}\n    ]']) + "\n  }"
 
 
 def main() -> None:
@@ -238,6 +258,8 @@ def main() -> None:
         if not chosen.estimate:
             write_results(rows[-1:])
     console.print(table_of(rows))
+    if not chosen.estimate:
+        console.print(f"written to {RESULT.relative_to(RESULT.parents[2])}; `make plots` draws it")
 
 
 if __name__ == "__main__":

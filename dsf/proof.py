@@ -125,7 +125,7 @@ def prove(
         with steps("RTL, undisturbed"):
             simulation = simulate_program(program, inputs[:1], expected=interpreted)
             _check_runs(program, simulation, results[:1], last)
-            _check_traffic(program, simulation)
+            check_traffic(program, simulation)
         measured = measure(program, simulation)
         with steps(f"RTL, {len(inputs)} run{'s' * (len(inputs) > 1)} with random handshakes") as say:
             on_run = _counting(say, len(inputs))
@@ -186,7 +186,7 @@ def _intervals(program: Program, simulation: Simulation) -> Iterable[Interval]:
             yield Interval(bundle, one.start, one.finish)
 
 
-def _check_traffic(program: Program, simulation: Simulation) -> None:
+def check_traffic(program: Program, simulation: Simulation) -> None:
     """What the engine counted at its ports in the first run must be what the report says."""
     counted = simulation.runs[0].counted
     assert counted is not None

@@ -19,6 +19,8 @@ from dsf.errors import OutputError, ToolError
 
 #: Inches of a picture: its width for few bundles, and how much each bundle adds.
 _WIDTH, _WIDTH_OF_BUNDLE, _HEIGHT = 9.0, 0.22, 11.0
+#: By what factors points of the roofline are apart, so that there is room for the names of both; of others the first is named.
+_APART = 1.4, 1.15
 
 
 def plot_report(report: Report, path: Path) -> None:
@@ -27,31 +29,51 @@ def plot_report(report: Report, path: Path) -> None:
 
     Raises `ToolError` without matplotlib, and `OutputError` where the file can't be written.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ToolError("'plot': matplotlib is not installed, needs it; install dsf[plot]") from error
     bundles = report["bundles"]
-    figure: Any = Figure(figsize=(_WIDTH + _WIDTH_OF_BUNDLE * max(0, len(bundles) - 20), _HEIGHT), layout="constrained")
+    figure = new_figure(_WIDTH + _WIDTH_OF_BUNDLE * max(0, len(bundles) - 20), _HEIGHT)
     utilisation, cycles, roofline = figure.subplots(3)
     rows, columns = report["hardware"]["processing_elements"]
     figure.suptitle(f"{report['name']}: {rows} x {columns} processing elements", parse_math=False)
     _utilisation(utilisation, bundles)
     _cycles(cycles, bundles)
     _roofline(roofline, bundles, rows * columns, report["hardware"]["axi_width"] // 8)
-    with writing(path, OutputError):
-        figure.savefig(path)
+    save_figure(figure, path)
+
+
+def new_figure(width: float, height: float) -> Any:
+    """An empty matplotlib figure, of inches. Raises `ToolError` without matplotlib."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ToolError("'plot': matplotlib is not installed, needs it; install dsf[plot]") from error
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def save_figure(figure: Any, path: Path) -> None:
+    """Writes a figure, always the same bytes for the same one. Raises `OutputError` where that can't be."""
+    import matplotlib
+
+    library: Any = matplotlib
+    # Letters stay letters, of the font that comes with matplotlib, which is small; names inside the file follow from its
+    # contents, and no date is in it.
+    style = {"svg.fonttype": "none", "svg.hashsalt": "dsf", "font.sans-serif": ["DejaVu Sans"]}
+    undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower())
+    with library.rc_context(style), writing(path, OutputError):
+        figure.savefig(path, metadata=undated)
 
 
 def _names(axes: Any, bundles: list[Report]) -> None:
     places = range(len(bundles))
     axes.set_xticks(places, [one["name"] for one in bundles], rotation=90 if len(bundles) > 8 else 0, parse_math=False)
+    axes.set_xlim(-1, len(bundles))
 
 
 def _utilisation(axes: Any, bundles: list[Report]) -> None:
     axes.bar(range(len(bundles)), [100 * (one["utilization"] or 0) for one in bundles], color="tab:blue")
     axes.set_ylabel("utilisation, %")
-    _names(axes, bundles)
+    # The names are those of the picture below.
+    axes.set_xticks([])
+    axes.set_xlim(-1, len(bundles))
 
 
 def _cycles(axes: Any, bundles: list[Report]) -> None:
@@ -88,9 +110,12 @@ def _roofline(axes: Any, bundles: list[Report], peak: int, beat_bytes: int) -> N
     known = [intensity for _, intensity, _ in points if intensity is not None]
     left, right = min([peak / 8, *known]) / 2, max([peak * 8, *known]) * 2
     axes.loglog([left, peak, right], [left, peak, peak], color="black", linewidth=1)
+    named: list[tuple[float, float]] = []
     for name, intensity, speed in points:
         x = right if intensity is None else intensity
         axes.plot([x], [speed], "o", color="tab:red" if intensity is None else "tab:blue")
-        axes.annotate(name, (x, speed), fontsize=6, parse_math=False)
+        if all(max(x / a, a / x) > _APART[0] or max(speed / b, b / speed) > _APART[1] for a, b in named):
+            named.append((x, speed))
+            axes.annotate(name, (x, speed), fontsize=6, parse_math=False)
     axes.set_xlabel("multiplications for each word of the busiest port")
     axes.set_ylabel("multiplications a cycle")

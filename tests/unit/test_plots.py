@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.kraken import RESULT
+from benchmarks.plots import FOLDER, draw
 from dsf.codegen.files import write_files
 from dsf.codegen.plots import plot_report, roofline_points
 from dsf.codegen.report import Measured
@@ -46,6 +48,13 @@ def test_files(built: Path, name: str, magic: bytes, capsys: pytest.CaptureFixtu
     assert main(["report", str(built), "--plot", str(built / name)]) == 0
     assert (built / name).read_bytes().startswith(magic)
     assert "bundle_0" in capsys.readouterr().out
+
+
+def test_pictures_in_the_documentation_are_those_of_the_results(tmp_path: Path):
+    """`make plots` was run after the results changed; and it makes the same bytes each time."""
+    drawn = draw(json.loads(RESULT.read_text()), tmp_path)
+    assert {path.name for path in drawn} == {path.name for path in FOLDER.iterdir()}
+    assert [path.name for path in drawn if path.read_bytes() != (FOLDER / path.name).read_bytes()] == []
 
 
 def test_estimates_only(tmp_path: Path):
