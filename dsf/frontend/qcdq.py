@@ -10,7 +10,6 @@ integers are the same. Constants are computed: weights are integers behind a Deq
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -20,7 +19,8 @@ from dsf.errors import ModelError
 from dsf.frontend.integer_types import Limits, real_clip
 from dsf.frontend.quantize.fold import fold_constants
 from dsf.frontend.quantize.graph import Array, Graph, attribute, label
-from dsf.frontend.quantize.load import OPSET, OPSET_OF_2_BITS, converted, inferred, inlined, opset_problems, read_model
+from dsf.frontend.quantize.ready import OPSET, OPSET_OF_2_BITS, converted, inferred, opset_problems
+from dsf.frontend.reading import Source, inlined, model_of
 
 
 def is_qcdq(model: onnx.ModelProto) -> bool:
@@ -29,9 +29,9 @@ def is_qcdq(model: onnx.ModelProto) -> bool:
     return any(node.op_type == "Clip" and node.input[0] in quantized for node in model.graph.node)
 
 
-def qcdq_to_qdq(model: onnx.ModelProto | str | Path) -> onnx.ModelProto:
+def qcdq_to_qdq(model: Source) -> onnx.ModelProto:
     """A model without clips of integers that computes the same. Raises `ModelError` for clips that can't be moved."""
-    model = inlined(read_model(model) if isinstance(model, str | Path) else model)
+    model = inlined(model_of(model))
     problems = list(opset_problems(model))
     if problems:
         raise ModelError(problems)

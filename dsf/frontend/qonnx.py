@@ -24,7 +24,6 @@ operators' definitions in the package qonnx.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -35,7 +34,8 @@ from dsf.errors import ModelError
 from dsf.frontend.integer_types import TYPES, Limits, real_clip
 from dsf.frontend.quantize.fold import fold_constants
 from dsf.frontend.quantize.graph import Array, Graph, attribute, label
-from dsf.frontend.quantize.load import OPSET, OPSET_OF_2_BITS, converted, inferred, inlined, opset_problems, read_model
+from dsf.frontend.quantize.ready import OPSET, OPSET_OF_2_BITS, converted, inferred, opset_problems
+from dsf.frontend.reading import Source, inlined, model_of
 
 #: Under which names the operators go.
 DOMAINS = frozenset({"qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general"})
@@ -61,11 +61,11 @@ def is_qonnx(model: onnx.ModelProto) -> bool:
     return any(node.domain in DOMAINS and node.op_type in OPERATORS for node in model.graph.node)
 
 
-def qonnx_to_qdq(model: onnx.ModelProto | str | Path) -> onnx.ModelProto:
+def qonnx_to_qdq(model: Source) -> onnx.ModelProto:
     """
     A model without QONNX's operators that computes the same. Raises `ModelError` with everything that can't be expressed.
     """
-    model = inlined(read_model(model) if isinstance(model, str | Path) else model)
+    model = inlined(model_of(model))
     problems = [*opset_problems(model), *_foreign(model)]
     if problems:
         raise ModelError(problems)

@@ -27,9 +27,9 @@ from dsf.frontend.onnx.from_onnx import import_onnx
 from dsf.frontend.onnx.model import OnnxModel
 from dsf.frontend.qonnx import qonnx_to_qdq
 from dsf.frontend.quantize import QuantizedModel, QuantizeOptions, quantize_model
-from dsf.frontend.quantize.load import read_model
 from dsf.frontend.quantize.quantize import Progress
 from dsf.frontend.quantize.report import QuantizationReport
+from dsf.frontend.reading import read_file
 from dsf.hardware import Hardware
 
 _NEEDS = "needs a module that torch.export can trace, with inputs like those of its forward"
@@ -131,7 +131,7 @@ def _export_brevitas(module: nn.Module, inputs: tuple[Tensor, ...]) -> onnx.Mode
                 "brevitas.export.export_qonnx writes; replace the layer that it names, or export the model in another way and "
                 "use dsf.from_onnx"
             ) from failure
-        model = read_model(path)
+        model = read_file(path)
     if not model.graph.node:
         has = f"'{_name(module)}': Brevitas exports no operator of it"
         raise ModelError(f"{has}, needs layers that compute its result; replace recurrent ones")

@@ -13,7 +13,7 @@ from dsf import Hardware
 from dsf.frontend.quantize import QuantizeOptions, quantize_model
 from dsf.frontend.quantize.fold import prepare
 from dsf.frontend.quantize.graph import Graph
-from dsf.frontend.quantize.load import with_static_shapes
+from dsf.frontend.quantize.ready import with_static_shapes
 from dsf.frontend.quantize.run import Runner
 
 

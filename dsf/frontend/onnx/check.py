@@ -18,8 +18,9 @@ from dsf.constraints import problems_of, problems_of_layers
 from dsf.errors import ModelError
 from dsf.frontend.onnx.from_onnx import import_onnx, importer_of
 from dsf.frontend.onnx.graph import Graph, graph_of
-from dsf.frontend.onnx.read import Source, read_model
+from dsf.frontend.onnx.read import read_model
 from dsf.frontend.quantize import QuantizedModel, QuantizeOptions, quantize_model
+from dsf.frontend.reading import Source
 from dsf.hardware import Hardware
 
 #: What a check says of a model that is not quantised.

@@ -6,7 +6,8 @@ from dsf.errors import ModelError
 from dsf.frontend.onnx import constants, joining, layout, linear, moves, pointwise, pooling, quantisation, signs
 from dsf.frontend.onnx.graph import Graph, graph_of
 from dsf.frontend.onnx.importer import HANDLERS, Imported, Importer
-from dsf.frontend.onnx.read import Source, read_model
+from dsf.frontend.onnx.read import read_model
+from dsf.frontend.reading import Source
 from dsf.hardware import Hardware
 
 #: The files of handlers: importing them registers their operators.

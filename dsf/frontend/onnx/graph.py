@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper, shape_inference
 
 from dsf.errors import ModelError
-from dsf.frontend.onnx.read import ONNX_DOMAINS
-from dsf.frontend.quantize.load import QUANTIZED
+from dsf.frontend.quantize.ready import QUANTIZED
+from dsf.frontend.reading import ONNX_DOMAINS
 
 Array = NDArray[Any]
 

@@ -19,9 +19,9 @@ from dsf.constraints import problems_of
 from dsf.errors import ModelError
 from dsf.frontend.onnx.from_onnx import import_onnx
 from dsf.frontend.onnx.importer import Imported
-from dsf.frontend.onnx.read import Source
 from dsf.frontend.onnx.values import Array
 from dsf.frontend.quantize.report import QuantizationReport
+from dsf.frontend.reading import Source
 from dsf.hardware import Hardware
 from dsf.lowering import to_level
 from dsf.numerics import Floats, Ints, random_elements

@@ -21,9 +21,9 @@ from dsf import numerics
 from dsf.dialects.integers import MAX_BIAS_SHIFT
 from dsf.frontend.quantize.fold import set_input
 from dsf.frontend.quantize.graph import Array, Graph, attribute, label
-from dsf.frontend.quantize.load import OPSET, OPSET_OF_2_BITS
 from dsf.frontend.quantize.options import QuantizeOptions
 from dsf.frontend.quantize.ranges import Floats, Ints, Quantizer, weight_quantizer
+from dsf.frontend.quantize.ready import OPSET, OPSET_OF_2_BITS
 
 _TYPES = {2: TensorProto.INT2, 4: TensorProto.INT4, 8: TensorProto.INT8, 32: TensorProto.INT32}
 

@@ -22,13 +22,14 @@ from dsf.errors import ModelError
 from dsf.frontend.quantize import data
 from dsf.frontend.quantize.fold import prepare
 from dsf.frontend.quantize.graph import Array, Graph, label
-from dsf.frontend.quantize.load import read_model, with_static_shapes
 from dsf.frontend.quantize.options import QuantizeOptions
 from dsf.frontend.quantize.plan import Plan, make_plan, problems_of
 from dsf.frontend.quantize.qdq import Layer, Written, make_layer, write
 from dsf.frontend.quantize.ranges import Floats, Quantizer, Values
+from dsf.frontend.quantize.ready import with_static_shapes
 from dsf.frontend.quantize.report import Energy, LayerReport, QuantizationReport
 from dsf.frontend.quantize.run import Runner
+from dsf.frontend.reading import Source, model_of
 
 #: Called with what is done, and how many batches of how many.
 Progress = Callable[[str, int, int], None]
@@ -43,7 +44,7 @@ class QuantizedModel:
 
 
 def quantize_model(
-    model: onnx.ModelProto | str | Path,
+    model: Source,
     samples: data.Samples | str | Path,
     options: QuantizeOptions | None = None,
     *,
@@ -70,15 +71,13 @@ def _silent(what: str, done: int, total: int) -> None:
     del what, done, total
 
 
-def _checked(
-    model: onnx.ModelProto | str | Path, samples: data.Samples | str | Path, batch: int | None
-) -> tuple[Graph, list[data.Batch], int]:
+def _checked(model: Source, samples: data.Samples | str | Path, batch: int | None) -> tuple[Graph, list[data.Batch], int]:
     """The graph, ready, and the samples in batches; every problem of both is raised at once."""
     problems: list[str] = []
     graph: Graph | None = None
     batches: list[data.Batch] = []
     try:
-        graph = Graph(with_static_shapes(read_model(model) if isinstance(model, str | Path) else model, batch=batch))
+        graph = Graph(with_static_shapes(model_of(model), batch=batch))
         prepare(graph)
         problems += problems_of(graph)
     except ModelError as error:

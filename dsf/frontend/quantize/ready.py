@@ -1,21 +1,18 @@
 """
-A float model, read and made ready: static shapes, a current opset, its problems found before any work is done.
+A float model made ready: static shapes, a current opset, its problems found before any work is done.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
-from pathlib import Path
 
 import onnx
-import onnx.inliner
-from google.protobuf.message import DecodeError
-from onnx import ModelProto, TensorProto, ValueInfoProto, external_data_helper, version_converter
+from onnx import ModelProto, TensorProto, ValueInfoProto, version_converter
 from onnx.defs import onnx_opset_version
 
 from dsf.errors import ModelError
 from dsf.frontend.quantize.graph import label, opset_of, static_shape
+from dsf.frontend.reading import ONNX_DOMAINS, first_line, inlined
 
 #: The opset that models are brought to. It has the 4-bit types; 25 has those of 2 bits.
 OPSET = 21
@@ -35,44 +32,6 @@ QUANTIZED = frozenset(
         "Trunc",
     }
 )
-
-
-def read_model(path: str | Path) -> ModelProto:
-    """
-    A model of a file, with its external data. Raises `ModelError` for a file that can't be read, or is no ONNX, and external
-    data that is not there.
-    """
-    path = Path(path)
-    try:
-        model = onnx.load_model_from_string(path.read_bytes())
-    except OSError as failure:
-        raise ModelError(f"'{path}': {failure.strerror or failure}, needs an ONNX file; choose another one") from failure
-    except (DecodeError, ValueError) as failure:
-        raise ModelError(
-            f"'{path}': is not an ONNX model, needs a file as torch.onnx.export writes it; export it again"
-        ) from failure
-    problems = list(_external_problems(model, path))
-    if problems:
-        raise ModelError(problems)
-    try:
-        external_data_helper.load_external_data_for_model(model, str(path.parent))
-    except (OSError, ValueError, RuntimeError, onnx.checker.ValidationError) as failure:
-        needs = "needs all of it; copy it completely, or export the model again"
-        raise ModelError(f"'{path}': its external data can't be read ({_first_line(failure)}), {needs}") from failure
-    return model
-
-
-def _external_problems(model: ModelProto, path: Path) -> Iterator[str]:
-    for location in dict.fromkeys(_locations(model)):
-        file = path.parent / location
-        if not file.is_file():
-            yield f"'{path}': its weights are in '{location}', which is not there, needs this file beside it; copy it there"
-
-
-def _locations(model: ModelProto) -> Iterator[str]:
-    for tensor in model.graph.initializer:
-        if tensor.data_location == TensorProto.EXTERNAL:
-            yield next((one.value for one in tensor.external_data if one.key == "location"), "?")
 
 
 def with_static_shapes(model: ModelProto, *, batch: int | None = None) -> ModelProto:
@@ -119,7 +78,7 @@ def _problems(model: ModelProto) -> Iterator[str]:
                 f"'{label(node)}': is a {node.op_type}, so the model is quantised already, needs a float model; "
                 "compile it as it is, without calibration data"
             )
-        elif node.domain not in ("", "ai.onnx"):
+        elif node.domain not in ONNX_DOMAINS:
             yield f"'{label(node)}': is a {node.op_type} of domain '{node.domain}', needs a standard operator; replace it"
         elif any(one.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS) for one in node.attribute):
             yield f"'{label(node)}': is a {node.op_type}, which branches, needs a fixed graph; export without control flow"
@@ -143,19 +102,6 @@ def _input_problems(info: ValueInfoProto) -> Iterator[str]:
     yield f"'{info.name}': is an input of shape {text}, needs every size to be a number; {fix}"
 
 
-def inlined(model: ModelProto) -> ModelProto:
-    """A copy, in which functions of the model are nodes. Raises `ModelError` if they are no valid ones."""
-    if not model.functions:
-        return copy.deepcopy(model)
-    try:
-        return onnx.inliner.inline_local_functions(model)
-    except Exception as failure:  # C++, like the next two.
-        raise ModelError(
-            f"'{model.graph.name or 'model'}': has functions that can't be inlined ({_first_line(failure)}), needs valid ones; "
-            "export it again"
-        ) from failure
-
-
 def converted(model: ModelProto) -> ModelProto:
     """A model at opset `OPSET` or later. Raises `ModelError` for what onnx's converter does not know."""
     if opset_of(model) >= OPSET:
@@ -165,7 +111,7 @@ def converted(model: ModelProto) -> ModelProto:
     except Exception as failure:  # It throws what it likes.
         raise ModelError(
             f"'{model.graph.name or 'model'}': uses opset {opset_of(model)}, which can't be converted "
-            f"({_first_line(failure)}), needs {OPSET}; export it with opset_version={OPSET}"
+            f"({first_line(failure)}), needs {OPSET}; export it with opset_version={OPSET}"
         ) from failure
 
 
@@ -175,11 +121,6 @@ def inferred(model: ModelProto) -> ModelProto:
         return onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
     except Exception as failure:
         raise ModelError(
-            f"'{model.graph.name or 'model'}': its shapes contradict each other ({_first_line(failure)}), needs a graph that "
+            f"'{model.graph.name or 'model'}': its shapes contradict each other ({first_line(failure)}), needs a graph that "
             "onnx.checker accepts; export it again"
         ) from failure
-
-
-def _first_line(failure: BaseException) -> str:
-    lines = str(failure).strip().splitlines()
-    return lines[0][:200] if lines else type(failure).__name__
