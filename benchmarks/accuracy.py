@@ -2,12 +2,15 @@
 Trained networks from other people's exporters, through the compiler: `make bench-accuracy`, or `python -m benchmarks.accuracy`.
 
 The networks and their files are those of `benchmarks.trained`. Each is also quantised here, from the float file. For every
-file: the score on the test data in onnxruntime; on the engine, in the interpreter; how far the two are apart (signal to noise
-of the outputs, in dB); and the cycles of an inference on the simulated RTL, which is compared with the interpreter element by
+file: the score on the test data in the runtime that it was made for, onnxruntime or Brevitas's own modules; on the engine, in
+the interpreter; how far the outputs of the two are apart (signal to noise in dB, with Brevitas of the inputs kept beside the
+files); of the layer that is farthest from onnxruntime on its own inputs, the part of the elements that are equal
+(`benchmarks.layerwise`); and the cycles of an inference on the simulated RTL, which is compared with the interpreter element by
 element. The score is the fraction of right answers, of the autoencoder the signal-to-noise of its images in dB. A network that
 the compiler refuses is in the table, with the reason.
 
-The result goes to `benchmarks/results/accuracy.json`. `--files DIR` keeps the files, with some test data beside them, as
+The result goes to `benchmarks/results/accuracy.json`, and from there into the documents (`benchmarks.accuracy_tables`).
+`--files DIR` keeps the files, with some test data beside them, as
 `tests/data/trained` has them; what lies there already is not trained again.
 """
 
@@ -17,24 +20,28 @@ import argparse
 import json
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import accuracy_tables
+from benchmarks.accuracy_tables import COLUMNS, RESULT, cells
+from benchmarks.layerwise import compare_layers, session_of
 from benchmarks.trained import (
     NETWORKS,
     BrevitasLayers,
     Data,
+    FixedPointLayers,
     FloatLayers,
     Network,
+    computed,
     train,
     write_brevitas,
     write_float,
@@ -48,7 +55,6 @@ from dsf.hardware import Hardware
 from dsf.progress import Steps, new_console
 from dsf.proof import Options, prove
 
-RESULT = Path(__file__).parent / "results" / "accuracy.json"
 HARDWARE = Hardware(bits_bias=32)
 NARROW = Hardware(bits_input=4, bits_weights=4, bits_bias=32)
 #: What is quantised here: by name, the options and the hardware.
@@ -58,7 +64,15 @@ OURS: dict[str, tuple[dict[str, Any], Hardware]] = {
     "8 bits, zero points": ({"zero_points": True}, HARDWARE),
     "4 bits": ({}, NARROW),
 }
-THEIRS = {"qdq": "onnxruntime QDQ", "qonnx": "Brevitas QONNX", "qcdq": "Brevitas QCDQ"}
+#: What other people's exporters write: by the form in a file's name.
+THEIRS = {
+    "qdq": "onnxruntime QDQ",
+    "qonnx": "Brevitas QONNX",
+    "qcdq": "Brevitas QCDQ",
+    "fixed": "Brevitas QONNX, fixed point",
+}
+#: Of these Brevitas itself says what is right, with what it computed when it wrote the file.
+OF_BREVITAS = ("qonnx", "fixed")
 CALIBRATION = 200
 #: Inputs that run on the RTL.
 SIMULATED = 2
@@ -68,68 +82,88 @@ KEPT = 32
 
 @dataclass(frozen=True)
 class Row:
-    """A file on the engine; what is unknown is None, and `problem` says why."""
+    """
+    A file on the engine, beside the runtime it was made for; what is unknown is None, and `problem` says why. `snr` is
+    infinite, in JSON null, for outputs that are identical.
+    """
 
     network: str
     form: str
+    runtime: str
     score: float
     engine_score: float | None = None
+    identical: bool | None = None
     snr: float | None = None
+    layers_equal: float | None = None
     cycles: int | None = None
     problem: str | None = None
 
 
 def run(model: onnx.ModelProto, x: NDArray[np.float32]) -> NDArray[Any]:
     """onnxruntime, node by node as they are written, input by input."""
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = session_of(model)
     return np.concatenate([session.run(None, {"x": one[None]})[0] for one in x])
 
 
 def write_files(name: str, folder: Path, data: Data, network: Network) -> None:
-    """Trains a network twice, float and with Brevitas, and writes its four files."""
+    """Trains a network three times, float and twice with Brevitas; writes its files, and what Brevitas computes."""
     paths = {form: folder / f"{name}.{form}.onnx" for form in ("float", *THEIRS)}
     write_float(train(network, FloatLayers()), data, paths["float"])
     write_quantised(paths["float"], data.train[:CALIBRATION], paths["qdq"])
-    write_brevitas(train(network, BrevitasLayers()), data, paths["qonnx"], paths["qcdq"])
-
-
-def write_samples(name: str, folder: Path, data: Data) -> None:
-    """Some of the data, beside the files."""
-    kept = {"train": data.train[:KEPT], "x": data.test[:KEPT], "targets": data.test_targets[:KEPT]}
+    kept: dict[str, Any] = {"train": data.train[:KEPT], "x": data.test[:KEPT], "targets": data.test_targets[:KEPT]}
+    free, fixed = train(network, BrevitasLayers()), train(network, FixedPointLayers())
+    write_brevitas(free, data, {"qonnx": paths["qonnx"], "qcdq": paths["qcdq"]})
+    write_brevitas(fixed, data, {"qonnx": paths["fixed"]})
+    for form, module in (("qonnx", free), ("fixed", fixed)):
+        results = computed(module, data.test)
+        kept |= {form: results[:KEPT], f"{form}_score": network.score(results, data.test_targets)}
     np.savez_compressed(folder / f"{name}.npz", **kept)
 
 
 def measure(name: str, folder: Path, data: Data, network: Network, *, rtl: bool) -> Iterator[Row]:
     """Every form of a network."""
     source = onnx.load(folder / f"{name}.float.onnx")
-    yield Row(name, "float", network.score(run(source, data.test), data.test_targets))
+    yield Row(name, "float", "onnxruntime", network.score(run(source, data.test), data.test_targets))
     for form, (changes, hw) in OURS.items():
         options = QuantizeOptions.of_hardware(hw, **changes)
         model = quantize_model(source, data.train[:CALIBRATION], options).model
-        yield _row(name, f"DSF {form}", model, hw, data, network, rtl=rtl and hw == HARDWARE)
-    for form, title in THEIRS.items():
-        yield _row(name, title, onnx.load(folder / f"{name}.{form}.onnx"), HARDWARE, data, network, rtl=rtl)
+        theirs = run(model, data.test)
+        row = Row(name, f"DSF {form}", "onnxruntime", network.score(theirs, data.test_targets))
+        yield _on_engine(row, model, hw, data, theirs, rtl=rtl and hw == HARDWARE)
+    with np.load(folder / f"{name}.npz") as kept:
+        for form, title in THEIRS.items():
+            model = onnx.load(folder / f"{name}.{form}.onnx")
+            if form in OF_BREVITAS:
+                theirs, row = kept[form], Row(name, title, "Brevitas", float(kept[f"{form}_score"]))
+            else:
+                theirs = run(model, data.test)
+                row = Row(name, title, "onnxruntime", network.score(theirs, data.test_targets))
+            yield _on_engine(row, model, HARDWARE, data, theirs, rtl=rtl)
 
 
-def _row(name: str, form: str, model: onnx.ModelProto, hw: Hardware, data: Data, network: Network, *, rtl: bool) -> Row:
-    theirs = run(to_qdq(model), data.test)
-    score = network.score(theirs, data.test_targets)
+def _on_engine(row: Row, model: onnx.ModelProto, hw: Hardware, data: Data, theirs: NDArray[Any], *, rtl: bool) -> Row:
+    """The row with all that the engine makes of the model; `theirs` are the outputs of its own runtime, for the first tests."""
     try:
         compiled = from_onnx(model, hw)
     except DsfError as error:
-        return Row(name, form, score, problem=error.problems[0])
-    ours = compiled.predict(data.test).reshape(theirs.shape)
+        return replace(row, problem=error.problems[0])
+    ours = compiled.predict(data.test).reshape(len(data.test), *theirs.shape[1:])
+    layers = compare_layers(compiled, to_qdq(model), [one[None] for one in data.test[:KEPT]])
     cycles = None
     if rtl:
         inputs = [compiled.integers_of(one[None]) for one in data.test[:SIMULATED]]
         with tempfile.TemporaryDirectory() as folder:
             cycles = prove(compiled.module, inputs, Path(folder), Options(), Steps(new_console(quiet=True)), quiet=True).cycles
-    noise = np.square(theirs - ours).sum(dtype=np.float64)
-    snr = None if noise == 0 else round(float(10 * np.log10(np.square(theirs).sum(dtype=np.float64) / noise)), 1)
-    return Row(name, form, score, network.score(ours, data.test_targets), snr, cycles)
+    beside = ours[: len(theirs)].astype(np.float32)
+    noise = np.square(theirs - beside).sum(dtype=np.float64)
+    return replace(
+        row,
+        engine_score=NETWORKS[row.network].score(ours, data.test_targets),
+        identical=bool(noise == 0),
+        snr=None if noise == 0 else round(float(10 * np.log10(np.square(theirs).sum(dtype=np.float64) / noise)), 1),
+        layers_equal=round(1 - max(one.decided_fraction for one in layers), 6),
+        cycles=cycles,
+    )
 
 
 def write_results(rows: list[Row]) -> None:
@@ -143,23 +177,11 @@ def write_results(rows: list[Row]) -> None:
 
 def table_of(rows: list[Row]) -> Table:
     table = Table(title="Score on test data: right answers, of the autoencoder dB")
-    for column in ("network", "form", "onnxruntime", "engine", "apart (dB)", "cycles (RTL)"):
-        table.add_column(column, justify="left" if column in ("network", "form") else "right")
+    for column in COLUMNS:
+        table.add_column(column, justify="left" if column in COLUMNS[:2] else "right")
     for row in rows:
-        numbers = [_score(row, row.score), _score(row, row.engine_score)]
-        apart = "identical" if row.snr is None and row.engine_score is not None else _text(row.snr)
-        table.add_row(row.network, row.form, *numbers, apart, _text(row.cycles))
+        table.add_row(*cells(asdict(row)))
     return table
-
-
-def _score(row: Row, score: float | None) -> str:
-    if score is None:
-        return "-"
-    return f"{score:.2%}" if NETWORKS[row.network].classifies else f"{score:.2f} dB"
-
-
-def _text(value: float | None) -> str:
-    return "-" if value is None else f"{value:,}"
 
 
 def main() -> None:
@@ -178,13 +200,13 @@ def main() -> None:
         for name in chosen.networks:
             network = NETWORKS[name]
             data = network.data()
-            with console.status(f"{name}: trained twice, exported, measured"):
+            with console.status(f"{name}: trained, exported, measured"):
                 if not (folder / f"{name}.npz").is_file():
                     write_files(name, folder, data, network)
-                    write_samples(name, folder, data)
                 of_network = list(measure(name, folder, data, network, rtl=not chosen.no_rtl))
             write_results(of_network)
             rows += of_network
+    accuracy_tables.main()
     console.print(table_of(rows))
     for row in rows:
         if row.problem is not None:

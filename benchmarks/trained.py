@@ -5,7 +5,8 @@ exporters make of them.
 - `digits`: a residual network on images of 8x8, ten classes; `separable`: depthwise-separable, on the same images;
   `autoencoder`: convolutions down to 2x2 and transposed ones back up, on the same images; `cancer`: a dense network on a
   table of 30 columns, two classes.
-- Each is written as float ONNX (torch.onnx.export), QDQ (onnxruntime's quantize_static), QONNX and QCDQ (Brevitas).
+- Each is written as float ONNX (torch.onnx.export), QDQ (onnxruntime's quantize_static), QONNX and QCDQ (Brevitas), and once
+  more, trained in fixed point, as QONNX.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import io
 import logging
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,9 @@ class FloatLayers:
 
     def conv_transpose(self, inputs: int, outputs: int, kernel: int, **options: Any) -> nn.Module:
         return nn.ConvTranspose2d(inputs, outputs, kernel, **options)
+
+    def norm(self, channels: int) -> nn.Module:
+        return nn.BatchNorm2d(channels)
 
     def linear(self, inputs: int, outputs: int) -> nn.Module:
         return nn.Linear(inputs, outputs)
@@ -78,6 +82,9 @@ class BrevitasLayers:
     def conv_transpose(self, inputs: int, outputs: int, kernel: int, **options: Any) -> nn.Module:
         return self._layers.QuantConvTranspose2d(inputs, outputs, kernel, **self._weights, **options)
 
+    def norm(self, channels: int) -> nn.Module:
+        return nn.BatchNorm2d(channels)
+
     def linear(self, inputs: int, outputs: int) -> nn.Module:
         return self._layers.QuantLinear(inputs, outputs, bias=True, **self._weights)
 
@@ -86,6 +93,35 @@ class BrevitasLayers:
 
     def quantized(self) -> nn.Module:
         return self._layers.QuantIdentity(**self._signed)
+
+
+class FixedPointLayers(BrevitasLayers):
+    """
+    The same with scales that are powers of two, and quantised biases: what Brevitas computes in float32 is exact. Batch
+    normalisations, whose factors are no such numbers, are left out; convolutions have biases instead.
+    """
+
+    def __init__(self, weight_bits: int = 4, activation_bits: int = 8):
+        super().__init__(weight_bits, activation_bits)
+        from brevitas.quant import (
+            Int8ActPerTensorFixedPoint,
+            Int8BiasPerTensorFixedPointInternalScaling,
+            Int8WeightPerTensorFixedPoint,
+            Uint8ActPerTensorFixedPoint,
+        )
+
+        self._weights |= {
+            "weight_quant": Int8WeightPerTensorFixedPoint,
+            "bias_quant": Int8BiasPerTensorFixedPointInternalScaling,
+        }
+        self._signed["act_quant"] = Int8ActPerTensorFixedPoint
+        self._unsigned["act_quant"] = Uint8ActPerTensorFixedPoint
+
+    def conv(self, inputs: int, outputs: int, kernel: int, **options: Any) -> nn.Module:
+        return super().conv(inputs, outputs, kernel, **options | {"bias": True})
+
+    def norm(self, channels: int) -> nn.Module:
+        return nn.Identity()
 
 
 Layers = FloatLayers | BrevitasLayers
@@ -97,10 +133,10 @@ class Residual(nn.Module):
     def __init__(self, make: Layers, channels: int):
         super().__init__()
         self.conv1 = make.conv(channels, channels, 3, padding=1, bias=False)
-        self.norm1 = nn.BatchNorm2d(channels)
+        self.norm1 = make.norm(channels)
         self.relu1 = make.relu()
         self.conv2 = make.conv(channels, channels, 3, padding=1, bias=False)
-        self.norm2 = nn.BatchNorm2d(channels)
+        self.norm2 = make.norm(channels)
         self.sum = make.quantized()
         self.relu2 = make.relu()
 
@@ -115,10 +151,10 @@ class Digits(nn.Module):
     def __init__(self, make: Layers):
         super().__init__()
         self.input = make.input()
-        self.stem = nn.Sequential(make.conv(1, 12, 3, padding=1, bias=False), nn.BatchNorm2d(12), make.relu())
+        self.stem = nn.Sequential(make.conv(1, 12, 3, padding=1, bias=False), make.norm(12), make.relu())
         self.block = Residual(make, 12)
         self.pool = nn.MaxPool2d(2)
-        self.down = nn.Sequential(make.conv(12, 16, 3, bias=False), nn.BatchNorm2d(16), make.relu())
+        self.down = nn.Sequential(make.conv(12, 16, 3, bias=False), make.norm(16), make.relu())
         self.mean = nn.AvgPool2d(2)
         self.rounded = make.quantized()
         self.head = make.linear(16, 10)
@@ -137,13 +173,13 @@ class Separable(nn.Module):
         def separable(inputs: int, outputs: int, stride: int) -> Iterator[nn.Module]:
             yield from (
                 make.conv(inputs, inputs, 3, stride=stride, padding=1, groups=inputs, bias=False),
-                nn.BatchNorm2d(inputs),
+                make.norm(inputs),
             )
             yield make.relu()
-            yield from (make.conv(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs), make.relu())
+            yield from (make.conv(inputs, outputs, 1, bias=False), make.norm(outputs), make.relu())
 
         self.input = make.input()
-        self.stem = nn.Sequential(make.conv(1, 12, 3, padding=1, bias=False), nn.BatchNorm2d(12), make.relu())
+        self.stem = nn.Sequential(make.conv(1, 12, 3, padding=1, bias=False), make.norm(12), make.relu())
         self.body = nn.Sequential(*separable(12, 24, 2), *separable(24, 24, 1), *separable(24, 32, 2))
         self.head = make.linear(32 * 4, 10)
 
@@ -302,15 +338,22 @@ def write_quantised(float_model: Path, samples: NDArray[np.float32], path: Path)
     save(onnx.load(path), path)
 
 
-def write_brevitas(module: nn.Module, data: Data, qonnx: Path, qcdq: Path) -> None:
-    """As Brevitas writes it, in both of its forms."""
+def write_brevitas(module: nn.Module, data: Data, paths: Mapping[str, Path]) -> None:
+    """As Brevitas writes it, in the forms that paths are given for: `qonnx`, `qcdq`."""
     from brevitas.export import export_onnx_qcdq, export_qonnx
 
+    exports = {"qonnx": export_qonnx, "qcdq": export_onnx_qcdq}
     x = torch.from_numpy(data.test[:1])
-    for export, path in ((export_qonnx, qonnx), (export_onnx_qcdq, qcdq)):
+    for form, path in paths.items():
         with quiet():
-            export(module, args=x, export_path=str(path), input_names=["x"], optimize=True, external_data=False)
+            exports[form](module, args=x, export_path=str(path), input_names=["x"], optimize=True, external_data=False)
         save(onnx.load(path), path)
+
+
+def computed(module: nn.Module, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What a module itself computes, input by input."""
+    with torch.no_grad():
+        return np.concatenate([module(torch.from_numpy(one[None])).numpy() for one in x])
 
 
 @contextmanager

@@ -85,10 +85,34 @@ def test_both_forms_of_brevitas_are_one_network(name):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize("form", ["qonnx", "qcdq"])
+@pytest.mark.parametrize("form", ["qonnx", "qcdq", "fixed"])
 def test_weights_of_brevitas_are_integers_of_4_bits(name, form):
     kinds = {one.data_type for one in to_qdq(load(name, form)).graph.initializer if len(one.dims) > 1}
     assert kinds == {onnx.TensorProto.INT4}
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_fixed_point_equals_brevitas_bit_for_bit(name):
+    """What Brevitas's modules computed when the file was written: scales are powers of two, and float32 exact."""
+    data = data_of(name)
+    wanted = data["fixed"]
+    got = from_onnx(load(name, "fixed"), HARDWARE).predict(data["x"]).reshape(wanted.shape)
+    assert np.unique(wanted).size > 50
+    assert np.array_equal(got, wanted)
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_free_scales_beside_brevitas(name):
+    """
+    The converted model computes what Brevitas's modules computed, but for the last bits of float32. The engine has gains of 16
+    bits, and biases that are rounded.
+    """
+    data, proto = data_of(name), load(name, "qonnx")
+    wanted = data["qonnx"]
+    assert decibels(wanted, run_each(to_qdq(proto), data["x"])) > 100
+    got = from_onnx(proto, HARDWARE).predict(data["x"]).reshape(wanted.shape)
+    assert decibels(wanted, got) > 40
+    assert np.mean(got.argmax(axis=1) == wanted.argmax(axis=1)) > 0.95
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
@@ -102,7 +126,7 @@ def test_on_the_engine(name, form):
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
-@pytest.mark.parametrize("form", ["qdq", "qonnx", "qcdq"])
+@pytest.mark.parametrize("form", ["qdq", "qonnx", "qcdq", "fixed"])
 def test_every_layer_equals_onnxruntime_on_its_inputs(name, form):
     """
     Within 1 of 8 bits, and at most one in a thousand differs, by the 16 bits of the engine's multipliers and the rounding of a
