@@ -35,6 +35,7 @@ from xdsl.traits import NoTerminator
 from xdsl.utils.exceptions import VerifyException
 
 from dsf.dialects.constants import integer
+from dsf.dialects.engine import HardwareOp
 from dsf.dialects.engine import LoadProgramOp as EngineLoadProgramOp
 from dsf.dialects.engine import ProgramOp as EngineProgramOp
 from dsf.errors import BinaryError
@@ -225,6 +226,20 @@ class ProgramOp(EngineProgramOp):
         if any(isinstance(op, LoadProgramOp) for op in run):
             raise VerifyException(f"'{LoadProgramOp.name}': stands after instructions, needs to stand before them; move it up")
         _verify_stream(self.name, run)
+        self._verify_progress()
+
+    def _verify_progress(self) -> None:
+        """No deadlock on the engine that the module is for, which says how much its queues hold."""
+        # The queues work on this dialect's operations.
+        from dsf.runtime.queues import deadlocks
+
+        module = self.parent_op()
+        engines = [op for op in module.regions[0].block.ops if isinstance(op, HardwareOp)] if module is not None else []
+        if len(engines) == 1:
+            load = [] if self.load_program is None else deadlocks(self.load_program.instructions, engines[0].hardware)
+            problems = [*load, *deadlocks(self.instructions, engines[0].hardware)]
+            if problems:
+                raise VerifyException("\n".join(problems))
 
 
 def _verify_stream(program: str, ops: Sequence[Operation]) -> None:

@@ -51,6 +51,18 @@ class _State:
     def waiting(self) -> list[Queue]:
         return [queue for queue in Queue if self.queues[queue]]
 
+    def take(self, queue: Queue, op: InstructionOp) -> None:
+        """Takes the tokens that an instruction of `queue` waits for."""
+        for producer in Queue:
+            if op["wait"] >> producer & 1:
+                self.tokens[producer, queue] -= 1
+
+    def give(self, queue: Queue, op: InstructionOp) -> None:
+        """Gives the tokens of an instruction of `queue` that is complete."""
+        for consumer in Queue:
+            if op["signal"] >> consumer & 1:
+                self.tokens[queue, consumer] += 1
+
 
 def run_queues(
     instructions: Sequence[InstructionOp], hardware: Hardware, execute: Execute, *, seed: int | None = None
@@ -84,15 +96,34 @@ def run_queues(
     return [*order, state.program[0][0]]
 
 
+def deadlocks(instructions: Sequence[InstructionOp], hardware: Hardware) -> list[str]:
+    """
+    Which queues of a program wait for a token that never comes, given its order and what the queues hold; none if it ends.
+
+    One order of the queues proves it for all. A token is taken by one queue only, and room in a queue by the dispatcher only,
+    each in the order of the program; so whatever is done first takes nothing from what else can be done, and all orders get
+    equally far. How long instructions take does not matter for the same reason.
+    """
+    state = _State(deque(enumerate(instructions)))
+    while True:
+        state.dispatch(hardware.queue_depth)
+        waiting = state.waiting()
+        ready = [queue for queue in waiting if not state.missing(queue)]
+        if not ready:
+            return _deadlock(state, waiting) if waiting else []
+        for queue in ready:
+            _, op = state.queues[queue].popleft()
+            state.take(queue, op)
+            state.give(queue, op)
+
+
 def _next_in_turn(ready: Sequence[Queue], turn: int) -> Queue:
     return min(ready, key=lambda queue: (queue - turn) % len(Queue))
 
 
 def _run_head(state: _State, queue: Queue, hardware: Hardware, execute: Execute) -> int:
     index, op = state.queues[queue].popleft()
-    for producer in Queue:
-        if op["wait"] >> producer & 1:
-            state.tokens[producer, queue] -= 1
+    state.take(queue, op)
     problems = instruction_problems(op.instruction.name, op.fields, hardware)
     if problems:
         raise EngineError([f"{instruction_name(op, index)}: {problem}" for problem in problems])
@@ -100,14 +131,11 @@ def _run_head(state: _State, queue: Queue, hardware: Hardware, execute: Execute)
         execute(op)
     except DsfError as error:
         raise EngineError([f"{instruction_name(op, index)}: {problem}" for problem in error.problems]) from error
+    state.give(queue, op)
     for consumer in Queue:
-        if op["signal"] >> consumer & 1:
-            state.tokens[queue, consumer] += 1
-            if state.tokens[queue, consumer] > MAX_TOKENS:
-                names = f"{queue.name.lower()} to {consumer.name.lower()}"
-                raise EngineError(
-                    f"{instruction_name(op, index)}: more than {MAX_TOKENS} tokens from {names}, needs earlier waits"
-                )
+        if state.tokens[queue, consumer] > MAX_TOKENS:
+            names = f"{queue.name.lower()} to {consumer.name.lower()}"
+            raise EngineError(f"{instruction_name(op, index)}: more than {MAX_TOKENS} tokens from {names}, needs earlier waits")
     return index
 
 

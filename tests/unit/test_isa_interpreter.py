@@ -6,6 +6,7 @@ Python, on random small instructions; and the order of the queues.
 import copy
 import random
 from fractions import Fraction
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -19,7 +20,7 @@ from dsf.isa.table import ELEMENTWISE, POOLS, VECTOR, BaseRegister, Queue, Vecto
 from dsf.numerics import int_range
 from dsf.runtime.interpreters import isa as semantics
 from dsf.runtime.machine import Machine
-from dsf.runtime.queues import run_queues
+from dsf.runtime.queues import deadlocks, run_queues
 
 MACHINES = {
     "8x8": Hardware(processing_elements=(2, 6), column_groups=3, axi_width=32, feature_memory=1 << 12, weight_memory=1 << 12),
@@ -563,8 +564,37 @@ def test_deadlock_by_a_full_queue():
     ops = [store(wait=1 << Queue.LOAD), *(store() for _ in range(SMALL.queue_depth)), load(signal=1 << Queue.STORE)]
     with pytest.raises(EngineError, match="this program deadlocks"):
         run(*ops)
+    assert "this program deadlocks" in deadlocks(ops, SMALL)[0]
     del ops[1]
     assert run(*ops)[0] == len(ops) - 1
+    assert deadlocks(ops, SMALL) == []
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_deadlocks_are_those_of_every_order(seed: int):
+    """Random tokens: a program that is found to end does so in every order, one that does not in none."""
+    rng = random.Random(seed)
+    kinds = {Queue.LOAD: load, Queue.STORE: store, Queue.MATRIX: partial(isa.MatrixOp, **MATRIX)}
+    masks = [0, 0, 0, *(1 << queue for queue in kinds)]
+    ended = 0
+    for _ in range(25):
+        ops = [
+            kinds[queue](wait=rng.choice(masks), signal=rng.choice(masks))
+            for queue in rng.choices(list(kinds), k=rng.randint(2, 6))
+        ]
+        # Enough others behind, so that queues may be full.
+        ops += [store() for _ in range(rng.choice((0, SMALL.queue_depth)))]
+        rng.shuffle(ops)
+        problems = deadlocks(ops, SMALL)
+        ended += not problems
+        for order in (None, *range(6)):
+            try:
+                run_queues([*ops, isa.EndOp()], SMALL, lambda _: None, seed=order)
+                stuck = False
+            except EngineError as error:
+                stuck = "this program deadlocks" in str(error)
+            assert stuck == bool(problems), (seed, problems)
+    assert 0 < ended < 25
 
 
 def test_tokens_left():

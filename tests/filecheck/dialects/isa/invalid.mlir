@@ -195,3 +195,46 @@ isa.program inputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = input
   }
 }
 // CHECK: 'isa.program': no instructions, needs at least 'isa.end'
+
+// -----
+
+// Two queues wait for each other.
+engine.hardware {processing_elements = [1, 1]}
+isa.program inputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = input, offset = 0>]
+  outputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = output, offset = 0>]
+  arena 0 bundles [] weights dense<> : tensor<0xi8> {
+  isa.load wait(store) signal(store) {base = input, rows = 1, row_elements = 1}
+  isa.store wait(load) signal(load) {base = output, rows = 1, row_elements = 1}
+  isa.end
+}
+// CHECK:      'instruction 0' (isa.load): queue load waits for a token from store that never comes
+// CHECK-NEXT: 'instruction 1' (isa.store): queue store waits for a token from load that never comes
+
+// -----
+
+// The LOAD whose token the first STORE needs is behind more of them than their queue holds.
+engine.hardware {processing_elements = [1, 1], queue_depth = 2}
+isa.program inputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = input, offset = 0>]
+  outputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = output, offset = 0>]
+  arena 0 bundles [] weights dense<> : tensor<0xi8> {
+  isa.store wait(load) {base = output, rows = 1, row_elements = 1}
+  isa.store {base = output, rows = 1, row_elements = 1}
+  isa.store {base = output, rows = 1, row_elements = 1}
+  isa.load signal(store) {base = input, rows = 1, row_elements = 1}
+  isa.end
+}
+// CHECK: 'instruction 0' (isa.store): queue store waits for a token from load that never comes
+
+// -----
+
+engine.hardware {processing_elements = [1, 1]}
+isa.program inputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = input, offset = 0>]
+  outputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = output, offset = 0>]
+  arena 0 bundles [] weights dense<> : tensor<0xi8> {
+  isa.load_program {
+    isa.load_weights wait(matrix) {base = weights, bytes = 64, words = 4, groups = 2}
+    isa.end
+  }
+  isa.end
+}
+// CHECK: 'instruction 0 of the load program' (isa.load_weights): queue weight waits for a token from matrix that never comes
