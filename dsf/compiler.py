@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.passes import ModulePass
+from xdsl.utils.exceptions import VerifyException
 
 from dsf.codegen.kept import LEVEL, keep
 from dsf.codegen.program import set_shapes
@@ -27,6 +28,7 @@ from dsf.dialects.isa import program_of
 from dsf.disk import writing
 from dsf.dominance import check_dominance
 from dsf.errors import BinaryError, DsfError, MismatchError, ModelError, OutputError
+from dsf.faults import culprit, fault_of_pass
 from dsf.numerics import Ints, as_ints, random_elements
 from dsf.parsing import PositionParser
 from dsf.runtime.execute import PROGRAM_LEVELS, Capture, input_shape, level_of, run_integers, run_program
@@ -90,7 +92,7 @@ def compile_module(
     pipeline = pipeline or DsfPipelinePass()
     compiled = module.clone()
     compiled.location = module.location
-    check(compiled)
+    _check_input(compiled)
     comparison = LevelComparison.begin(compiled, verify_input) if verify_each else None
     if emit_ir is not None:
         _write_ir(compiled, emit_ir / "0-input.mlir")
@@ -102,7 +104,7 @@ def compile_module(
             keep(compiled, pipeline, keep_in)
             kept = True
         start = time.perf_counter()
-        run_pass(ctx, compiled, one)
+        run_pass(ctx, compiled, one, emit_ir)
         if timing is not None:
             timing(one.name, time.perf_counter() - start)
         if emit_ir is not None:
@@ -124,10 +126,34 @@ def _bundle_shapes(module: ModuleOp) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def run_pass(ctx: Context, module: ModuleOp, one: ModulePass) -> None:
-    """Applies a pass and checks what it left."""
-    one.apply(ctx, module)
-    check(module)
+def run_pass(ctx: Context, module: ModuleOp, one: ModulePass, faults: Path | None = None) -> None:
+    """
+    Applies a pass and checks what it left. Raises what the pass says of the network, and `FaultError` for a pass that is wrong:
+    the module then goes into `faults`, or a new directory.
+    """
+    try:
+        one.apply(ctx, module)
+        check(module)
+    except (DsfError, MemoryError, OSError, RecursionError):
+        raise
+    except Exception as error:
+        # The notes have the whole module, which is written instead.
+        getattr(error, "__notes__", []).clear()
+        raise fault_of_pass(one.name, module, error, faults) from error
+
+
+def _check_input(module: ModuleOp) -> None:
+    """Raises `ModelError`, naming the operation, for a module that does not verify."""
+    try:
+        check(module)
+    except VerifyException as error:
+        op = culprit(error, module)
+        (message, *_) = str(error).splitlines() or [type(error).__name__]
+        place = None if op is None else location_name(op)
+        if op is not None and place is not None:
+            rule = message.removeprefix(f"'{op.name}': ")
+            message = f"'{place}': {rule}"
+        raise ModelError(message) from None
 
 
 def check(module: ModuleOp) -> None:

@@ -42,5 +42,9 @@ class EngineError(DsfError):
     """The simulated engine stopped with an error code."""
 
 
+class FaultError(DsfError):
+    """DSF itself is wrong: the user can only report it."""
+
+
 class ToolError(DsfError):
     """A tool that DSF needs (Verilator, a C++ compiler) is missing or failed."""

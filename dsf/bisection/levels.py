@@ -22,7 +22,7 @@ from dsf.bisection.placement import Placement
 from dsf.bisection.programs import compare_orders, compare_programs
 from dsf.codegen.program import Program
 from dsf.compiler import check, context, parse_module, run_pass
-from dsf.errors import BinaryError, DsfError
+from dsf.errors import BinaryError, DsfError, FaultError
 from dsf.numerics import Ints
 from dsf.runtime.execute import PROGRAM_LEVELS, level_of
 
@@ -53,7 +53,7 @@ def levels_of_passes(module: ModuleOp, passes: Sequence[ModulePass]) -> Iterator
     for one in passes:
         try:
             run_pass(ctx, changed, one)
-        except VerifyException as error:
+        except FaultError as error:
             raise StepError(one.name, str(error)) from error
         yield Level(one.name, changed)
 

@@ -12,7 +12,7 @@
     dsf disasm program.bin  binary program to text
     dsf asm program.mlir    text to binary program
 
-Exit codes: 0 all went well, 1 the input is wrong or outputs differ, 2 the command line is wrong.
+Exit codes: 0 all went well, 1 the input is wrong or outputs differ, 2 the command line is wrong, 70 a fault of DSF.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 
 from xdsl.utils.exceptions import DiagnosticException, ParseError
 
-from dsf.errors import DsfError
+from dsf.errors import DsfError, FaultError
+from dsf.faults import unexpected
 from dsf.parsing import parse_error_text
 from dsf.tools import asm, bisect, check, disasm, estimate, report, sim, where, zoo
 from dsf.tools import compile as compile_
@@ -76,9 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except DsfError as error:
-        for problem in error.problems:
-            print(f"dsf: {problem}", file=sys.stderr)
-        return 1
+        return _say(error)
     except (ParseError, DiagnosticException) as error:
         text = parse_error_text(error) if isinstance(error, ParseError) else str(error)
         for line in text.splitlines():
@@ -91,7 +91,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RecursionError:
         print("dsf: input: nested too deeply, needs fewer levels; no module of DSF has as many", file=sys.stderr)
         return 1
+    except MemoryError as error:
+        print(f"dsf: input: not enough memory ({error}), needs smaller tensors, or a larger machine", file=sys.stderr)
+        return 1
+    except Exception as error:  # What nothing else has a message for.
+        if os.environ.get("DSF_TRACEBACK"):
+            traceback.print_exc()
+        return _say(unexpected(error))
     return 0
+
+
+def _say(error: DsfError) -> int:
+    """Prints all problems; returns the exit code."""
+    if os.environ.get("DSF_TRACEBACK") and isinstance(error, FaultError):
+        traceback.print_exception(error)
+    for problem in error.problems:
+        print(f"dsf: {problem}", file=sys.stderr)
+    return 70 if isinstance(error, FaultError) else 1
 
 
 if __name__ == "__main__":

@@ -20,16 +20,16 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn
 
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Operation
 from xdsl.passes import ModulePass, PassPipeline
 from xdsl.printer import Printer
 from xdsl.utils.arg_spec import ArgSpec, parse_pipeline
-from xdsl.utils.exceptions import ArgSpecParseError, DiagnosticException, ParseError, VerifyException
+from xdsl.utils.exceptions import ArgSpecParseError, DiagnosticException, ParseError
 from xdsl.xdsl_opt_main import xDSLOptMain
 
 from dsf.dialects import get_all_dialects
-from dsf.dominance import DominanceException, check_dominance
+from dsf.dominance import check_dominance
 from dsf.errors import DsfError
+from dsf.faults import culprit
 from dsf.parsing import PositionParser, parse_error_text
 from dsf.sidecar import move_out, resolve
 from dsf.transforms import get_all_passes
@@ -207,30 +207,16 @@ class DsfOptMain(xDSLOptMain):
     def _located(self, error: Exception, module: ModuleOp | None, offset: int) -> str:
         """The problems, one a line, after the place of the operation to blame if a verifier raised them."""
         lines = str(error).splitlines() or [type(error).__name__]
-        culprit = _culprit(error, module) if module is not None else None
-        if culprit is None:
+        blamed = culprit(error, module) if module is not None else None
+        if blamed is None:
             return "\n".join(lines)
         place = ""
-        if self.parser is not None and (position := self.parser.position_of(culprit)) is not None:
+        if self.parser is not None and (position := self.parser.position_of(blamed)) is not None:
             place = f"{self.get_input_name()}:{position[0] + offset}:{position[1]}: "
-        elif (name := location_name(culprit)) is not None:
+        elif (name := location_name(blamed)) is not None:
             place = f"in {name}: "
-        named = f"'{culprit.name}'" in lines[0] or culprit.name in lines[0]
-        return "\n".join([f"{place}{'' if named else repr(culprit.name) + ': '}{lines[0]}", *lines[1:]])
-
-
-def _culprit(error: Exception, module: ModuleOp) -> Operation | None:
-    """The operation that a verifier's error is about: the first that does not verify by itself."""
-    if isinstance(error, DominanceException):
-        return error.op
-    if not isinstance(error, VerifyException):
-        return None
-    for op in module.walk():
-        try:
-            op.verify(verify_nested_ops=False)
-        except VerifyException:
-            return op
-    return None
+        named = f"'{blamed.name}'" in lines[0] or blamed.name in lines[0]
+        return "\n".join([f"{place}{'' if named else repr(blamed.name) + ': '}{lines[0]}", *lines[1:]])
 
 
 def _fail(message: str, code: int) -> NoReturn:
