@@ -47,8 +47,8 @@ from benchmarks.trained import (
     write_float,
     write_quantised,
 )
-from dsf.errors import DsfError
 from dsf.frontend.forms import to_qdq
+from dsf.frontend.onnx.check import check_onnx
 from dsf.frontend.onnx.model import from_onnx
 from dsf.frontend.quantize import QuantizeOptions, quantize_model
 from dsf.hardware import Hardware
@@ -143,10 +143,10 @@ def measure(name: str, folder: Path, data: Data, network: Network, *, rtl: bool)
 
 def _on_engine(row: Row, model: onnx.ModelProto, hw: Hardware, data: Data, theirs: NDArray[Any], *, rtl: bool) -> Row:
     """The row with all that the engine makes of the model; `theirs` are the outputs of its own runtime, for the first tests."""
-    try:
-        compiled = from_onnx(model, hw)
-    except DsfError as error:
-        return replace(row, problem=error.problems[0])
+    checked = check_onnx(model, hw)
+    if checked.problems:
+        return replace(row, problem=checked.problems[0])
+    compiled = from_onnx(model, hw)
     ours = compiled.predict(data.test).reshape(len(data.test), *theirs.shape[1:])
     layers = compare_layers(compiled, to_qdq(model), [one[None] for one in data.test[:KEPT]])
     cycles = None

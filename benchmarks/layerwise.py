@@ -37,8 +37,9 @@ NOISE = 2.0**-14
 @dataclass(frozen=True)
 class Difference:
     """
-    Of the results of an operation: how many there are and how many are not equal, by how many steps of the grid at most; and of
-    those that are not equal, how many are exactly half-way between two steps, within `NOISE`.
+    Of the results of an operation, of a convolution or dense layer those after its rounding: how many there are and how many
+    are not equal, by how many steps of the grid at most; and of those that are not equal, how many are exactly half-way
+    between two steps, within `NOISE`.
     """
 
     layer: str
@@ -73,12 +74,16 @@ def session_of(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
-def with_outputs(model: onnx.ModelProto, names: list[str]) -> onnx.ModelProto:
-    """A copy of a model with these tensors as its outputs."""
+def with_outputs(model: onnx.ModelProto, wires: Mapping[str, Wire]) -> onnx.ModelProto:
+    """A copy of a model with these tensors as its outputs, narrow ones as INT8: onnxruntime has no arrays of 4 bits."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     del copy.graph.output[:]
-    copy.graph.output.extend(onnx.helper.make_empty_tensor_value_info(one) for one in names)
+    for name, wire in wires.items():
+        if wire.grid.bits.data < 8:
+            copy.graph.node.append(onnx.helper.make_node("Cast", [name], [f"{name}_int8"], to=onnx.TensorProto.INT8))
+            name = f"{name}_int8"
+        copy.graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
     return copy
 
 
@@ -92,11 +97,11 @@ def compare_layers(model: OnnxModel, proto: onnx.ModelProto, inputs: Iterable[ND
     The differences of every operation whose result both have as integers, over these inputs of the model. `proto` is what
     onnxruntime runs, `model` the same on the engine.
     """
-    names = list(quantised_tensors(model))
-    session = session_of(with_outputs(proto, names))
+    wires = quantised_tensors(model)
+    session = session_of(with_outputs(proto, wires))
     totals: dict[tuple[str, str], Difference] = {}
     for x in inputs:
-        tensors = dict(zip(names, session.run(None, {model.imported.input.name: x}), strict=True))
+        tensors = dict(zip(wires, session.run(None, {model.imported.input.name: x}), strict=True))
         for one in _differences(model, tensors):
             key = (one.layer, one.operation)
             totals[key] = totals[key] + one if key in totals else one
@@ -118,8 +123,11 @@ def _differences(model: OnnxModel, tensors: Mapping[str, NDArray]) -> Iterator[D
         if result in theirs:
             apart = np.abs(ours[result] - theirs[result])
             undecided = np.count_nonzero(apart.astype(bool) & _is_half_way(op, arguments))
+            core = core_of(op.input) if isinstance(op, ActivationOp) else None
             name = name_of(op).strip("'")
-            yield Difference(name, op.name, apart.size, int(np.count_nonzero(apart)), int(apart.max()), int(undecided))
+            yield Difference(
+                name, (core or op).name, apart.size, int(np.count_nonzero(apart)), int(apart.max()), int(undecided)
+            )
 
 
 def _is_half_way(op: Operation, arguments: tuple[Ints, ...]) -> NDArray[np.bool_]:

@@ -140,6 +140,12 @@ def test_every_layer_equals_onnxruntime_on_its_inputs(name, form):
         assert one.different - one.undecided <= max(MOST_DIFFERENT * one.elements, 1), one
 
 
+def test_layers_of_all_kinds_are_compared():
+    proto = load("digits", "qdq")
+    layers = compare_layers(from_onnx(proto, HARDWARE), proto, [data_of("digits")["x"][:1]])
+    assert {one.operation for one in layers} == {"bundle.conv", "bundle.dense", "bundle.add", "bundle.pool"}
+
+
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_quantised_here_on_the_engine(name):
     data = data_of(name)
