@@ -255,6 +255,14 @@ def random_input(module: ModuleOp, seed: int = 0) -> Ints:
 def load_integers(path: Path) -> Ints:
     """The integers of a .npy file. Raises `ModelError` if it can't be read or holds something else."""
     try:
+        return as_ints(load_array(path))
+    except ValueError as error:
+        raise _not_integers(path, str(error)) from error
+
+
+def load_array(path: Path) -> NDArray[Any]:
+    """The array of a .npy file. Raises `ModelError` if it can't be read or holds something else."""
+    try:
         loaded = np.load(path)
     except OSError as error:
         raise _not_integers(path, error.strerror or "is truncated or no .npy file") from error
@@ -262,10 +270,7 @@ def load_integers(path: Path) -> Ints:
         raise _not_integers(path, "is truncated, holds Python objects, or is no .npy file") from error
     if not isinstance(loaded, np.ndarray):
         raise _not_integers(path, "is an archive of arrays (.npz)")
-    try:
-        return as_ints(cast("NDArray[Any]", loaded))
-    except ValueError as error:
-        raise _not_integers(path, str(error)) from error
+    return cast("NDArray[Any]", loaded)
 
 
 def _not_integers(path: Path, has: str) -> ModelError:

@@ -23,6 +23,7 @@ from dsf.codegen.files import write_files
 from dsf.codegen.kept import MODEL_NAME
 from dsf.codegen.program import Program
 from dsf.codegen.report import NOT_MEASURED, Measured, make_report, print_report
+from dsf.codegen.source import ModelTensors
 from dsf.compiler import compile_module
 from dsf.dialects.engine import TensorAttr, hardware_of
 from dsf.disk import make_directory
@@ -78,12 +79,13 @@ def prove(
     steps: Steps,
     *,
     reference: Sequence[Mapping[str, Ints]] = (),
+    source: ModelTensors | None = None,
     quiet: bool = False,
 ) -> Proved:
     """
     Compiles a module of the `bundle` level, runs it on `inputs` at every level and writes the files into `folder`, those of the
-    self-test for the first input. `reference` has, for each input, what bundles are known to compute, by name. `quiet` leaves
-    the table of the report out.
+    self-test for the first input. `reference` has, for each input, what bundles are known to compute, by name. `source`
+    says how the tensors of the model that was imported lie in the engine's. `quiet` leaves the table of the report out.
 
     Raises `ModelError` for what does not fit, `OutputError` where files can't be written, `MismatchError` naming the bundle
     and the first element where two levels differ, `EngineError` when the simulated engine stops, and `ToolError` without
@@ -134,7 +136,8 @@ def prove(
             )
             rtl_results = np.concatenate(_check_runs(program, stalled, results, last))
 
-    paths = [*write_files(compiled, folder, x=inputs[0], expected=results[0], measured=measured), folder / MODEL_NAME]
+    files = write_files(compiled, folder, x=inputs[0], expected=results[0], measured=measured, source=source)
+    paths = [*files, folder / MODEL_NAME]
     report = make_report(program, folder.resolve().name, measured)
     if not quiet:
         print_report(report, steps.console)

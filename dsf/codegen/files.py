@@ -7,6 +7,7 @@ The files that a compile writes into `build/<name>/`; the same input always give
 | `weights.bin` | weights and parameters, in stream order: what base register WEIGHTS points at |
 | `config_firmware.h` | memory map, tensors and bundles for the C firmware |
 | `input.bin`, `expected.bin` | for the self-test: what base registers INPUT and OUTPUT point at, before and after |
+| `source.json` | how the tensors of an ONNX model lie in the engine's, see `dsf.codegen.source` |
 | `report.json` | per bundle and in total: multiplications, cycles, utilisation, memory |
 
 A compile also keeps the network, `model.mlir`, see `dsf.codegen.kept`.
@@ -23,8 +24,9 @@ from xdsl.dialects.builtin import ModuleOp
 from dsf.codegen.firmware_header import firmware_header
 from dsf.codegen.program import WEIGHTS_NAME, Program
 from dsf.codegen.report import NOT_MEASURED, Measured, make_report
+from dsf.codegen.source import SOURCE_NAME, ModelTensors
 from dsf.dialects.engine import TensorAttr
-from dsf.disk import write_all
+from dsf.disk import write_all, writing
 from dsf.errors import OutputError
 from dsf.layout import pack_elements
 from dsf.numerics import as_ints
@@ -37,12 +39,14 @@ def write_files(
     x: ArrayLike | None = None,
     expected: ArrayLike | None = None,
     measured: Measured = NOT_MEASURED,
+    source: ModelTensors | None = None,
 ) -> list[Path]:
     """
     Writes the files of a module at the `isa` level into `directory`, which is made if need be; returns their paths.
 
     `x` and `expected` are the integers of the self-test; without them `input.bin` and `expected.bin` are not written.
-    `measured` is what a run of the simulated engine took, for the report. Raises `OutputError`.
+    `measured` is what a run of the simulated engine took, for the report; `source` is the model that was compiled, if it has a
+    layout of its own. Raises `OutputError`.
     """
     program = Program.from_module(module)
     report = make_report(program, directory.resolve().name, measured)
@@ -56,6 +60,11 @@ def write_files(
         contents["input.bin"] = tensor_bytes(program.inputs[0], x)
     if expected is not None:
         contents["expected.bin"] = tensor_bytes(program.outputs[0], expected)
+    if source is not None:
+        contents[SOURCE_NAME] = source.to_bytes()
+    else:  # That of another compile would lie.
+        with writing(directory, OutputError):
+            (directory / SOURCE_NAME).unlink(missing_ok=True)
     return write_all(directory, contents, OutputError)
 
 

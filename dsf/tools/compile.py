@@ -11,6 +11,7 @@ import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
 from dsf.codegen.report import print_report
+from dsf.codegen.source import ModelTensors
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.numerics import Ints
@@ -40,10 +41,11 @@ examples:
 
 @dataclass(frozen=True)
 class _Network:
-    """A module, an input of it, and what quantisation cost."""
+    """A module, an input of it, how a model's tensors lie in its own, and what quantisation cost."""
 
     module: ModuleOp
     x: Ints
+    source: ModelTensors | None = None
     quantisation: Any = None
 
 
@@ -77,7 +79,7 @@ def _compile(chosen: argparse.Namespace) -> None:
         emit_ir=chosen.emit_ir,
         timing=times,
     )
-    proved = prove(network.module, [network.x], chosen.output, options, step, quiet=True)
+    proved = prove(network.module, [network.x], chosen.output, options, step, source=network.source, quiet=True)
     paths = [str(path) for path in proved.paths]
     explanation = explain(network.module, DsfPipelinePass()) if chosen.explain else None
     if chosen.json:
@@ -119,7 +121,7 @@ def _load_onnx(path: Path, samples: Path | None, hardware: Hardware, batch: int,
     if samples is None:
         with step("reading"):
             model = from_onnx(path, hardware, batch=batch)
-        return _Network(model.module, model.integers_of(model.random_input))
+        return _Network(model.module, model.integers_of(model.random_input), model.source)
     from dsf.frontend.quantize.data import read_samples
 
     with step("quantisation"):
@@ -128,4 +130,4 @@ def _load_onnx(path: Path, samples: Path | None, hardware: Hardware, batch: int,
     arrays = read_samples(samples)
     first = np.asarray(arrays[model.imported.input.name] if isinstance(arrays, dict) else arrays)
     x = np.resize(first, model.input_shape)
-    return _Network(model.module, model.integers_of(x), quantised.report)
+    return _Network(model.module, model.integers_of(x), model.source, quantised.report)

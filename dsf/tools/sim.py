@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from dsf.codegen.program import Program, read_bytes, read_program
+from dsf.codegen.source import ModelTensors, read_source
 from dsf.disk import check_file, writing
 from dsf.errors import DsfError, MismatchError, OutputError
 from dsf.numerics import Ints
+from dsf.tools.arrays import LAYOUTS, Given, output_of, read_input
 from dsf.tools.command import Commands, add_json, new_command, print_json, steps
 
 _SIM = """\
@@ -19,6 +21,11 @@ Runs DIR/program.bin with DIR/weights.bin on DIR/input.bin and compares the outp
 DIR/expected.bin, element by element. Without --rtl the instructions are interpreted. With it the whole
 system runs: the C firmware drives the Verilated engine on a model of memory, and what each instruction
 writes into feature memory is compared with the interpreter.
+
+X.npy has the input of one run. Real numbers are quantised as the network's input is; integers are the
+engine's. It may have the axes of the ONNX model that was compiled, (N, C, H, W) for images, or the engine's,
+(N, H, W, C): the shape says which, or --layout where both are the same. Y.npy is the output with the axes and
+the kind of numbers of X.npy: real numbers before what the processor computes of them, a softmax say.
 """
 
 _SIM_EXAMPLES = """\
@@ -26,7 +33,7 @@ examples:
   dsf sim build/digits --rtl --stall 0.3             with random handshakes on every bus
   dsf sim build/digits --rtl --latency 64            with memory that answers after 64 cycles
   dsf sim build/digits --rtl --wave digits.vcd       with waves, for a viewer
-  dsf sim build/digits --input x.npy --output y.npy  another input: integers of the input's shape
+  dsf sim build/digits --input x.npy --output y.npy  another input, of the model's shape or the engine's
 """
 
 #: Options that say how the engine is simulated, and their defaults.
@@ -36,8 +43,9 @@ _RTL_ONLY = {"stall": 0.0, "latency": 0, "seed": 0, "wave": None}
 def add(commands: Commands) -> None:
     parser = new_command(commands, "sim", _sim, summary="run a compiled network", description=_SIM, examples=_SIM_EXAMPLES)
     parser.add_argument("directory", type=Path, metavar="DIR", help="folder with program.bin and weights.bin")
-    parser.add_argument("--input", type=Path, metavar="X.npy", help="integers to run instead of input.bin; nothing is compared")
-    parser.add_argument("--output", type=Path, metavar="Y.npy", help="write the output's integers")
+    parser.add_argument("--input", type=Path, metavar="X.npy", help="what to run instead of input.bin; nothing is compared")
+    parser.add_argument("--layout", choices=LAYOUTS, help="with --input: the axes are the model's, or the engine's")
+    parser.add_argument("--output", type=Path, metavar="Y.npy", help="write the output")
     parser.add_argument("--rtl", action="store_true", help="simulate the SystemVerilog engine (needs Verilator)")
     parser.add_argument("--stall", type=float, metavar="P", help="with --rtl: chance of a stall each cycle, 0 to 0.9")
     parser.add_argument("--latency", type=int, metavar="N", help="with --rtl: cycles from an address on a bus to its data")
@@ -59,13 +67,17 @@ def _sim(chosen: argparse.Namespace) -> None:
         if path is not None:
             check_file(path, OutputError)
     program = read_program(directory / "program.bin")
-    x = _input_of(program, directory, chosen.input)
+    if chosen.layout is not None and chosen.input is None:
+        raise DsfError("'--layout': without --input, needs it; add --input X.npy")
+    source = read_source(directory)
+    given = _input_of(program, directory, source, chosen)
+    x = given.x
     start = time.perf_counter()
     y, took = _run_rtl(program, x, chosen) if chosen.rtl else (_interpret(program, x), dict[str, int]())
     seconds = time.perf_counter() - start
     if chosen.output is not None:
         with writing(chosen.output, OutputError), chosen.output.open("wb") as stream:
-            np.save(stream, y)
+            np.save(stream, output_of(program, source, given, y))
     expected = None if chosen.input is not None else _expected(program, directory / "expected.bin")
     if chosen.json:
         differ = None if expected is None else int(np.count_nonzero(y != expected))
@@ -79,13 +91,13 @@ def _sim(chosen: argparse.Namespace) -> None:
             print(f"all {y.size} elements are those of {directory / 'expected.bin'}")
 
 
-def _input_of(program: Program, directory: Path, path: Path | None) -> Ints:
-    from dsf.compiler import load_integers
+def _input_of(program: Program, directory: Path, source: ModelTensors | None, chosen: argparse.Namespace) -> Given:
     from dsf.runtime.machine import unpack_tensor
 
-    if path is not None:
-        return load_integers(path)
-    return unpack_tensor(program.inputs[0], read_bytes(directory / "input.bin"), str(directory / "input.bin"))
+    if chosen.input is not None:
+        return read_input(program, source, chosen.input, chosen.layout)
+    path = directory / "input.bin"
+    return Given(unpack_tensor(program.inputs[0], read_bytes(path), str(path)), of_model=False, real=False)
 
 
 def _interpret(program: Program, x: Ints) -> Ints:

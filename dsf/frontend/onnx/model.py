@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from xdsl.dialects.builtin import ModuleOp
 
+from dsf.codegen.source import ModelTensors, SourceTensor
 from dsf.constraints import problems_of
 from dsf.errors import ModelError
 from dsf.frontend.onnx.from_onnx import import_onnx
@@ -58,11 +59,23 @@ class OnnxModel:
         return self.imported.input.shape
 
     @property
-    def random_input(self) -> Floats:
-        """Numbers on the input's grid, of `input_shape`; always the same ones."""
+    def source(self) -> ModelTensors:
+        """How the model's input and output lie in the engine's tensors: what a compile writes as `source.json`."""
+        x, y = self.imported.input, self.imported.output
+        output_kind = "integers" if y.codes and not y.steps else "float"
+        steps = tuple(name for name, _ in y.steps)
+        output_offset = y.offset if output_kind == "integers" else 0
+        return ModelTensors(
+            SourceTensor(x.name, x.places, x.kind, 0 if "float" in x.kind else x.offset),
+            SourceTensor(y.name, y.places, output_kind, output_offset, steps),
+        )
+
+    @property
+    def random_input(self) -> Array:
+        """What the model takes, of `input_shape`: numbers on the input's grid, or integers; always the same ones."""
         spec = self.imported.input
         integers = random_elements(np.random.default_rng(0), self.input_shape, spec.grid.bits.data)
-        return spec.grid.to_reals(integers)
+        return spec.grid.to_reals(integers) if "float" in spec.kind else integers + spec.offset
 
     def integers_of(self, x: ArrayLike) -> Ints:
         """
@@ -126,7 +139,8 @@ class OnnxModel:
         folder = Path(directory) if directory is not None else Path("build") / self.hw.name
         options = Options(rtl, stalls, seed, resident_weights, verify_each, emit_ir)
         inputs = [self.integers_of(one) for one in self.batches(x)]
-        proved = prove(self.module, inputs, folder, options, Steps(new_console(quiet=not verbose)))
+        steps = Steps(new_console(quiet=not verbose))
+        proved = prove(self.module, inputs, folder, options, steps, source=self.source)
         runs = np.split(proved.integers, len(inputs))
         return OnnxInference(np.concatenate([self.outputs_of(one) for one in runs]), proved)
 

@@ -1,0 +1,124 @@
+"""
+How the tensors of the model that was compiled lie in the engine's: `source.json`.
+
+An ONNX model has images (N, C, H, W), the engine (N, H, W, C). For its input and its output the file has the name, the shape in
+the model and `axes`, the model's axes in the order of the engine's, or where no order of axes is it `places`, for each element
+of the model's tensor, row-major, its place in the engine's. `kind` is the type of the numbers that the model takes or gives;
+integers of it are `offset` larger than the engine's. `steps` are what the processor computes of the output afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import permutations
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from dsf.arguments import as_int
+from dsf.disk import read_json
+from dsf.errors import BinaryError
+from dsf.numerics import Ints
+
+SOURCE_NAME = "source.json"
+#: Elements of a tensor; no network for this engine has as many.
+MAX_ELEMENTS = 1 << 26
+_NEEDS = "the source.json that DSF writes; compile the model again"
+
+
+@dataclass(frozen=True)
+class SourceTensor:
+    """A tensor of the model: `places` has its shape, and says of each element where it lies in the engine's."""
+
+    name: str
+    places: Ints
+    kind: str
+    offset: int
+    steps: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.places.shape
+
+    def to_json(self) -> dict[str, Any]:
+        axes = _axes(self.places)
+        layout = {"places": self.places.reshape(-1).tolist()} if axes is None else {"axes": list(axes)}
+        numbers = {"kind": self.kind, "offset": self.offset, "steps": list(self.steps)}
+        return {"name": self.name, "shape": list(self.shape), **layout, **numbers}
+
+
+def _axes(places: Ints) -> tuple[int, ...] | None:
+    """The order of axes in which the elements follow each other in the engine's tensor, if there is one."""
+    for axes in permutations(range(places.ndim)):
+        if np.array_equal(places.transpose(axes).reshape(-1), np.arange(places.size)):
+            return axes
+    return None
+
+
+@dataclass(frozen=True)
+class ModelTensors:
+    """The input and the output of the model that was compiled."""
+
+    input: SourceTensor
+    output: SourceTensor
+
+    def to_bytes(self) -> bytes:
+        return f"{json.dumps({'input': self.input.to_json(), 'output': self.output.to_json()})}\n".encode()
+
+
+def read_source(directory: Path) -> ModelTensors | None:
+    """What a compile of a model wrote, or `None` if there was none. Raises `BinaryError` for a file that is damaged."""
+    path = directory / SOURCE_NAME
+    if not path.exists():
+        return None
+    data = read_json(path, BinaryError, _NEEDS)
+    try:
+        return ModelTensors(*(_tensor(data[name]) for name in ("input", "output")))
+    except (KeyError, TypeError, ValueError, OverflowError, MemoryError) as error:
+        raise BinaryError(f"'{path}': is damaged ({type(error).__name__}: {str(error)[:100]}), needs {_NEEDS}") from error
+
+
+@dataclass
+class _Fields:
+    """A JSON object of which every field has its type."""
+
+    data: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def text(self, name: str) -> str:
+        return _checked(self.data[name], isinstance(self.data[name], str), name)
+
+    def integer(self, name: str) -> int:
+        value = as_int(self.data[name])
+        return _checked(value, value is not None, name)
+
+    def integers(self, name: str) -> list[int]:
+        values = [as_int(one) for one in self.data[name]]
+        return _checked(values, None not in values, name)
+
+
+def _checked(value: Any, ok: bool, name: str) -> Any:
+    if not ok:
+        raise ValueError(f"{name} has another type")
+    return value
+
+
+def _tensor(data: object) -> SourceTensor:
+    if not isinstance(data, dict):
+        raise TypeError("no object")
+    fields = _Fields(cast("dict[str, Any]", data))
+    shape = tuple(fields.integers("shape"))
+    # Before anything of that size is made.
+    size = int(np.prod(shape, dtype=object))
+    if not 0 < size <= MAX_ELEMENTS or min(shape, default=0) < 1:
+        raise ValueError(f"shape {shape}")
+    if "axes" in fields.data:
+        axes = fields.integers("axes")
+        places = np.arange(size).reshape([shape[axis] for axis in axes]).transpose(np.argsort(axes))
+    else:
+        places = np.array(fields.integers("places"), dtype=np.int64)
+    steps = fields.data["steps"]
+    texts = tuple(_checked(one, isinstance(one, str), "steps") for one in steps)
+    return SourceTensor(fields.text("name"), places.reshape(shape), fields.text("kind"), fields.integer("offset"), texts)
