@@ -28,7 +28,7 @@ REASONS = {
         r"a window \(\d, \d, \d\)|without a shape"
     ),
     "nothing to compute": r"no layer, needs at least one|no input, needs one",
-    "not quantisable alone": r"is a (Dropout|Identity|Shape), needs an operator that can be quantised",
+    "not quantisable alone": r"is a (Dropout|GreaterOrEqual|Identity|Shape), needs an operator that can be quantised",
     "an operand that is no constant for each channel": r"a constant of shape |with a matrix as bias",
     "only one operand that the network computes": r"a constant among its operands",
     "other interpolations than to the nearest": r"mode (cubic|linear), needs nearest",
