@@ -27,7 +27,7 @@ from dsf.dialects.engine import instruction_name
 from dsf.dialects.sched import Space, buffer_of
 from dsf.dialects.tile import Mode
 from dsf.hardware import VECTOR_TABLES, Hardware
-from dsf.layout import packed_bytes
+from dsf.layout import PARAMETER_BYTES, packed_bytes
 from dsf.scheduling.accesses import MEMORIES, accesses_of
 from dsf.scheduling.hazards import Access, Memory, Step, uncovered
 from dsf.scheduling.pieces import Piece, Span
@@ -92,7 +92,9 @@ def _bytes_of(op: sched.TransferOp, hw: Hardware) -> tuple[int, int, int]:
 def _dram_problem(op: sched.InstructionOp, hw: Hardware, name: str) -> list[str]:
     """Whether a transfer stays inside its buffer in DRAM."""
     if isinstance(op, sched.LoadWeightsOp):
-        buffer, size = buffer_of(op.source), op.bytes.value.data
+        buffer, size, needed = buffer_of(op.source), op.bytes.value.data, _stream_bytes(op, hw)
+        if size != needed:
+            return [f"{name}: {size} bytes of the weight stream, needs {needed} for what it fills; correct the bytes"]
     elif isinstance(op, (sched.LoadOp, sched.StoreOp)):
         rows, row, pitch = _bytes_of(op, hw)
         buffer, size = _dram_of(op), (rows - 1) * pitch + row
@@ -102,6 +104,18 @@ def _dram_problem(op: sched.InstructionOp, hw: Hardware, name: str) -> list[str]
     if stop <= most:
         return []
     return [f"{name}: bytes up to {stop} of buffer '{buffer.label.data}', needs at most {most}; correct the offset"]
+
+
+def _stream_bytes(op: sched.LoadWeightsOp, hw: Hardware) -> int:
+    """Bytes of what a LOAD_WEIGHTS fills: weight words, parameters, or tables."""
+    groups = op.groups.value.data
+    match buffer_of(op.target).space.data:
+        case Space.PARAMETER:
+            return groups * hw.group_columns * PARAMETER_BYTES
+        case Space.TABLE:
+            return groups * hw.table_bytes
+        case _:
+            return -(-groups * op.words.value.data * hw.weight_slot_bits // 8)
 
 
 def _dram_of(op: sched.LoadOp | sched.StoreOp) -> sched.BufferOp:

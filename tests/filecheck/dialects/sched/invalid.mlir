@@ -229,6 +229,16 @@ sched.program inputs [#engine.tensor<shape = [1, 16], bits = 8, frac = 0, base =
 
 // -----
 
+engine.hardware {}
+sched.program inputs [#engine.tensor<shape = [1, 16], bits = 8, frac = 0, base = input, offset = 0>] outputs [#engine.tensor<shape = [1, 16], bits = 8, frac = 0, base = output, offset = 0>] arena 0 bundles [] weights dense<0> : tensor<32xi8> {
+  %stream = sched.buffer weights "weights" at 0 size 32
+  %v = sched.buffer weight "first" at 0 size 4
+  %0 = sched.load_weights %stream[0] bytes 24 to %v groups 1 words 4
+}
+// CHECK: 'instruction 0' (sched.load_weights): 24 bytes of the weight stream, needs 32 for what it fills; correct the bytes
+
+// -----
+
 // Tokens of the load program end with it.
 
 engine.hardware {}
