@@ -66,7 +66,7 @@ from dsf.scheduling.tried import Tried, TriedCut
 from dsf.sizes import align_up, power_of_two_at_least
 
 #: Words of DRAM traffic that are worth a cycle.
-WORDS_OF_A_CYCLE = 256
+WORDS_OF_A_CYCLE = 64
 #: Heights of strips to choose from; the height of the image is another.
 HEIGHTS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112)
 #: Loads of weights to choose from, for a layer all of whose weights fit.
