@@ -14,6 +14,7 @@ NAMES = (
     "group-into-bundles",
     "check-hardware",
     "bundle-to-fxp",
+    "skip-unread",
     "merge-columns",
     "fxp-to-tile",
     "tile-to-sched",

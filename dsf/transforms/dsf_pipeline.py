@@ -17,7 +17,8 @@ BEFORE_TILING = ("fold-batch-norm", "group-into-bundles", "check-hardware", "bun
 @dataclass(frozen=True)
 class DsfPipelinePass(TilingOptions, ModulePass):
     """
-    `bundle` to `isa`. Options are those of the passes that make choices: `merge-columns`, `fxp-to-tile` and `tile-to-sched`.
+    `bundle` to `isa`. Options are those of the passes that make choices: `skip-unread`, `merge-columns`, `fxp-to-tile` and
+    `tile-to-sched`.
 
     The level below `bundle` computes the same integers after each of its passes.
     """
@@ -26,18 +27,20 @@ class DsfPipelinePass(TilingOptions, ModulePass):
 
     columns: int = 0
     resident_weights: bool = True
+    skip_unread: bool = True
 
     def passes(self, level: str = "bundle") -> tuple[ModulePass, ...]:
         """The passes, in order, from `level` on; none for a module that is a program of instructions already."""
         from dsf.transforms.fxp_to_tile import FxpToTilePass
         from dsf.transforms.merge_columns import MergeColumnsPass
+        from dsf.transforms.skip_unread import SkipUnreadPass
         from dsf.transforms.tile_to_sched import TileToSchedPass
 
         tiling = FxpToTilePass(images=self.images, rows=self.rows, groups=self.groups, block=self.block, mode=self.mode)
         placing = TileToSchedPass(resident_weights=self.resident_weights)
         steps = {
             "bundle": _named(BEFORE_TILING),
-            "fxp": (MergeColumnsPass(columns=self.columns), tiling),
+            "fxp": (SkipUnreadPass(enabled=self.skip_unread), MergeColumnsPass(columns=self.columns), tiling),
             "tile": (placing,),
             "sched": _named(("sched-to-isa",)),
             "isa": (),

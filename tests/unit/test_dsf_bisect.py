@@ -14,7 +14,7 @@ from dsf.tools.dsf import main
 from dsf.transforms.dsf_pipeline import BEFORE_TILING
 
 NETWORK = Path(__file__).parents[1] / "data" / "small_network.mlir"
-LOWER = ["merge-columns", "fxp-to-tile", "tile-to-sched", "sched-to-isa"]
+LOWER = ["skip-unread", "merge-columns", "fxp-to-tile", "tile-to-sched", "sched-to-isa"]
 
 
 @pytest.fixture

@@ -44,8 +44,8 @@ def mutated(text: str, rng: random.Random) -> str:
 @pytest.mark.parametrize(
     "level",
     [
-        "0-input", "1-fold-batch-norm", "2-group-into-bundles", "3-check-hardware", "4-bundle-to-fxp", "5-merge-columns",
-        "6-fxp-to-tile", "7-tile-to-sched", "8-sched-to-isa",
+        "0-input", "1-fold-batch-norm", "2-group-into-bundles", "3-check-hardware", "4-bundle-to-fxp", "5-skip-unread",
+        "6-merge-columns", "7-fxp-to-tile", "8-tile-to-sched", "9-sched-to-isa",
     ],
 )  # fmt: skip
 def test_mutants_end_in_messages(level: str, levels: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]):

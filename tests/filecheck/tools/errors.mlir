@@ -33,5 +33,5 @@
 // HARDWARE: dsf-opt: {{.*}}engine.hardware
 
 // RUN: dsf-opt --help | filecheck %s --check-prefix=HELP
-// HELP: passes of DSF: fold-batch-norm, group-into-bundles, check-hardware, bundle-to-fxp, merge-columns, fxp-to-tile, tile-to-sched, sched-to-isa, dsf-pipeline
+// HELP: passes of DSF: fold-batch-norm, group-into-bundles, check-hardware, bundle-to-fxp, skip-unread, merge-columns, fxp-to-tile, tile-to-sched, sched-to-isa, dsf-pipeline
 // HELP: dsf-opt model.mlir -p dsf-pipeline --verify-each

@@ -1,6 +1,6 @@
 // RUN: dsf-opt %s -p dsf-pipeline | filecheck %s
 // RUN: dsf-opt %s -p dsf-pipeline --print-between-passes | filecheck %s --check-prefix=EACH
-// RUN: dsf-opt %s -p fold-batch-norm,group-into-bundles,check-hardware,bundle-to-fxp,merge-columns,fxp-to-tile,tile-to-sched,sched-to-isa | filecheck %s
+// RUN: dsf-opt %s -p fold-batch-norm,group-into-bundles,check-hardware,bundle-to-fxp,skip-unread,merge-columns,fxp-to-tile,tile-to-sched,sched-to-isa | filecheck %s
 // RUN: dsf-opt %s -p 'dsf-pipeline{images=1}' | filecheck %s --check-prefix=IMAGES
 // RUN: dsf-opt %s -p 'dsf-pipeline{resident-weights=false}' | filecheck %s --check-prefix=LOADING
 
@@ -21,6 +21,7 @@ func.func @main(%x: tensor<3x4x!bundle.q<8, 4>>) -> tensor<3x2x!bundle.q<32, 8>>
 // EACH: IR after check-hardware:
 // EACH: IR after bundle-to-fxp:
 // EACH: fxp.conv
+// EACH: IR after skip-unread:
 // EACH: IR after merge-columns:
 // EACH: IR after fxp-to-tile:
 // EACH: tile.matrix
