@@ -99,20 +99,28 @@ def compile_module(
     ctx = context()
     shapes: dict[str, tuple[int, ...]] = {}
     kept = keep_in is None
+    levels: dict[str, ModuleOp] = {}
     for index, one in enumerate(pipeline.passes(level_of(compiled)), start=1):
         if keep_in is not None and not kept and level_of(compiled) == LEVEL:
             keep(compiled, pipeline, keep_in)
             kept = True
+            levels[LEVEL] = compiled.clone()
         start = time.perf_counter()
         run_pass(ctx, compiled, one, emit_ir)
         if timing is not None:
             timing(one.name, time.perf_counter() - start)
+        if level_of(compiled) in ("tile", "sched") and keep_in is not None:
+            levels[level_of(compiled)] = compiled.clone()
         if emit_ir is not None:
             _write_ir(compiled, emit_ir / f"{index}-{one.name}.mlir")
         if comparison is not None:
             comparison.check(compiled, one.name)
         shapes |= _bundle_shapes(compiled)
     set_shapes(program_of(compiled), shapes)
+    if keep_in is not None and levels.keys() == {LEVEL, "tile", "sched"}:
+        from dsf.recorded import keep_provenance
+
+        keep_provenance(keep_in, {**levels, "isa": compiled})
     return compiled
 
 

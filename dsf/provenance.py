@@ -10,7 +10,7 @@ That the directory's program and weights are really those of its network is chec
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -81,7 +81,7 @@ class Provenance:
             on_pass(one.name)
             run_pass(ctx, module, one)
             if level_of(module) == "tile":
-                images = _images_of_chunk(module)
+                images = images_of_chunk(module)
             if level_of(module) == "sched":
                 scheduled = module.clone()
         made = Program.from_module(module)
@@ -101,6 +101,18 @@ class Provenance:
     def hardware(self) -> Hardware:
         return self.program.hardware
 
+    def facts(self) -> Facts:
+        """All that is known of instructions, without a look at the weights: what `dsf.recorded` writes beside the program."""
+        programs = (("load", self._load, True), ("run", self._run, False))
+        return {
+            name: [{"facts": self.instruction(index, load=load), **_record(op)} for index, op in enumerate(ops)]
+            + ([{"facts": self.instruction(len(ops), load=load)}] if self._steps(load) else [])
+            for name, ops, load in programs
+        }
+
+    def _steps(self, load: bool) -> tuple[Step, ...]:
+        return tuple(self.program.load_steps if load else self.program.steps)
+
     @cached_property
     def _run(self) -> list[sched.InstructionOp]:
         return self.scheduled.instructions
@@ -119,10 +131,7 @@ class Provenance:
         Raises `ModelError` for a number that there is not.
         """
         ops, steps = (self._load, self.program.load_steps) if load else (self._run, self.program.steps)
-        what = "the load program" if load else "a run"
-        if not 0 <= index < len(steps):
-            has = f"has instructions 0 to {len(steps) - 1}" if steps else "does not exist, as each run loads its weights"
-            raise ModelError(f"'instr': {index}, but {what} {has}; choose another number")
+        check_number(index, len(steps), load=load)
         step = steps[index]
         facts = {"instruction": index, "program": "load" if load else "run", **_facts_of_step(step)}
         # The last instruction, which ends the program, has no operation at the level above.
@@ -146,7 +155,7 @@ class Provenance:
         """What part of its result an instruction computes, as (first, count), channels with those of merged columns."""
         piece, height = op.piece.piece, op.piece.output_image[0]
         lanes = self.hardware.group_columns if isinstance(op, sched.MatrixOp) else op.piece.output_image[2]
-        images = Span(self._chunk_of(op) * self.images + piece.images.first, piece.images.count)
+        images = Span(self._chunks[op] * self.images + piece.images.first, piece.images.count)
         moves = isinstance(op, sched.MoveOp)
         rows = op.rows_of_y if moves else piece.rows
         channels = Span(op.target.starts[2], op.part.image[2]) if moves else piece.channels(lanes)
@@ -159,19 +168,33 @@ class Provenance:
                 facts["merged_columns"] = merged
         return facts
 
-    def _chunk_of(self, op: Computing) -> int:
-        """The chunk of the batch: each begins with the first piece of the layer's result. A copy is for what comes after it."""
-        if isinstance(op, sched.CopyOp):
-            later = self._run[self._run.index(op) + 1 :]
-            users = (one for one in later if isinstance(one, Computing) and not isinstance(one, sched.CopyOp))
-            return next((self._chunk_of(one) for one in users if location_name(one) == location_name(op)), 0)
-        firsts = 0
-        for one in self._run:
-            if isinstance(one, Computing) and same_layer(one, op) and is_first(one):
-                firsts += 1
-            if one is op:
-                break
-        return max(0, firsts - 1)
+    @cached_property
+    def _chunks(self) -> dict[Computing, int]:
+        """
+        The chunk of the batch of each instruction: each begins with the first piece of the layer's result. A copy is for what
+        comes after it.
+        """
+        chunks: dict[Computing, int] = {}
+        firsts: dict[object, int] = {}
+        layers: dict[object, object] = {}
+        for op in self._run:
+            if isinstance(op, Computing) and not _is_copy(op):
+                whole, strip = layer_keys(op)
+                layer = layers.get(whole) or (layers.get(strip) if strip is not None else None) or whole
+                layers[whole] = layer
+                if strip is not None:
+                    layers[strip] = layer
+                firsts[layer] = firsts.get(layer, 0) + is_first(op)
+                chunks[op] = max(0, firsts[layer] - 1)
+        after: dict[str | None, int] = {}
+        for op in reversed(self._run):
+            if not isinstance(op, Computing):
+                continue
+            if _is_copy(op):
+                chunks[op] = after.get(location_name(op), 0)
+            else:
+                after[location_name(op)] = chunks[op]
+        return chunks
 
     def _on_chip(self, op: sched.InstructionOp) -> Iterator[tuple[Facts, bool]]:
         buffers = [buffer_of(value) for value in op.operands if isinstance(value.owner, sched.BufferOp)]
@@ -298,22 +321,66 @@ class Provenance:
 
         Raises `ModelError` for a name that there is not, with those that are close to it.
         """
-        if name not in self.names:
-            close = difflib.get_close_matches(name, self.names, 3, 0.4) or self.names[:10]
-            raise ModelError(f"'{name}': no such node, needs the name of one; did you mean one of: {', '.join(close)}?")
-        run, load = ([index for index, op in enumerate(ops) if _is_of(op, name)] for ops in (self._run, self._load))
-        ops = [*(self._load[index] for index in load), *(self._run[index] for index in run)]
-        loads = {(op.offset.value.data, op.bytes.value.data, _kind(op)) for op in ops if isinstance(op, sched.LoadWeightsOp)}
-        results = dict.fromkeys(buffer_of(op.y) for op in ops if isinstance(op, Computing))
-        return {
-            "node": name,
-            "bundles": list(dict.fromkeys(location_name(op) for op in ops)),
-            "sources": list(dict.fromkeys(source for op in ops for source in source_names(op))),
-            "instructions": [{"instruction": index, "name": self.program.steps[index].instruction.name} for index in run],
-            "load_instructions": [{"instruction": index, "name": "load_weights"} for index in load],
-            "results": [{"memory": "feature", "first": one.start, "count": one.stop - one.start} for one in results],
-            "weights": [{"of": kind, "first": first, "count": count} for first, count, kind in sorted(loads)],
-        }
+        check_name(name, self.names)
+        load, run = (
+            [{"facts": _name_facts(op, step)} | _record(op) for op, step in zip(ops, steps, strict=False)]
+            for ops, steps in ((self._load, self.program.load_steps), (self._run, self.program.steps))
+        )
+        return node_facts(name, load, run)
+
+
+def node_facts(name: str, load: Sequence[Facts], run: Sequence[Facts]) -> Facts:
+    """
+    What is known of a node or bundle, from its instructions among those of the load program and of a run: `facts` of each, and
+    the `result` on chip or the `weights` that it brings.
+    """
+    numbered = [[(index, one) for index, one in enumerate(entries) if _is_of(one["facts"], name)] for entries in (load, run)]
+    of_load, of_run = numbered
+    entries = [one for _, one in (*of_load, *of_run)]
+    results = dict.fromkeys(tuple(one["result"]) for one in entries if "result" in one)
+    loads = {tuple(one["weights"]) for one in entries if "weights" in one}
+    return {
+        "node": name,
+        "bundles": list(dict.fromkeys(one["facts"]["bundle"] for one in entries)),
+        "sources": list(dict.fromkeys(source for one in entries for source in one["facts"]["sources"])),
+        "instructions": [{"instruction": index, "name": one["facts"]["name"]} for index, one in of_run],
+        "load_instructions": [{"instruction": index, "name": "load_weights"} for index, _ in of_load],
+        "results": [{"memory": "feature", "first": first, "count": count} for first, count in results],
+        "weights": [{"of": kind, "first": first, "count": count} for first, count, kind in sorted(loads)],
+    }
+
+
+def check_name(name: str, names: list[str]) -> None:
+    """Raises `ModelError` for a name that is none of those, with the ones that are close to it."""
+    if name not in names:
+        close = difflib.get_close_matches(name, names, 3, 0.4) or names[:10]
+        raise ModelError(f"'{name}': no such node, needs the name of one; did you mean one of: {', '.join(close)}?")
+
+
+def check_number(index: int, count: int, *, load: bool) -> None:
+    """Raises `ModelError` for the number of an instruction that there is not."""
+    what = "the load program" if load else "a run"
+    if not 0 <= index < count:
+        has = f"has instructions 0 to {count - 1}" if count else "does not exist, as each run loads its weights"
+        raise ModelError(f"'instr': {index}, but {what} {has}; choose another number")
+
+
+def _name_facts(op: sched.InstructionOp, step: Step) -> Facts:
+    return {"bundle": location_name(op), "sources": list(source_names(op)), "name": step.instruction.name}
+
+
+def _is_copy(op: sched.InstructionOp) -> bool:
+    return isinstance(op, sched.CopyOp)
+
+
+def _record(op: sched.InstructionOp) -> Facts:
+    """What a node is said to have of an instruction: its result on chip, or the bytes of the weights that it loads."""
+    if isinstance(op, Computing):
+        buffer = buffer_of(op.y)
+        return {"result": [buffer.start, buffer.stop - buffer.start]}
+    if isinstance(op, sched.LoadWeightsOp):
+        return {"weights": [op.offset.value.data, op.bytes.value.data, _kind(op)]}
+    return {}
 
 
 def _facts_of_step(step: Step) -> Facts:
@@ -358,11 +425,11 @@ def _list(span: Span) -> list[int]:
     return [span.first, span.count]
 
 
-def _is_of(op: sched.InstructionOp, name: str) -> bool:
-    return name == location_name(op) or name in source_names(op)
+def _is_of(facts: Facts, name: str) -> bool:
+    return name == facts["bundle"] or name in facts["sources"]
 
 
-def _images_of_chunk(module: ModuleOp) -> int:
+def images_of_chunk(module: ModuleOp) -> int:
     """Of a module of the level `tile`."""
     function = main_of(module)
     images = function.attributes.get(IMAGES)
@@ -383,18 +450,20 @@ def is_strip(op: Computing) -> bool:
     return part or buffer.size.value.data < height * width * channels
 
 
+def layer_keys(op: Computing) -> tuple[object, object | None]:
+    """
+    What instructions that make pieces of one result have in common: the result itself; and of strips, which are buffers of the
+    same name, what is computed of what. Moves into one tensor are told apart by where they go.
+    """
+    target = op.properties.get("target")
+    strip = (buffer_of(op.y).label, op.name, op.properties.get("window"), op.piece.input, op.piece.output, target)
+    return (op.y, target), strip if is_strip(op) else None
+
+
 def same_layer(one: Computing, other: Computing) -> bool:
-    """
-    Whether two instructions make pieces of one result: the strips of it are buffers of the same name. Moves into one tensor are
-    told apart by where they go.
-    """
-    if one.properties.get("target") != other.properties.get("target"):
-        return False
-    if one.y == other.y or not (is_strip(one) or is_strip(other)):
-        return one.y == other.y
-    both = (one, other)
-    a, b = ((buffer_of(op.y).label, op.name, op.properties.get("window"), op.piece.input, op.piece.output) for op in both)
-    return a == b
+    """Whether two instructions make pieces of one result."""
+    (whole, strip), (other_whole, other_strip) = layer_keys(one), layer_keys(other)
+    return whole == other_whole or (strip is not None and strip == other_strip)
 
 
 def _kind(op: sched.LoadWeightsOp) -> str:

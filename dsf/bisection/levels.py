@@ -54,7 +54,8 @@ def levels_of_passes(module: ModuleOp, passes: Sequence[ModulePass]) -> Iterator
         try:
             run_pass(ctx, changed, one)
         except FaultError as error:
-            raise StepError(one.name, str(error)) from error
+            why = error.__cause__ if isinstance(error.__cause__, VerifyException) else error
+            raise StepError(one.name, str(why)) from error
         yield Level(one.name, changed)
 
 

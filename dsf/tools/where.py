@@ -20,8 +20,8 @@ Says where something in a compiled network comes from, and what it is for:
   --node NAME      the instructions, results and weights of a node of the source, or of a bundle
   --weight-byte N  what lies at byte N of weights.bin: which weights, or which channel's bias, multiplier or shift
 
-DIR needs the model.mlir that a compile writes beside the program: it is compiled again, and has to give the
-same program and weights.
+Instructions and nodes are answered from DIR/provenance.json, which a compile writes beside the program. Without
+it, and for bytes of the weights, DIR/model.mlir is compiled again, and has to give the same program and weights.
 """
 
 _WHERE_EXAMPLES = """\
@@ -53,25 +53,34 @@ def add(commands: Commands) -> None:
 
 def _where(chosen: argparse.Namespace) -> None:
     from dsf.errors import DsfError
-    from dsf.provenance import Provenance
 
     if chosen.load and chosen.instr is None:
         raise DsfError("'--load': without --instr, needs it; add --instr")
-    with steps(chosen)("compiling the network again") as say:
-        provenance = Provenance.of(chosen.directory, say)
-    facts = _facts(provenance, chosen)
+    facts = _of_weights(chosen) if chosen.weight_byte is not None else _of_instructions(chosen)
     if chosen.json:
         print_json(facts)
     else:
         print("\n".join(_lines(facts)))
 
 
-def _facts(provenance: Provenance, chosen: argparse.Namespace) -> Facts:
-    if chosen.instr is not None:
-        return provenance.instruction(chosen.instr, load=chosen.load)
-    if chosen.node is not None:
-        return provenance.node(chosen.node)
-    return provenance.weight_byte(chosen.weight_byte)
+def _of_weights(chosen: argparse.Namespace) -> Facts:
+    return _compiled_again(chosen).weight_byte(chosen.weight_byte)
+
+
+def _of_instructions(chosen: argparse.Namespace) -> Facts:
+    from dsf.codegen.program import read_program
+    from dsf.recorded import Recorded
+
+    recorded = Recorded.of(chosen.directory, read_program(chosen.directory / "program.bin"))
+    known = _compiled_again(chosen) if recorded is None else recorded
+    return known.node(chosen.node) if chosen.instr is None else known.instruction(chosen.instr, load=chosen.load)
+
+
+def _compiled_again(chosen: argparse.Namespace) -> Provenance:
+    from dsf.provenance import Provenance
+
+    with steps(chosen)("compiling the network again") as say:
+        return Provenance.of(chosen.directory, say)
 
 
 #: Columns of the names of facts.
