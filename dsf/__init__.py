@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dsf.frontend.torch import from_torch
     from dsf.hardware import Hardware
     from dsf.nn.bundle import Bundle, QInput
-    from dsf.nn.cores import QConvCore, QDenseCore
+    from dsf.nn.cores import QConvCore, QConvTransposeCore, QDenseCore
     from dsf.nn.layers import (
         QAdd,
         QExp,
@@ -41,6 +41,7 @@ __all__ = [
     "OnnxModel",
     "QAdd",
     "QConvCore",
+    "QConvTransposeCore",
     "QDenseCore",
     "QExp",
     "QGelu",
@@ -66,7 +67,7 @@ _MODULES = {
     "dsf.frontend.torch": ("from_torch",),
     "dsf.hardware": ("Hardware",),
     "dsf.nn.bundle": ("Bundle", "QInput"),
-    "dsf.nn.cores": ("QConvCore", "QDenseCore"),
+    "dsf.nn.cores": ("QConvCore", "QConvTransposeCore", "QDenseCore"),
     "dsf.nn.layers": (
         "QAdd",
         "QExp",

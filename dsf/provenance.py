@@ -27,6 +27,8 @@ from dsf.dialects import fxp, sched
 from dsf.dialects.constants import ints_of
 from dsf.dialects.sched import Space, buffer_of
 from dsf.dialects.sched_types import ON_CHIP
+from dsf.dialects.shapes import shape
+from dsf.dialects.tile import WHOLE
 from dsf.errors import MismatchError, ModelError
 from dsf.hardware import Hardware
 from dsf.isa.encoding import default_fields
@@ -157,11 +159,14 @@ class Provenance:
         lanes = self.hardware.group_columns if isinstance(op, sched.MatrixOp) else op.piece.output_image[2]
         images = Span(self._chunks[op] * self.images + piece.images.first, piece.images.count)
         moves = isinstance(op, sched.MoveOp)
-        rows = op.rows_of_y if moves else piece.rows
+        rows = op.rows_of_y if isinstance(op, sched.MoveOp | sched.MatrixOp) else piece.rows
         channels = Span(op.target.starts[2], op.part.image[2]) if moves else piece.channels(lanes)
         facts: Facts = {"images": _list(images), "rows": _list(rows), "height": height, "channels": _list(channels)}
         if isinstance(op, sched.MatrixOp):
             facts["mode"] = str(op.mode.data)
+            if op.target != WHOLE:
+                # Of a transposed convolution: of these rows and columns, every so many.
+                facts["places"] = {"first": list(op.target.starts[:2]), "every": list(op.target.steps)}
             conv = self._conv(op)
             merged = 1 if conv is None else op.piece.output_image[2] // conv.weights.get_shape()[3]
             if merged > 1:
@@ -223,7 +228,8 @@ class Provenance:
     def weight_byte(self, byte: int) -> Facts:
         """
         What lies at a byte of `weights.bin`. Several weights share a byte where they are narrow, so that `weights` is a list;
-        `null` is a column that has no channel, or a weight of 0 between groups of a convolution or merged columns.
+        `null` is a column that has no channel, or a weight of 0 between groups of a convolution or merged columns, or of
+        positions that no tap of a transposed convolution reaches.
 
         Raises `ModelError` for a byte that there is not.
         """
@@ -281,7 +287,9 @@ class Provenance:
         found, taken, of_group = index, kernel[2], block.outputs.count // block.convolutions
         if conv is not None:
             _, _, taken, outputs = conv.weights.get_shape()
-            found, of_group = unmerged_index(conv, kernel[3] // outputs, index), outputs // conv.groups.value.data
+            of_group = outputs // conv.groups.value.data
+            merged = isinstance(conv, fxp.ConvOp)
+            found = unmerged_index(conv, kernel[3] // outputs, index) if merged else self._tap(op, conv, index)
         if found is None:
             return None
         y, x, inner, channel = found
@@ -302,9 +310,18 @@ class Provenance:
         numbers = np.arange(1, 1 + np.prod(kernel), dtype=np.int64).reshape(kernel)
         return arranged_weights(user, numbers, load, self.hardware.group_columns, filling=0), kernel
 
-    def _conv(self, op: sched.InstructionOp) -> fxp.ConvOp | None:
+    def _tap(self, op: sched.LoadWeightsOp, conv: fxp.ConvTransposeOp, index: Index) -> Index | None:
+        """Which weight of a transposed convolution is weight `index` of the phase that uses a load; `None` if it has no tap."""
+        target = self._user(op).target
+        row, column, _ = target.starts
+        _, height, width, _ = shape(conv.input)
+        phase = next(one for one in conv.window.phases(height, width) if one.first == (row, column))
+        y, x, *channels = index
+        return None if phase.is_empty else (phase.taps[0][y], phase.taps[1][x], channels[0], channels[1])
+
+    def _conv(self, op: sched.InstructionOp) -> fxp.ConvOp | fxp.ConvTransposeOp | None:
         """The convolution in the network itself; its columns may have been merged since."""
-        convs = (one for one in self.network.walk() if isinstance(one, fxp.ConvOp))
+        convs = (one for one in self.network.walk() if isinstance(one, fxp.ConvOp | fxp.ConvTransposeOp))
         return next((one for one in convs if location_name(one) == location_name(op)), None)
 
     # Nodes.

@@ -24,10 +24,12 @@ from dsf.constraints import problems_of
 from dsf.dialects import bundle
 from dsf.dialects.engine import HardwareOp
 from dsf.dialects.shapes import shape
+from dsf.errors import ModelError
 from dsf.geometry import Window, resolve_padding, span
 from dsf.hardware import Hardware
 from dsf.numerics import FUNCTIONS, Ints
 from dsf.runtime.execute import input_shape
+from dsf.transposed import resolve_transposed
 
 SLOPES = (1.0, 0.0, 0.5, 0.25, 0.125, 2.0**-15)
 
@@ -57,9 +59,9 @@ def random_hardware(rng: random.Random, **widths: int) -> Hardware:
 def random_network(rng: random.Random, hardware: Hardware, *, layers: int = 4, depthwise: bool = False) -> ModuleOp:
     """
     A module of the `bundle` level, `engine.hardware` included, with one function `@main` of up to `layers` bundles named
-    bundle_0, bundle_1, ...: convolutions with every kind of kernel, stride and padding, in groups and depthwise, residual adds,
-    poolings, flatten and dense layers, activations of all slopes; the last layer raw or quantised. With `depthwise`,
-    convolutions are depthwise wherever they can be, and dilated more often.
+    bundle_0, bundle_1, ...: convolutions with every kind of kernel, stride and padding, in groups and depthwise, also
+    transposed, residual adds, poolings, flatten and dense layers, activations of all slopes; the last layer raw or
+    quantised. With `depthwise`, convolutions are depthwise wherever they can be, and dilated more often.
     """
     module = _Network(rng, hardware, depthwise).build(rng.randint(1, layers))
     module.verify()
@@ -118,8 +120,8 @@ class _Network:
 
     def _image_bundle(self, last: bool, flatten: bool) -> None:
         rng = self.rng
-        kinds = ("conv", "pool", "activation", "function", "add", "multiply", "gate", "move")
-        kind = rng.choices(kinds, (12, 2, 1, 1, 1, 1, 1, 2))[0]
+        kinds = ("conv", "pool", "activation", "function", "add", "multiply", "gate", "move", "transposed")
+        kind = rng.choices(kinds, (12, 2, 1, 1, 1, 1, 1, 2, 2))[0]
         if kind == "conv":
             target = self._skip_target() if rng.random() < 0.4 else None
             self._conv(target)
@@ -129,6 +131,14 @@ class _Network:
             self._activate_sum()
             if target is not None:
                 self._add(target)
+        if kind == "transposed" and self._conv_transpose():
+            if last and rng.random() < 0.3:
+                self._end(flatten)
+                return
+            self._activate_sum()
+            alike = [one for one in self.skips if shape(one) == shape(self.value)]
+            if alike and rng.random() < 0.7:
+                self._add(rng.choice(alike))
         if kind == "activation":
             self._push(bundle.ActivationOp(self.value, self._activation(self._near_frac()), self._slope()))
         if kind == "move":
@@ -140,7 +150,7 @@ class _Network:
             self._add(rng.choice(others)) if kind == "add" else self._multiply(rng.choice(others))
         if kind == "function" or (kind == "conv" and self.layers and rng.random() < 0.15):
             self._function()
-        if kind == "pool" or (kind in ("conv", "add") and rng.random() < 0.35):
+        if kind == "pool" or (kind in ("conv", "transposed", "add") and rng.random() < 0.35):
             self._pool()
         if not self.layers:
             self._push(bundle.ActivationOp(self.value, self._activation(self._near_frac()), self._slope()))
@@ -209,6 +219,42 @@ class _Network:
                 groups=groups,
             )
         )
+
+    def _conv_transpose(self) -> bool:
+        """A transposed convolution, unless its result would be too large."""
+        rng, (_, height, width, channels) = self.rng, shape(self.value)
+        kernel, strides = (rng.randint(1, 4), rng.randint(1, 4)), (rng.choice((1, 2, 2, 3)), rng.choice((1, 2, 2, 3)))
+        if kernel[0] * kernel[1] * channels > self.hardware.weight_words:
+            kernel = (1, 1)
+        dilation = (rng.randint(1, 3), rng.randint(1, 3)) if rng.random() < 0.2 else (1, 1)
+        explicit = ((rng.randint(0, 2), rng.randint(0, 2)), (rng.randint(0, 2), rng.randint(0, 2)))
+        more = (rng.randint(0, strides[0] - 1), rng.randint(0, strides[1] - 1))
+        same = rng.random() < 0.4
+        window = resolve_transposed("same" if same else explicit, kernel, strides, dilation, (0, 0) if same else more)
+        try:
+            image = window.output_shape(height, width)
+        except ModelError:
+            return False
+        if any(one > most for one, most in zip(image, self.hardware.max_image_size, strict=True)):
+            return False
+        groups, outputs = self._groups(None)
+        weights, bias, types = self._constants((*kernel, channels // groups, outputs))
+        self._push(
+            bundle.ConvTransposeOp(
+                self.value,
+                weights,
+                types[0],
+                bits_sum=self.hardware.bits_sum,
+                bias=bias,
+                bias_type=types[1],
+                strides=strides,
+                padding=window.window.padding,
+                output_padding=window.output_padding,
+                dilation=dilation,
+                groups=groups,
+            )
+        )
+        return True
 
     def _groups(self, wanted: int | None) -> tuple[int, int]:
         """Groups and output channels, `wanted` if given: often one group, or as many as channels, or any number between."""

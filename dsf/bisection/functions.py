@@ -123,7 +123,11 @@ def _roles(op: Operation) -> tuple[str, ...]:
         case bundle.PoolOp() | fxp.PoolOp() | tile.PoolOp():
             return ("pool",)
         case tile.MatrixOp():
-            return ("core",) if op.add is None else ("add",)
+            whole = "core" if op.add is None else "add"
+            if op.target == tile.WHOLE:
+                return (whole,)
+            # Of a result that several make, the last one has all.
+            return ("phase",) if op.is_partial else ("phase", whole)
         case bundle.ConcatOp() | bundle.SliceOp() | bundle.PadOp() | bundle.ResizeOp():
             return ("move",)
         case fxp.ConcatOp() | fxp.SliceOp() | fxp.PadOp() | fxp.ResizeOp():
@@ -165,6 +169,8 @@ def sources_of(op: Operation, label: str | None) -> tuple[str, ...]:
 def part_of(op: Operation, index: tuple[int, ...]) -> str | None:
     """The piece of an operation of the level `tile` that has an element."""
     if not isinstance(op, tile.MatrixOp | tile.VectorOp) or isinstance(op, tile.CopyOp):
+        return None
+    if isinstance(op, tile.MatrixOp) and not op.is_whole:
         return None
     module = op.get_toplevel_object()
     assert isinstance(module, ModuleOp)

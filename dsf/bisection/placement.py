@@ -29,6 +29,7 @@ from dsf.layout import pack_elements, packed_bytes, unpack_elements
 from dsf.numerics import Ints, to_element
 from dsf.provenance import is_first, same_layer
 from dsf.runtime.interpreters.sched import SchedFunctions, positions_of
+from dsf.runtime.interpreters.tile import target_places
 from dsf.runtime.machine import Machine
 from dsf.scheduling.pieces import Load, Span, input_rows
 from dsf.scheduling.weights import arranged_weights, whole_table
@@ -190,7 +191,7 @@ class Placement:
             return None
         some = piece.channels(self._lanes(op))
         of_rows = op.rows_of_b if isinstance(op, sched.ElementwiseOp) else piece.rows
-        needed = point.inputs[1][images, of_rows.first : of_rows.stop, :, some.first : some.stop]
+        needed = _places(op, point.inputs[1])[images, of_rows.first : of_rows.stop, :, some.first : some.stop]
         elements = first_difference(second, needed, (images.start, of_rows.first, 0, some.first))
         return None if elements is None else self._difference(op, elements, "this is of the second operand that it reads")
 
@@ -271,7 +272,7 @@ class Placement:
         point, first = found
         piece, channels = op.piece.piece, op.piece.piece.channels(self._lanes(op))
         images = slice(first + piece.images.first, first + piece.images.stop)
-        part = point.values[images, piece.rows.first : piece.rows.stop, :, channels.first : channels.stop]
+        part = _places(op, point.values)[images, piece.rows.first : piece.rows.stop, :, channels.first : channels.stop]
         got = self.machine.gather(functions.targets_of(op))
         origin = (images.start, piece.rows.first, 0, channels.first)
         if isinstance(op, sched.MatrixOp):
@@ -313,10 +314,17 @@ class Placement:
         return None
 
 
+def _places(op: Computing, y: Ints) -> Ints:
+    """What of a tensor like the result an instruction makes with all the others of its layer."""
+    return target_places(y, op.image, op.target) if isinstance(op, sched.MatrixOp) else y
+
+
 def _role(op: Computing) -> tuple[str, str]:
     """Bundle, and role of the operation above."""
     label = location_name(op) or ""
     match op:
+        case sched.MatrixOp() if op.target != tile.WHOLE:
+            return label, "phase"
         case sched.MatrixOp():
             return label, "core" if op.add is None else "add"
         case sched.ElementwiseOp():

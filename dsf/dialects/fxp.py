@@ -10,7 +10,7 @@ result, or with free scales `dsf.input_scales` and so on, and `dsf.softmax` if t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 
 from numpy.typing import ArrayLike
@@ -71,6 +71,14 @@ def zero_macs(function: FuncOp) -> dict[str, int]:
     counts = function.attributes.get(ZERO_MACS)
     found = counts.data.items() if isinstance(counts, DictionaryAttr) else ()
     return {name: count.value.data for name, count in found if isinstance(count, IntegerAttr)}
+
+
+def add_zero_macs(function: FuncOp, more: Mapping[str, int]) -> None:
+    """Notes `more` of them."""
+    counts = zero_macs(function)
+    counts |= {name: counts.get(name, 0) + count for name, count in more.items()}
+    if counts:
+        function.attributes[ZERO_MACS] = DictionaryAttr({name: integer(count) for name, count in counts.items()})
 
 
 @irdl_op_definition

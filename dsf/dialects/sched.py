@@ -58,6 +58,7 @@ from dsf.dialects.records import ints
 from dsf.dialects.sched_types import BufferType, PieceAttr, Space, SpaceAttr, TokenType
 from dsf.dialects.shapes import need, where
 from dsf.dialects.tile import (
+    WHOLE,
     AddAttr,
     Mode,
     ModeAttr,
@@ -69,6 +70,7 @@ from dsf.dialects.tile import (
     TargetAttr,
     WindowAttr,
     check_move,
+    check_target,
     one_epilogue,
 )
 from dsf.errors import ModelError
@@ -431,10 +433,11 @@ class LoadWeightsOp(InstructionOp):
 @irdl_op_definition
 class MatrixOp(InstructionOp):
     """
-    A piece of `tile.matrix`. Weights of the piece's channel groups begin at the first word of bank 0 of `weights`, and their
-    parameters at the first group of `parameters`. Tall, the weights of a single channel group that are more than a bank's part
-    of the buffer go on in the next bank. Depthwise, one residue of the positions of each line. Sums that are partial stay in
-    the array: neither parameters nor the result are touched.
+    A piece of `tile.matrix`. Weights of the piece's channel groups begin at the first word of bank 0 of `weights`, and
+    their parameters at the first group of `parameters`. Its rows are counted among those that it makes, which go to the
+    `target` in the result; what is added comes from the same places. Tall, the weights of a single channel group that are
+    more than a bank's part of the buffer go on in the next bank. Depthwise, one residue of the positions of each line. Sums
+    that are partial stay in the array: neither parameters nor the result are touched.
 
     ```
     %t = sched.matrix %x, %w, %p to %y wide <input = [8, 8, 3], output = [8, 8, 16], images = [0, 1], rows = [0, 8],
@@ -452,6 +455,7 @@ class MatrixOp(InstructionOp):
     residual = opt_operand_def(BufferType())
     mode = prop_def(ModeAttr)
     piece = prop_def(PieceAttr)
+    target = prop_def(TargetAttr, default_value=WHOLE)
     window = prop_def(WindowAttr)
     requantize = opt_prop_def(RequantizeAttr)
     raw = opt_prop_def(RawAttr)
@@ -459,7 +463,8 @@ class MatrixOp(InstructionOp):
     irdl_options = (AttrSizedOperandSegments(as_property=True),)
 
     assembly_format = (
-        "$x `,` $weights `,` $parameters `to` $y $mode $piece `window` $window (`requantize` $requantize^)? (`raw` $raw^)? "
+        "$x `,` $weights `,` $parameters `to` $y $mode $piece (`target` $target^)? `window` $window "
+        "(`requantize` $requantize^)? (`raw` $raw^)? "
         f"(`add` $residual^ $add)? {_AFTER} {_ESTIMATE}"
     )
 
@@ -474,6 +479,7 @@ class MatrixOp(InstructionOp):
         piece: PieceAttr,
         window: WindowAttr,
         epilogue: RequantizeAttr | RawAttr,
+        target: TargetAttr = WHOLE,
         residual: SSAValue | None = None,
         add: AddAttr | None = None,
         cycles: int = 0,
@@ -484,6 +490,7 @@ class MatrixOp(InstructionOp):
             properties={
                 "mode": ModeAttr(mode),
                 "piece": piece,
+                "target": target,
                 "window": window,
                 "requantize": epilogue if isinstance(epilogue, RequantizeAttr) else None,
                 "raw": epilogue if isinstance(epilogue, RawAttr) else None,
@@ -497,6 +504,20 @@ class MatrixOp(InstructionOp):
     def epilogue(self) -> RequantizeAttr | RawAttr:
         """What becomes of the sums; the verifier has checked that it is one of the two."""
         return one_epilogue(self.requantize, self.raw)
+
+    @property
+    def image(self) -> tuple[int, int, int]:
+        """Height, width, channels of what all its pieces make together."""
+        height, width, channels = self.piece.output_image
+        if self.target != WHOLE:
+            height, width = self.window.window.output_shape(*self.piece.input_image[:2])
+        return height, width, channels
+
+    @property
+    def rows_of_y(self) -> Span:
+        """Rows of the result from the first to the last that is written."""
+        rows = self.piece.piece.rows
+        return Span(*self.target.rows(rows.first, rows.count))
 
     def verify_(self) -> None:
         for what, value, space in (
@@ -512,8 +533,18 @@ class MatrixOp(InstructionOp):
         need(self.raw is None or self.add is None, self, "raw sums with an addition", "none", "requantize instead")
         if self.residual is not None:
             check_space(self, "residual", self.residual, Space.FEATURE)
-        _check_output(self, self.piece, self.window)
+        if self.target == WHOLE:
+            _check_output(self, self.piece, self.window)
+        else:
+            self._verify_target()
         self._verify_lines()
+
+    def _verify_target(self) -> None:
+        height, width, channels = self.piece.output_image
+        made = _made_by(self, self.piece, self.window)
+        check_target(self, self.target, (*made, channels), (height, width, channels))
+        stop = self.piece.piece.rows.stop
+        need(stop <= made[0], self, f"rows up to {stop}", f"at most {made[0]}, those that it makes", "correct the piece")
 
     def _verify_lines(self) -> None:
         """Depthwise a channel is a group of its own, and a residue one of those that there are."""
@@ -603,13 +634,17 @@ class PoolOp(InstructionOp):
         _check_output(self, self.piece, self.window)
 
 
-def _check_output(op: Operation, piece: PieceAttr, window: WindowAttr) -> None:
+def _made_by(op: Operation, piece: PieceAttr, window: WindowAttr) -> tuple[int, int]:
+    """Height and width of what a window makes of an image."""
     height, width, _ = ints(piece.input)
     try:
-        expected = window.window.output_shape(height, width)
+        return window.window.output_shape(height, width)
     except ModelError as error:
         raise VerifyException(f"{where(op)}: {error}") from error
-    has = ints(piece.output)[:2]
+
+
+def _check_output(op: Operation, piece: PieceAttr, window: WindowAttr) -> None:
+    expected, has = _made_by(op, piece, window), ints(piece.output)[:2]
     need(has == expected, op, f"an output of {has[0]}x{has[1]}", f"{expected[0]}x{expected[1]}", "correct the piece")
 
 

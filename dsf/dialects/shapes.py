@@ -89,6 +89,13 @@ def check_window(op: Operation, image: tuple[int, int], window: Window | Transpo
 
 def check_convolution(op: Operation, x: SSAValue, weights: DenseAttr, window: Window | TransposedWindow, groups: int) -> None:
     """Ranks, channels, groups and the result's shape of a convolution over NHWC, or of a transposed one."""
+    check_result(op, check_kernel(op, x, weights, window, groups))
+
+
+def check_kernel(
+    op: Operation, x: SSAValue, weights: DenseAttr, window: Window | TransposedWindow, groups: int
+) -> tuple[int, int, int, int]:
+    """The same but for the result, whose shape it returns."""
     check_rank(op, x, (4,))
     w_shape = tuple(weights.get_shape())
     change = "transpose the weights"
@@ -100,7 +107,7 @@ def check_convolution(op: Operation, x: SSAValue, weights: DenseAttr, window: Wi
     need(divides, op, f"{groups} groups", needs, "change the groups")
     has = f"weights for {inputs} input channels per group"
     need(inputs * groups == channels, op, has, f"{channels // groups}", "correct the weights' shape")
-    check_result(op, (batch, *check_window(op, (height, width), window), outputs))
+    return batch, *check_window(op, (height, width), window), outputs
 
 
 def check_operands(op: Operation, a: SSAValue, b: SSAValue) -> None:

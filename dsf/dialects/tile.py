@@ -23,6 +23,9 @@ sums stay in the array from part to part. So a strip is one tile of the array th
 A result that does not fit the engine's feature memory has its `place` elsewhere, see `Place`; so has the input where the
 function has the attribute `tile.input_place`.
 
+A transposed convolution is several operations `tile.matrix`, each of which makes some of the positions of one result; see
+`dsf.transposed`.
+
 A grouped convolution is computed in blocks of `cut.block` groups, the first loop above for one block after the other: a block
 is a convolution over the input channels of its groups, with weights of 0 between channels of different ones, and has channel
 groups of its own. Depthwise it has all groups.
@@ -69,7 +72,7 @@ from dsf.dialects.integers import (
 from dsf.dialects.records import RecordAttr, Rule, ints
 from dsf.dialects.shapes import (
     as_text,
-    check_convolution,
+    check_kernel,
     check_operands,
     check_pool,
     check_rank,
@@ -113,7 +116,7 @@ class WindowAttr(RecordAttr):
 
         tap(oy, ox, ky, kx) = x[oy*strides[0] - top + ky*dilation[0], ox*strides[1] - left + kx*dilation[1]]
 
-    or `pad_value` outside the image.
+    or `pad_value` outside the image. Padding below 0 leaves out so many rows or columns at that side.
     """
 
     name = "tile.window"
@@ -127,7 +130,7 @@ class WindowAttr(RecordAttr):
     RULES: ClassVar = {
         "kernel": Rule(low=1),
         "strides": Rule(low=1, default=(1, 1)),
-        "padding": Rule(low=0, default=(0, 0, 0, 0)),
+        "padding": Rule(default=(0, 0, 0, 0)),
         "dilation": Rule(low=1, default=(1, 1)),
         "pad_value": Rule(default=0),
     }
@@ -302,9 +305,10 @@ class PartAttr(RecordAttr):
 @irdl_attr_definition
 class TargetAttr(RecordAttr):
     """
-    Where in the images of a result a part goes: rows and columns `strides` apart, from (row, column, channel) `first` on.
+    Where in the images of a result what an operation makes goes: rows and columns `strides` apart, from (row, column, channel)
+    `first` on.
 
-        y[first[0] + i * strides[0], first[1] + j * strides[1], first[2] + k] = part[i, j, k]
+        y[first[0] + i * strides[0], first[1] + j * strides[1], first[2] + k] = made[i, j, k]
     """
 
     name = "tile.target"
@@ -325,7 +329,7 @@ class TargetAttr(RecordAttr):
         return vertical, horizontal
 
     def rows(self, first: int, count: int) -> tuple[int, int]:
-        """The first row of the result that rows of the part go to, and how many it is to the last."""
+        """The first row of the result that rows of what is made go to, and how many it is to the last."""
         return self.starts[0] + first * self.steps[0], (count - 1) * self.steps[0] + 1
 
     def verify(self) -> None:
@@ -336,15 +340,24 @@ class TargetAttr(RecordAttr):
                 raise VerifyException(f"'#{self.name}': {name} {numbers}, needs {count} numbers; correct the list")
 
 
+#: All of the result.
+WHOLE = TargetAttr.of()
+
+
+def check_target(op: Operation, target: TargetAttr, made: tuple[int, int, int], y: tuple[int, int, int]) -> None:
+    """Images `made` of (height, width, channels) go inside images of `y`."""
+    strides = (*target.steps, 1)
+    ends = [one + (size - 1) * step + 1 for one, size, step in zip(target.starts, made, strides, strict=True)]
+    inside = all(end <= most for end, most in zip(ends, y, strict=True))
+    need(inside, op, f"a target up to {as_text(ends)}", f"at most {as_text(y)}, the result's image", "correct the target")
+
+
 def check_move(op: Operation, part: PartAttr, target: TargetAttr, x: tuple[int, int, int], y: tuple[int, int, int]) -> None:
     """The part has channels of `x`, images of (height, width, channels), and goes inside images of `y`."""
     first, count, channels = part.starts[2], part.image[2], x[2]
     has = f"channels {first} to {first + count - 1}"
     need(first >= 0 and first + count <= channels, op, has, f"those of {channels} that there are", "correct the part")
-    strides = (*target.steps, 1)
-    ends = [one + (size - 1) * step + 1 for one, size, step in zip(target.starts, part.image, strides, strict=True)]
-    inside = all(end <= most for end, most in zip(ends, y, strict=True))
-    need(inside, op, f"a target up to {as_text(ends)}", f"at most {as_text(y)}, the result's image", "correct the target")
+    check_target(op, target, part.image, y)
 
 
 class Outer(StrEnum):
@@ -464,10 +477,15 @@ class MatrixOp(IRDLOperation):
 
     where g = co // (CO / groups) is the group of the output channel, and the weights are (KH, KW, CI / groups, CO).
 
+    With a `target` it makes some of the rows and columns of the result; what else there is in the result is that of `into`, as
+    of `tile.copy`. What is added is at the same places as the result.
+
     ```
     %y = tile.matrix %x window <kernel = [3, 3], padding = [1, 1, 1, 1]> requantize <low = 0, high = 127>
            cut <images = 1, rows = 8, groups = 3> weights dense<...> : ... bias dense<...> : ...
            multiplier dense<...> : ... shift dense<...> : ... : tensor<1x8x8x3xi8> -> tensor<1x8x8x16xi8>
+    %1 = tile.matrix %0 into %y target <first = [0, 1, 0], strides = [1, 2]> window <kernel = [1, 1]> ...
+           : tensor<1x8x4x3xi8> into tensor<1x8x8x16xi8> -> tensor<1x8x8x16xi8>
     ```
     """
 
@@ -475,7 +493,10 @@ class MatrixOp(IRDLOperation):
 
     x = operand_def(TensorType)
     residual = opt_operand_def(TensorType)
+    into = opt_operand_def(TensorType)
     y = result_def(TensorType)
+
+    target = prop_def(TargetAttr, default_value=WHOLE)
 
     window = prop_def(WindowAttr)
     groups = prop_def(IntegerAttr[I64], default_value=integer(1))
@@ -492,9 +513,10 @@ class MatrixOp(IRDLOperation):
     irdl_options = (AttrSizedOperandSegments(as_property=True),)
 
     assembly_format = (
-        "$x (`add` $residual^ $add)? `window` $window (`groups` $groups^)? (`requantize` $requantize^)? (`raw` $raw^)? "
+        "$x (`add` $residual^ $add)? (`into` $into^)? (`target` $target^)? `window` $window (`groups` $groups^)? "
+        "(`requantize` $requantize^)? (`raw` $raw^)? "
         "`cut` $cut `weights` $weights `bias` $bias (`multiplier` $multiplier^ `shift` $shift)? attr-dict "
-        "`:` type($x) (`,` type($residual)^)? `->` type($y)"
+        "`:` type($x) (`,` type($residual)^)? (`into` type($into)^)? `->` type($y)"
     )
 
     def __init__(
@@ -511,11 +533,14 @@ class MatrixOp(IRDLOperation):
         groups: int = 1,
         residual: SSAValue | None = None,
         add: AddAttr | None = None,
+        into: SSAValue | None = None,
+        target: TargetAttr = WHOLE,
         result_type: Attribute,
     ):
         super().__init__(
-            operands=[x, residual],
+            operands=[x, residual, into],
             properties={
+                "target": target,
                 "window": window,
                 "groups": integer(groups),
                 "requantize": epilogue if isinstance(epilogue, RequantizeAttr) else None,
@@ -535,6 +560,25 @@ class MatrixOp(IRDLOperation):
         """What becomes of the sums; the verifier has checked that it is one of the two."""
         return one_epilogue(self.requantize, self.raw)
 
+    @property
+    def image(self) -> tuple[int, int, int]:
+        """Height, width, channels of what it makes."""
+        _, height, image_width, channels = shape(self.y)
+        if self.target != WHOLE:
+            _, *image, _ = shape(self.x)
+            height, image_width = self.window.window.output_shape(image[0], image[1])
+        return height, image_width, channels
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether others go into the result."""
+        return _takes_more(self.y)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it makes all of its result, row by row."""
+        return self.target == WHOLE and self.into is None and not self.is_partial
+
     def verify_(self) -> None:
         one = (self.requantize is None) != (self.raw is None)
         need(one, self, "both or none of requantize and raw", "one of them", "remove one, or add one")
@@ -544,9 +588,10 @@ class MatrixOp(IRDLOperation):
         need(kernel == of_weights, self, has, needs, "correct the window")
         check_weights(self, self.weights)
         groups, block = self.groups.value.data, self.cut.block.data
-        check_convolution(self, self.x, self.weights, self.window.window, groups)
+        batch, *made = check_kernel(self, self.x, self.weights, self.window.window, groups)
+        self._verify_target(batch, (made[0], made[1], made[2]))
         _check_pad(self, self.window, self.x)
-        _check_cut(self, self.cut, shape(self.y))
+        _check_cut(self, self.cut, (batch, *made))
         needs = f"at most its {groups} groups"
         need(block <= groups, self, f"a block of {block} groups", needs, "make the block smaller")
         _check_parts(self, self.cut, shape(self.x)[-1] // groups * block)
@@ -559,6 +604,22 @@ class MatrixOp(IRDLOperation):
             need(block == groups, self, f"a block of {block} groups, depthwise", f"all {groups}", "change the block")
         self._verify_parameters()
         self._verify_residual()
+
+    def _verify_target(self, batch: int, made: tuple[int, int, int]) -> None:
+        if self.target == WHOLE:
+            check_result(self, (batch, *made))
+        else:
+            _, *image = shape(self.y)
+            check_target(self, self.target, made, (image[0], image[1], image[2]))
+            has, needs = (
+                f"a result of {shape(self.y)[0]} images of {image[2]} channels",
+                f"{batch} of {made[2]}, as it makes them",
+            )
+            need((shape(self.y)[0], image[2]) == (batch, made[2]), self, has, needs, "correct the result type")
+        place = self.cut.place.data
+        able = place is Place.CHIP or self.is_whole
+        need(able, self, f"a part of a result whose place is {place}", "it on chip", "change the place")
+        _check_into(self, self.into)
 
     def _verify_parameters(self) -> None:
         check_constants(self, *int_range(RAW_BITS), bias=self.bias)
@@ -766,8 +827,12 @@ class CopyOp(IRDLOperation):
     @property
     def is_partial(self) -> bool:
         """Whether further copies go into the result."""
-        users = [use.operation for use in self.y.uses]
-        return any(isinstance(user, CopyOp) and user.into is self.y for user in users)
+        return _takes_more(self.y)
+
+    @property
+    def image(self) -> tuple[int, int, int]:
+        """Height, width, channels of what it copies."""
+        return self.part.image
 
     @property
     def is_whole(self) -> bool:
@@ -791,11 +856,22 @@ class CopyOp(IRDLOperation):
         able = place is Place.CHIP or (place is Place.DRAM and self.is_whole)
         needs = "it on chip, or in DRAM if one copy makes all of it"
         need(able, self, f"a result whose place is {place}", needs, "change the place")
-        if self.into is None:
-            return
-        alone = isinstance(self.into.owner, CopyOp) and self.into.has_one_use() and self.into.type == self.y.type
-        has = f"copies into {self.into.type} that something else makes or uses"
-        need(alone, self, has, f"the {self.y.type} of a copy before, used here only", "copy it first")
+        _check_into(self, self.into)
+
+
+def _takes_more(y: SSAValue) -> bool:
+    """Whether an operation writes into a result that another one has begun."""
+    users = [use.operation for use in y.uses]
+    return any(isinstance(user, MatrixOp | CopyOp) and user.into is y for user in users)
+
+
+def _check_into(op: MatrixOp | CopyOp, into: SSAValue | None) -> None:
+    """What an operation writes into is the result of one like it, and nothing else's operand."""
+    if into is None:
+        return
+    alone = isinstance(into.owner, type(op)) and into.has_one_use() and into.type == op.y.type
+    has = f"writes into {into.type} that something else makes or uses"
+    need(alone, op, has, f"the {op.y.type} of a '{op.name}' before, used here only", "begin it so")
 
 
 #: What the vector unit computes.

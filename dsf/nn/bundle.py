@@ -3,7 +3,8 @@ The graph of a model: symbolic tensors and bundles.
 
 A bundle is what the engine does with one pass over the pixels, in this order:
 
-    core (convolution | dense), activation, residual add or product, activation, pooling, activation, flatten, softmax
+    core (convolution | transposed convolution | dense), activation, residual add or product, activation, pooling, activation,
+    flatten, softmax
 
 `QInput` and `Bundle(...)(x)` return symbolic tensors that know their shape, fraction and producer; `BundleModel`
 follows the producers from output to input. Tensors are NHWC, (N, H, W, C), or (N, K).
@@ -18,8 +19,9 @@ from dsf.errors import ModelError
 from dsf.geometry import Window, resolve_padding
 from dsf.hardware import Hardware
 from dsf.nn.checks import Problems
-from dsf.nn.cores import QConvCore, QCore, QDenseCore
+from dsf.nn.cores import QConvCore, QConvTransposeCore, QCore, QDenseCore
 from dsf.nn.layers import QActivation, QAdd, QIdentity, QMul, QPool, Softmax, output_frac
+from dsf.transposed import TransposedWindow, resolve_transposed
 
 Shape = tuple[int, ...]
 
@@ -103,7 +105,7 @@ class Node:
     bundle: Bundle
     source: QTensor
     core: QCore
-    window: Window | None
+    window: Window | TransposedWindow | None
     core_shape: Shape
     activation: QActivation | None
     add: Add | None
@@ -138,7 +140,9 @@ class Node:
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates for the whole batch, padding included."""
+        """Multiply-accumulates for the whole batch, padding included; of a transposed convolution what each input takes."""
+        if isinstance(self.core, QConvTransposeCore):
+            return math.prod(self.source.shape) * math.prod(self.core.kernel_size) * self.core.filters // self.core.groups
         if isinstance(self.core, QConvCore):
             taps = math.prod(self.core.kernel_size) * self.source.shape[3] // self.core.groups
         else:
@@ -156,7 +160,7 @@ class Bundle:
 
     def __init__(
         self,
-        core: QConvCore | QDenseCore | None = None,
+        core: QCore | None = None,
         dense: QDenseCore | None = None,
         add: QAdd | None = None,
         pool: QPool | QAdd | None = None,
@@ -170,7 +174,8 @@ class Bundle:
             (core is None) != (dense is None), f"has {cores}, needs one; give core=QConvCore(...) or dense=QDenseCore(...)"
         )
         none = type(None)
-        problems.instance("core", core, (QConvCore, QDenseCore, none), "a QConvCore or a QDenseCore")
+        kinds = (QConvCore, QConvTransposeCore, QDenseCore, none)
+        problems.instance("core", core, kinds, "a QConvCore, a QConvTransposeCore or a QDenseCore")
         problems.instance("dense", dense, (QDenseCore, none), "a QDenseCore; a QConvCore goes into core=")
         problems.instance("add", add, (QAdd, none), "a QAdd")
         problems.instance("mul", mul, (QMul, none), "a QMul")
@@ -212,9 +217,9 @@ class Bundle:
 
 
 def _label(core: QCore) -> str:
-    if isinstance(core, QConvCore):
-        return f"Bundle(QConvCore(filters={core.filters}, kernel_size={core.kernel_size}))"
-    return f"Bundle(QDenseCore(outputs={core.outputs}))"
+    if isinstance(core, QDenseCore):
+        return f"Bundle(QDenseCore(outputs={core.outputs}))"
+    return f"Bundle({type(core).__name__}(filters={core.filters}, kernel_size={core.kernel_size}))"
 
 
 def _resolve(bundle: Bundle, x: QTensor, problems: Problems) -> Node:
@@ -260,7 +265,7 @@ def _check_tensor(problems: Problems, role: str, x: QTensor, hw: Hardware) -> No
     )
 
 
-def _core_shape(core: QCore, x: QTensor, problems: Problems) -> tuple[Window | None, Shape]:
+def _core_shape(core: QCore, x: QTensor, problems: Problems) -> tuple[Window | TransposedWindow | None, Shape]:
     if isinstance(core, QDenseCore):
         problems.need(
             len(x.shape) == 2,
@@ -276,8 +281,12 @@ def _core_shape(core: QCore, x: QTensor, problems: Problems) -> tuple[Window | N
         channels % core.groups == 0 and core.filters % core.groups == 0,
         f"groups={core.groups}, needs a divisor of its {channels} input channels and of its {core.filters} filters",
     )
-    padding = resolve_padding(core.padding, (height, width), core.kernel_size, core.strides, core.dilation)
-    window = Window(core.kernel_size, core.strides, padding, core.dilation)
+    if isinstance(core, QConvTransposeCore):
+        sizes = core.kernel_size, core.strides, core.dilation, core.output_padding
+        window = resolve_transposed(core.padding, *sizes)
+    else:
+        padding = resolve_padding(core.padding, (height, width), core.kernel_size, core.strides, core.dilation)
+        window = Window(core.kernel_size, core.strides, padding, core.dilation)
     return window, (batch, *_output_size(window, x.shape, "kernel", problems), core.filters)
 
 
@@ -326,7 +335,7 @@ def _resolve_pool(pool: QPool | None, shape: Shape, frac: int, problems: Problem
     return resolved, (batch, *_output_size(window, shape, "pooling window", problems), channels)
 
 
-def _output_size(window: Window, shape: Shape, what: str, problems: Problems) -> tuple[int, int]:
+def _output_size(window: Window | TransposedWindow, shape: Shape, what: str, problems: Problems) -> tuple[int, int]:
     try:
         return window.output_shape(shape[1], shape[2])
     except ModelError as error:

@@ -1,5 +1,5 @@
 """
-Cores of bundles, as descriptions: convolution and dense layer.
+Cores of bundles, as descriptions: convolution, transposed convolution and dense layer.
 
     acc = sum(x * quantize(w)) + quantize(b),   x on q<bits_input, x_frac>,  w on q<bits_weights, weights_frac_bits>,
                                                 b on q<bits_bias, bias_frac_bits>,  bias_frac_bits <= x_frac + weights_frac_bits
@@ -57,6 +57,43 @@ class QConvCore:
 
 
 @dataclass(frozen=True, kw_only=True)
+class QConvTransposeCore:
+    """
+    A transposed convolution of `filters` output channels on NHWC tensors, which makes images larger by `strides`:
+
+        y[oy, ox] = sum of x[iy, ix] * w[ky, kx]   over  oy = iy * strides[0] - top + ky * dilation[0],  ox likewise
+
+    `padding` takes rows and columns away from the result: 'same' leaves `strides` times as many as the input has, as TensorFlow
+    does, 'valid' takes none, ((top, bottom), (left, right)) so many. `output_padding` adds rows below and columns on the right,
+    as in PyTorch. The other arguments are those of `QConvCore`. Raises `ModelError`.
+    """
+
+    filters: int
+    kernel_size: tuple[int, int]
+    strides: tuple[int, int] = (1, 1)
+    padding: str | tuple[tuple[int, int], tuple[int, int]] = "same"
+    output_padding: tuple[int, int] = (0, 0)
+    weights_frac_bits: int
+    bias_frac_bits: int | None = None
+    activation: QActivation | Softmax | None = None
+    groups: int = 1
+    dilation: tuple[int, int] = (1, 1)
+    batch_norm: bool = False
+
+    def __post_init__(self) -> None:
+        normalise(self, "kernel_size", "strides", "dilation", "output_padding")
+        problems = Problems("QConvTransposeCore")
+        problems.integer("filters", self.filters, 1)
+        for name in ("kernel_size", "strides", "dilation"):
+            problems.pair(name, getattr(self, name))
+        problems.pair("output_padding", self.output_padding, 0)
+        problems.padding("padding", self.padding)
+        problems.integer("groups", self.groups, 1)
+        _check_common(problems, self)
+        problems.raise_if_any()
+
+
+@dataclass(frozen=True, kw_only=True)
 class QDenseCore:
     """A dense layer of `outputs` channels on (N, K) tensors; the other arguments are those of `QConvCore`."""
 
@@ -74,12 +111,12 @@ class QDenseCore:
         problems.raise_if_any()
 
 
-QCore: TypeAlias = QConvCore | QDenseCore
+QCore: TypeAlias = QConvCore | QConvTransposeCore | QDenseCore
 
 
 def channels_out(core: QCore) -> int:
     """Output channels of a core."""
-    return core.filters if isinstance(core, QConvCore) else core.outputs
+    return core.outputs if isinstance(core, QDenseCore) else core.filters
 
 
 def _check_common(problems: Problems, core: Any) -> None:

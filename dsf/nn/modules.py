@@ -19,9 +19,10 @@ from torch import Tensor, nn
 from dsf import numerics
 from dsf.geometry import Window
 from dsf.nn.bundle import Node, Pool
-from dsf.nn.cores import EPSILON, QConvCore, channels_out
+from dsf.nn.cores import EPSILON, QConvTransposeCore, QDenseCore, channels_out
 from dsf.nn.layers import QActivation, QFunction, QReLU6, rounded_frac
 from dsf.nn.quantize import fake_quantize
+from dsf.transposed import TransposedWindow
 
 #: Weight of a new batch in the running statistics of batch normalisation.
 MOMENTUM = 0.1
@@ -94,7 +95,7 @@ class BundleModule(nn.Module):
 
     def _core(self, x: Tensor, quantized: bool) -> Tensor:
         node, hw = self.node, self.node.source.hw
-        if node.window is not None:
+        if isinstance(node.window, Window):
             top, bottom, left, right = node.window.padding
             x = F.pad(x, (left, right, top, bottom))
         if self.training and node.core.batch_norm:
@@ -110,9 +111,12 @@ class BundleModule(nn.Module):
 
     def _product(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         core, window = self.node.core, self.node.window
-        if not isinstance(core, QConvCore):
+        if isinstance(core, QDenseCore):
             return F.linear(x, weight, bias)
-        assert window is not None
+        if isinstance(core, QConvTransposeCore):
+            assert isinstance(window, TransposedWindow)
+            return conv_transpose(x, weight, bias, window, core.groups)
+        assert isinstance(window, Window)
         return F.conv2d(x, weight, bias, window.strides, 0, window.dilation, core.groups)
 
     def _batch_statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -144,9 +148,22 @@ class BundleModule(nn.Module):
 def weight_shape(node: Node) -> tuple[int, ...]:
     """(outputs, inputs / groups, KH, KW), or (outputs, inputs) for a dense core."""
     core, inputs = node.core, node.source.shape[-1]
-    if isinstance(core, QConvCore):
-        return core.filters, inputs // core.groups, *core.kernel_size
-    return core.outputs, inputs
+    if isinstance(core, QDenseCore):
+        return core.outputs, inputs
+    return core.filters, inputs // core.groups, *core.kernel_size
+
+
+def conv_transpose(x: Tensor, weight: Tensor, bias: Tensor | None, window: TransposedWindow, groups: int) -> Tensor:
+    """A transposed convolution with `weight` (outputs, inputs / groups, KH, KW); each side has a padding of its own."""
+    outputs, inputs, *kernel = weight.shape
+    # PyTorch has the inputs first, through all groups, and the outputs of one group.
+    theirs = weight.reshape(groups, outputs // groups, inputs, *kernel).transpose(1, 2).flatten(0, 1)
+    below, right = window.output_padding
+    plain = window.window
+    y = F.conv_transpose2d(x, theirs, None, plain.strides, 0, 0, groups, plain.dilation)
+    top, bottom, left, right_side = plain.padding
+    y = F.pad(y, (-left, right - right_side, -top, below - bottom))
+    return y if bias is None else y + bias[:, None, None]
 
 
 #: The functions of `dsf.numerics.FUNCTIONS` in PyTorch, for gradients and without quantisation.

@@ -22,7 +22,7 @@ from dsf.disk import read_json, write_all, writing
 from dsf.errors import DsfError, ModelError, OutputError
 from dsf.hardware import Hardware
 from dsf.nn.bundle import Bundle, Node, QInput, QTensor
-from dsf.nn.cores import QConvCore, QDenseCore
+from dsf.nn.cores import QConvCore, QConvTransposeCore, QDenseCore
 from dsf.nn.layers import FUNCTIONS, QAdd, QIdentity, QLeakyReLu, QMul, QPool, QReLU6, Softmax
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ _Made = TypeVar("_Made")
 #: Layers by the name that the file has for them.
 _LAYERS: dict[str, type] = {
     "conv": QConvCore,
+    "conv_transpose": QConvTransposeCore,
     "dense": QDenseCore,
     "pool": QPool,
     "leaky_relu": QLeakyReLu,
@@ -177,7 +178,7 @@ def _bundle_from_dict(entry: object, where: str, x_in: QInput, tensors: list[QTe
             raise ModelError(f"'{where}.add.type': {fields['type']!r}, needs one of: 'add', 'mul'")
         kind = kinds[fields["type"]]
         add = _located(f"{where}.add", lambda: kind(skip, activation, fields["frac_bits"]))
-    core = _layer(bundle["core"], f"{where}.core", QConvCore, QDenseCore)
+    core = _layer(bundle["core"], f"{where}.core", QConvCore, QConvTransposeCore, QDenseCore)
     pool = _layer(bundle["pool"], f"{where}.pool", QPool)
     x = tensor(bundle["input"], f"{where}.input")
     added, multiplied = add if isinstance(add, QAdd) else None, add if isinstance(add, QMul) else None

@@ -30,12 +30,14 @@ from dsf.dialects.bundle import (
     PoolOp,
     SoftmaxOp,
 )
+from dsf.dialects.bundle_conv_transpose import ConvTransposeOp
 from dsf.dialects.bundle_cores import BatchNormOp, ConvOp, CoreOp, DenseOp
 from dsf.dialects.bundle_types import PoolKind, QType, tensor_of
 from dsf.dialects.engine import HardwareOp
 from dsf.errors import ModelError
+from dsf.geometry import Window
 from dsf.nn.bundle import Node, QInput
-from dsf.nn.cores import EPSILON, QConvCore, channels_out
+from dsf.nn.cores import EPSILON, QDenseCore, channels_out
 from dsf.nn.layers import QActivation, QFunction, QReLU6, rounded_frac
 from dsf.nn.modules import BundleModule, weight_shape
 from dsf.numerics import Floats
@@ -162,13 +164,16 @@ def _core(node: Node, constants: _Core, x: SSAValue) -> list[Operation]:
         "bits_sum": hw.bits_sum,
     }
     op: CoreOp
-    if isinstance(core, QConvCore):
-        assert node.window is not None
-        window = node.window
-        arguments |= {"strides": window.strides, "padding": window.padding, "dilation": window.dilation, "groups": core.groups}
-        op = ConvOp(x, **arguments)
-    else:
+    if isinstance(core, QDenseCore):
         op = DenseOp(x, **arguments)
+    else:
+        assert node.window is not None
+        window = node.window if isinstance(node.window, Window) else node.window.window
+        arguments |= {"strides": window.strides, "padding": window.padding, "dilation": window.dilation, "groups": core.groups}
+        if isinstance(node.window, Window):
+            op = ConvOp(x, **arguments)
+        else:
+            op = ConvTransposeOp(x, **arguments, output_padding=node.window.output_padding)
     if constants.norm is None:
         return [op]
     return [op, BatchNormOp(op.output, **cast(Any, constants.norm), epsilon=EPSILON, bias_type=bias_type)]

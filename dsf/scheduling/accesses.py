@@ -58,8 +58,13 @@ def _of_window(op: sched.MatrixOp | sched.PoolOp, per_element: int) -> tuple[Acc
     rows = input_rows(op.window.window, piece.rows, image[0])
     return (
         _of_tensor(buffer_of(op.x), piece, rows, image, 1, writes=False),
-        _of_tensor(buffer_of(op.y), piece, piece.rows, op.piece.output_image, per_element, writes=True),
+        _of_tensor(buffer_of(op.y), piece, _rows_of_y(op), op.piece.output_image, per_element, writes=True),
     )
+
+
+def _rows_of_y(op: sched.MatrixOp | sched.PoolOp) -> Span:
+    """Rows of the result from the first to the last that is written."""
+    return op.rows_of_y if isinstance(op, sched.MatrixOp) else op.piece.piece.rows
 
 
 def _of_matrix(op: sched.MatrixOp, hw: Hardware) -> list[Access]:
@@ -76,7 +81,7 @@ def _of_matrix(op: sched.MatrixOp, hw: Hardware) -> list[Access]:
         _access(buffer_of(op.parameters), Span(0, 0 if piece.partial else piece.groups.count), writes=False),
     ]
     if op.residual is not None:
-        accesses.append(_of_tensor(buffer_of(op.residual), piece, piece.rows, op.piece.output_image, 1, writes=False))
+        accesses.append(_of_tensor(buffer_of(op.residual), piece, op.rows_of_y, op.piece.output_image, 1, writes=False))
     return accesses
 
 

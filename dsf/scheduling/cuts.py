@@ -215,9 +215,11 @@ def depthwise_modes(layer: Layer, hw: Hardware, options: TilingOptions) -> tuple
         return ()
     if not op.groups.value.data == layer.input_image[2] == layer.output_image[2]:
         return ()
-    per_element = 1 if op.raw is None else hw.raw_elements
     window, images = op.window.window, (layer.input_image, layer.output_image)
-    able = tuple(mode for mode in Mode if mode.is_depthwise and fits(window, mode, *images, per_element))
+    pixel = layer.output_image[2] * (1 if op.raw is None else hw.raw_elements)
+    down, right = op.target.steps
+    steps = down * layer.result_image[1] * pixel, right * pixel
+    able = tuple(mode for mode in Mode if mode.is_depthwise and fits(window, mode, *images, steps))
     return tuple(mode for mode in able if mode == options.mode) or able
 
 
@@ -386,7 +388,7 @@ class _Chooser:
 
     @property
     def makes_output(self) -> bool:
-        return self.layer.result == self.network.output
+        return self.layer.result == self.network.output and self.layer.completes_result
 
     @property
     def exchanges(self) -> bool:

@@ -102,15 +102,15 @@ def lines_across(window: Window, axis: Axis, image: Image, piece: Piece, width: 
     return Lines(axis.along(piece, width), axis.across(piece, width), piece.images.count, *where)
 
 
-def fits(window: Window, mode: Mode, image: Image, output: Image, per_element: int) -> bool:
+def fits(window: Window, mode: Mode, image: Image, output: Image, result: tuple[int, int]) -> bool:
     """
-    Whether every piece of a layer fits the fields of its instruction, which are made for rows of an image. A result of
-    `output` (height, width, channels) takes `per_element` elements for each channel.
+    Whether every piece of a layer fits the fields of its instruction, which are made for rows of an image. What it makes,
+    `output` (height, width, channels), has rows and pixels that are `result` elements apart.
     """
     axis = axis_of(window, mode)
     height, width, channels = output
     corners = (((0, 0), 0), ((height - 1, width - 1), channels - 1))
-    steps = {"dst_pixel_step": axis.step * channels * per_element * (1 if axis.index == 1 else width)}
+    steps = {"dst_pixel_step": axis.step * result[axis.index]}
     return all(
         MATRIX.field(name).low <= value <= MATRIX.field(name).high
         for fields in (steps, *(walk(window, axis, image, *corner) for corner in corners))

@@ -267,7 +267,7 @@ class Emitter:
         before = self._chunks[chunk].first * tensor.elements if held.tensor in ends else 0
         if held.channels is None:
             return _Move((before + part.first) * bits // 8, part.count)
-        height, width, channels = layer.output_image
+        height, width, channels = layer.result_image
         pixel = tensor.elements // (height * width)
         per_element = pixel // channels
         count = held.channels.count * per_element
@@ -348,7 +348,8 @@ class Emitter:
                 parameters,
                 self._feature(work.y),
                 mode=mode,
-                piece=sched.PieceAttr.of_piece(work.piece, layer.input_image, layer.output_image, residue),
+                piece=sched.PieceAttr.of_piece(work.piece, layer.input_image, layer.result_image, residue),
+                target=op.target,
                 window=op.window,
                 epilogue=op.epilogue,
                 residual=None if work.second is None or partial else self._feature(work.second),

@@ -71,7 +71,7 @@ def bundle_macs(instructions: Sequence[sched.InstructionOp], names: Sequence[str
 
 
 def _macs(op: sched.MatrixOp, hw: Hardware) -> int:
-    piece, block, width = op.piece.piece, op.piece.block, op.piece.output_image[1]
+    piece, block, width = op.piece.piece, op.piece.block, op.image[1]
     taps = prod(op.window.window.kernel) * block.inputs.count // block.convolutions
     positions = piece.images.count * piece.rows.count * width
     if op.mode.data.is_depthwise:

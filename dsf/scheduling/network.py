@@ -59,7 +59,7 @@ def blocks_of(op: tile.MatrixOp | tile.VectorOp) -> list[Block]:
     """The channels of an operation that are computed together, as its cut has them."""
     inputs, outputs = shape(op.x)[3], shape(op.y)[3]
     if isinstance(op, tile.CopyOp):
-        outputs = op.part.image[2]
+        outputs = op.image[2]
     if not isinstance(op, tile.MatrixOp):
         return [Block(Span(0, inputs), Span(0, outputs))]
     return channel_blocks(inputs, outputs, op.groups.value.data, op.cut.block.data)
@@ -97,9 +97,9 @@ class Layer:
 
     @property
     def output_image(self) -> tuple[int, int, int]:
-        """Height, width, channels of what it makes: of a copy, the part that is copied."""
-        if isinstance(self.op, tile.CopyOp):
-            return self.op.part.image
+        """Height, width, channels of what it makes, which may be a part of its result."""
+        if isinstance(self.op, tile.CopyOp | tile.MatrixOp):
+            return self.op.image
         _, height, image_width, channels = shape(self.op.y)
         return height, image_width, channels
 
@@ -123,16 +123,23 @@ class Layer:
 
     @property
     def fills_result(self) -> bool:
-        """Whether it alone makes its result, row by row; a copy may make a part of it."""
-        return not isinstance(self.op, tile.CopyOp) or self.op.is_whole
+        """Whether it alone makes its result, row by row; others make a part of it."""
+        return not isinstance(self.op, tile.CopyOp | tile.MatrixOp) or self.op.is_whole
+
+    @property
+    def completes_result(self) -> bool:
+        """Whether it is the last to write its result."""
+        return not isinstance(self.op, tile.CopyOp | tile.MatrixOp) or not self.op.is_partial
 
     def rows_written(self, rows: Span) -> Span:
         """The rows of the result from the first to the last that rows of what it makes go to."""
-        return Span(*self.op.target.rows(rows.first, rows.count)) if isinstance(self.op, tile.CopyOp) else rows
+        if not isinstance(self.op, tile.CopyOp | tile.MatrixOp):
+            return rows
+        return Span(*self.op.target.rows(rows.first, rows.count))
 
     def rows_made(self, rows: int) -> int:
         """How many rows of the result are there once the first `rows` of this layer's, which is the last to write it, are."""
-        if not isinstance(self.op, tile.CopyOp):
+        if not isinstance(self.op, tile.CopyOp | tile.MatrixOp):
             return rows
         return self.result_image[0] if rows == self.output_image[0] else self.rows_written(Span(rows - 1, 1)).stop
 
@@ -147,9 +154,9 @@ class Layer:
         return isinstance(op, tile.ElementwiseOp) and shape(op.b) != shape(op.x)
 
     def second_rows(self, rows: Span) -> tuple[Span, tuple[int, int, int]]:
-        """The rows of the second operand that rows of the result need, and its (height, width, channels)."""
-        height, width, channels = self.output_image
-        return (Span(0, 1), (1, 1, channels)) if self.is_pixel else (rows, (height, width, channels))
+        """The rows of the second operand that rows of what it makes need, and its (height, width, channels)."""
+        height, width, channels = self.result_image
+        return (Span(0, 1), (1, 1, channels)) if self.is_pixel else (self.rows_written(rows), (height, width, channels))
 
     @property
     def blocks(self) -> list[Block]:
@@ -262,7 +269,8 @@ class Network:
 
     def follower_of(self, index: int) -> int | None:
         """The layer, if it is the vector unit's and comes next, that works on what matrix layer `index` makes."""
-        if index + 1 == len(self.layers) or not isinstance(self.layers[index].op, tile.MatrixOp):
+        before = self.layers[index]
+        if index + 1 == len(self.layers) or not isinstance(before.op, tile.MatrixOp) or not before.fills_result:
             return None
         layer, made = self.layers[index + 1], self.layers[index].result
         if isinstance(layer.op, tile.MatrixOp) or layer.source != made or (layer.is_pixel and layer.second == made):
@@ -339,7 +347,7 @@ class _Builder:
         for value in (op.x, second):
             if value is not None and width(value) == RAW_BITS:
                 raise ModelError(f"'{name}': works on raw sums, needs activations; requantise the layer before it")
-        if isinstance(op, tile.CopyOp) and op.into is not None:
+        if isinstance(op, tile.CopyOp | tile.MatrixOp) and op.into is not None:
             result = self.indices[op.y] = self.indices[op.into]
         else:
             result = self.add_tensor(op.y, name)

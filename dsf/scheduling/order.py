@@ -394,7 +394,7 @@ class _Planner:
 
     def _output_made(self, layer: Layer, piece: Piece) -> int:
         """Elements of the chunk's output, from its start, that are there after the last piece of a strip."""
-        if layer.result != self.network.output or (isinstance(layer.op, tile.CopyOp) and layer.op.is_partial):
+        if layer.result != self.network.output or not layer.completes_result:
             return 0
         height, *_ = layer.result_image
         per_row = self.network.tensors[layer.result].elements // height

@@ -28,7 +28,9 @@ def check_ranges(network: Network, hw: Hardware) -> None:
     for layer in network.layers:
         op = layer.op
         copied = isinstance(op, tile.CopyOp)
-        values[layer.result] = _bits_of_copy(layer, op, values, hw) if copied else _bits_of_result(layer)
+        made = _bits_of_copy(layer, op, values, hw) if copied else _bits_of_result(layer)
+        # Others may have made a part of it before.
+        values[layer.result] = max(made, values.get(layer.result, 0))
     problems: list[str] = []
     for layer in network.layers:
         problems += _clips(layer, hw)
@@ -48,10 +50,10 @@ def _bits_of_result(layer: Layer) -> int:
 
 
 def _bits_of_copy(layer: Layer, op: tile.CopyOp, values: dict[int, int], hw: Hardware) -> int:
-    """What is copied, and what is there from copies before."""
+    """What is copied, or stands for what is outside."""
     copied = values.get(layer.source, max(width(op.x), hw.bits_input))
     padding = numerics.bits_of(op.part.pad_value.data) if width(op.x) > 1 else 1
-    return max(copied, padding, values.get(layer.result, 0))
+    return max(copied, padding)
 
 
 def _clips_of(layer: Layer) -> list[tuple[int, int]]:

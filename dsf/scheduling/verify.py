@@ -220,7 +220,7 @@ def _sums_problems(ops: Sequence[sched.MatrixOp], names: Sequence[str], hw: Hard
             problems.append(f"{name}: {what}, needs parts of a reduction that follow each other; reorder them")
         elif held is not None and (op.mode != held.mode or _place(piece) != _place(held.piece.piece)):
             problems.append(f"{name}: goes on with the sums of another piece, needs the same one; reorder the parts")
-        pixels = piece.images.count * piece.rows.count * op.piece.output_image[1]
+        pixels = piece.images.count * piece.rows.count * op.image[1]
         for has, most, what in (
             (pixels, hw.pixels_tall if tall else hw.rows, "positions"),
             (piece.groups.count, 1 if tall else hw.column_groups, "channel groups"),

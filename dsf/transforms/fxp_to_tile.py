@@ -2,6 +2,7 @@
 `fxp-to-tile`: sums, requantisation and residual addition become one operation, cut into pieces that fit on chip.
 
     conv -> requantize [-> add]  =>  tile.matrix          conv -> raw  =>  tile.matrix          pool  =>  tile.pool
+    conv_transpose               =>  tile.matrix, one for each phase of its outputs (`dsf.transposed`)
     add, multiply                =>  tile.elementwise     table        =>  tile.lookup
     concat, slice, pad, resize   =>  tile.copy, one for each operand, or for each place in a square of enlarged elements
 
@@ -13,22 +14,27 @@ Hand-written fxp has not gone through `check-hardware`, so that no sum overflows
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import product
+from math import prod
 
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp, TensorType
+from xdsl.dialects.builtin import IntegerType, ModuleOp, TensorType
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
+from dsf import numerics
 from dsf.dialects import fxp, tile
-from dsf.dialects.constants import integer, pair, quad
+from dsf.dialects.constants import DenseAttr, dense_ints, integer, ints_of, pair, quad
 from dsf.dialects.engine import hardware_of
+from dsf.dialects.integers import RAW_BITS
 from dsf.dialects.shapes import element, shape, tensor_type
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
+from dsf.numerics import to_element
 from dsf.scheduling.blocks import Way, choose_ways
 from dsf.scheduling.cuts import TilingOptions, choose_cuts
 from dsf.scheduling.features import choose_images, fits
@@ -37,11 +43,15 @@ from dsf.scheduling.places import choose_places
 from dsf.scheduling.ranges import check_ranges
 from dsf.scheduling.tried import Tried
 from dsf.transforms.locations import fuse_locations
+from dsf.transposed import phase_weights
 
 
-def _whole(value: SSAValue, way: Way | None = None) -> tile.CutAttr:
-    """The provisional cut of a result: all of it at once, of a grouped convolution in the way that is chosen for it."""
-    images, rows, *_ = shape(value)
+def _whole(sizes: tuple[int, ...], way: Way | None = None) -> tile.CutAttr:
+    """
+    The provisional cut of what an operation makes, of these sizes: all of it at once, of a grouped convolution in the way that
+    is chosen for it.
+    """
+    images, rows, *_ = sizes
     way = Way(1, (tile.Mode.WIDE,)) if way is None else way
     return tile.CutAttr.of(images=images, rows=rows, groups=1 << 12, block=way.block, mode=way.modes[0])
 
@@ -119,6 +129,8 @@ class _Lowering:
     numbers: dict[Operation, int] = field(default_factory=dict[Operation, int])
     values: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
     problems: list[str] = field(default_factory=list[str])
+    #: Multiplications by the zeros of phases that have no tap, by bundle.
+    zeros: Counter[str] = field(default_factory=lambda: Counter[str]())
     index: int = 0
 
     def insert(self, op: Operation, *sources: Operation) -> None:
@@ -129,11 +141,11 @@ class _Lowering:
 
     def lower(self, op: Operation) -> None:
         match op:
-            case fxp.ConvOp():
-                self._conv(op)
+            case fxp.ConvOp() | fxp.ConvTransposeOp():
+                self._core(op)
             case fxp.RequantizeOp() | fxp.RawOp():
                 # With a convolution it is lowered already.
-                if not isinstance(op.input.owner, fxp.ConvOp):
+                if not isinstance(op.input.owner, fxp.ConvOp | fxp.ConvTransposeOp):
                     self.problem(op, "requantises what is no sum", "the sums of an fxp.conv", "put a convolution before it")
             case fxp.AddOp():
                 self._add(op)
@@ -170,7 +182,7 @@ class _Lowering:
         self.insert(reshaped, op)
         return reshaped.y
 
-    def _conv(self, op: fxp.ConvOp) -> None:
+    def _core(self, op: fxp.ConvOp | fxp.ConvTransposeOp) -> None:
         users = [use.operation for use in op.output.uses]
         end = users[0] if len(users) == 1 else None
         if not isinstance(end, (fxp.RequantizeOp, fxp.RawOp)):
@@ -178,20 +190,57 @@ class _Lowering:
                 op, "sums that are used otherwise", "one fxp.requantize or fxp.raw of them", "requantise the sums once"
             )
             return
+        if isinstance(op, fxp.ConvTransposeOp):
+            self._phases(op, end)
+            return
+        multiplier, shift = _scale(end)
         matrix = tile.MatrixOp(
             self.values[op.input],
             window=tile.WindowAttr.from_window(op.window, op.pad_value.value.data),
-            epilogue=_epilogue(end),
-            cut=_whole(op.output),
+            epilogue=_epilogue(end, end.bias_shift.value.data),
+            cut=_whole(shape(op.output)),
             weights=op.weights,
             bias=end.bias,
-            multiplier=end.multiplier if isinstance(end, fxp.RequantizeOp) else None,
-            shift=end.shift if isinstance(end, fxp.RequantizeOp) else None,
+            multiplier=multiplier,
+            shift=shift,
             groups=op.groups.value.data,
             result_type=end.output.type,
         )
         self.insert(matrix, op, end)
         self.values[end.output] = matrix.y
+
+    def _phases(self, op: fxp.ConvTransposeOp, end: fxp.RequantizeOp | fxp.RawOp) -> None:
+        """The ordinary convolutions that a transposed one is, all into one result."""
+        batch, height, image_width, _ = shape(op.input)
+        weights, zero, kind = ints_of(op.weights), op.zero_point.value.data, op.weights.get_element_type()
+        assert isinstance(kind, IntegerType)
+        bits, (multiplier, shift) = kind.bitwidth, _scale(end)
+        window, groups, made = op.window, op.groups.value.data, None
+        for phase in window.phases(height, image_width):
+            # A binary weight is never 0, but in padding any one is as good.
+            kernel = phase_weights(weights, phase, int(to_element(0, bits)))
+            folded = numerics.fold_zero_point(end.bias_array, end.bias_shift.value.data, kernel, zero)
+            image = (batch, *phase.image, op.weights.get_shape()[-1])
+            matrix = tile.MatrixOp(
+                self.values[op.input],
+                into=made,
+                target=tile.TargetAttr.of(first=(*phase.first, 0), strides=window.window.strides),
+                window=tile.WindowAttr.from_window(phase.window, zero),
+                epilogue=_epilogue(end, folded[1]),
+                cut=_whole(image),
+                weights=dense_ints(kernel, bits),
+                bias=dense_ints(folded[0], RAW_BITS),
+                multiplier=multiplier,
+                shift=shift,
+                groups=groups,
+                result_type=end.output.type,
+            )
+            self.insert(matrix, op, end)
+            made = matrix.y
+            if phase.is_empty:
+                self.zeros[name_of(op, self.index)] += prod(image) * kernel.shape[2]
+        assert made is not None
+        self.values[end.output] = made
 
     def _add(self, op: fxp.AddOp) -> None:
         candidates = [self._fusible(value) for value in (op.a, op.b)]
@@ -260,30 +309,37 @@ class _Lowering:
         self.values[op.output] = self.reshape(made.y, op.output.type, op)
 
     def _fuse(self, op: fxp.AddOp, matrix: tile.MatrixOp, other: SSAValue, *, swapped: bool) -> None:
-        """Replaces `matrix` by one with the addition, here, where the other operand is there too."""
+        """
+        Replaces `matrix`, and those that make other parts of its result, by ones with the addition, here, where the other
+        operand is there too.
+        """
         b = self.reshape(other, TensorType(element(other), shape(matrix.y)), op)
-        fused = tile.MatrixOp(
-            matrix.x,
-            window=matrix.window,
-            epilogue=matrix.epilogue,
-            cut=matrix.cut,
-            weights=matrix.weights,
-            bias=matrix.bias,
-            multiplier=matrix.multiplier,
-            shift=matrix.shift,
-            groups=matrix.groups.value.data,
-            residual=b,
-            add=_sum(op, swapped=swapped),
-            result_type=TensorType(element(op.output), shape(matrix.y)),
-        )
-        # Of the bundle whose result it makes.
-        self.insert(fused, op, matrix)
-        for reshape in _reshapes_of(matrix.y):
-            reshape.detach()
-            reshape.erase()
-        matrix.detach()
-        matrix.erase()
-        self.values[op.output] = self.reshape(fused.y, op.output.type, op)
+        parts, made = _parts_of(matrix), None
+        for part in parts:
+            fused = tile.MatrixOp(
+                part.x,
+                into=made,
+                target=part.target,
+                window=part.window,
+                epilogue=part.epilogue,
+                cut=part.cut,
+                weights=part.weights,
+                bias=part.bias,
+                multiplier=part.multiplier,
+                shift=part.shift,
+                groups=part.groups.value.data,
+                residual=b,
+                add=_sum(op, swapped=swapped),
+                result_type=TensorType(element(op.output), shape(matrix.y)),
+            )
+            # Of the bundle whose result it makes.
+            self.insert(fused, op, part)
+            made = fused.y
+        for old in (*_reshapes_of(matrix.y), *reversed(parts)):
+            old.detach()
+            old.erase()
+        assert made is not None
+        self.values[op.output] = self.reshape(made, op.output.type, op)
 
     def _pool(self, op: fxp.PoolOp) -> None:
         pool = tile.PoolOp(
@@ -305,6 +361,19 @@ class _Lowering:
         self.values[op.output] = pool.y
 
 
+def _parts_of(matrix: tile.MatrixOp) -> list[tile.MatrixOp]:
+    """The operations that make the result of `matrix` together, the last of them."""
+    parts = [matrix]
+    while parts[0].into is not None and isinstance(parts[0].into.owner, tile.MatrixOp):
+        parts.insert(0, parts[0].into.owner)
+    return parts
+
+
+def _scale(end: fxp.RequantizeOp | fxp.RawOp) -> tuple[DenseAttr | None, DenseAttr | None]:
+    """By what sums are multiplied, and how far they are shifted; raw ones are not."""
+    return (None, None) if isinstance(end, fxp.RawOp) else (end.multiplier, end.shift)
+
+
 def _reshapes_of(value: SSAValue) -> list[tile.ReshapeOp]:
     """The chain of reshapes that use only `value`, last first; an addition that is fused needs them no more."""
     chain: list[tile.ReshapeOp] = []
@@ -317,11 +386,11 @@ def _reshapes_of(value: SSAValue) -> list[tile.ReshapeOp]:
     return chain
 
 
-def _epilogue(op: fxp.RequantizeOp | fxp.RawOp) -> tile.RequantizeAttr | tile.RawAttr:
+def _epilogue(op: fxp.RequantizeOp | fxp.RawOp, bias_shift: int) -> tile.RequantizeAttr | tile.RawAttr:
     if isinstance(op, fxp.RawOp):
-        return tile.RawAttr.of(bias_shift=op.bias_shift.value.data)
+        return tile.RawAttr.of(bias_shift=bias_shift)
     return tile.RequantizeAttr.of(
-        bias_shift=op.bias_shift.value.data,
+        bias_shift=bias_shift,
         leak=op.leak.value.data,
         zero_point=op.zero_point.value.data,
         low=op.low.value.data,
@@ -348,7 +417,7 @@ class FxpToTilePass(TilingOptions, ModulePass):
         images = choose_images(network, hw, self.images, tried)
         function.attributes[IMAGES] = integer(images)
         for layer, way in zip(network.layers, choose_ways(network, hw, images, self, tried), strict=True):
-            layer.op.cut = _whole(layer.op.y, way)
+            layer.op.cut = _whole((network.images, *layer.output_image), way)
         cuts = self._cuts(function, network, hw, images, tried)
         for layer, cut in zip(network.layers, cuts, strict=True):
             layer.op.cut = cut
@@ -376,6 +445,7 @@ class FxpToTilePass(TilingOptions, ModulePass):
             lowering.lower(op)
         if lowering.problems:
             raise ModelError(lowering.problems)
+        fxp.add_zero_macs(function, lowering.zeros)
         function.body.detach_block(old)
         function.body.add_block(new)
         old.erase()

@@ -19,18 +19,19 @@ bundle how much that is, so that reports leave it out. Groups become one, with z
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import DictionaryAttr, ModuleOp, TensorType
+from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from dsf.dialects import fxp, tile
-from dsf.dialects.constants import dense_ints, integer, ints_of
+from dsf.dialects.constants import dense_ints, ints_of
 from dsf.dialects.engine import hardware_of
 from dsf.dialects.integers import width
 from dsf.dialects.shapes import element, shape
@@ -123,7 +124,7 @@ class MergeColumnsPass(ModulePass):
                 self._apply(function, hw)
 
     def _apply(self, function: func.FuncOp, hw: Hardware) -> None:
-        zeros = fxp.zero_macs(function)
+        zeros: Counter[str] = Counter()
         for conv in [one for one in function.walk() if isinstance(one, fxp.ConvOp)]:
             requantize = _only_user(conv.output)
             if not isinstance(requantize, fxp.RequantizeOp):
@@ -132,10 +133,9 @@ class MergeColumnsPass(ModulePass):
             if best.columns > 1:
                 name = location_name(conv)
                 if name is not None:
-                    zeros[name] = zeros.get(name, 0) + _zero_macs(conv, best)
+                    zeros[name] += _zero_macs(conv, best)
                 _merge(conv, requantize, best, hw)
-        if zeros:
-            function.attributes[fxp.ZERO_MACS] = DictionaryAttr({name: integer(count) for name, count in zeros.items()})
+        fxp.add_zero_macs(function, zeros)
 
     def _best(self, conv: fxp.ConvOp, requantize: fxp.RequantizeOp, hw: Hardware) -> _Candidate:
         """The fastest; of equal ones that with the fewest columns."""

@@ -105,18 +105,24 @@ def _window(op: sched.MatrixOp | sched.VectorOp | sched.CopyOp, how: tile.Window
     }
 
 
+def _target(op: sched.MatrixOp | sched.VectorOp | sched.CopyOp) -> tile.TargetAttr:
+    """Where what an instruction makes goes in a tensor like the result."""
+    return op.target if isinstance(op, sched.MatrixOp) else tile.WHOLE
+
+
 def _steps(op: sched.MatrixOp | sched.VectorOp | sched.CopyOp, buffer: sched.BufferOp, per_element: int) -> Fields:
     """How a tensor like the result is walked: steps from pixel to pixel, row to row, image to image."""
     height, width, channels = op.piece.output_image
-    pixel = buffer.pitch(channels) * per_element
-    return {"pixel_step": pixel, "row_step": width * pixel, "image_step": height * width * pixel}
+    pixel, (down, right) = buffer.pitch(channels) * per_element, _target(op).steps
+    return {"pixel_step": right * pixel, "row_step": down * width * pixel, "image_step": height * width * pixel}
 
 
 def _first(op: sched.MatrixOp | sched.VectorOp | sched.CopyOp, buffer: sched.BufferOp, lanes: int, per_element: int) -> int:
     """Address of the first element of the piece in a tensor like the result."""
     height, width, channels = op.piece.output_image
-    piece = op.piece.piece
-    pixels = (piece.images.first * height + piece.rows.first) * width
+    piece, target = op.piece.piece, _target(op)
+    row, _ = target.rows(piece.rows.first, piece.rows.count)
+    pixels = (piece.images.first * height + row) * width + target.starts[1]
     channel = buffer.at_channel(piece.channels(lanes).first)
     return buffer.origin + (pixels * buffer.pitch(channels) + channel) * per_element
 
@@ -124,7 +130,7 @@ def _first(op: sched.MatrixOp | sched.VectorOp | sched.CopyOp, buffer: sched.Buf
 def _output(op: sched.MatrixOp | sched.VectorOp | sched.CopyOp, lanes: int, per_element: int) -> Fields:
     piece = op.piece.piece
     return {
-        "columns": op.piece.output_image[1],
+        "columns": op.image[1] if isinstance(op, sched.MatrixOp) else op.piece.output_image[1],
         "rows": piece.rows.count,
         "images": piece.images.count,
         "dst": _first(op, buffer_of(op.y), lanes, per_element),
@@ -169,7 +175,7 @@ def _convolution(op: sched.MatrixOp, hw: Hardware) -> Fields:
     """How the taps of a convolution that is not depthwise are walked."""
     window, inputs = op.window.window, op.piece.block.inputs
     runs, piece = runs_of(hw, window, op.piece.input_image[2], inputs.count), op.piece.piece
-    height, columns = op.piece.input_image[0], op.piece.output_image[1]
+    height, columns = op.piece.input_image[0], op.image[1]
     lines = lines_of(window, height, piece.rows.first, piece.rows.count, columns, piece.images.count)
     skips = op.bank_words == 0 and lines.skips(hw.pixels_tall if op.mode.data is tile.Mode.TALL else hw.rows)
     row_words = runs.words // runs.kernel_rows
@@ -210,7 +216,7 @@ def _depthwise(op: sched.MatrixOp, hw: Hardware, axis: Axis) -> Fields:
     first = (piece.rows.first, residue) if axis.index == 1 else (piece.rows.first + residue, 0)
     fields = walk(op.window.window, axis, op.piece.input_image, first, piece.channels(hw.group_columns).first)
     src = buffer_of(op.x).origin + piece.images.first * fields["image_step"] + fields["src"]
-    lines = lines_across(op.window.window, axis, op.piece.input_image, piece, op.piece.output_image[1])
+    lines = lines_across(op.window.window, axis, op.piece.input_image, piece, op.image[1])
     fields |= _skipped(op, int(lines.lines().count.min()) < lines.kernel_rows, axis.taps.taps)
     return {**fields, "src": src % FEATURE_ADDRESSES, "pad_value": op.window.pad_value.data, "depthwise": 1}
 
@@ -228,7 +234,7 @@ def _along_lines(op: sched.MatrixOp, axis: Axis, fields: Fields, base: str, step
 
 def _depthwise_output(op: sched.MatrixOp, axis: Axis, output: Fields) -> Fields:
     """The positions that a depthwise instruction computes: columns are those of a line."""
-    piece, width = op.piece.piece, op.piece.output_image[1]
+    piece, width = op.piece.piece, op.image[1]
     columns = axis.count(axis.along(piece, width), op.piece.residue.data)
     rows = axis.across(piece, width)
     return {**_along_lines(op, axis, output, "dst", "dst"), "columns": columns, "rows": rows}

@@ -28,6 +28,7 @@ from dsf.numerics import random_elements
 from dsf.proof import measure
 from dsf.runtime.execute import run
 from dsf.runtime.rtl import simulate_program
+from dsf.transposed import resolve_transposed
 
 
 class Network:
@@ -73,6 +74,49 @@ class Network:
             layers.append(bundle.PoolOp(layers[-1].results[0], bundle.PoolKind.MAX, (2, 2), self.activation, strides=(2, 2)))
         if flatten:
             layers.append(bundle.FlattenOp(layers[-1].results[0]))
+        return self.add(layers)
+
+    def transposed(
+        self,
+        kernel: tuple[int, int],
+        channels: int,
+        strides: tuple[int, int],
+        *,
+        more: tuple[int, int] = (0, 0),
+        add: bool = False,
+        pool: bool = False,
+        raw: bool = False,
+        groups: int = 1,
+    ) -> SSAValue:
+        """A transposed convolution, padded by 'same'; with `add`, the sum with the result of another of its kind."""
+
+        def core() -> bundle.ConvTransposeOp:
+            window = resolve_transposed("same", kernel, strides, output_padding=more)
+            weights = np.ldexp(self.random.integers(-20, 20, (*kernel, shape(self.value)[3] // groups, channels)), -4)
+            return bundle.ConvTransposeOp(
+                self.value,
+                weights,
+                self.weights,
+                bits_sum=self.hw.bits_sum,
+                bias=self.random.integers(-30, 30, channels) / 4,
+                bias_type=bundle.QType.of(16, 2),
+                strides=strides,
+                padding=window.window.padding,
+                output_padding=window.output_padding,
+                groups=groups,
+            )
+
+        if add:
+            before, sums = self.value, core()
+            other = self.add([sums, bundle.ActivationOp(sums.output, self.activation, 0.25)])
+            self.value = before
+        layers: list[Operation] = [core()]
+        if not raw:
+            layers.append(bundle.ActivationOp(layers[-1].results[0], self.activation, 0.125))
+        if add:
+            layers.append(bundle.AddOp(layers[-1].results[0], other, self.activation, 0.5))
+        if pool:
+            layers.append(bundle.PoolOp(layers[-1].results[0], bundle.PoolKind.MAX, (2, 2), self.activation, strides=(2, 2)))
         return self.add(layers)
 
     def dense(self, outputs: int) -> SSAValue:

@@ -3,7 +3,20 @@
 import numpy as np
 import torch
 
-from dsf import Bundle, BundleModel, Hardware, QAdd, QConvCore, QDenseCore, QIdentity, QInput, QLeakyReLu, QPool, Softmax
+from dsf import (
+    Bundle,
+    BundleModel,
+    Hardware,
+    QAdd,
+    QConvCore,
+    QConvTransposeCore,
+    QDenseCore,
+    QIdentity,
+    QInput,
+    QLeakyReLu,
+    QPool,
+    Softmax,
+)
 from dsf.nn.bundle import QTensor
 from dsf.nn.layers import QActivation
 
@@ -28,8 +41,8 @@ def hardware(bits_input: int = 8, bits_weights: int = 4, **changes: int) -> Hard
 
 def random_model(seed: int) -> BundleModel:
     """
-    One to four convolutions, some in groups, dilated, with residual adds, pools and batch norm, then perhaps a dense layer;
-    random weights.
+    One to four convolutions, some in groups, dilated, transposed, with residual adds, pools and batch norm, then perhaps a
+    dense layer; random weights.
     """
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
@@ -60,6 +73,8 @@ def random_model(seed: int) -> BundleModel:
 def _random_bundle(rng: np.random.Generator, x: QTensor, *, flatten: bool, raw: bool) -> QTensor:
     kernel = tuple(int(k) for k in rng.integers(1, 6, 2))
     filters = int(rng.integers(1, 9))
+    if rng.integers(5) == 0 and max(x.shape[1:3]) <= 6:
+        return _transposed_bundle(rng, x, kernel, filters, flatten=flatten, raw=raw)
     fits = kernel[0] <= x.shape[1] and kernel[1] <= x.shape[2]
     padding = ((int(rng.integers(4)), 1), (0, int(rng.integers(3)))) if fits and rng.integers(2) else "same"
     residual = not raw and bool(rng.integers(2))
@@ -92,6 +107,24 @@ def _random_bundle(rng: np.random.Generator, x: QTensor, *, flatten: bool, raw: 
             activation=activation,
         )
     return Bundle(core=core, add=add, pool=pool, flatten=flatten)(x)
+
+
+def _transposed_bundle(
+    rng: np.random.Generator, x: QTensor, kernel: tuple[int, ...], filters: int, *, flatten: bool, raw: bool
+) -> QTensor:
+    strides = tuple(int(s) for s in rng.integers(1, 3, 2))
+    padding = ("same", "valid", ((0, 1), (int(rng.integers(2)), 0)))[int(rng.integers(3))]
+    core = QConvTransposeCore(
+        filters=filters,
+        kernel_size=tuple(min(k, 4) for k in kernel),
+        strides=strides,
+        padding=padding,
+        output_padding=(0, 0) if padding == "same" else tuple(int(rng.integers(s)) for s in strides),
+        groups=int(np.gcd(filters, x.shape[-1])) if rng.integers(2) else 1,
+        activation=None if raw else _activation(rng, x),
+        **_fractions(rng, x),
+    )
+    return Bundle(core=core, flatten=flatten and not raw)(x)
 
 
 def _fractions(rng: np.random.Generator, x: QTensor) -> dict[str, object]:

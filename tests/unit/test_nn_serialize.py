@@ -68,7 +68,7 @@ def change(entry: dict, path: str, value: object) -> None:
         ("bundles/0/input", 0, r"bundles\[0\].input': 0, needs 'input' or"),
         ("bundles/0/core", None, "has no core, needs one"),
         ("bundles/0/core", "conv", r"core': 'conv', needs an object"),
-        ("bundles/0/core/type", "pool", r"core.type': 'pool', needs one of: 'conv', 'dense'"),
+        ("bundles/0/core/type", "pool", r"core.type': 'pool', needs one of: 'conv', 'conv_transpose', 'dense'"),
         ("bundles/0/core/bias", 5, "key 'bias' is unknown"),
         ("bundles/0/core/filters", 0, r"filters=0.*\(in .*bundles\[0\].core\)"),
         ("bundles/0/core/filters", 7, "needs equal shapes"),

@@ -21,7 +21,7 @@ from dsf.geometry import Window
 from dsf.layout import pack_elements, packed_bytes, unpack_elements, unpack_parameters, unpack_tables, unpack_weight_groups
 from dsf.numerics import Ints
 from dsf.runtime.interpreters.convolution import convolve
-from dsf.runtime.interpreters.tile import elementwise, epilogue, looked_up, moved, pooled, target_rows
+from dsf.runtime.interpreters.tile import elementwise, epilogue, looked_up, moved, pooled, target_places
 from dsf.runtime.machine import Machine
 from dsf.scheduling.depthwise import axis_of
 from dsf.scheduling.network import weight_words
@@ -43,13 +43,31 @@ def _addresses(
     Addresses of the elements of rows of a piece's images: (images, rows, width, channels * per_element), of some channels or
     of all.
     """
+    places = np.arange(rows.first, rows.stop), np.arange(image[1])
+    return _addresses_at(buffer, piece, places, image, channels, per_element)
+
+
+def _addresses_at(
+    buffer: sched.BufferOp,
+    piece: Piece,
+    places: tuple[Ints, Ints],
+    image: tuple[int, int, int],
+    channels: Span | None = None,
+    per_element: int = 1,
+) -> Ints:
+    """The same of the rows and columns `places`."""
     height, width, all_channels = image
     some = Span(0, all_channels) if channels is None else channels
     n = np.arange(piece.images.first, piece.images.stop).reshape(-1, 1, 1, 1)
-    y = np.arange(rows.first, rows.stop).reshape(-1, 1, 1)
-    x = np.arange(width).reshape(-1, 1)
+    y, x = places[0].reshape(-1, 1, 1), places[1].reshape(-1, 1)
     c = buffer.at_channel(some.first) * per_element + np.arange(some.count * per_element)
     return buffer.origin + ((n * height + y) * width + x) * buffer.pitch(all_channels) * per_element + c
+
+
+def places_of(op: sched.MatrixOp) -> tuple[Ints, Ints]:
+    """The rows and columns of the result that a piece goes to."""
+    (row, column, _), (down, right), rows = op.target.starts, op.target.steps, op.piece.piece.rows
+    return row + down * np.arange(rows.first, rows.stop), column + right * np.arange(op.image[1])
 
 
 def positions_of(op: sched.MatrixOp) -> tuple[slice, slice, slice]:
@@ -159,7 +177,7 @@ class SchedFunctions(InterpreterFunctions):
             return None
         piece = op.piece.piece
         channels = piece.channels(self.machine.hardware.group_columns)
-        return self.machine.gather(_addresses(buffer_of(op.residual), piece, piece.rows, op.piece.output_image, channels))
+        return self.machine.gather(_addresses_at(buffer_of(op.residual), piece, places_of(op), op.piece.output_image, channels))
 
     def targets_of(self, op: sched.MatrixOp | sched.VectorOp | sched.CopyOp) -> Ints:
         """Addresses of what an instruction computes, (images, rows, width, elements); depthwise of one residue only."""
@@ -168,7 +186,7 @@ class SchedFunctions(InterpreterFunctions):
             return _addresses(buffer_of(op.y), piece, piece.rows, image, piece.block.outputs)
         per_element = 1 if op.raw is None else self.machine.hardware.raw_elements
         channels = piece.channels(self.machine.hardware.group_columns)
-        return _addresses(buffer_of(op.y), piece, piece.rows, image, channels, per_element)[positions_of(op)]
+        return _addresses_at(buffer_of(op.y), piece, places_of(op), image, channels, per_element)[positions_of(op)]
 
     def words_of(self, op: sched.MatrixOp) -> Ints:
         """The weight words that an instruction reads, (channel groups, words, lanes)."""
@@ -248,7 +266,7 @@ class SchedFunctions(InterpreterFunctions):
         x[:, rows.first : rows.stop] = some
         whole = _addresses(buffer_of(op.y), piece, Span(0, op.piece.output_image[0]), op.piece.output_image)
         made = slice(piece.rows.first, piece.rows.stop)
-        self.machine.scatter(target_rows(whole, part, op.target)[:, made], moved(x, part)[:, made])
+        self.machine.scatter(target_places(whole, part.image, op.target)[:, made], moved(x, part)[:, made])
         return TOKEN
 
 

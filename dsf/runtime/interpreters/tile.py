@@ -38,8 +38,8 @@ UNWRITTEN = np.iinfo(np.int64).min
 def pieces_of(op: tile.MatrixOp | tile.VectorOp, lanes: int) -> Iterator[Piece]:
     """All pieces of the batch, chunk after chunk; a channel group has `lanes` channels."""
     images, rows, *_ = shape(op.y)
-    if isinstance(op, tile.CopyOp):
-        rows = op.part.image[0]
+    if isinstance(op, tile.CopyOp | tile.MatrixOp):
+        rows = op.image[0]
     function = op.parent_op()
     chunk = function.attributes.get(IMAGES) if isinstance(function, FuncOp) else None
     size = chunk.value.data if isinstance(chunk, IntegerAttr) else images
@@ -148,11 +148,11 @@ def moved(x: Ints, part: tile.PartAttr) -> Ints:
     return np.where(inside[:, :, None], values, part.pad_value.data)
 
 
-def target_rows(y: Ints, part: tile.PartAttr, target: tile.TargetAttr) -> Ints:
-    """A view of where in the images `y` the part goes, (N, height, width, channels)."""
-    (row, column, channel), (height, width_of_part, channels) = target.starts, part.image
+def target_places(y: Ints, image: tuple[int, int, int], target: tile.TargetAttr) -> Ints:
+    """A view of where in the images `y` those of (height, width, channels) `image` go."""
+    (row, column, channel), (height, width_of_image, channels) = target.starts, image
     vertical, horizontal = target.steps
-    return y[:, row::vertical, column::horizontal, channel : channel + channels][:, :height, :width_of_part]
+    return y[:, row::vertical, column::horizontal, channel : channel + channels][:, :height, :width_of_image]
 
 
 def looked_up(x: Ints, table: Ints, bits_of_table: int, bits: int) -> Ints:
@@ -166,13 +166,14 @@ class TileFunctions(InterpreterFunctions):
 
     @impl(tile.MatrixOp)
     def run_matrix(self, interpreter: Interpreter, op: tile.MatrixOp, args: PythonValues) -> PythonValues:
-        x, residual = args[0], args[1] if len(args) > 1 else None
+        x, residual = args[0], None if op.residual is None else target_places(args[1], op.image, op.target)
         weights, bias = ints_of(op.weights), ints_of(op.bias)
         multiplier = bias if op.multiplier is None else ints_of(op.multiplier)
         shift = bias if op.shift is None else ints_of(op.shift)
         hw = _hardware(op)
         lanes = hw.group_columns
-        y = np.full(shape(op.y), UNWRITTEN, dtype=np.int64)
+        y = np.full(shape(op.y), UNWRITTEN, dtype=np.int64) if op.into is None else args[-1].copy()
+        made_here = target_places(y, op.image, op.target)
         held: Ints | None = None
         for piece in pieces_of(op, lanes):
             strip, window = _strip(op, x, piece)
@@ -191,8 +192,8 @@ class TileFunctions(InterpreterFunctions):
             if piece.partial:
                 continue
             parameters = bias[channels], multiplier[channels], shift[channels]
-            y[part] = epilogue(op, sums, parameters, None if residual is None else residual[part], hw)
-        return _complete(op, y)
+            made_here[part] = epilogue(op, sums, parameters, None if residual is None else residual[part], hw)
+        return (y,) if op.is_partial else _complete(op, y)
 
     @impl(tile.PoolOp)
     def run_pool(self, interpreter: Interpreter, op: tile.PoolOp, args: PythonValues) -> PythonValues:
@@ -230,7 +231,7 @@ class TileFunctions(InterpreterFunctions):
         part, seen = moved(x, op.part), np.zeros(op.part.image[0], dtype=bool)
         for piece in pieces_of(op, lanes=op.part.image[2]):
             images, rows = slice(piece.images.first, piece.images.stop), slice(piece.rows.first, piece.rows.stop)
-            target_rows(y[images], op.part, op.target)[:, rows] = part[images, rows]
+            target_places(y[images], op.image, op.target)[:, rows] = part[images, rows]
             seen[rows] = True
         if not seen.all():
             raise InterpretationError(f"{where(op)}: rows in no piece, needs every one in one")

@@ -380,3 +380,20 @@ func.func @main(%x: tensor<2x3x4x5xi4>) -> tensor<2x9x6x7xi4> {
   %r = fxp.resize %t factors [3, 2] : tensor<2x3x3x7xi4> -> tensor<2x9x6x7xi4>
   func.return %r : tensor<2x9x6x7xi4>
 }
+
+// -----
+
+// A transposed convolution becomes one operation for each phase of its strides, with the taps of that phase and what they have of
+// the zero point in its bias: 5 * 4 - 2 * (1 + 2). The second column has no tap, but one of 0 in padding. Both add the same tensor.
+
+engine.hardware {bits_weights = 4}
+// CHECK:      attributes {dsf.zero_macs = {transposed = 2 : i64}, tile.images = 1 : i64}
+// CHECK:      %4 = tile.matrix %x add %3 <low = 0, high = 127> target <strides = [1, 3]> window <kernel = [2, 1], padding = [1, 1, 0, 0], pad_value = 2> requantize <low = -128, high = 127> {{.*}} weights dense<{{\[\[\[\[}}2]]], {{\[\[\[}}1]]]]> : tensor<2x1x1x1xi4> bias dense<14> : tensor<1xi32>
+// CHECK-NEXT: %5 = tile.matrix %x add %3 <low = 0, high = 127> into %4 target <first = [0, 1, 0], strides = [1, 3]> window <kernel = [1, 1], padding = [2, -1, 1, -1], pad_value = 2> {{.*}} weights dense<0> : tensor<1x1x1x1xi4> bias dense<20> : tensor<1xi32>
+func.func @main(%x: tensor<1x1x1x1xi8>) -> tensor<1x2x2x1xi8> {
+  %r = fxp.resize %x factors [2, 2] : tensor<1x1x1x1xi8> -> tensor<1x2x2x1xi8>
+  %s = fxp.conv_transpose %x strides [1, 3] padding [0, 0, 0, 0] output_padding [0, 1] zero_point 2 weights dense<[[[[1]]], [[[2]]]]> : tensor<2x1x1x1xi4> : tensor<1x1x1x1xi8> -> tensor<1x2x2x1xi32> loc("transposed")
+  %y = fxp.requantize %s bias dense<5> : tensor<1xi32> bias_shift 2 multiplier dense<1> : tensor<1xi32> shift dense<0> : tensor<1xi8> clip -128 to 127 : tensor<1x2x2x1xi32> -> tensor<1x2x2x1xi8> loc("transposed")
+  %a = fxp.add %y, %r clip 0 to 127 : tensor<1x2x2x1xi8>, tensor<1x2x2x1xi8> -> tensor<1x2x2x1xi8> loc("transposed")
+  func.return %a : tensor<1x2x2x1xi8>
+}

@@ -82,6 +82,30 @@
 // -----
 
 %x = sched.buffer feature "x" at 0 size 4
+%w = sched.buffer weight "x" at 0 size 4
+%p = sched.buffer parameter "x" at 0 size 4
+%t = sched.matrix %x, %w, %p to %x wide <input = [3, 3, 4], output = [4, 3, 4], images = [0, 1], rows = [1, 2]> target <first = [0, 1, 0], strides = [2, 2]> window <kernel = [2, 2]> raw <>
+// CHECK: 'sched.matrix': a target up to 3x4x4, needs at most 4x3x4, the result's image; correct the target
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 4
+%w = sched.buffer weight "x" at 0 size 4
+%p = sched.buffer parameter "x" at 0 size 4
+%t = sched.matrix %x, %w, %p to %x wide <input = [3, 3, 4], output = [4, 4, 4], images = [0, 1], rows = [1, 2]> target <first = [0, 1, 0], strides = [2, 2]> window <kernel = [2, 2]> raw <>
+// CHECK: 'sched.matrix': rows up to 3, needs at most 2, those that it makes; correct the piece
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 4
+%w = sched.buffer weight "x" at 0 size 4
+%p = sched.buffer parameter "x" at 0 size 4
+%t = sched.matrix %x, %w, %p to %x wide <input = [1, 1, 4], output = [4, 4, 4], images = [0, 1], rows = [1, 2]> target <strides = [2, 2]> window <kernel = [2, 2]> raw <>
+// CHECK: 'sched.matrix': 'window': spans 2x2 elements, needs a padded image at least as large and has 1x1; use a smaller kernel or padding='same'
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 4
 %t = sched.pool max %x to %x <input = [1, 1, 4], output = [1, 1, 3], images = [0, 1], rows = [0, 1]> window <kernel = [1, 1]> scale <low = 0, high = 1>
 // CHECK: 'sched.pool': other channels in its result, needs the same; correct the piece
 

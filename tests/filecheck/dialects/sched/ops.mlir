@@ -35,7 +35,7 @@ sched.program inputs [#engine.tensor<shape = [1, 4, 4, 3], bits = 8, frac = 4, b
   %3 = sched.load_weights %stream[0] bytes 32 to %q groups 1 words 1
   %4 = sched.load_weights %stream[192] bytes 48 to %v groups 1 words 12
   // CHECK:         %5 = sched.matrix %x, %w, %p to %y tall <input = [4, 4, 3], output = [4, 4, 3], images = [0, 1], rows = [0, 4]> window <kernel = [3, 3], padding = [1, 1, 1, 1]> requantize <low = 0, high = 127> add %x <shift = 1, low = 0, high = 127> after(%0, %2) cycles 54
-  // CHECK-GENERIC: %5 = "sched.matrix"(%x, %w, %p, %y, %x, %0, %2) <{mode = #tile<mode tall>, piece = #sched.piece<input = [4, 4, 3], output = [4, 4, 3], images = [0, 1], rows = [0, 4]>, window = #tile.window<kernel = [3, 3], padding = [1, 1, 1, 1]>, requantize = #tile.requantize<low = 0, high = 127>, add = #tile.add<shift = 1, low = 0, high = 127>, cycles = 54 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 2>, beats = 0 : i64}>
+  // CHECK-GENERIC: %5 = "sched.matrix"(%x, %w, %p, %y, %x, %0, %2) <{mode = #tile<mode tall>, piece = #sched.piece<input = [4, 4, 3], output = [4, 4, 3], images = [0, 1], rows = [0, 4]>, window = #tile.window<kernel = [3, 3], padding = [1, 1, 1, 1]>, requantize = #tile.requantize<low = 0, high = 127>, add = #tile.add<shift = 1, low = 0, high = 127>, cycles = 54 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 2>, target = #tile.target<>, beats = 0 : i64}>
   %5 = sched.matrix %x, %w, %p to %y tall <input = [4, 4, 3], output = [4, 4, 3], images = [0, 1], rows = [0, 4], groups = [0, 1]> window <kernel = [3, 3], padding = [1, 1, 1, 1]> requantize <low = 0, high = 127> add %x <shift = 1, low = 0, high = 127> after(%0, %2) cycles 54
   // CHECK-NEXT:    %6 = sched.pool max %y to %z <input = [4, 4, 3], output = [2, 2, 3], images = [0, 1], rows = [0, 2]> window <kernel = [2, 2], strides = [2, 2]> scale <low = -128, high = 127> after(%5)
   // CHECK-GENERIC: %6 = "sched.pool"(%y, %z, %5) <{kind = #bundle<pool_kind max>, piece =
@@ -50,9 +50,13 @@ sched.program inputs [#engine.tensor<shape = [1, 4, 4, 3], bits = 8, frac = 4, b
   // CHECK-NEXT:    %9 = sched.matrix %z, %v, %q to %u depthwise_rows <input = [1, 3, 4], output = [1, 3, 4], images = [0, 1], rows = [0, 1], convolutions = 4, residue = 1> window <kernel = [1, 2], padding = [0, 0, 1, 1], dilation = [1, 2]> requantize <low = 0, high = 127> after(%4, %6)
   // CHECK-GENERIC: %9 = "sched.matrix"({{.*}}mode = #tile<mode depthwise_rows>, piece = #sched.piece<input = [1, 3, 4], output = [1, 3, 4], images = [0, 1], rows = [0, 1], convolutions = 4, residue = 1>
   %9 = sched.matrix %z, %v, %q to %u depthwise_rows <input = [1, 3, 4], output = [1, 3, 4], images = [0, 1], rows = [0, 1], convolutions = 4, residue = 1> window <kernel = [1, 2], padding = [0, 0, 1, 1], dilation = [1, 2]> requantize <low = 0, high = 127> after(%4, %6)
-  // CHECK-NEXT:    %10 = sched.store %s[0] to %output[0] elements 8 after(%7)
-  // CHECK-GENERIC: %10 = "sched.store"(%s, %output, %7) <{at = 0 : i64, offset = 0 : i64, elements = 8 : i64, rows = 1 : i64, pitch = 0 : i64, cycles = 0 : i64, beats = 0 : i64}>
-  %10 = sched.store %s[0] to %output[0] elements 8 after(%7)
+  // A phase of a transposed convolution: every other column of the result.
+  // CHECK-NEXT:    %10 = sched.matrix %z, %v, %q to %u wide <input = [1, 1, 12], output = [1, 2, 2], images = [0, 1], rows = [0, 1]> target <first = [0, 1, 0], strides = [1, 2]> window <kernel = [1, 1]> requantize <low = 0, high = 127> after(%4, %6)
+  // CHECK-GENERIC: target = #tile.target<first = [0, 1, 0], strides = [1, 2]>
+  %10 = sched.matrix %z, %v, %q to %u wide <input = [1, 1, 12], output = [1, 2, 2], images = [0, 1], rows = [0, 1]> target <first = [0, 1, 0], strides = [1, 2]> window <kernel = [1, 1]> requantize <low = 0, high = 127> after(%4, %6)
+  // CHECK-NEXT:    %11 = sched.store %s[0] to %output[0] elements 8 after(%7)
+  // CHECK-GENERIC: %11 = "sched.store"(%s, %output, %7) <{at = 0 : i64, offset = 0 : i64, elements = 8 : i64, rows = 1 : i64, pitch = 0 : i64, cycles = 0 : i64, beats = 0 : i64}>
+  %11 = sched.store %s[0] to %output[0] elements 8 after(%7)
 }
 
 // -----

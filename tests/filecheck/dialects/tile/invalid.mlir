@@ -127,7 +127,7 @@
 // -----
 
 %x = "test.op"() : () -> tensor<1x1x1x3xi8>
-%y = "tile.matrix"(%x, %x) <{window = #tile.window<kernel = [1, 1]>, requantize = #tile.requantize<low = 0, high = 1>, cut = #tile.cut<images = 1, rows = 1>, weights = dense<1> : tensor<1x1x3x3xi8>, bias = dense<1> : tensor<3xi32>, multiplier = dense<1> : tensor<3xi32>, shift = dense<1> : tensor<3xi8>, operandSegmentSizes = array<i32: 1, 1>}> : (tensor<1x1x1x3xi8>, tensor<1x1x1x3xi8>) -> tensor<1x1x1x3xi8>
+%y = "tile.matrix"(%x, %x) <{window = #tile.window<kernel = [1, 1]>, requantize = #tile.requantize<low = 0, high = 1>, cut = #tile.cut<images = 1, rows = 1>, weights = dense<1> : tensor<1x1x3x3xi8>, bias = dense<1> : tensor<3xi32>, multiplier = dense<1> : tensor<3xi32>, shift = dense<1> : tensor<3xi8>, operandSegmentSizes = array<i32: 1, 1, 0>}> : (tensor<1x1x1x3xi8>, tensor<1x1x1x3xi8>) -> tensor<1x1x1x3xi8>
 // CHECK: 'tile.matrix': an added tensor without its numbers, needs 'add %residual <...>'; add the numbers
 
 // -----
@@ -431,7 +431,7 @@
 
 %x = "test.op"() : () -> tensor<1x4x4x3xi4>
 %y = tile.copy %x into %x part <size = [4, 4, 3]> target <> cut <images = 1, rows = 4> : tensor<1x4x4x3xi4>, tensor<1x4x4x3xi4> -> tensor<1x4x4x3xi4>
-// CHECK: 'tile.copy': copies into tensor<1x4x4x3xi4> that something else makes or uses, needs the tensor<1x4x4x3xi4> of a copy before, used here only; copy it first
+// CHECK: 'tile.copy': writes into tensor<1x4x4x3xi4> that something else makes or uses, needs the tensor<1x4x4x3xi4> of a 'tile.copy' before, used here only; begin it so
 
 // -----
 
@@ -444,3 +444,27 @@
 %x = "test.op"() : () -> tensor<1x4x4x3xi4>
 %y = tile.copy %x part <size = [4, 4, 3]> target <> cut <images = 1, rows = 4, place = strips> : tensor<1x4x4x3xi4> -> tensor<1x4x4x3xi4>
 // CHECK: 'tile.copy': a result whose place is strips, needs it on chip, or in DRAM if one copy makes all of it; change the place
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x2x2x2xi8>
+%y = tile.matrix %x target <first = [0, 1, 0], strides = [1, 2]> window <kernel = [1, 1]> requantize <low = 0, high = 1> cut <images = 1, rows = 2> weights dense<1> : tensor<1x1x2x4xi4> bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<0> : tensor<4xi8> : tensor<1x2x2x2xi8> -> tensor<1x2x3x4xi8>
+// CHECK: 'tile.matrix': a target up to 2x4x4, needs at most 2x3x4, the result's image; correct the target
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x2x2x2xi8>
+%y = tile.matrix %x target <strides = [1, 2]> window <kernel = [1, 1]> requantize <low = 0, high = 1> cut <images = 1, rows = 2> weights dense<1> : tensor<1x1x2x4xi4> bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<0> : tensor<4xi8> : tensor<1x2x2x2xi8> -> tensor<2x2x4x4xi8>
+// CHECK: 'tile.matrix': a result of 2 images of 4 channels, needs 1 of 4, as it makes them; correct the result type
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x2x2x2xi8>
+%y = tile.matrix %x target <strides = [1, 2]> window <kernel = [1, 1]> requantize <low = 0, high = 1> cut <images = 1, rows = 2, place = dram> weights dense<1> : tensor<1x1x2x4xi4> bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<0> : tensor<4xi8> : tensor<1x2x2x2xi8> -> tensor<1x2x4x4xi8>
+// CHECK: 'tile.matrix': a part of a result whose place is dram, needs it on chip; change the place
+
+// -----
+
+%x, %z = "test.op"() : () -> (tensor<1x2x2x2xi8>, tensor<1x2x4x4xi8>)
+%y = tile.matrix %x into %z target <strides = [1, 2]> window <kernel = [1, 1]> requantize <low = 0, high = 1> cut <images = 1, rows = 2> weights dense<1> : tensor<1x1x2x4xi4> bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<0> : tensor<4xi8> : tensor<1x2x2x2xi8> into tensor<1x2x4x4xi8> -> tensor<1x2x4x4xi8>
+// CHECK: 'tile.matrix': writes into tensor<1x2x4x4xi8> that something else makes or uses, needs the tensor<1x2x4x4xi8> of a 'tile.matrix' before, used here only; begin it so

@@ -3,12 +3,12 @@
 
 func.func @main(%x: tensor<2x4x4x3xi8>, %r: tensor<2x2x2x4xi8>) attributes {tile.images = 1 : i64} {
   // CHECK:         %y = tile.matrix %x window <kernel = [3, 3], strides = [2, 2], padding = [0, 1, 0, 1]> requantize <leak = 3, low = -128, high = 127> cut <images = 1, rows = 1, groups = 2, mode = tall> weights dense<1> : tensor<3x3x3x4xi4> bias dense<[1, 2, 3, 4]> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<5> : tensor<4xi8> : tensor<2x4x4x3xi8> -> tensor<2x2x2x4xi8>
-  // CHECK-GENERIC: %y = "tile.matrix"(%x) <{window = #tile.window<kernel = [3, 3], strides = [2, 2], padding = [0, 1, 0, 1]>, requantize = #tile.requantize<leak = 3, low = -128, high = 127>, cut = #tile.cut<images = 1, rows = 1, groups = 2, mode = tall>, weights = dense<1> : tensor<3x3x3x4xi4>, bias = dense<[1, 2, 3, 4]> : tensor<4xi32>, multiplier = dense<1> : tensor<4xi32>, shift = dense<5> : tensor<4xi8>, operandSegmentSizes = array<i32: 1, 0>, groups = 1 : i64}> : (tensor<2x4x4x3xi8>) -> tensor<2x2x2x4xi8>
+  // CHECK-GENERIC: %y = "tile.matrix"(%x) <{window = #tile.window<kernel = [3, 3], strides = [2, 2], padding = [0, 1, 0, 1]>, requantize = #tile.requantize<leak = 3, low = -128, high = 127>, cut = #tile.cut<images = 1, rows = 1, groups = 2, mode = tall>, weights = dense<1> : tensor<3x3x3x4xi4>, bias = dense<[1, 2, 3, 4]> : tensor<4xi32>, multiplier = dense<1> : tensor<4xi32>, shift = dense<5> : tensor<4xi8>, operandSegmentSizes = array<i32: 1, 0, 0>, target = #tile.target<>, groups = 1 : i64}> : (tensor<2x4x4x3xi8>) -> tensor<2x2x2x4xi8>
   %y = tile.matrix %x window <kernel = [3, 3], strides = [2, 2], padding = [0, 1, 0, 1]> requantize <leak = 3, low = -128, high = 127> cut <images = 1, rows = 1, groups = 2, mode = tall> weights dense<1> : tensor<3x3x3x4xi4> bias dense<[1, 2, 3, 4]> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<5> : tensor<4xi8> : tensor<2x4x4x3xi8> -> tensor<2x2x2x4xi8>
 
   // Defaults are not printed, whatever the order of what is given.
   // CHECK-NEXT:    %a = tile.matrix %y add %r <multiplier_b = 2, shift = 1, low = 0, high = 127> window <kernel = [1, 1]> requantize <low = -128, high = 127> cut <images = 2, rows = 2> weights
-  // CHECK-GENERIC: %a = "tile.matrix"(%y, %r) <{{.*}}add = #tile.add<multiplier_b = 2, shift = 1, low = 0, high = 127>{{.*}}operandSegmentSizes = array<i32: 1, 1>
+  // CHECK-GENERIC: %a = "tile.matrix"(%y, %r) <{{.*}}add = #tile.add<multiplier_b = 2, shift = 1, low = 0, high = 127>{{.*}}operandSegmentSizes = array<i32: 1, 1, 0>
   %a = tile.matrix %y add %r <high = 127, low = 0, shift = 1, multiplier_a = 1, multiplier_b = 2> window <kernel = [1, 1], strides = [1, 1], pad_value = 0> requantize <low = -128, high = 127> cut <images = 2, rows = 2, groups = 1, mode = wide> weights dense<1> : tensor<1x1x4x4xi4> bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<5> : tensor<4xi8> : tensor<2x2x2x4xi8>, tensor<2x2x2x4xi8> -> tensor<2x2x2x4xi8>
 
   // CHECK-NEXT:    %z = tile.matrix %a window <kernel = [2, 2], pad_value = -3> raw <bias_shift = 4> cut
@@ -67,3 +67,13 @@ func.func @main(%x: tensor<2x4x4x3xi8>, %r: tensor<2x2x2x4xi8>) attributes {tile
 %b = tile.copy %x into %a part <first = [-1, 0, 1], size = [2, 4, 2], pad_value = -8> target <first = [0, 0, 3], strides = [2, 1]> cut <images = 1, rows = [1, 1]> : tensor<2x4x4x3xi4>, tensor<2x4x4x5xi4> -> tensor<2x4x4x5xi4>
 // CHECK-NEXT:    %b = tile.copy %x into %a part <first = [-1, 0, 1], size = [2, 4, 2], pad_value = -8> target <first = [0, 0, 3], strides = [2, 1]> cut <images = 1, rows = [1, 1]> : tensor<2x4x4x3xi4>, tensor<2x4x4x5xi4> -> tensor<2x4x4x5xi4>
 // CHECK-GENERIC: %b = "tile.copy"(%x, %a) <{part = #tile.part<first = [-1, 0, 1], size = [2, 4, 2], pad_value = -8>, target = #tile.target<first = [0, 0, 3], strides = [2, 1]>,
+
+// -----
+
+// Two phases of a transposed convolution make one result, the second one of cropped images.
+%x, %r = "test.op"() : () -> (tensor<1x2x2x2xi8>, tensor<1x2x3x4xi8>)
+%a = tile.matrix %x add %r <low = 0, high = 7> target <strides = [1, 2]> window <kernel = [1, 1]> requantize <low = 0, high = 1> cut <images = 1, rows = 2> weights dense<1> : tensor<1x1x2x4xi4> bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<0> : tensor<4xi8> : tensor<1x2x2x2xi8>, tensor<1x2x3x4xi8> -> tensor<1x2x3x4xi8>
+// CHECK:         %a = tile.matrix %x add %r <low = 0, high = 7> target <strides = [1, 2]> window <kernel = [1, 1]> requantize <low = 0, high = 1> cut <images = 1, rows = 2> weights dense<1> : tensor<1x1x2x4xi4> bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<0> : tensor<4xi8> : tensor<1x2x2x2xi8>, tensor<1x2x3x4xi8> -> tensor<1x2x3x4xi8>
+%b = tile.matrix %x add %r <low = 0, high = 7> into %a target <first = [0, 1, 0], strides = [1, 2]> window <kernel = [1, 1], padding = [0, 0, -1, 0]> requantize <low = 0, high = 1> cut <images = 1, rows = 2> weights dense<1> : tensor<1x1x2x4xi4> bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<0> : tensor<4xi8> : tensor<1x2x2x2xi8>, tensor<1x2x3x4xi8> into tensor<1x2x3x4xi8> -> tensor<1x2x3x4xi8>
+// CHECK-NEXT:    %b = tile.matrix %x add %r <low = 0, high = 7> into %a target <first = [0, 1, 0], strides = [1, 2]> window <kernel = [1, 1], padding = [0, 0, -1, 0]> requantize <low = 0, high = 1> cut <images = 1, rows = 2> weights dense<1> : tensor<1x1x2x4xi4> bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<0> : tensor<4xi8> : tensor<1x2x2x2xi8>, tensor<1x2x3x4xi8> into tensor<1x2x3x4xi8> -> tensor<1x2x3x4xi8>
+// CHECK-GENERIC: %b = "tile.matrix"(%x, %r, %a) <{{.*}}target = #tile.target<first = [0, 1, 0], strides = [1, 2]>
