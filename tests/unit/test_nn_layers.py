@@ -7,7 +7,20 @@ import pytest
 from nn_networks import hardware
 
 import dsf
-from dsf import Bundle, BundleModel, QAdd, QConvCore, QDenseCore, QIdentity, QInput, QLeakyReLU, QLeakyReLu, QPool, Softmax
+from dsf import (
+    Bundle,
+    BundleModel,
+    QAdd,
+    QConvCore,
+    QConvTransposeCore,
+    QDenseCore,
+    QIdentity,
+    QInput,
+    QLeakyReLU,
+    QLeakyReLu,
+    QPool,
+    Softmax,
+)
 from dsf.errors import ModelError
 from dsf.nn.serialize import model_to_dict
 
@@ -32,6 +45,30 @@ def test_public_names_are_all_there():
     assert set(dsf.__all__) <= set(dir(dsf))
     with pytest.raises(AttributeError, match="no attribute 'QConv'"):
         _ = dsf.QConv
+
+
+def transposed(**arguments) -> QConvTransposeCore:
+    return QConvTransposeCore(
+        **({"filters": 4, "kernel_size": 3, "strides": 2, "weights_frac_bits": 3, "activation": RELU} | arguments)
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shape", "padding", "more"),
+    [
+        ({}, (2, 16, 16, 4), (0, 1, 0, 1), (0, 0)),
+        ({"kernel_size": (1, 2), "strides": (3, 4)}, (2, 24, 32, 4), (0, 0, 0, 0), (2, 2)),
+        ({"padding": "valid"}, (2, 17, 17, 4), (0, 0, 0, 0), (0, 0)),
+        ({"padding": ((1, 1), (2, 0)), "output_padding": (1, 0)}, (2, 16, 15, 4), (1, 1, 2, 0), (1, 0)),
+    ],
+)
+def test_transposed_shapes(arguments, shape, padding, more):
+    y = Bundle(core=transposed(**arguments))(image())
+    assert y.shape == shape
+    window = y.producer.window
+    assert (window.window.padding, window.output_padding) == (padding, more)
+    ones = np.ones((8, 8, 3))
+    assert y.producer.macs == 2 * ones.size * 4 * np.prod(y.producer.core.kernel_size)
 
 
 def test_both_spellings():
@@ -163,6 +200,10 @@ def test_unequal_shapes_of_an_add():
         (lambda: conv(padding=(1, 1)), r"padding=\(1, 1\)"),
         (lambda: conv(batch_norm=True), "batch_norm=True and bias_frac_bits=None"),
         (lambda: conv(activation="relu"), "activation='relu', needs QLeakyReLu"),
+        (lambda: transposed(filters=0), "'QConvTransposeCore': filters=0, needs an integer of at least 1"),
+        (lambda: transposed(strides=0), r"strides=\(0, 0\)"),
+        (lambda: transposed(output_padding=(0, -1)), r"output_padding=\(0, -1\), needs an integer of at least 0 or a pair"),
+        (lambda: transposed(padding="full"), "padding='full', needs 'same', 'valid'"),
         (lambda: dense(True), "outputs=True"),
         (lambda: dense(batch_norm=1, bias_frac_bits=2), "batch_norm=1, needs True or False"),
         (lambda: QInput((2, 8, 8), HW, 4), r"input_shape=\(2, 8, 8\), needs \(N, H, W, C\) or \(N, K\)"),
@@ -180,6 +221,8 @@ def test_unequal_shapes_of_an_add():
         (lambda: Bundle(core=conv())(QInput((2, 5), HW, 4)), r"a convolution on a tensor of shape \(2, 5\)"),
         (lambda: Bundle(dense=dense())(image()), "give the bundle before it flatten=True"),
         (lambda: Bundle(core=conv(groups=2))(image(3)), "groups=2, needs a divisor of its 3 input channels"),
+        (lambda: Bundle(core=transposed(groups=2))(image(3)), "groups=2, needs a divisor of its 3 input channels"),
+        (lambda: Bundle(core=transposed(padding=((9, 9), (0, 0))))(image()), "kernel: an output of -1x17, needs at least 1x1"),
         (lambda: Bundle(core=conv(bias_frac_bits=8))(image()), "bias_frac_bits=8, needs at most 7"),
         (lambda: Bundle(core=conv(kernel=(9, 9), padding="valid"))(image()), "kernel: spans 9x9 elements"),
         (lambda: Bundle(core=conv(), pool=QPool("max", 9, padding="valid"))(image()), "pooling window: spans 9x9"),

@@ -8,7 +8,20 @@ import torch
 from nn_networks import hardware, random_model
 from xdsl.context import Context
 
-from dsf import Bundle, BundleModel, QAdd, QConvCore, QDenseCore, QIdentity, QInput, QLeakyReLu, QPool, Softmax, numerics
+from dsf import (
+    Bundle,
+    BundleModel,
+    QAdd,
+    QConvCore,
+    QConvTransposeCore,
+    QDenseCore,
+    QIdentity,
+    QInput,
+    QLeakyReLu,
+    QPool,
+    Softmax,
+    numerics,
+)
 from dsf.errors import ModelError
 from dsf.nn.to_ir import to_ir
 from dsf.runtime.execute import run
@@ -51,6 +64,7 @@ def test_random_networks_cover_the_layers():
     nodes = [node for seed in range(60) for node in random_model(seed).nodes]
     assert any(node.add for node in nodes) and any(node.core.batch_norm for node in nodes)
     assert {node.pool.type for node in nodes if node.pool} == {"max", "avg"}
+    assert sum(isinstance(node.core, QConvTransposeCore) for node in nodes) >= 5
     assert any(node.softmax for node in nodes) and any(node.raw and not node.softmax for node in nodes)
 
 
