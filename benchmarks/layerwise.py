@@ -21,7 +21,7 @@ from xdsl.interpreter import Interpreter
 from xdsl.ir import Operation, SSAValue
 
 from dsf.constraints import name_of
-from dsf.dialects.bundle import ActivationOp, AddOp, MultiplyOp, core_of, grid_of
+from dsf.dialects.bundle import ActivationOp, AddOp, FunctionOp, MultiplyOp, PoolKind, PoolOp, core_of, grid_of
 from dsf.dialects.bundle_scales import gains
 from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.model import OnnxModel
@@ -29,6 +29,7 @@ from dsf.frontend.onnx.values import Wire
 from dsf.numerics import Ints
 from dsf.runtime.execute import main_of
 from dsf.runtime.interpreters.bundle import BundleFunctions
+from dsf.runtime.interpreters.convolution import window_sums
 
 #: Of a step: what float32, 24 bits of a result of 8, may be off by after a few operations.
 NOISE = 2.0**-14
@@ -132,6 +133,13 @@ def _differences(model: OnnxModel, tensors: Mapping[str, NDArray]) -> Iterator[D
 
 def _is_half_way(op: Operation, arguments: tuple[Ints, ...]) -> NDArray[np.bool_]:
     """Where the exact result of an operation with a rounding is half an integer, before the zero point; of others nowhere."""
+    if isinstance(op, PoolOp) and op.kind.data == PoolKind.AVG:
+        counting = op.count_padding is not None
+        sums, counts = window_sums(arguments[0], op.window, count_padding=counting, pad_value=grid_of(op.input).zero)
+        return np.abs(sums / counts - np.floor(sums / counts) - 0.5) <= NOISE
+    if isinstance(op, FunctionOp):
+        scaled = op.apply(grid_of(op.input).to_reals(arguments[0])) / grid_of(op.output).unit
+        return np.abs(scaled - np.floor(scaled) - 0.5) <= NOISE
     if not isinstance(op, ActivationOp | AddOp | MultiplyOp):
         return np.zeros(1, dtype=bool)
     zeros = [0 if core_of(one) is not None else grid_of(one).zero for one in op.operands]

@@ -163,6 +163,18 @@ def pad_with(*pads: int, value: float = -1.25) -> Change:
     return change
 
 
+def pad_on_the_grid_of_the_result(made: Graph) -> None:
+    """The number around images is none of their grid, but one of the result's."""
+    made.quantise(made.node("Sigmoid", made.x), 1 / 256, 0)
+    border = made.node("Pad", made.x, ints(made, 0, 0, 1, 2, 0, 0, 0, 1), made.constant(np.float32(-1.5)))
+    made.quantise(border, 0.02, 90)
+
+
+def pad_to_another_scale(made: Graph) -> None:
+    made.quantise(made.node("Pad", made.x, ints(made, 0, 0, 1, 1, 0, 0, 1, 1)), 0.0371, 100)
+    then_conv(made)
+
+
 def pad_then_pool(made: Graph) -> None:
     made.then("Pad", ints(made, 0, 0, 1, 1, 0, 0, 1, 1), name="pad")
     made.then("MaxPool", name="pool", kernel_shape=[2, 2], strides=[2, 2])
@@ -272,6 +284,8 @@ OPERATORS: dict[str, Change] = {
     "pad": padded,
     "pad-axes": padded_axes,
     "pad-value": pad_with(0, 0, 1, 0, 0, 0, 2, 1),
+    "pad-result": pad_on_the_grid_of_the_result,
+    "pad-rescaled": pad_to_another_scale,
     "pad-channels": pad_with(0, 2, 0, 0, 0, 1, 1, 0),
     "pad-less-than-nothing": pad_with(0, -1, -2, 1, 0, 0, 0, -1),
     "pad-then-pool": pad_then_pool,

@@ -59,8 +59,8 @@ HANDLERS: dict[str, Handler] = {}
 
 #: Bits of what stands for a result that is not known.
 ANY_BITS = 8
-#: Weight of a channel that is only scaled, and its bits: a bias of it is as fine as this is large.
-UNIT_WEIGHT, UNIT_BITS = 64, 8
+#: Bits of the weights, 1 or -1, of a channel that is only scaled.
+UNIT_BITS = 2
 
 #: Operators that take images with a margin of zeros as such: what pads them, and what stands between.
 PADDING = {"Conv", "QuantizeLinear", "DequantizeLinear"}

@@ -11,8 +11,9 @@ from math import gcd, prod
 
 import numpy as np
 
+from dsf.dialects.bundle import Grid
 from dsf.frontend.onnx.graph import Node
-from dsf.frontend.onnx.importer import UNIT_BITS, UNIT_WEIGHT, Importer, constant_of, handles, real_of
+from dsf.frontend.onnx.importer import UNIT_BITS, Importer, constant_of, handles, real_of
 from dsf.frontend.onnx.layout import moved_places
 from dsf.frontend.onnx.linear import engine_shape, images_of, lifted
 from dsf.frontend.onnx.rounding import move, pending_of, quantise
@@ -249,7 +250,16 @@ def _padded(importer: Importer, node: Node, x: Real, sides: Sequence[Sides], val
     if value == 0 and isinstance(x, Wire):
         importer.note(node, "padding of the convolution after it, or a border")
         return Padded(x, border)
+    if isinstance(x, Wire) and not _is_on(x.grid, value):
+        # Perhaps it is on the grid of the result.
+        x = pending_of(x, node.name)
     return moved(importer, x, [Border(border, value)], node.name)
+
+
+def _is_on(grid: Grid, value: float) -> bool:
+    """Whether a number is one of a grid, but for what float32 leaves of it."""
+    nearest = float(grid.to_reals(grid.to_integers(np.array(value))))
+    return abs(nearest - value) <= 2.0**-20 * abs(value)
 
 
 def bordered(importer: Importer, state: Padded, name: str) -> State:
@@ -266,7 +276,7 @@ def _more_channels(importer: Importer, node: Node, x: Real, before: int, after: 
     sizes = engine_shape(Window((1, 1)), batch, height, width, before + channels + after)
     weights = np.zeros((1, 1, channels, sizes[3]), dtype=np.int64)
     own = np.arange(channels)
-    weights[0, 0, own, before + own] = UNIT_WEIGHT
+    weights[0, 0, own, before + own] = 1
     bias = np.full(sizes[3], value)
     bias[before : before + channels] = 0
     pending = Sum(
@@ -277,7 +287,7 @@ def _more_channels(importer: Importer, node: Node, x: Real, before: int, after: 
         x_grid=x.grid,
         weights=weights,
         bits=UNIT_BITS,
-        scales=np.full(sizes[3], x.grid.unit / UNIT_WEIGHT),
+        scales=np.full(sizes[3], x.grid.unit),
         bias=bias,
         window=Window((1, 1)),
     )

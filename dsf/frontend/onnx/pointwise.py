@@ -15,7 +15,7 @@ import numpy as np
 from dsf.dialects.bundle import Grid
 from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.graph import Node
-from dsf.frontend.onnx.importer import UNIT_BITS, UNIT_WEIGHT, Importer, constant_of, handles, real_of, wire_of
+from dsf.frontend.onnx.importer import UNIT_BITS, Importer, constant_of, handles, real_of, wire_of
 from dsf.frontend.onnx.linear import array_of, images_of, operand, rounded, rows_of
 from dsf.frontend.onnx.quantisation import on_host
 from dsf.frontend.onnx.rounding import SLOPES, pending_of
@@ -306,7 +306,8 @@ def _channelwise(importer: Importer, node: Node, x: Wire, scales: Floats, offset
     """A depthwise convolution of one tap, or of rows a product with a diagonal matrix."""
     sign = np.where(scales < 0, -1, 1) * (scales != 0)
     magnitude = np.where(scales == 0, 1.0, np.abs(scales))
-    taps: Ints = (UNIT_WEIGHT * sign).astype(np.int64)
+    # The smallest weights, so that there is room to make the unit of the bias finer.
+    taps: Ints = sign.astype(np.int64)
     if len(x.shape) == 4:
         value = images_of(x)
         sizes = shape(value)
@@ -329,7 +330,7 @@ def _channelwise(importer: Importer, node: Node, x: Wire, scales: Floats, offset
         x_grid=x.grid,
         weights=weights,
         bits=UNIT_BITS,
-        scales=x.grid.unit * magnitude / UNIT_WEIGHT,
+        scales=x.grid.unit * magnitude,
         bias=offsets,
         window=window,
         groups=groups,

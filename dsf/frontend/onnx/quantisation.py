@@ -11,10 +11,11 @@ from dsf.dialects.bundle import AffineType
 from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.graph import CODE_TYPES, Node, is_float
 from dsf.frontend.onnx.importer import Importer, constant_of, handles, real_of
-from dsf.frontend.onnx.rounding import quantise
+from dsf.frontend.onnx.rounding import pending_of, quantise
 from dsf.frontend.onnx.signs import signs_of
 from dsf.frontend.onnx.values import (
     Array,
+    Border,
     Constant,
     Host,
     Input,
@@ -88,9 +89,11 @@ def quantize_linear(importer: Importer, node: Node, inputs: Sequence[State | Non
         return [on_host(x, "quantise", lambda y: _quantised(node, y, scale, zero_point))]
     grid, offset = grid_of_numbers(scale, zero_point)
     if isinstance(x, Padded):
-        if x.wire.grid != grid:
-            raise UnsupportedError("a change of scale by padding", "the scale of what is padded", "quantise both alike")
-        return [replace(x, wire=replace(x.wire, codes=True, offset=offset))]
+        if x.wire.grid == grid:
+            return [replace(x, wire=replace(x.wire, codes=True, offset=offset))]
+        importer.note(node, "grid of a result")
+        pending = replace(pending_of(x.wire, node.name), moves=(Border(x.margin, 0.0),), places=x.places)
+        return [quantise(importer, pending, grid, offset, node.name)]
     if isinstance(x, Input):
         if "float" not in x.kind:
             raise UnsupportedError(f"an input of type {x.kind} that is quantised", "a float input", "drop the QuantizeLinear")

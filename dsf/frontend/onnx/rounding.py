@@ -210,7 +210,8 @@ def _rescaled(importer: Importer, state: Rounded, grid: Grid) -> SSAValue:
 def _mean(importer: Importer, state: Mean, grid: Grid) -> SSAValue:
     """A mean on the grid of its operand by a pooling of the engine, on another one by sums of the array."""
     function, window = state.function, state.window
-    if window is None or grid != state.wire.grid:
+    # The engine rounds means of integers, zero point included: halves to the even one of those, which is the same if that is.
+    if window is None or grid != state.wire.grid or grid.zero % 2:
         return _rounded(importer, replace(state.sums(), function=function), grid)
     op = PoolOp(state.wire.value, PoolKind.AVG, window.kernel, grid, strides=window.strides, padding=window.padding)
     importer.insert(op, state.name)

@@ -147,6 +147,12 @@ class Padded:
         borders = (top + bottom, left + right)[-len(image) :]
         return (batch, channels, *(size + more for size, more in zip(image, borders, strict=True)))
 
+    @property
+    def places(self) -> Places:
+        """Those of its elements once the margin is there."""
+        *_, height, width = (1, *self.shape[2:])
+        return places_of_images((self.shape[0], height, width, self.shape[1]), len(self.shape))
+
 
 @dataclass(frozen=True)
 class Pointwise:
