@@ -258,11 +258,12 @@ def damaged(data: bytes, draw: random.Random) -> bytes:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_damaged_files(seed: int, tmp_path: Path) -> None:
-    """Read and checked, 40 of them: a network, or messages."""
+    """QDQ, operators on integers, QONNX, QCDQ and float, read and checked: a network, or messages."""
     draw = random.Random(seed)
     path = tmp_path / "damaged.onnx"
-    for name in sorted(FOLDER.glob("*.onnx")):
-        for _ in range(6):
+    trained = [FOLDER.parent / "trained" / f"cancer.{form}.onnx" for form in ("qonnx", "qcdq", "float")]
+    for name in [*sorted(FOLDER.glob("*.onnx")), *trained]:
+        for _ in range(4):
             path.write_bytes(damaged(name.read_bytes(), draw))
             try:
                 from_onnx(path, HARDWARE)
