@@ -35,7 +35,7 @@ from dsf.transposed import phase_weights
 #: Cores whose windows move over images.
 CONVOLUTIONS = bundle.ConvOp | bundle.ConvTransposeOp
 #: Layers that only move elements.
-MOVES = bundle.ConcatOp | bundle.SliceOp | bundle.PadOp | bundle.ResizeOp
+MOVES = bundle.ConcatOp | bundle.SliceOp | bundle.PadOp | bundle.ResizeOp | bundle.TransposeOp
 #: Layers that round.
 ROUNDED = bundle.ActivationOp | bundle.FunctionOp | bundle.AddOp | bundle.MultiplyOp | bundle.PoolOp
 
@@ -265,6 +265,8 @@ def instruction_fields(op: Operation, hardware: Hardware) -> Problems:
     """
     if isinstance(op, bundle.FunctionOp | bundle.AddOp | bundle.MultiplyOp | MOVES):
         yield from _elements(op)
+    if isinstance(op, bundle.TransposeOp):
+        yield from _transposed(op)
     if not isinstance(op, CONVOLUTIONS | bundle.PoolOp):
         return
     for window in windows_of(op):
@@ -312,6 +314,18 @@ def _elements(op: Operation) -> Problems:
         width = image[-1] if len(image) == 3 else 1
         values = {"row_elements": (width * channels, "an image row of {} elements"), "channels": (channels, "{} channels")}
         yield from _in_fields(op, VECTOR, values)
+
+
+def _transposed(op: bundle.TransposeOp) -> Problems:
+    """How far columns and channels of the input lie apart in the result."""
+    _, _, width, channels = shape(op.output)
+    apart = (width * channels, channels, 1)
+    _, column, channel = (apart[op.order.index(axis)] for axis in range(3))
+    values = {
+        "dst_pixel_step": (column, "columns that come to lie {} elements apart"),
+        "dst_channel_step": (channel, "channels that come to lie {} elements apart"),
+    }
+    yield from _in_fields(op, VECTOR, values)
 
 
 def _in_fields(op: Operation, instruction: Instruction, values: dict[str, tuple[int, str]]) -> Problems:

@@ -334,6 +334,12 @@ def elements_cost(hw: Hardware, pixels: int, channels: int, operands: int) -> Co
     return Cost(reads, drain=ELEMENTS_OVERHEAD, gap=ELEMENTS_OVERHEAD, reads=reads)
 
 
+def scattered_cost(hw: Hardware, pixels: int, channels: int) -> Cost:
+    """Cycles of a VECTOR function of single elements whose results lie apart: a write for each of them."""
+    cost = elements_cost(hw, pixels, channels, operands=1)
+    return Cost(pixels * channels, drain=cost.drain, gap=cost.gap, reads=cost.reads, writes=pixels * channels)
+
+
 def division_steps(hw: Hardware, left: int, right: int, leak: int, *, sums: bool) -> int:
     """
     Steps of the divider for a window, one for each bit of the result; 0 where nothing is to be divided. `sums` says that

@@ -158,9 +158,8 @@ class Provenance:
         piece, height = op.piece.piece, op.piece.output_image[0]
         lanes = self.hardware.group_columns if isinstance(op, sched.MatrixOp) else op.piece.output_image[2]
         images = Span(self._chunks[op] * self.images + piece.images.first, piece.images.count)
-        moves = isinstance(op, sched.MoveOp)
         rows = op.rows_of_y if isinstance(op, sched.MoveOp | sched.MatrixOp) else piece.rows
-        channels = Span(op.target.starts[2], op.part.image[2]) if moves else piece.channels(lanes)
+        channels = _channels_of_move(op) if isinstance(op, sched.MoveOp) else piece.channels(lanes)
         facts: Facts = {"images": _list(images), "rows": _list(rows), "height": height, "channels": _list(channels)}
         if isinstance(op, sched.MatrixOp):
             facts["mode"] = str(op.mode.data)
@@ -428,6 +427,13 @@ def program_facts(program: Program) -> Facts:
         name: [{"instruction": index, **_facts_of_step(step)} for index, step in enumerate(steps)]
         for name, steps in parts.items()
     }
+
+
+def _channels_of_move(op: sched.MoveOp) -> Span:
+    """The channels of the result from the first to the last that is written."""
+    if op.target.is_transposed:
+        return Span(0, op.piece.output_image[2])
+    return Span(op.target.starts[2], op.part.image[2])
 
 
 def _unravel(number: int, sizes: Index) -> Index:

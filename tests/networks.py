@@ -358,9 +358,9 @@ class _Network:
         self._push(bundle.MultiplyOp(a, b, self._activation(frac), self._slope()))
 
     def _move(self) -> None:
-        """A concatenation, a part, a border, or an enlargement, unless it would be too large."""
+        """A concatenation, a part, a border, an enlargement, or other axes, unless it would be too large."""
         rng, (_, height, width, channels) = self.rng, shape(self.value)
-        kind = rng.choice(("concat", "slice", "pad", "resize"))
+        kind = rng.choice(("concat", "slice", "pad", "resize", "transpose"))
         if kind == "concat":
             alike = [one for one in self.skips if one.type == self.value.type]
             others = rng.choices(alike, k=rng.randint(0, 2))
@@ -371,6 +371,11 @@ class _Network:
             size = (rng.randint(1, height), rng.randint(1, width), count)
             first = [rng.randint(0, most - one) for most, one in zip((height, width, channels), size, strict=True)]
             self._push(bundle.SliceOp(self.value, first, size))
+        if kind == "transpose":
+            order = rng.sample(range(3), 3)
+            rows, columns, depth = ((height, width, channels)[axis] for axis in order)
+            if max(rows, columns) <= 16 and self._is_number_of_channels(depth):
+                self._push(bundle.TransposeOp(self.value, order))
         if kind == "pad" and self.hardware.bits_input > 1:
             top, bottom, left, right = (rng.randint(0, 2) for _ in range(4))
             if height + top + bottom <= 16 and width + left + right <= 16:

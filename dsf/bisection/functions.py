@@ -128,9 +128,9 @@ def _roles(op: Operation) -> tuple[str, ...]:
                 return (whole,)
             # Of a result that several make, the last one has all.
             return ("phase",) if op.is_partial else ("phase", whole)
-        case bundle.ConcatOp() | bundle.SliceOp() | bundle.PadOp() | bundle.ResizeOp():
+        case bundle.ConcatOp() | bundle.SliceOp() | bundle.PadOp() | bundle.ResizeOp() | bundle.TransposeOp():
             return ("move",)
-        case fxp.ConcatOp() | fxp.SliceOp() | fxp.PadOp() | fxp.ResizeOp():
+        case fxp.ConcatOp() | fxp.SliceOp() | fxp.PadOp() | fxp.ResizeOp() | fxp.TransposeOp():
             return ("move",)
         case tile.CopyOp():
             return () if op.is_partial else ("move",)

@@ -10,8 +10,8 @@ arithmetic, with one rounding, half to even (`dsf.numerics.quantize`, `quantize_
 
 Cores don't round: their result type holds the exact sum, at x_frac + w_frac. A free scale is taken to 16 bits
 (`bundle_scales.py`). The order in a bundle is core, batch norm, activation, function, add or multiply, activation, function,
-pool, activation, function, flatten, softmax. Layers that move elements (concat, slice, pad, resize) come first, or before the
-flatten.
+pool, activation, function, flatten, softmax. Layers that move elements (concat, slice, pad, resize, transpose) come first,
+or before the flatten.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from dsf.dialects.bundle_conv_transpose import ConvTransposeOp
 from dsf.dialects.bundle_cores import BatchNormOp, ConvOp, CoreOp, DenseOp, check_q, core_of
 from dsf.dialects.bundle_functions import FunctionKindAttr, FunctionOp
 from dsf.dialects.bundle_group import BundleOp, YieldOp
-from dsf.dialects.bundle_moves import ConcatOp, PadOp, ResizeOp, SliceOp
+from dsf.dialects.bundle_moves import ConcatOp, PadOp, ResizeOp, SliceOp, TransposeOp
 from dsf.dialects.bundle_types import (
     AffineType,
     Grid,
@@ -101,6 +101,7 @@ __all__ = [
     "SliceOp",
     "SoftmaxOp",
     "SumType",
+    "TransposeOp",
     "YieldOp",
     "bits_of",
     "core_of",
@@ -450,6 +451,7 @@ Bundle = Dialect(
         SliceOp,
         PadOp,
         ResizeOp,
+        TransposeOp,
         FlattenOp,
         SoftmaxOp,
         BundleOp,

@@ -24,7 +24,7 @@ from xdsl.traits import Pure
 from dsf.dialects.bundle_cores import check_q
 from dsf.dialects.bundle_types import grid_of, tensor_of
 from dsf.dialects.constants import IntsAttr, ints_attr, real
-from dsf.dialects.moves import check_concat, check_padded, check_resized, check_slice
+from dsf.dialects.moves import check_concat, check_padded, check_resized, check_slice, check_transposed
 from dsf.dialects.shapes import need, shape
 
 
@@ -99,6 +99,46 @@ class SliceOp(IRDLOperation):
     def verify_(self) -> None:
         check_q(self, self.input, self.output)
         check_slice(self, self.input, self.starts, self.sizes)
+
+
+@irdl_op_definition
+class TransposeOp(IRDLOperation):
+    """
+    Images whose axes (rows, columns, channels) are exchanged, as numpy's `transpose` does: axis m of the result is axis
+    `permutation[m]` of the input.
+
+    ```
+    %y = bundle.transpose %x permutation [0, 2, 1]
+        : tensor<1x1x4x8x!bundle.q<8, 4>> -> tensor<1x1x8x4x!bundle.q<8, 4>>
+    ```
+    """
+
+    name = "bundle.transpose"
+
+    input = operand_def(TensorType)
+    output = result_def(TensorType)
+    permutation = prop_def(IntsAttr)
+
+    traits = traits_def(Pure())
+
+    assembly_format = "$input `permutation` $permutation attr-dict `:` type($input) `->` type($output)"
+
+    def __init__(self, input: SSAValue, permutation: Sequence[int]):
+        batch, *image = shape(input)
+        sizes = (batch, *(image[axis] for axis in permutation))
+        super().__init__(
+            operands=[input],
+            properties={"permutation": ints_attr(permutation)},
+            result_types=[tensor_of(sizes, grid_of(input))],
+        )
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        return tuple(map(int, self.permutation.get_values()))
+
+    def verify_(self) -> None:
+        check_q(self, self.input, self.output)
+        check_transposed(self, self.input, self.permutation)
 
 
 @irdl_op_definition

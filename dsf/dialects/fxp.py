@@ -26,7 +26,7 @@ from dsf.dialects.bundle_types import PoolKind, PoolKindAttr
 from dsf.dialects.constants import DenseAttr, IntsAttr, dense_ints, integer, ints_attr, ints_of, pair, quad
 from dsf.dialects.fxp_conv_transpose import ConvTransposeOp
 from dsf.dialects.fxp_elements import MultiplyOp, TableOp
-from dsf.dialects.fxp_moves import ConcatOp, PadOp, ResizeOp, SliceOp
+from dsf.dialects.fxp_moves import ConcatOp, PadOp, ResizeOp, SliceOp, TransposeOp
 from dsf.dialects.integers import (
     MAX_BIAS_SHIFT,
     MAX_MULTIPLIER,
@@ -491,5 +491,6 @@ Fxp = Dialect(
         SliceOp,
         PadOp,
         ResizeOp,
+        TransposeOp,
     ],
 )

@@ -22,7 +22,7 @@ from xdsl.traits import Pure
 
 from dsf.dialects.constants import IntsAttr, integer, ints_attr
 from dsf.dialects.integers import check_between, check_integers, integers, width
-from dsf.dialects.moves import check_concat, check_padded, check_resized, check_slice
+from dsf.dialects.moves import check_concat, check_padded, check_resized, check_slice, check_transposed
 from dsf.dialects.shapes import shape
 from dsf.numerics import int_range
 
@@ -97,6 +97,46 @@ class SliceOp(IRDLOperation):
     def verify_(self) -> None:
         check_integers(self, self.input, self.output)
         check_slice(self, self.input, self.starts, self.sizes)
+
+
+@irdl_op_definition
+class TransposeOp(IRDLOperation):
+    """
+    Images whose axes (rows, columns, channels) are exchanged, as numpy's `transpose` does: axis m of the result is axis
+    `permutation[m]` of the input.
+
+    ```
+    %y = fxp.transpose %x permutation [0, 2, 1]
+        : tensor<1x1x4x8xi8> -> tensor<1x1x8x4xi8>
+    ```
+    """
+
+    name = "fxp.transpose"
+
+    input = operand_def(TensorType)
+    output = result_def(TensorType)
+    permutation = prop_def(IntsAttr)
+
+    traits = traits_def(Pure())
+
+    assembly_format = "$input `permutation` $permutation attr-dict `:` type($input) `->` type($output)"
+
+    def __init__(self, input: SSAValue, permutation: Sequence[int]):
+        batch, *image = shape(input)
+        sizes = (batch, *(image[axis] for axis in permutation))
+        super().__init__(
+            operands=[input],
+            properties={"permutation": ints_attr(permutation)},
+            result_types=[integers(sizes, width(input))],
+        )
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        return tuple(map(int, self.permutation.get_values()))
+
+    def verify_(self) -> None:
+        check_integers(self, self.input, self.output)
+        check_transposed(self, self.input, self.permutation)
 
 
 @irdl_op_definition

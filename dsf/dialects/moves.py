@@ -49,6 +49,16 @@ def check_slice(op: IRDLOperation, value: SSAValue, first: Sequence[int], size: 
     check_same_elements(op, value)
 
 
+def check_transposed(op: IRDLOperation, value: SSAValue, permutation: IntsAttr) -> None:
+    """Images whose axes, (rows, columns, channels), are those of the operand in another order."""
+    check_rank(op, value, (4,))
+    order = [int(axis) for axis in permutation.get_values()]
+    need(sorted(order) == [0, 1, 2], op, f"permutation {order}", "0, 1 and 2 in any order", "correct the list")
+    batch, *image = shape(value)
+    check_result(op, (batch, *(image[axis] for axis in order)))
+    check_same_elements(op, value)
+
+
 def check_padded(op: IRDLOperation, value: SSAValue, padding: IntsAttr) -> None:
     """Images with a border of so many rows and columns: top, bottom, left, right."""
     check_rank(op, value, (4,))

@@ -537,14 +537,15 @@ class MatrixOp(InstructionOp):
             _check_output(self, self.piece, self.window)
         else:
             self._verify_target()
+        _check_rows(self, self.piece, self.image[0])
         self._verify_lines()
 
     def _verify_target(self) -> None:
+        transposed = self.target.is_transposed
+        need(not transposed, self, f"axes {list(self.target.order)}", "[0, 1, 2]", "transpose in a move")
         height, width, channels = self.piece.output_image
         made = _made_by(self, self.piece, self.window)
         check_target(self, self.target, (*made, channels), (height, width, channels))
-        stop = self.piece.piece.rows.stop
-        need(stop <= made[0], self, f"rows up to {stop}", f"at most {made[0]}, those that it makes", "correct the piece")
 
     def _verify_lines(self) -> None:
         """Depthwise a channel is a group of its own, and a residue one of those that there are."""
@@ -643,6 +644,12 @@ def _made_by(op: Operation, piece: PieceAttr, window: WindowAttr) -> tuple[int, 
         raise VerifyException(f"{where(op)}: {error}") from error
 
 
+def _check_rows(op: Operation, piece: PieceAttr, rows: int) -> None:
+    """A piece is of the `rows` rows that an instruction and others like it make."""
+    stop = piece.piece.rows.stop
+    need(stop <= rows, op, f"rows up to {stop}", f"at most {rows}, those that there are", "correct the piece")
+
+
 def _check_output(op: Operation, piece: PieceAttr, window: WindowAttr) -> None:
     expected, has = _made_by(op, piece, window), ints(piece.output)[:2]
     need(has == expected, op, f"an output of {has[0]}x{has[1]}", f"{expected[0]}x{expected[1]}", "correct the piece")
@@ -650,6 +657,7 @@ def _check_output(op: Operation, piece: PieceAttr, window: WindowAttr) -> None:
 
 def _check_channels(op: Operation, piece: PieceAttr) -> None:
     """The vector unit computes all channels, or those of a block, each from its own."""
+    _check_rows(op, piece, piece.output_image[0])
     need(not piece.piece.is_cut, op, "partial sums", "none", "compute all of a window at once")
     channels, block = piece.input_image[2], piece.block
     same = piece.output_image[2] == channels and block == Block(block.inputs, block.inputs)
@@ -847,6 +855,8 @@ class MoveOp(InstructionOp):
     @property
     def rows_of_y(self) -> Span:
         """Rows of the result from the first to the last that is written."""
+        if self.target.is_transposed:
+            return Span(0, self.piece.output_image[0])
         rows = self.piece.piece.rows
         return Span(*self.target.rows(rows.first, rows.count))
 
@@ -854,8 +864,7 @@ class MoveOp(InstructionOp):
         check_space(self, "input", self.x, Space.FEATURE)
         check_space(self, "result", self.y, Space.FEATURE)
         check_move(self, self.part, self.target, self.piece.input_image, self.piece.output_image)
-        stop, rows = self.piece.piece.rows.stop, self.part.image[0]
-        need(stop <= rows, self, f"rows up to {stop}", f"at most {rows}, the part's", "correct the piece")
+        _check_rows(self, self.piece, self.part.image[0])
 
 
 #: What the vector unit computes; a copy or a move computes nothing.

@@ -60,7 +60,8 @@ class TokenType(ParametrizedAttribute, TypeAttribute):
 class PieceAttr(RecordAttr):
     """
     What part of a tensor an instruction computes: `input` is (height, width, channels) of an image, `output` that of the
-    result; `images`, `rows` and `groups` are (first, count) of images of the buffers, output rows, and channel groups.
+    result; `images`, `rows` and `groups` are (first, count) of images of the buffers, of rows of what is made, and of channel
+    groups.
 
     Of a grouped convolution, `inputs` and `outputs` are (first, count) of the channels of the block that the piece is of, and
     `convolutions` is how many groups of the convolution that block has; the channel groups are counted from its first output
@@ -158,10 +159,6 @@ class PieceAttr(RecordAttr):
                 needs = "height, width, channels" if count == 3 else "the first and a count of at least 1"
                 raise VerifyException(f"'#{self.name}': {name} {list(numbers)}, needs {needs}; correct the list")
         self._verify_block()
-        if self.piece.rows.stop > ints(self.output)[0]:
-            raise VerifyException(
-                f"'#{self.name}': rows up to {self.piece.rows.stop}, needs at most {ints(self.output)[0]}; correct the rows"
-            )
 
     def _verify_block(self) -> None:
         parts = self.convolutions.data

@@ -309,14 +309,21 @@ class TargetAttr(RecordAttr):
     `first` on.
 
         y[first[0] + i * strides[0], first[1] + j * strides[1], first[2] + k] = made[i, j, k]
+
+    With other `axes` than [0, 1, 2] all of the result is made, whose axis axes[0] is that of i, and so on.
     """
 
     name = "tile.target"
 
     first: ArrayAttr[IntAttr]
     strides: ArrayAttr[IntAttr]
+    axes: ArrayAttr[IntAttr]
 
-    RULES: ClassVar = {"first": Rule(0, default=(0, 0, 0)), "strides": Rule(1, default=(1, 1))}
+    RULES: ClassVar = {
+        "first": Rule(0, default=(0, 0, 0)),
+        "strides": Rule(1, default=(1, 1)),
+        "axes": Rule(0, 2, default=(0, 1, 2)),
+    }
 
     @property
     def starts(self) -> tuple[int, int, int]:
@@ -328,16 +335,31 @@ class TargetAttr(RecordAttr):
         vertical, horizontal = ints(self.strides)
         return vertical, horizontal
 
+    @property
+    def order(self) -> tuple[int, int, int]:
+        """The axes of the result that rows, columns and channels of what is made lie along."""
+        row, column, channel = ints(self.axes)
+        return row, column, channel
+
+    @property
+    def is_transposed(self) -> bool:
+        return self.order != (0, 1, 2)
+
     def rows(self, first: int, count: int) -> tuple[int, int]:
-        """The first row of the result that rows of what is made go to, and how many it is to the last."""
+        """The first row of the result that rows of what is made go to, and how many it is to the last; not transposed."""
         return self.starts[0] + first * self.steps[0], (count - 1) * self.steps[0] + 1
 
     def verify(self) -> None:
         super().verify()
-        for name, attribute, count in (("first", self.first, 3), ("strides", self.strides, 2)):
+        for name, attribute, count in (("first", self.first, 3), ("strides", self.strides, 2), ("axes", self.axes, 3)):
             if len(ints(attribute)) != count:
                 numbers = list(ints(attribute))
                 raise VerifyException(f"'#{self.name}': {name} {numbers}, needs {count} numbers; correct the list")
+        if sorted(self.order) != [0, 1, 2]:
+            raise VerifyException(f"'#{self.name}': axes {list(self.order)}, needs 0, 1 and 2 in any order; correct the list")
+        if self.is_transposed and (self.starts, self.steps) != ((0, 0, 0), (1, 1)):
+            has = f"axes {list(self.order)} of a part of the result"
+            raise VerifyException(f"'#{self.name}': {has}, needs all of it; remove first and strides")
 
 
 #: All of the result.
@@ -345,7 +367,17 @@ WHOLE = TargetAttr.of()
 
 
 def check_target(op: Operation, target: TargetAttr, made: tuple[int, int, int], y: tuple[int, int, int]) -> None:
-    """Images `made` of (height, width, channels) go inside images of `y`."""
+    """Images `made` of (height, width, channels) go inside images of `y`; transposed, they make all of it."""
+    if target.is_transposed:
+        sizes = tuple(y[axis] for axis in target.order)
+        need(
+            sizes == made,
+            op,
+            f"{as_text(made)} to axes {list(target.order)} of {as_text(y)}",
+            "its sizes",
+            "correct the target",
+        )
+        return
     strides = (*target.steps, 1)
     ends = [one + (size - 1) * step + 1 for one, size, step in zip(target.starts, made, strides, strict=True)]
     inside = all(end <= most for end, most in zip(ends, y, strict=True))
@@ -606,6 +638,8 @@ class MatrixOp(IRDLOperation):
         self._verify_residual()
 
     def _verify_target(self, batch: int, made: tuple[int, int, int]) -> None:
+        transposed = self.target.is_transposed
+        need(not transposed, self, f"axes {list(self.target.order)}", "[0, 1, 2]", "transpose in a copy")
         if self.target == WHOLE:
             check_result(self, (batch, *made))
         else:
@@ -837,7 +871,8 @@ class CopyOp(IRDLOperation):
     @property
     def is_whole(self) -> bool:
         """Whether it makes all of its result, row by row."""
-        return self.into is None and not self.is_partial and self.part.image == shape(self.y)[1:]
+        alone = self.into is None and not self.is_partial and not self.target.is_transposed
+        return alone and self.part.image == shape(self.y)[1:]
 
     def verify_(self) -> None:
         check_integers(self, self.x, self.y)
@@ -857,6 +892,9 @@ class CopyOp(IRDLOperation):
         needs = "it on chip, or in DRAM if one copy makes all of it"
         need(able, self, f"a result whose place is {place}", needs, "change the place")
         _check_into(self, self.into)
+        alone = self.into is None and not self.is_partial
+        has = f"axes {list(self.target.order)} of a part of the result"
+        need(alone or not self.target.is_transposed, self, has, "all of it", "transpose in a copy of its own")
 
 
 def _takes_more(y: SSAValue) -> bool:

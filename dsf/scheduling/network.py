@@ -25,6 +25,7 @@ from dsf.cost import (
     matrix_cost,
     pool_cost,
     runs_of,
+    scattered_cost,
 )
 from dsf.dialects import tile
 from dsf.dialects.bundle_types import PoolKind
@@ -63,6 +64,17 @@ def blocks_of(op: tile.MatrixOp | tile.VectorOp) -> list[Block]:
     if not isinstance(op, tile.MatrixOp):
         return [Block(Span(0, inputs), Span(0, outputs))]
     return channel_blocks(inputs, outputs, op.groups.value.data, op.cut.block.data)
+
+
+def places_apart(target: tile.TargetAttr, result: tuple[int, int, int]) -> tuple[int, int, int]:
+    """
+    How many elements lie from one row, column and channel of what is made to the next, in a result of (height, width, channels)
+    without gaps.
+    """
+    _, width, channels = result
+    of_axis, (down, right) = (width * channels, channels, 1), target.steps
+    row, column, channel = (of_axis[axis] for axis in target.order)
+    return down * row, right * column, channel
 
 
 def weight_words(window: Window, block: Block, *, depthwise: bool) -> int:
@@ -135,13 +147,17 @@ class Layer:
         """The rows of the result from the first to the last that rows of what it makes go to."""
         if not isinstance(self.op, tile.CopyOp | tile.MatrixOp):
             return rows
+        if self.op.target.is_transposed:
+            return Span(0, self.result_image[0])
         return Span(*self.op.target.rows(rows.first, rows.count))
 
     def rows_made(self, rows: int) -> int:
         """How many rows of the result are there once the first `rows` of this layer's, which is the last to write it, are."""
         if not isinstance(self.op, tile.CopyOp | tile.MatrixOp):
             return rows
-        return self.result_image[0] if rows == self.output_image[0] else self.rows_written(Span(rows - 1, 1)).stop
+        if rows == self.output_image[0]:
+            return self.result_image[0]
+        return 0 if self.op.target.is_transposed else self.rows_written(Span(rows - 1, 1)).stop
 
     @property
     def reads(self) -> tuple[int, ...]:
@@ -215,7 +231,8 @@ class Layer:
         assert not isinstance(self.op, tile.MatrixOp)
         channels = channels or self.output_image[2]
         if isinstance(self.op, tile.CopyOp):
-            return pool_cost(hw, pixels, channels, taps=1, division_steps=0)
+            apart = places_apart(self.op.target, self.result_image)[2] > 1
+            return scattered_cost(hw, pixels, channels) if apart else pool_cost(hw, pixels, channels, taps=1, division_steps=0)
         if not isinstance(self.op, tile.PoolOp):
             return elements_cost(hw, pixels, channels, operands=len(self.reads))
         taps, scale = prod(self.op.window.window.kernel), self.op.scale

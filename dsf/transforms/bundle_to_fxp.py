@@ -24,7 +24,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from dsf import numerics
-from dsf.constraints import CONVOLUTIONS, bundle_of, engine_bias, is_last, name_of, quantised, source_of
+from dsf.constraints import CONVOLUTIONS, MOVES, bundle_of, engine_bias, is_last, name_of, quantised, source_of
 from dsf.dialects import bundle, fxp
 from dsf.dialects.bundle_scales import has_free_scale, multipliers
 from dsf.dialects.constants import dense_ints, integer, pair, quad
@@ -94,7 +94,7 @@ class Lowering:
                 x = self.values[op.input]
                 y = self._pool(x, op.input, op.output, kind, op.window, slope, op.count_padding is not None)
                 self.values[op.output] = y
-            case bundle.ConcatOp() | bundle.SliceOp() | bundle.PadOp() | bundle.ResizeOp():
+            case bundle.ConcatOp() | bundle.SliceOp() | bundle.PadOp() | bundle.ResizeOp() | bundle.TransposeOp():
                 self._lower_move(op)
             case bundle.FlattenOp():
                 self.values[op.output] = self._reshape(self.values[op.input], shape(op.output))
@@ -195,7 +195,7 @@ class Lowering:
         self._insert(add)
         self.values[op.output] = self._reshape(add.output, shape(op.output))
 
-    def _lower_move(self, op: bundle.ConcatOp | bundle.SliceOp | bundle.PadOp | bundle.ResizeOp) -> None:
+    def _lower_move(self, op: MOVES) -> None:
         values = [self.values[value] for value in op.operands]
         match op:
             case bundle.ConcatOp():
@@ -205,6 +205,8 @@ class Lowering:
             case bundle.PadOp():
                 value = bundle.grid_of(op.input).to_integers(np.array(op.value.value.data))
                 moved = fxp.PadOp(values[0], quad(op.padding), int(value))
+            case bundle.TransposeOp():
+                moved = fxp.TransposeOp(values[0], op.order)
             case bundle.ResizeOp():
                 moved = fxp.ResizeOp(values[0], pair(op.factors))
         self._insert(moved)

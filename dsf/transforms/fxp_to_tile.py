@@ -4,6 +4,7 @@
     conv -> requantize [-> add]  =>  tile.matrix          conv -> raw  =>  tile.matrix          pool  =>  tile.pool
     conv_transpose               =>  tile.matrix, one for each phase of its outputs (`dsf.transposed`)
     add, multiply                =>  tile.elementwise     table        =>  tile.lookup
+    transpose                    =>  tile.copy
     concat, slice, pad, resize   =>  tile.copy, one for each operand, or for each place in a square of enlarged elements
 
 An addition is fused into the later one of the two convolutions that it follows, if nothing else uses that one's result
@@ -90,7 +91,7 @@ def _multiply(op: fxp.MultiplyOp) -> tile.MultiplyAttr:
 
 
 #: What only moves elements.
-Move = fxp.ConcatOp | fxp.SliceOp | fxp.PadOp | fxp.ResizeOp
+Move = fxp.ConcatOp | fxp.SliceOp | fxp.PadOp | fxp.ResizeOp | fxp.TransposeOp
 
 
 def image_of(value: SSAValue) -> tuple[int, int, int]:
@@ -114,6 +115,10 @@ def moves_of(op: Move) -> Iterator[tuple[SSAValue, tile.PartAttr, tile.TargetAtt
             top, _, left, _ = quad(op.padding)
             size, value = shape(op.output)[1:], op.value.value.data
             yield op.input, tile.PartAttr.of(first=(-top, -left, 0), size=size, pad_value=value), tile.TargetAttr.of()
+        case fxp.TransposeOp():
+            # Where the axes of the input are among those of the result.
+            axes = tuple(op.order.index(axis) for axis in range(3))
+            yield op.input, tile.PartAttr.of(size=shape(op.input)[1:]), tile.TargetAttr.of(axes=axes)
         case fxp.ResizeOp():
             factors = pair(op.factors)
             for row, column in product(*map(range, factors)):
@@ -153,7 +158,7 @@ class _Lowering:
                 self._elementwise(op, op.a, op.b, _multiply(op))
             case fxp.TableOp():
                 self._table(op)
-            case fxp.ConcatOp() | fxp.SliceOp() | fxp.PadOp() | fxp.ResizeOp():
+            case fxp.ConcatOp() | fxp.SliceOp() | fxp.PadOp() | fxp.ResizeOp() | fxp.TransposeOp():
                 self._copies(op)
             case fxp.PoolOp():
                 self._pool(op)

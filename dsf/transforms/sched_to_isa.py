@@ -31,6 +31,7 @@ from dsf.kernel_rows import Lines, lines_of
 from dsf.layout import packed_bytes
 from dsf.numerics import int_range
 from dsf.scheduling.depthwise import Axis, axis_of, lines_across, walk
+from dsf.scheduling.network import places_apart
 from dsf.scheduling.tokens import Masks, token_masks
 from dsf.transforms.locations import location_name, set_location
 
@@ -346,9 +347,8 @@ def move_fields(op: sched.MoveOp, hw: Hardware) -> Fields:
     (whole_height, whole_width, _), whole_channels = op.piece.output_image, y.pitch(op.piece.output_image[2])
     x_start, y_start = column * channels + x.at_channel(channel), row + piece.rows.first
     to_row, to_column, to_channel = op.target.starts
-    vertical, horizontal = op.target.steps
-    first_row = piece.images.first * whole_height + to_row + piece.rows.first * vertical
-    first_pixel = first_row * whole_width + to_column
+    first_pixel = (piece.images.first * whole_height + to_row) * whole_width + to_column
+    row_step, pixel_step, channel_step = places_apart(op.target, (whole_height, whole_width, whole_channels))
     src = x.origin + (piece.images.first * height + y_start) * width * channels + x_start
     low, high = int_range(hw.bits_input)
     return {
@@ -366,10 +366,11 @@ def move_fields(op: sched.MoveOp, hw: Hardware) -> Fields:
         "columns": op.part.image[1],
         "rows": piece.rows.count,
         "images": piece.images.count,
-        "dst": y.origin + first_pixel * whole_channels + y.at_channel(to_channel),
-        "dst_pixel_step": horizontal * whole_channels,
-        "dst_row_step": vertical * whole_width * whole_channels,
+        "dst": y.origin + first_pixel * whole_channels + y.at_channel(to_channel) + piece.rows.first * row_step,
+        "dst_pixel_step": pixel_step,
+        "dst_row_step": row_step,
         "dst_image_step": whole_height * whole_width * whole_channels,
+        "dst_channel_step": channel_step,
         "channels": op.part.image[2],
         "low": low,
         "high": high,

@@ -164,6 +164,10 @@ class BundleFunctions(InterpreterFunctions):
         part = tuple(slice(first, first + size) for first, size in zip(op.starts, op.sizes, strict=True))
         return (args[0][:, *part],)
 
+    @impl(bundle.TransposeOp)
+    def run_transpose(self, interpreter: Interpreter, op: bundle.TransposeOp, args: PythonValues) -> PythonValues:
+        return (args[0].transpose(0, *(1 + axis for axis in op.order)),)
+
     @impl(bundle.PadOp)
     def run_pad(self, interpreter: Interpreter, op: bundle.PadOp, args: PythonValues) -> PythonValues:
         top, bottom, left, right = quad(op.padding)

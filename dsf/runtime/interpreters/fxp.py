@@ -133,6 +133,10 @@ class FxpFunctions(InterpreterFunctions):
         part = tuple(slice(first, first + size) for first, size in zip(op.starts, op.sizes, strict=True))
         return (args[0][:, *part],)
 
+    @impl(fxp.TransposeOp)
+    def run_transpose(self, interpreter: Interpreter, op: fxp.TransposeOp, args: PythonValues) -> PythonValues:
+        return (args[0].transpose(0, *(1 + axis for axis in op.order)),)
+
     @impl(fxp.PadOp)
     def run_pad(self, interpreter: Interpreter, op: fxp.PadOp, args: PythonValues) -> PythonValues:
         top, bottom, left, right = quad(op.padding)

@@ -150,6 +150,8 @@ def moved(x: Ints, part: tile.PartAttr) -> Ints:
 
 def target_places(y: Ints, image: tuple[int, int, int], target: tile.TargetAttr) -> Ints:
     """A view of where in the images `y` those of (height, width, channels) `image` go."""
+    if target.is_transposed:
+        return y.transpose(0, *(1 + axis for axis in target.order))
     (row, column, channel), (height, width_of_image, channels) = target.starts, image
     vertical, horizontal = target.steps
     return y[:, row::vertical, column::horizontal, channel : channel + channels][:, :height, :width_of_image]

@@ -397,3 +397,14 @@ func.func @main(%x: tensor<1x1x1x1xi8>) -> tensor<1x2x2x1xi8> {
   %a = fxp.add %y, %r clip 0 to 127 : tensor<1x2x2x1xi8>, tensor<1x2x2x1xi8> -> tensor<1x2x2x1xi8> loc("transposed")
   func.return %a : tensor<1x2x2x1xi8>
 }
+
+// -----
+
+// Exchanged axes are where a copy writes: rows of the input are columns of the result, columns channels, channels rows.
+
+engine.hardware {}
+// CHECK:      %0 = tile.copy %x part <size = [2, 3, 4]> target <axes = [1, 2, 0]> cut <images = 1, rows = 2> : tensor<1x2x3x4xi8> -> tensor<1x4x2x3xi8>
+func.func @main(%x: tensor<1x2x3x4xi8>) -> tensor<1x4x2x3xi8> {
+  %y = fxp.transpose %x permutation [2, 0, 1] : tensor<1x2x3x4xi8> -> tensor<1x4x2x3xi8>
+  func.return %y : tensor<1x4x2x3xi8>
+}

@@ -296,7 +296,7 @@
   %a = bundle.activation %x : tensor<1x2x2x3x!bundle.q<8, 4>> -> tensor<1x2x2x3x!bundle.q<8, 4>>
   bundle.yield %a : tensor<1x2x2x3x!bundle.q<8, 4>>
 }
-// CHECK: 'b': flatten, activation, needs the order moves, core, batch_norm, activation, function, add or multiply, activation, function, pool, activation, function, moves (concat, slice, pad, resize), flatten, softmax; split the bundle
+// CHECK: 'b': flatten, activation, needs the order moves, core, batch_norm, activation, function, add or multiply, activation, function, pool, activation, function, moves (concat, slice, pad, resize, transpose), flatten, softmax; split the bundle
 
 // -----
 
@@ -530,3 +530,21 @@ bundle.yield %x : tensor<1x2x2x3x!bundle.q<8, 4>>
 %a = "test.op"() : () -> tensor<1x2x3x2x!bundle.q<8, 4>>
 %y = bundle.pad %a padding [0, 0, 0, 0] value 1.0e400 : tensor<1x2x3x2x!bundle.q<8, 4>> -> tensor<1x2x3x2x!bundle.q<8, 4>>
 // CHECK: 'bundle.pad': value inf, needs a finite number; correct it
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x4x3x!bundle.q<8, 4>>
+%y = bundle.transpose %x permutation [2, 0, 1] : tensor<2x4x3x!bundle.q<8, 4>> -> tensor<2x3x4x!bundle.q<8, 4>>
+// CHECK: 'bundle.transpose': input of shape 2x4x3, needs (N, H, W, C); reshape or flatten it first
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x1x4x3x!bundle.q<8, 4>>
+%y = bundle.transpose %x permutation [0, 1] : tensor<2x1x4x3x!bundle.q<8, 4>> -> tensor<2x1x4x3x!bundle.q<8, 4>>
+// CHECK: 'bundle.transpose': permutation [0, 1], needs 0, 1 and 2 in any order; correct the list
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x1x4x3x!bundle.q<8, 4>>
+%y = bundle.transpose %x permutation [0, 2, 1] : tensor<2x1x4x3x!bundle.q<8, 4>> -> tensor<2x1x4x3x!bundle.q<8, 4>>
+// CHECK: 'bundle.transpose': result of shape 2x1x4x3, needs 2x1x3x4; correct the result type

@@ -122,3 +122,11 @@
 // CHECK-NEXT:    %t = bundle.conv_transpose %x strides [2, 3] padding [0, 1, 2, 1] output_padding [1, 0] dilation [1, 2] groups 2 weights q<4, 3> dense<5.000000e-01> : tensor<3x2x1x4xf64> bias q<16, -2> dense<4.000000e+00> : tensor<4xf64> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x9x9x4x!bundle.q<24, 7>>
 %u = bundle.conv_transpose %z weights q<4, 0> dense<1.0> : tensor<1x1x2x4xf64> scales dense<0.25> : tensor<4xf64> : tensor<1x4x4x2x!bundle.affine<8, 0.5, 3>> -> tensor<1x4x4x4x!bundle.sum<24>>
 // CHECK-NEXT:    %u = bundle.conv_transpose %z weights q<4, 0> dense<1.000000e+00> : tensor<1x1x2x4xf64> scales dense<2.500000e-01> : tensor<4xf64> : tensor<1x4x4x2x!bundle.affine<8, 0.5, 3>> -> tensor<1x4x4x4x!bundle.sum<24>>
+
+// -----
+
+// Axes exchanged.
+%x = "test.op"() : () -> tensor<2x1x4x3x!bundle.q<8, 4>>
+%t = bundle.transpose %x permutation [2, 0, 1] : tensor<2x1x4x3x!bundle.q<8, 4>> -> tensor<2x3x1x4x!bundle.q<8, 4>>
+// CHECK:         %t = bundle.transpose %x permutation [2, 0, 1] : tensor<2x1x4x3x!bundle.q<8, 4>> -> tensor<2x3x1x4x!bundle.q<8, 4>>
+// CHECK-GENERIC: %t = "bundle.transpose"(%x) <{permutation = array<i64: 2, 0, 1>}>

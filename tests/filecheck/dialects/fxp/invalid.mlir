@@ -519,3 +519,21 @@
 %x = "test.op"() : () -> tensor<1x4x4x2xi8>
 %y = fxp.conv_transpose %x output_padding [1, 1] weights dense<1> : tensor<3x3x2x4xi4> : tensor<1x4x4x2xi8> -> tensor<1x6x6x4xi24>
 // CHECK: 'fxp.conv_transpose': result of shape 1x6x6x4, needs 1x7x7x4; correct the result type
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x4x3xi8>
+%y = fxp.transpose %x permutation [2, 0, 1] : tensor<2x4x3xi8> -> tensor<2x3x4xi8>
+// CHECK: 'fxp.transpose': input of shape 2x4x3, needs (N, H, W, C); reshape or flatten it first
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x1x4x3xi8>
+%y = fxp.transpose %x permutation [0, 1] : tensor<2x1x4x3xi8> -> tensor<2x1x4x3xi8>
+// CHECK: 'fxp.transpose': permutation [0, 1], needs 0, 1 and 2 in any order; correct the list
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x1x4x3xi8>
+%y = fxp.transpose %x permutation [0, 2, 1] : tensor<2x1x4x3xi8> -> tensor<2x1x4x3xi8>
+// CHECK: 'fxp.transpose': result of shape 2x1x4x3, needs 2x1x3x4; correct the result type

@@ -94,3 +94,11 @@
 // CHECK-GENERIC: %s = "fxp.conv_transpose"(%x) <{weights = dense<-3> : tensor<3x3x2x4xi4>, strides = array<i64: 1, 1>, padding = array<i64: 0, 0, 0, 0>, output_padding = array<i64: 0, 0>, dilation = array<i64: 1, 1>, groups = 1 : i64, zero_point = 0 : i64}> : (tensor<1x4x4x2xi8>) -> tensor<1x6x6x4xi24>
 %t = fxp.conv_transpose %x strides [2, 3] padding [0, 1, 2, 1] output_padding [1, 0] dilation [1, 2] groups 2 zero_point -128 weights dense<7> : tensor<3x2x1x4xi4> : tensor<1x4x4x2xi8> -> tensor<1x9x9x4xi24>
 // CHECK-NEXT:    %t = fxp.conv_transpose %x strides [2, 3] padding [0, 1, 2, 1] output_padding [1, 0] dilation [1, 2] groups 2 zero_point -128 weights dense<7> : tensor<3x2x1x4xi4> : tensor<1x4x4x2xi8> -> tensor<1x9x9x4xi24>
+
+// -----
+
+// Axes exchanged.
+%x = "test.op"() : () -> tensor<2x1x4x3xi8>
+%t = fxp.transpose %x permutation [2, 0, 1] : tensor<2x1x4x3xi8> -> tensor<2x3x1x4xi8>
+// CHECK:         %t = fxp.transpose %x permutation [2, 0, 1] : tensor<2x1x4x3xi8> -> tensor<2x3x1x4xi8>
+// CHECK-GENERIC: %t = "fxp.transpose"(%x) <{permutation = array<i64: 2, 0, 1>}>

@@ -93,7 +93,7 @@
 %w = sched.buffer weight "x" at 0 size 4
 %p = sched.buffer parameter "x" at 0 size 4
 %t = sched.matrix %x, %w, %p to %x wide <input = [3, 3, 4], output = [4, 4, 4], images = [0, 1], rows = [1, 2]> target <first = [0, 1, 0], strides = [2, 2]> window <kernel = [2, 2]> raw <>
-// CHECK: 'sched.matrix': rows up to 3, needs at most 2, those that it makes; correct the piece
+// CHECK: 'sched.matrix': rows up to 3, needs at most 2, those that there are; correct the piece
 
 // -----
 
@@ -125,7 +125,7 @@
 
 %x = sched.buffer feature "x" at 0 size 4
 %t = sched.pool max %x to %x <input = [1, 1, 4], output = [1, 1, 4], images = [0, 1], rows = [1, 1]> window <kernel = [1, 1]> scale <low = 0, high = 1>
-// CHECK: '#sched.piece': rows up to 2, needs at most 1; correct the rows
+// CHECK: 'sched.pool': rows up to 2, needs at most 1, those that there are; correct the piece
 
 // -----
 
@@ -698,4 +698,18 @@ sched.program inputs [#engine.tensor<shape = [5, 12], bits = 8, frac = 4, base =
 %x = sched.buffer feature "x" at 0 size 12
 %t = sched.buffer table "t" at 0 size 1
 %0 = sched.move %x to %x <input = [2, 2, 3], output = [2, 2, 3], images = [0, 1], rows = [0, 2]> part <size = [1, 2, 3]> target <>
-// CHECK: 'sched.move': rows up to 2, needs at most 1, the part's; correct the piece
+// CHECK: 'sched.move': rows up to 2, needs at most 1, those that there are; correct the piece
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 4
+%w = sched.buffer weight "x" at 0 size 4
+%p = sched.buffer parameter "x" at 0 size 4
+%t = sched.matrix %x, %w, %p to %x wide <input = [2, 2, 4], output = [2, 4, 2], images = [0, 1], rows = [0, 2]> target <axes = [0, 2, 1]> window <kernel = [1, 1]> raw <>
+// CHECK: 'sched.matrix': axes [0, 2, 1], needs [0, 1, 2]; transpose in a move
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 12
+%0 = sched.move %x to %x <input = [2, 2, 3], output = [3, 2, 3], images = [0, 1], rows = [0, 2]> part <size = [2, 2, 3]> target <axes = [2, 1, 0]>
+// CHECK: 'sched.move': 2x2x3 to axes [2, 1, 0] of 3x2x3, needs its sizes; correct the target

@@ -468,3 +468,37 @@
 %x, %z = "test.op"() : () -> (tensor<1x2x2x2xi8>, tensor<1x2x4x4xi8>)
 %y = tile.matrix %x into %z target <strides = [1, 2]> window <kernel = [1, 1]> requantize <low = 0, high = 1> cut <images = 1, rows = 2> weights dense<1> : tensor<1x1x2x4xi4> bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<0> : tensor<4xi8> : tensor<1x2x2x2xi8> into tensor<1x2x4x4xi8> -> tensor<1x2x4x4xi8>
 // CHECK: 'tile.matrix': writes into tensor<1x2x4x4xi8> that something else makes or uses, needs the tensor<1x2x4x4xi8> of a 'tile.matrix' before, used here only; begin it so
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x2x2x2xi8>
+%y = tile.matrix %x target <axes = [0, 2, 1]> window <kernel = [1, 1]> requantize <low = 0, high = 1> cut <images = 1, rows = 2> weights dense<1> : tensor<1x1x2x4xi4> bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<0> : tensor<4xi8> : tensor<1x2x2x2xi8> -> tensor<1x2x4x2xi8>
+// CHECK: 'tile.matrix': axes [0, 2, 1], needs [0, 1, 2]; transpose in a copy
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x2x4x3xi4>
+%y = tile.copy %x part <size = [2, 4, 3]> target <axes = [0, 2, 1]> cut <images = 1, rows = 2> : tensor<1x2x4x3xi4> -> tensor<1x2x4x3xi4>
+// CHECK: 'tile.copy': 2x4x3 to axes [0, 2, 1] of 2x4x3, needs its sizes; correct the target
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x2x3x3xi4>
+%y = tile.copy %x part <size = [2, 3, 3]> target <> cut <images = 1, rows = 2> : tensor<1x2x3x3xi4> -> tensor<1x2x3x3xi4>
+%z = tile.copy %x into %y part <size = [2, 3, 3]> target <axes = [0, 2, 1]> cut <images = 1, rows = 2> : tensor<1x2x3x3xi4>, tensor<1x2x3x3xi4> -> tensor<1x2x3x3xi4>
+// CHECK: 'tile.copy': axes [0, 2, 1] of a part of the result, needs all of it; transpose in a copy of its own
+
+// -----
+
+"test.op"() {target = #tile.target<axes = [0, 1, 1]>} : () -> ()
+// CHECK: '#tile.target': axes [0, 1, 1], needs 0, 1 and 2 in any order; correct the list
+
+// -----
+
+"test.op"() {target = #tile.target<axes = [0, 1]>} : () -> ()
+// CHECK: '#tile.target': axes [0, 1], needs 3 numbers; correct the list
+
+// -----
+
+"test.op"() {target = #tile.target<first = [0, 0, 1], axes = [0, 2, 1]>} : () -> ()
+// CHECK: '#tile.target': axes [0, 2, 1] of a part of the result, needs all of it; remove first and strides

@@ -77,3 +77,11 @@ func.func @main(%x: tensor<2x4x4x3xi8>, %r: tensor<2x2x2x4xi8>) attributes {tile
 %b = tile.matrix %x add %r <low = 0, high = 7> into %a target <first = [0, 1, 0], strides = [1, 2]> window <kernel = [1, 1], padding = [0, 0, -1, 0]> requantize <low = 0, high = 1> cut <images = 1, rows = 2> weights dense<1> : tensor<1x1x2x4xi4> bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<0> : tensor<4xi8> : tensor<1x2x2x2xi8>, tensor<1x2x3x4xi8> into tensor<1x2x3x4xi8> -> tensor<1x2x3x4xi8>
 // CHECK-NEXT:    %b = tile.matrix %x add %r <low = 0, high = 7> into %a target <first = [0, 1, 0], strides = [1, 2]> window <kernel = [1, 1], padding = [0, 0, -1, 0]> requantize <low = 0, high = 1> cut <images = 1, rows = 2> weights dense<1> : tensor<1x1x2x4xi4> bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<0> : tensor<4xi8> : tensor<1x2x2x2xi8>, tensor<1x2x3x4xi8> into tensor<1x2x3x4xi8> -> tensor<1x2x3x4xi8>
 // CHECK-GENERIC: %b = "tile.matrix"(%x, %r, %a) <{{.*}}target = #tile.target<first = [0, 1, 0], strides = [1, 2]>
+
+// -----
+
+// Axes exchanged.
+%x = "test.op"() : () -> tensor<1x2x4x3xi4>
+%a = tile.copy %x part <size = [2, 4, 3]> target <axes = [0, 2, 1]> cut <images = 1, rows = 1> : tensor<1x2x4x3xi4> -> tensor<1x2x3x4xi4>
+// CHECK:         %a = tile.copy %x part <size = [2, 4, 3]> target <axes = [0, 2, 1]> cut <images = 1, rows = 1> : tensor<1x2x4x3xi4> -> tensor<1x2x3x4xi4>
+// CHECK-GENERIC: target = #tile.target<axes = [0, 2, 1]>
