@@ -58,8 +58,9 @@ bench-kraken: setup ## Measure ImageNet networks on an engine as large as Kraken
 bench-imagenet: setup ## Run whole ImageNet networks on that engine, in RTL (long)
 	$(BIN)/python -m benchmarks.kraken --scopes all
 
-bench-compile: setup ## Measure what the compiler takes for ImageNet networks
+bench-compile: setup ## Measure what the compiler takes for known networks, and compare all levels (long)
 	$(BIN)/python -m benchmarks.compile
+	$(BIN)/python -m benchmarks.levels
 
 bench-random: setup ## Compare random networks on random hardware between interpreter and RTL
 	$(BIN)/python -m benchmarks.random_networks
