@@ -57,18 +57,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.levels", description=__doc__.split("\n\n")[0])
     parser.add_argument("--networks", nargs="*", choices=zoo.NETWORKS, default=list(DEFAULT))
     chosen = parser.parse_args()
-    old: list[dict[str, Any]] = json.loads(RESULT.read_text()) if RESULT.is_file() else []
-    by_name = {row["name"]: row for row in old}
     for name in chosen.networks:
         # A process of its own, for its peak.
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             try:
-                by_name[name] = row = pool.submit(measure, name).result()
+                row = pool.submit(measure, name).result()
             except DsfError as error:
                 raise SystemExit(f"{name}: {error}") from error
         print(f"{name}: all levels agree; {row['seconds']} s, instructions {row['isa_seconds']} s, {row['peak_mb']} MB")
-        RESULT.write_text(json.dumps([by_name[one] for one in zoo.NETWORKS if one in by_name], indent=2) + "\n")
+        write_result(row)
     print(f"written to {RESULT.relative_to(RESULT.parents[2])}; aim for the instructions of resnet50: {SECONDS} s")
+
+
+def write_result(row: dict[str, Any]) -> None:
+    """Puts a row into the file of results, in place of that of the same network."""
+    old: list[dict[str, Any]] = json.loads(RESULT.read_text()) if RESULT.is_file() else []
+    by_name = {one["name"]: one for one in [*old, row]}
+    RESULT.write_text(json.dumps([by_name[name] for name in zoo.NETWORKS if name in by_name], indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks import kraken, tiny
+from benchmarks import compile, kraken, levels, tiny
+from dsf import zoo
 
 FIELDS = {
     "name",
@@ -53,3 +54,20 @@ def test_bundles_add_up(row: dict[str, Any]):
     # One bundle begins while the last steps of the one before are computed, and the run is longer than its bundles by the
     # first load and the last store.
     assert sum(one["measured_cycles"] for one in bundles) == pytest.approx(row["cycles"], rel=0.05)
+
+
+def test_all_networks_compile():
+    """To all files; ResNet-50 in no more memory than it may take."""
+    rows = {row["name"]: row for row in json.loads(compile.RESULT.read_text())}
+    assert list(rows) == list(zoo.NETWORKS)
+    for row in rows.values():
+        assert (next(iter(row["passes"])), list(row["passes"])[-2:]) == ("network", ["sched-to-isa", "files"])
+    assert rows["resnet50"]["peak_mb"] <= compile.PEAK_MB
+
+
+def test_levels_of_imagenet_networks_agree():
+    """Down to the instructions; and those of ResNet-50 are interpreted in time."""
+    rows = {row["name"]: row for row in json.loads(levels.RESULT.read_text())}
+    assert list(rows) == [name for name in zoo.NETWORKS if name in levels.DEFAULT]
+    assert all(row["agree_after"][-1] == "sched-to-isa" for row in rows.values())
+    assert rows["resnet50"]["isa_seconds"] <= levels.SECONDS
