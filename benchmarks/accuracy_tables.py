@@ -1,5 +1,5 @@
 """
-The tables of `docs/quantization.md` and of the README, from the committed `results/accuracy.json`:
+The tables of `docs/quantization.md` and of the README, from the committed `results/accuracy.json` and `results/resnet50.json`:
 `python -m benchmarks.accuracy_tables` writes them again. A test keeps them current.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 RESULT = Path(__file__).parent / "results" / "accuracy.json"
-BEGIN, END = "<!-- begin: accuracy -->\n", "<!-- end: accuracy -->\n"
+RESNET50 = Path(__file__).parent / "results" / "resnet50.json"
 
 Row = Mapping[str, Any]
 
@@ -63,23 +63,47 @@ def short_table(rows: Sequence[Row]) -> str:
     return markdown(["network", "float", *SHORT.values()], lines)
 
 
-#: Where each of them stands.
-DOCUMENTS = {ROOT / "docs" / "quantization.md": full_table, ROOT / "README.md": short_table}
+def resnet50_table(row: Row) -> str:
+    """What was compared of ResNet-50, and how near it is."""
+    lines = [
+        ("layers, results of layers", f"{row['layers']}, {row['elements']:,}"),
+        ("farthest from onnxruntime, on its own inputs", f"{row['most_steps']} step"),
+        ("equal", f"{1 - row['different']:.3%}"),
+        ("equal, worst layer, but for what is half-way", f"{1 - row['worst_different']:.3%}"),
+        ("outputs of the engine beside onnxruntime's", f"{row['snr_db']} dB"),
+        ("onnxruntime's with its kernels for integers, beside the same", f"{row['onnxruntime_itself_db']} dB"),
+        ("the quantised network beside the one in floating point", f"{row['quantisation_db']} dB"),
+    ]
+    return markdown(["ResNet-50", ""], lines)
 
 
-def with_table(text: str, table: str) -> str:
+def documents() -> dict[Path, dict[str, str]]:
+    """Where the tables stand, by the names in their marks."""
+    rows = json.loads(RESULT.read_text())
+    long = {"accuracy": full_table(rows), "resnet50": resnet50_table(json.loads(RESNET50.read_text()))}
+    return {ROOT / "docs" / "quantization.md": long, ROOT / "README.md": {"accuracy": short_table(rows)}}
+
+
+def with_table(text: str, name: str, table: str) -> str:
     """A document with a table between its marks."""
-    before, _, rest = text.partition(BEGIN)
-    _, mark, after = rest.partition(END)
+    begin, end = f"<!-- begin: {name} -->\n", f"<!-- end: {name} -->\n"
+    before, _, rest = text.partition(begin)
+    _, mark, after = rest.partition(end)
     if mark == "":
-        raise SystemExit(f"no {BEGIN.strip()} and {END.strip()} in the document, needs both; put them where the table goes")
-    return f"{before}{BEGIN}\n{table}\n{END}{after}"
+        raise SystemExit(f"no {begin.strip()} and {end.strip()} in the document, needs both; put them where the table goes")
+    return f"{before}{begin}\n{table}\n{end}{after}"
+
+
+def with_tables(text: str, tables: Mapping[str, str]) -> str:
+    """A document with all of its tables."""
+    for name, table in tables.items():
+        text = with_table(text, name, table)
+    return text
 
 
 def main() -> None:
-    rows = json.loads(RESULT.read_text())
-    for path, table in DOCUMENTS.items():
-        path.write_text(with_table(path.read_text(), table(rows)))
+    for path, tables in documents().items():
+        path.write_text(with_tables(path.read_text(), tables))
 
 
 if __name__ == "__main__":

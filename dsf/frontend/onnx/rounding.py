@@ -35,7 +35,7 @@ from dsf.dialects.bundle import (
     grid_of,
 )
 from dsf.dialects.shapes import shape
-from dsf.frontend.onnx.bias import whole_bias, with_fine_bias
+from dsf.frontend.onnx.units import in_fine_units, whole_bias
 from dsf.frontend.onnx.values import (
     Addition,
     Border,
@@ -100,7 +100,7 @@ def _rounded(importer: Importer, state: Waiting, grid: Grid) -> SSAValue:
         case Sum():
             if state.function.slope not in SLOPES:
                 return _rectified_apart(importer, state, grid)
-            made = core(importer, state, sign=grid.bits.data == 1)
+            made = core(importer, state, grid)
             op = ActivationOp(made.output, grid, state.function.slope, **_limits(state.function))
         case Addition() | Product():
             if state.function.slope not in (0, 1):
@@ -121,11 +121,11 @@ def _limits(function: Pointwise) -> _Limits:
     return {"minimum": function.minimum, "maximum": function.maximum}
 
 
-def core(importer: Importer, pending: Sum, *, sign: bool = False) -> CoreOp:
-    """Writes the core of a sum, of which perhaps only the sign counts."""
-    pending = with_fine_bias(pending, importer.hardware)
+def core(importer: Importer, pending: Sum, grid: Grid | None = None) -> CoreOp:
+    """Writes the core of a sum, which goes to a grid (of one bit: only its sign counts), or is not rounded."""
+    pending = in_fine_units(pending, importer.hardware, grid)
     # In the units of the sum, of which a bias of onnxruntime is a whole number.
-    bias = whole_bias(pending, down=sign)
+    bias = whole_bias(pending, down=grid is not None and grid.bits.data == 1)
     low, high = int_range(32)
     if bias.min() < low or bias.max() > high:
         has = f"a bias of {bias.min():.0f} to {bias.max():.0f} in units of its sum"

@@ -1,10 +1,10 @@
 """
-Biases that are no whole number of units of their sum: Brevitas keeps them in floating point, and a folded batch normalisation
-makes such.
+Units of sums in which the engine is nearer to what a model means: a bias is a whole number of them, and by 16 bits of a
+multiplier they become steps of the result. Brevitas keeps biases in floating point, and a folded batch normalisation makes
+such; a mean of many elements shows the error of its gain.
 
-The engine adds integers. Where the weights of a channel do not use all bits of the hardware's, they are multiplied by a small
-integer, which divides the unit of its sum; of the factors that fit, by the one that brings the bias nearest to a whole number
-of units.
+Where the weights of a channel do not use all bits of the hardware's, they are multiplied by a small integer, which divides the
+unit of its sum: of the factors that fit, by the one with which bias and gain together are least wrong.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from dsf import numerics
+from dsf.dialects.bundle import Grid
 from dsf.frontend.onnx.values import Sum
 from dsf.hardware import Hardware
 from dsf.numerics import Floats, Ints
@@ -22,9 +24,12 @@ from dsf.numerics import Floats, Ints
 WHOLE = 2.0**-20
 
 
-def with_fine_bias(pending: Sum, hardware: Hardware) -> Sum:
-    """The same sum in units in which its bias is nearer to a whole number, as far as the hardware's widths allow."""
-    factors = bias_factors(pending, hardware)
+def in_fine_units(pending: Sum, hardware: Hardware, grid: Grid | None = None) -> Sum:
+    """
+    The same sum in units in which bias and gain are nearer to what the engine has, as far as the hardware's widths allow. The
+    result goes to `grid`, or is not rounded.
+    """
+    factors = unit_factors(pending, hardware, grid)
     if bool(np.all(factors == 1)):
         return pending
     return replace(pending, weights=pending.weights * factors, bits=hardware.bits_weights, scales=pending.scales / factors)
@@ -44,7 +49,7 @@ def _is_whole(exact: Floats) -> NDArray[np.bool_]:
     return np.abs(exact - np.rint(exact)) <= WHOLE * np.maximum(np.abs(exact), 1)
 
 
-def bias_factors(pending: Sum, hardware: Hardware) -> Ints:
+def unit_factors(pending: Sum, hardware: Hardware, grid: Grid | None = None) -> Ints:
     """By what to multiply the weights of each channel."""
     weights = pending.weights.reshape(-1, pending.bias.size)
     room = ((1 << (hardware.bits_weights - 1)) - 1) // np.maximum(np.abs(weights).max(axis=0), 1)
@@ -55,4 +60,16 @@ def bias_factors(pending: Sum, hardware: Hardware) -> Ints:
     bias = whole - pending.x_grid.zero * weights.sum(axis=0) * factors
     largest = (1 << (hardware.bits_input - 1)) * np.abs(weights).sum(axis=0) * factors + np.abs(bias)
     fits = (factors <= room) & (np.abs(bias) < 2.0 ** (hardware.bits_bias - 1)) & (largest < 2.0 ** (hardware.bits_sum - 1))
-    return 1 + np.where(fits, apart / factors, np.inf).argmin(axis=0)
+    # In units of the first factor's sum, or in steps of the grid.
+    error = apart / factors
+    if grid is not None and grid.bits.data > 1:
+        gains: Floats = pending.scales / factors / grid.unit
+        error = apart * gains + _error_of_gains(gains) * (1 << (grid.bits.data - 1))
+    return 1 + np.where(fits, error, np.inf).argmin(axis=0)
+
+
+def _error_of_gains(gains: Floats) -> Floats:
+    """By how much of itself the engine's multiplier of 16 bits misses each gain; 0 for gains that it can't have anyway."""
+    known = np.where(gains < 1 << (numerics.MULTIPLIER_BITS - 1), gains, 1.0)
+    multiplier, shift = numerics.scale_to_multiplier(known)
+    return np.abs(np.ldexp(multiplier.astype(np.float64), -shift) / known - 1)

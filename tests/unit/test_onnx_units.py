@@ -1,16 +1,18 @@
-"""Biases in floating point: by which factors of the weights they become whole numbers, and what limits them."""
+"""By which factors of the weights biases become whole numbers and gains multipliers of 16 bits, and what limits them."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from xdsl.ir import Block
 
 from dsf.dialects.bundle import AffineType, tensor_of
-from dsf.frontend.onnx.bias import bias_factors, with_fine_bias
+from dsf.frontend.onnx.units import in_fine_units, unit_factors
 from dsf.frontend.onnx.values import Sum, row_major
 from dsf.hardware import Hardware
-from dsf.numerics import int_range
+from dsf.numerics import int_range, scale_to_multiplier
 
 WIDE = Hardware(bits_bias=32, bits_sum=32)
 
@@ -39,8 +41,8 @@ def dense(weights: list[list[int]], bias: list[float], zero_point: int = 0) -> S
 def test_a_bias_gets_units_that_it_is_a_whole_number_of() -> None:
     """In units of 1/4: 1, 1/2, -3 1/3 and 0.3; the largest factor of weights up to 7 is 18."""
     pending = dense([[7, 7, -7, 1], [-1, 0, 2, 7]], [0.25, 0.125, -2.5 / 3, 0.075])
-    assert bias_factors(pending, WIDE).tolist() == [1, 2, 3, 10]
-    finer = with_fine_bias(pending, WIDE)
+    assert unit_factors(pending, WIDE).tolist() == [1, 2, 3, 10]
+    finer = in_fine_units(pending, WIDE)
     assert finer.weights.tolist() == [[7, 14, -21, 10], [-1, 0, 6, 70]]
     assert np.allclose(finer.bias / finer.scales, [1, 1, -10, 3])
     assert np.allclose(finer.weights * finer.scales, pending.weights * pending.scales)
@@ -50,12 +52,27 @@ def test_a_bias_gets_units_that_it_is_a_whole_number_of() -> None:
 def test_whole_numbers_stay_as_they_are() -> None:
     """Also where their scale was rounded to float32."""
     pending = dense([[3, 7]], [0.25 * (1 + 2.0**-24), 2.0**14 * (1 - 2.0**-24)])
-    assert with_fine_bias(pending, WIDE) is pending
+    assert in_fine_units(pending, WIDE) is pending
+
+
+def test_a_gain_gets_units_that_the_multiplier_has() -> None:
+    """Gains of 1/81 and 1/3, for weights of 1, which 16 bits miss by up to 2**-17 of them; a power of two they have."""
+    pending = replace(dense([[1, 1, 1]] * 81, [0.0] * 3), scales=np.array([1 / 81, 1 / 3, 1 / 64]))
+    grid = AffineType.of(8, 1.0, 0)
+    factors = unit_factors(pending, WIDE, grid)
+    assert factors[2] == 1
+
+    def error(sums: Sum) -> np.ndarray:
+        multiplier, shift = scale_to_multiplier(sums.scales)
+        return np.abs(np.ldexp(multiplier.astype(float), -shift) / sums.scales - 1)
+
+    assert np.all(error(pending)[:2] > 2.0**-18)
+    assert np.all(error(in_fine_units(pending, WIDE, grid)) < 2.0**-20)
 
 
 def test_weights_of_all_bits_stay_as_they_are() -> None:
     pending = dense([[127, -128, 64]], [0.1, 0.1, 0.1])
-    assert with_fine_bias(pending, WIDE) is pending
+    assert in_fine_units(pending, WIDE) is pending
 
 
 @pytest.mark.parametrize(
@@ -71,10 +88,10 @@ def test_weights_of_all_bits_stay_as_they_are() -> None:
 def test_factors_that_the_hardware_does_not_hold(hardware: Hardware, zero_point: int, most: int) -> None:
     """A bias of 10 1/19 units, which no factor up to 18 makes whole."""
     pending = dense([[7]] * 6, [0.25 * (10 + 1 / 19)], zero_point)
-    (factor,) = bias_factors(pending, hardware).tolist()
+    (factor,) = unit_factors(pending, hardware).tolist()
     assert factor <= most
-    assert bias_factors(pending, WIDE)[0] == 18
-    finer = with_fine_bias(pending, hardware)
+    assert unit_factors(pending, WIDE)[0] == 18
+    finer = in_fine_units(pending, hardware)
     bias = np.rint(finer.bias / finer.scales) - zero_point * finer.weights.sum(axis=0)
     assert np.all(np.abs(bias) <= int_range(hardware.bits_bias)[1])
     assert np.all(128 * np.abs(finer.weights).sum(axis=0) + np.abs(bias) <= int_range(hardware.bits_sum)[1])
