@@ -380,18 +380,20 @@ def _leaky_relu(x: Floats, slope: float) -> Floats:
     return np.where(x < 0, x * slope, x)
 
 
-def _gelu(x: Floats) -> Floats:
+def _gelu(x: Floats, approximate: float) -> Floats:
+    if approximate:
+        return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
     return 0.5 * x * (1 + np.vectorize(math.erf, otypes=[np.float64])(x / math.sqrt(2)))
 
 
 #: Pointwise functions that the engine looks up. Sources: the operators of ONNX of the same names, whose defaults may differ;
 #: `hard_sigmoid` and `hard_swish` by default as in Howard et al. (arXiv 1905.02244), `gelu` in Hendrycks and Gimpel (arXiv
-#: 1606.08415), with the error function.
+#: 1606.08415), with the error function, or unless its parameter is 0 approximated by tanh, as there.
 FUNCTIONS: dict[str, Function] = {
     "sigmoid": Function(_sigmoid),
     "tanh": Function(np.tanh),
     "exp": Function(np.exp),
-    "gelu": Function(_gelu),
+    "gelu": Function(_gelu, (0.0,)),
     "swish": Function(_swish),
     "hard_sigmoid": Function(_hard_sigmoid, (1 / 6, 0.5)),
     "hard_swish": Function(_hard_swish),

@@ -236,6 +236,8 @@ def test_functions_of_tables():
     for name, values in expected.items():
         np.testing.assert_allclose(numerics.apply_function(name, x), values, rtol=1e-12, atol=1e-15, err_msg=name)
     assert numerics.apply_function("leaky_relu", -2.0, [0.3]) == -0.6
+    by_tanh = [v / 2 * (1 + math.tanh(math.sqrt(2 / math.pi) * (v + 0.044715 * v**3))) for v in x]
+    np.testing.assert_allclose(numerics.apply_function("gelu", x, [1.0]), by_tanh, rtol=1e-12, atol=1e-15)
     assert numerics.apply_function("hard_sigmoid", [-1.0, 1.0], [0.25, 0.5]).tolist() == [0.25, 0.75]
     assert numerics.apply_function("exp", 1000.0) == math.inf
 

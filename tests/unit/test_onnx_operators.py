@@ -343,6 +343,7 @@ OPERATORS: dict[str, Change] = {
     "leaky": lambda made: made.then("LeakyRelu", name="leaky", alpha=0.37),
     "square": lambda made: made.then("Mul", made.x, name="mul"),
     "gelu": lambda made: made.then("Gelu", name="gelu"),
+    "gelu-tanh": lambda made: made.then("Gelu", name="gelu", approximate="tanh"),
     "hard-swish": lambda made: made.then("HardSwish", name="swish"),
     "dense-of-moved": mixed_dense,
 }

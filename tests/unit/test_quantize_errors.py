@@ -174,7 +174,7 @@ def test_all_problems_of_nodes_and_samples_at_once():
     nodes = [
         node("Cos", "x", "a"),
         node("MatMul", "a x", "b"),
-        node("Gemm", "b w", "c", alpha=2.0),
+        node("Gemm", "b w", "c", transA=1),
         node("Gemm", "c w x", "d", transA=1),
         node("Softmax", "d", "e"),
         node("Gemm", "e w", "y"),
@@ -183,7 +183,7 @@ def test_all_problems_of_nodes_and_samples_at_once():
     starts = [
         "'a': is a Cos, needs an operator that can be quantised",
         "'b': is a MatMul of two tensors that are computed, needs constant weights",
-        "'c': is a Gemm with alpha or beta, needs both to be 1",
+        "'c': is a Gemm of a transposed tensor, needs transA=0",
         "'d': is a Gemm whose bias is computed, needs a constant one",
         "'e': is a Softmax whose result other layers read, needs to end the network",
         "'calibration': 'x' has shape 8x5, needs Nx4",

@@ -473,3 +473,12 @@ def test_widths_of_the_hardware():
     hw = Hardware(bits_input=4, bits_weights=2, bits_bias=8)
     options = QuantizeOptions.of_hardware(hw, ranges="minmax", bias_bits=16)
     assert (options.activation_bits, options.weight_bits, options.bias_bits, options.ranges) == (4, 2, 16, "minmax")
+
+
+def test_factors_of_a_gemm_go_into_its_constants():
+    constants = {"w": random(6, 4) * np.float32(0.4), "b": random(4)}
+    proto = model([node("Gemm", "x w b", "y", alpha=-0.5, beta=3.0)], {"x": (1, 6)}, ["y"], constants)
+    x = random(30, 6)
+    result = quantize_model(proto, x, QuantizeOptions())
+    expected, real = (np.concatenate([run(one, {"x": one_x[None]})[0] for one_x in x]) for one in (proto, result.model))
+    assert decibels(expected, real) > 35

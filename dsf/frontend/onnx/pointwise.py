@@ -125,11 +125,11 @@ def hard_sigmoid(importer: Importer, node: Node, inputs: Sequence[State | None])
 
 @handles("Gelu", "com.microsoft.Gelu")
 def gelu(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
-    """Of a quantised tensor, by a table; without the approximation by tanh."""
-    if node.get("approximate", "none") != "none":
-        has = f"an approximation by {node.get('approximate')}"
-        raise UnsupportedError(has, "the function itself", "export it with approximate='none'")
-    return [_function(importer, node, wire_of(inputs[0]), "gelu")]
+    """Of a quantised tensor, by a table."""
+    approximate = node.get("approximate", "none")
+    if approximate not in ("none", "tanh"):
+        raise UnsupportedError(f"an approximation by {approximate}", "none, or by tanh", "export it with such a one")
+    return [_function(importer, node, wire_of(inputs[0]), "gelu", (float(approximate == "tanh"),))]
 
 
 @handles("com.microsoft.QLinearSigmoid", "com.microsoft.QLinearLeakyRelu")

@@ -32,8 +32,23 @@ def prepare(graph: Graph) -> None:
         graph.bypass(node)
     for node in [one for one in graph.nodes if one.op_type == "MatMul"]:
         _matmul_to_gemm(graph, node)
+    for node in [one for one in graph.nodes if one.op_type == "Gemm"]:
+        _fold_factors(graph, node)
     _fold_batch_norms(graph)
     _remove_dead(graph)
+
+
+def _fold_factors(graph: Graph, node: NodeProto) -> None:
+    """Alpha and beta of a Gemm in its weights and its bias, where these are constants."""
+    for name, index, what in (("alpha", 1, "weight"), ("beta", 2, "bias")):
+        factor, values = attribute(node, name, 1.0), graph.constant(node, index)
+        if factor == 1.0 or (values is None and len(node.input) > index and node.input[index]):
+            continue
+        if values is not None:
+            node.input[index] = graph.add_constant(f"{label(node)}.{what}", (values * factor).astype(values.dtype))
+        kept = [one for one in node.attribute if one.name != name]
+        del node.attribute[:]
+        node.attribute.extend(kept)
 
 
 def _remove_dead(graph: Graph) -> None:

@@ -119,8 +119,6 @@ def problems_of(graph: Graph) -> Iterator[str]:
             yield f"{has} of two tensors that are computed, needs constant weights; replace it"
         elif node.op_type in WEIGHTED and len(node.input) > 2 and node.input[2] and graph.constant(node, 2) is None:
             yield f"{has} whose bias is computed, needs a constant one; add it by an Add"
-        elif node.op_type == "Gemm" and (attribute(node, "alpha", 1.0) != 1.0 or attribute(node, "beta", 1.0) != 1.0):
-            yield f"{has} with alpha or beta, needs both to be 1; multiply weights and bias by them"
         elif node.op_type == "Gemm" and len(node.input) > 2 and node.input[2] and _is_matrix(graph.constant(node, 2)):
             yield f"{has} with a matrix as bias, needs one number for each output, or one; add it by an Add"
         elif node.op_type == "Gemm" and attribute(node, "transA", 0):
