@@ -25,3 +25,15 @@ def test_a_quantised_residual_network(tmp_path: Path) -> None:
     wanted = np.concatenate([session.run(None, {"x": one[None]})[0] for one in x])
     unit = float(model.imported.output.units[0])
     assert np.abs(found.outputs - wanted).max() <= 2.01 * unit
+
+
+def test_a_trained_autoencoder(tmp_path: Path) -> None:
+    """Convolutions down to 2x2 and transposed ones back up, as Brevitas exports them: bit for bit down to the RTL."""
+    folder = MODEL.parents[1] / "trained"
+    model = dsf.from_onnx(folder / "autoencoder.fixed.onnx", WIDE)
+    with np.load(folder / "autoencoder.npz") as archive:
+        x, wanted = archive["x"][:1], archive["fixed"][:1]
+    found = model.export_inference(x, tmp_path, stalls=0.1, seed=4, verbose=False)
+    assert found.proved.rtl_integers is not None
+    np.testing.assert_array_equal(found.proved.rtl_integers, found.proved.integers)
+    np.testing.assert_array_equal(found.outputs.reshape(wanted.shape), wanted)

@@ -65,6 +65,22 @@ class Drawn:
         if rng.random() < 0.6:
             self.pointwise(rng.choice(("Relu", "Clip", "LeakyRelu")))
 
+    def transposed(self) -> None:
+        rng, (batch, channels, height, width) = self.rng, self.shape
+        groups = rng.choice([1, 1, 1, *(one for one in range(1, channels + 1) if channels % one == 0)])
+        outer = rng.randint(1, max(1, 6 // groups))
+        kernel, strides = (rng.randint(1, 3), rng.randint(1, 3)), (rng.randint(1, 2), rng.randint(1, 2))
+        more = [rng.randint(0, one - 1) for one in strides]
+        pads = [rng.randint(0, (one - 1) // 2) for one in (*kernel, *kernel)]
+        rows = (height - 1) * strides[0] + kernel[0] - pads[0] - pads[2] + more[0]
+        columns = (width - 1) * strides[1] + kernel[1] - pads[1] - pads[3] + more[1]
+        if not (0 < rows <= 24 and 0 < columns <= 24):
+            return
+        w = self.weights(channels, outer, *kernel, inputs=max(channels // groups, 1))
+        attributes = {"group": groups, "strides": strides, "pads": pads, "output_padding": more}
+        bias = self.constant(self.draw.normal(size=groups * outer) * 0.3)
+        self.push("ConvTranspose", self.x, w, bias, shape=(batch, groups * outer, rows, columns), **attributes)
+
     def norm(self) -> None:
         channels = self.shape[1]
         numbers = [self.draw.uniform(0.5, 1.5, channels), *self.draw.normal(size=(2, channels)) * 0.3]
@@ -149,7 +165,7 @@ def random_model(rng: random.Random) -> onnx.ModelProto:
     made = Drawn(rng)
     made.conv()
     for _ in range(rng.randint(1, 5)):
-        kind = rng.choice(("conv", "conv", "pool", "two", "move", "pointwise"))
+        kind = rng.choice(("conv", "conv", "transposed", "pool", "two", "move", "pointwise"))
         if kind == "pointwise":
             made.pointwise(rng.choice(POINTWISE))
         else:

@@ -78,6 +78,11 @@ def ints(made: Graph, *values: int) -> str:
     return made.constant(np.array(values, np.int64))
 
 
+def wide_weights(made: Graph, *sizes: int) -> str:
+    codes, zero = made.constant(np.full(sizes, 255, np.uint8)), made.constant(np.uint8(20))
+    return made.node("DequantizeLinear", codes, made.constant(np.float32(0.01)), zero)
+
+
 def split_badly(made: Graph) -> None:
     made.nodes.append(helper.make_node("Split", [made.x, ints(made, 1, 1)], ["x1", "x2"], name="split", axis=1))
     made.quantise("x1")
@@ -156,6 +161,34 @@ ERRORS: list[tuple[str, Callable[[], onnx.ModelProto]]] = [
     (
         r"'mul': a factor or an offset of what is not quantised, behind a function or of moved axes, needs a QuantizeLinear .*",
         lambda: graph(turned_sums),
+    ),
+    (
+        r"'up': 3 channels, 1 groups, and weights of shape \(4, 2, 2, 2\), needs \(CI, CO / groups, KH, KW\); .*",
+        lambda: graph(lambda made: made.then("ConvTranspose", weights(made, 4, 2, 2, 2), name="up")),
+    ),
+    (
+        r"'up': an input of rank 4 and weights of rank 3, needs both 4, or both 3; reshape them",
+        lambda: graph(lambda made: made.then("ConvTranspose", weights(made, 3, 2, 2), name="up")),
+    ),
+    (
+        r"'up': kernel_shape \(3, 3\), needs \(2, 2\), as weights; export the model again",
+        lambda: graph(lambda made: made.then("ConvTranspose", weights(made, 3, 2, 2, 2), name="up", kernel_shape=[3, 3])),
+    ),
+    (
+        r"'up': strides, dilations, pads, output_padding or output_shape of another rank, or below 1, needs 2 axes; .*",
+        lambda: graph(lambda made: made.then("ConvTranspose", weights(made, 3, 2, 2, 2), name="up", strides=[1, 0])),
+    ),
+    (
+        r"'up': pads \(-1, 0, 0, 0\) and output_padding \(0, 0\), needs 0 or more; slice the tensor before it",
+        lambda: graph(lambda made: made.then("ConvTranspose", weights(made, 3, 2, 2, 2), name="up", pads=[-1, 0, 0, 0])),
+    ),
+    (
+        r"'up': a window: .*, needs one that leaves some output; pad less",
+        lambda: graph(lambda made: made.then("ConvTranspose", weights(made, 3, 2, 2, 2), name="up", pads=[9, 9, 9, 9])),
+    ),
+    (
+        r"'up': weights of more than 8 bits in 3 groups, needs at most 8 bits; quantise them symmetrically",
+        lambda: graph(lambda made: made.then("ConvTranspose", wide_weights(made, 3, 1, 2, 2), name="up", group=3)),
     ),
     (
         r"'concat': a constant among its operands, needs tensors that the network computes; append it outside",

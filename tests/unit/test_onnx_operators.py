@@ -269,6 +269,26 @@ def clipped_table(made: Graph) -> None:
     made.quantise(made.node("Relu", made.node("Tanh", made.x)), 0.01, 117)
 
 
+def transposed(*sizes: int, wide_by: int = 0, **attributes: object) -> Change:
+    """Weights (CI, CO / groups, KH, KW), with a scale for each output channel or in parts."""
+
+    def change(made: Graph) -> None:
+        if wide_by:
+            w = wide(made, *sizes, zero=128 + wide_by)
+        else:
+            codes = np.random.default_rng(1).integers(-127, 128, sizes).astype(np.int8)
+            scales = made.constant(np.linspace(0.003, 0.006, sizes[1]).astype(np.float32))
+            w = made.node("DequantizeLinear", made.constant(codes), scales, axis=1)
+        bias = made.constant(np.linspace(-0.5, 0.5, sizes[1] * int(attributes.get("group", 1))).astype(np.float32))
+        made.quantise(made.node("Relu", made.node("ConvTranspose", made.x, w, bias, **attributes)), 0.0371, 20)
+
+    return change
+
+
+def transposed_line(made: Graph) -> None:
+    made.then("ConvTranspose", weights(made, 5, 4, 3), name="up", strides=[2], pads=[1, 0], output_padding=[1])
+
+
 def qlinear_concat(made: Graph) -> None:
     """On integers, with a scale for each operand and another one for the result."""
     first = made.nodes[-1].input[0]
@@ -311,6 +331,13 @@ OPERATORS: dict[str, Change] = {
     "leaky-add-odd": leaky_of_two("Add", 0.3),
     "leaky-mul": leaky_of_two("Mul", -0.77),
     "clipped-table": clipped_table,
+    "transposed": transposed(3, 5, 3, 3, strides=[2, 2], pads=[1, 1, 1, 1], output_padding=[1, 1]),
+    "transposed-groups": transposed(3, 2, 2, 3, group=3, strides=[1, 2], pads=[0, 1, 1, 0]),
+    "transposed-dilated": transposed(3, 4, 3, 2, dilations=[2, 3], strides=[2, 1]),
+    "transposed-same-upper": transposed(3, 4, 3, 4, auto_pad="SAME_UPPER", strides=[2, 3]),
+    "transposed-same-lower": transposed(3, 4, 3, 2, auto_pad="SAME_LOWER", strides=[2, 1]),
+    "transposed-shape": transposed(3, 4, 3, 3, output_shape=[14, 17], strides=[2, 2]),
+    "transposed-wide": transposed(3, 4, 2, 2, wide_by=30, strides=[2, 2]),
     "wide": conv_of(lambda made: wide(made, 5, 3, 3, 3), pads=[1, 0, 2, 1], strides=[2, 1]),
     "wide-few": few_wide,
     "wide-depthwise": conv_of(lambda made: wide(made, 6, 1, 3, 3), group=3, pads=[1, 2, 1, 0], strides=[1, 2]),
@@ -373,6 +400,10 @@ def test_channels_last() -> None:
 
 def test_mean_of_line() -> None:
     compare(mean_of_line, (1, 5, 12))
+
+
+def test_transposed_line() -> None:
+    compare(transposed_line, (1, 5, 12))
 
 
 @pytest.mark.parametrize(("bits", "most"), [(4, 4), (4, 8), (8, 8)])

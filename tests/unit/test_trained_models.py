@@ -91,7 +91,7 @@ def test_weights_of_brevitas_are_integers_of_4_bits(name, form):
     assert kinds == {onnx.TensorProto.INT4}
 
 
-@pytest.mark.parametrize("name", CLASSIFIERS)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_fixed_point_equals_brevitas_bit_for_bit(name):
     """What Brevitas's modules computed when the file was written: scales are powers of two, and float32 exact."""
     data = data_of(name)
@@ -101,7 +101,7 @@ def test_fixed_point_equals_brevitas_bit_for_bit(name):
     assert np.array_equal(got, wanted)
 
 
-@pytest.mark.parametrize("name", CLASSIFIERS)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_free_scales_beside_brevitas(name):
     """
     The converted model computes what Brevitas's modules computed, but for the last bits of float32. The engine has gains of 16
@@ -112,20 +112,23 @@ def test_free_scales_beside_brevitas(name):
     assert decibels(wanted, run_each(to_qdq(proto), data["x"])) > 100
     got = from_onnx(proto, HARDWARE).predict(data["x"]).reshape(wanted.shape)
     assert decibels(wanted, got) > 40
-    assert np.mean(got.argmax(axis=1) == wanted.argmax(axis=1)) > 0.95
+    if name in CLASSIFIERS:
+        assert np.mean(got.argmax(axis=1) == wanted.argmax(axis=1)) > 0.95
 
 
-@pytest.mark.parametrize("name", CLASSIFIERS)
+@pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("form", ["qdq", "qonnx", "qcdq"])
 def test_on_the_engine(name, form):
     proto, data = load(name, form), data_of(name)
     expected, real = run_each(to_qdq(proto), data["x"]), from_onnx(proto, HARDWARE).predict(data["x"])
     assert decibels(expected, real.reshape(expected.shape)) > 30
+    if name not in CLASSIFIERS:
+        return
     right = [np.mean(one.reshape(len(expected), -1).argmax(axis=1) == data["targets"]) for one in (expected, real)]
     assert right[1] >= right[0] - 0.04
 
 
-@pytest.mark.parametrize("name", CLASSIFIERS)
+@pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("form", ["qdq", "qonnx", "qcdq", "fixed"])
 def test_every_layer_equals_onnxruntime_on_its_inputs(name, form):
     """
@@ -146,7 +149,7 @@ def test_layers_of_all_kinds_are_compared():
     assert {one.operation for one in layers} == {"bundle.conv", "bundle.dense", "bundle.add", "bundle.pool"}
 
 
-@pytest.mark.parametrize("name", CLASSIFIERS)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_quantised_here_on_the_engine(name):
     data = data_of(name)
     result = quantize_model(load(name, "float"), data["train"], QuantizeOptions.of_hardware(HARDWARE))

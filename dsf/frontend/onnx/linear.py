@@ -40,7 +40,7 @@ from dsf.geometry import Window, span
 from dsf.numerics import Floats, Ints
 
 
-def _weights_of(state: State | None) -> QuantisedConstant:
+def weights_of(state: State | None) -> QuantisedConstant:
     """Weights that are quantised."""
     if isinstance(state, Constant):
         change = "quantise the model: dsf compile --calibrate DATA.npz, or onnxruntime's quantize_static"
@@ -52,7 +52,7 @@ def _weights_of(state: State | None) -> QuantisedConstant:
     return state
 
 
-def _channel_scales(weights: QuantisedConstant, axis: int, channels: int) -> Floats:
+def scales_of_channels(weights: QuantisedConstant, axis: int, channels: int) -> Floats:
     """One scale for each output channel, which is this axis of the weights."""
     if weights.axis is None:
         return np.full(channels, float(weights.scale[0]))
@@ -62,7 +62,8 @@ def _channel_scales(weights: QuantisedConstant, axis: int, channels: int) -> Flo
     return weights.scale
 
 
-def _bias(state: State | None, channels: int) -> Floats:
+def bias_of(state: State | None, channels: int) -> Floats:
+    """A bias as real numbers, one for each output channel."""
     if state is None:
         return np.zeros(channels)
     bias = constant_of(state, "a bias").astype(np.float64)
@@ -190,8 +191,8 @@ def _convolve(
         x_grid=x.grid,
         weights=codes.transpose(2, 3, 1, 0),
         bits=bits,
-        scales=x.grid.unit * _channel_scales(weights, 0, outputs),
-        bias=_bias(None, outputs) if bias is None else bias,
+        scales=x.grid.unit * scales_of_channels(weights, 0, outputs),
+        bias=bias_of(None, outputs) if bias is None else bias,
         window=window,
         groups=groups,
     )
@@ -223,8 +224,8 @@ def _multiply(importer: Importer, node: Node, x: Wire, weights: QuantisedConstan
         x_grid=x.grid,
         weights=codes,
         bits=bits,
-        scales=x.grid.unit * _channel_scales(weights, 1, outputs),
-        bias=_bias(None, outputs) if bias is None else bias,
+        scales=x.grid.unit * scales_of_channels(weights, 1, outputs),
+        bias=bias_of(None, outputs) if bias is None else bias,
         window=None,
     )
 
@@ -236,8 +237,8 @@ def conv(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequ
     DequantizeLinear, with one scale or one for each output channel; those with more bits than the engine's, less their zero
     point, are taken in parts, for which input channels, or in groups columns, are repeated.
     """
-    weights = _weights_of(inputs[1])
-    bias = _bias(inputs[2] if len(inputs) > 2 else None, weights.codes.shape[0])
+    weights = weights_of(inputs[1])
+    bias = bias_of(inputs[2] if len(inputs) > 2 else None, weights.codes.shape[0])
     x = inputs[0]
     if isinstance(x, Padded):
         return [_convolve(importer, node, wire_of(x.wire), weights, bias, margin=x.margin)]
@@ -252,19 +253,19 @@ def gemm(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequ
         raise UnsupportedError("transA", "rows of the first operand as images", "transpose it before")
     if alpha <= 0:
         raise UnsupportedError(f"alpha {alpha}", "a positive number", "put its sign into the weights")
-    weights = _weights_of(inputs[1])
+    weights = weights_of(inputs[1])
     if node.get("transB", 0):
         weights = transposed(weights, (1, 0))
     if weights.codes.ndim != 2:
         raise UnsupportedError(f"weights of rank {weights.codes.ndim}", "2", "reshape them")
-    bias = beta * _bias(inputs[2] if len(inputs) > 2 else None, weights.codes.shape[1])
+    bias = beta * bias_of(inputs[2] if len(inputs) > 2 else None, weights.codes.shape[1])
     return [_multiply(importer, node, wire_of(inputs[0]), replace(weights, scale=alpha * weights.scale), bias)]
 
 
 @handles("MatMul")
 def matmul(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
     """(N, K) times constant weights (K, M), as of Conv."""
-    return [_multiply(importer, node, wire_of(inputs[0]), _weights_of(inputs[1]), None)]
+    return [_multiply(importer, node, wire_of(inputs[0]), weights_of(inputs[1]), None)]
 
 
 def transposed(constant: QuantisedConstant, axes: tuple[int, ...]) -> QuantisedConstant:
@@ -302,7 +303,7 @@ def _integer_weights(codes: Array, scale: Array, zero_point: Array | None, axis:
     per_channel = scale.size > 1 or (zero_point is not None and zero_point.size > 1)
     if per_channel:
         scale = np.broadcast_to(scale.reshape(-1), codes.shape[axis])
-    return _weights_of(quantised_constant(codes, scale, zero_point, axis if per_channel else None))
+    return weights_of(quantised_constant(codes, scale, zero_point, axis if per_channel else None))
 
 
 def rounded(importer: Importer, node: Node, pending: Real, scale: Array, zero_point: Array) -> Sequence[State]:
@@ -318,8 +319,8 @@ def qlinear_conv(importer: Importer, node: Node, inputs: Sequence[State | None])
     x = operand(importer, inputs[0], x_scale, x_zero)
     weights = _integer_weights(w, w_scale, w_zero, 0)
     # A bias of integers, in units of the sum.
-    units = x.grid.unit * _channel_scales(weights, 0, w.shape[0])
-    bias = units * _bias(inputs[8] if len(inputs) > 8 else None, w.shape[0])
+    units = x.grid.unit * scales_of_channels(weights, 0, w.shape[0])
+    bias = units * bias_of(inputs[8] if len(inputs) > 8 else None, w.shape[0])
     return rounded(importer, node, _convolve(importer, node, x, weights, bias), y_scale, y_zero)
 
 
@@ -344,8 +345,8 @@ def qgemm(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Seq
     if weights.codes.ndim != 2:
         raise UnsupportedError(f"weights of rank {weights.codes.ndim}", "2", "reshape them")
     outputs = weights.codes.shape[1]
-    units = x.grid.unit * _channel_scales(weights, 1, outputs)
-    pending = _multiply(importer, node, x, weights, units * _bias(inputs[6] if len(inputs) > 6 else None, outputs))
+    units = x.grid.unit * scales_of_channels(weights, 1, outputs)
+    pending = _multiply(importer, node, x, weights, units * bias_of(inputs[6] if len(inputs) > 6 else None, outputs))
     if len(inputs) < 8 or inputs[7] is None:
         return [pending]
     zero_point = array_of(inputs[8] if len(inputs) > 8 else None, "a zero point")

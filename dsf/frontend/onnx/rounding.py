@@ -20,6 +20,7 @@ from dsf.dialects.bundle import (
     AffineType,
     ConcatOp,
     ConvOp,
+    ConvTransposeOp,
     CoreOp,
     DenseOp,
     FlattenOp,
@@ -138,20 +139,16 @@ def core(importer: Importer, pending: Sum, grid: Grid | None = None) -> CoreOp:
         "bias": bias if bool(bias.any()) else None,
         "bias_type": QType.of(32, 0) if bool(bias.any()) else None,
     }
-    if pending.window is None:
+    window = pending.window
+    if window is None:
         made: CoreOp = DenseOp(pending.x, pending.weights, q, **arguments)
     else:
-        window = pending.window
-        made = ConvOp(
-            pending.x,
-            pending.weights,
-            q,
-            strides=window.strides,
-            padding=window.padding,
-            dilation=window.dilation,
-            groups=pending.groups,
-            **arguments,
-        )
+        plain = window if isinstance(window, Window) else window.window
+        arguments |= {"strides": plain.strides, "padding": plain.padding, "dilation": plain.dilation, "groups": pending.groups}
+        if isinstance(window, Window):
+            made = ConvOp(pending.x, pending.weights, q, **arguments)
+        else:
+            made = ConvTransposeOp(pending.x, pending.weights, q, output_padding=window.output_padding, **arguments)
     importer.insert(made, pending.name)
     return made
 

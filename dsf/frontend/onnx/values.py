@@ -23,6 +23,7 @@ from dsf.dialects.bundle import Grid, tensor_of
 from dsf.dialects.shapes import shape
 from dsf.geometry import Window
 from dsf.numerics import Floats, Ints, apply_function
+from dsf.transposed import TransposedWindow
 
 Places = NDArray[np.int64]
 Array = NDArray[Any]
@@ -230,7 +231,7 @@ class Sum(Pending):
     bits: int
     scales: Floats
     bias: Floats
-    window: Window | None
+    window: Window | TransposedWindow | None
     groups: int = 1
 
 

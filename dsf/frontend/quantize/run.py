@@ -1,6 +1,6 @@
 """
 Runs a float or QDQ graph on arrays: onnx's reference evaluator, which says what ONNX means, with poolings that are not loops in
-Python.
+Python, and transposed convolutions in groups.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.ops.op_average_pool import AveragePool_19
+from onnx.reference.ops.op_conv_transpose import ConvTranspose
 from onnx.reference.ops.op_max_pool import MaxPool
 
 from dsf.errors import ModelError
+from dsf.runtime.interpreters.convolution import convolve_transposed_reals
 
 Array = NDArray[Any]
 
@@ -24,7 +26,7 @@ class Runner:
     """A model whose every tensor can be looked at."""
 
     def __init__(self, model: onnx.ModelProto):
-        self._evaluator = ReferenceEvaluator(model, new_ops=[_MaxPool, _AveragePool])
+        self._evaluator = ReferenceEvaluator(model, new_ops=[_MaxPool, _AveragePool, _ConvTranspose])
         self._name = model.graph.name
 
     def __call__(self, feeds: dict[str, Any]) -> dict[str, Array]:
@@ -96,5 +98,29 @@ class _AveragePool(AveragePool_19):
         return ((sums / inside.sum(axis=taps)).astype(x.dtype),)
 
 
+class _ConvTranspose(ConvTranspose):
+    """The reference has no groups."""
+
+    def _run(self, x: Array, w: Array, b: Array | None = None, group: int | None = None, **attributes: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        # The importer itself asks what is quantised already.
+        from dsf.frontend.onnx.graph import Node
+        from dsf.frontend.onnx.transposed_window import transposed_window
+
+        groups, rank = int(group or 1), x.ndim
+        if rank not in (3, 4):
+            return cast(Any, super())._run(x, w, b, group=group, **attributes)
+        given = {name: value for name, value in attributes.items() if value is not None}
+        window = transposed_window(Node("", "ConvTranspose", (), (), given), x.shape[2:], w.shape[2:])
+        if rank == 3:
+            x, w = x[:, :, None], w[:, :, None]
+        inner, outer, *kernel = w.shape
+        parts = w.reshape(groups, inner // groups, outer, *kernel).transpose(3, 4, 1, 0, 2)
+        weights = parts.reshape(*kernel, inner // groups, groups * outer).astype(np.float64)
+        y = convolve_transposed_reals(x.transpose(0, 2, 3, 1).astype(np.float64), weights, window, groups=groups)
+        sums = (y if b is None else y + b).transpose(0, 3, 1, 2).astype(np.float32)
+        return (sums if rank == 4 else sums[:, :, 0],)
+
+
+_ConvTranspose.__name__ = "ConvTranspose"
 _AveragePool.__name__ = "AveragePool"
 _MaxPool.__name__ = "MaxPool"

@@ -1,0 +1,102 @@
+"""Handler of transposed convolutions, in floating point between QuantizeLinear and DequantizeLinear."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+
+from dsf.errors import ModelError
+from dsf.frontend.onnx.graph import Node
+from dsf.frontend.onnx.importer import Importer, handles, wire_of
+from dsf.frontend.onnx.linear import bias_of, images_of, lifted, scales_of_channels, weights_of
+from dsf.frontend.onnx.transposed_window import transposed_window
+from dsf.frontend.onnx.values import (
+    MAX_ELEMENTS,
+    QuantisedConstant,
+    State,
+    Sum,
+    UnsupportedError,
+    Wire,
+    places_of_images,
+    sizes_of,
+)
+from dsf.frontend.onnx.wide_weights import fitted, repeat_channels
+from dsf.numerics import Floats, Ints
+from dsf.transposed import TransposedWindow
+
+
+@handles("ConvTranspose")
+def conv_transpose(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """
+    One or two spatial axes, groups, strides, dilation, pads, auto_pad, output_padding and output_shape. Weights as of Conv; in
+    groups no wider than the engine's, and with one scale, or one for each output channel of a group.
+    """
+    weights = weights_of(inputs[1])
+    x = wire_of(inputs[0])
+    rank = weights.codes.ndim
+    if rank not in (3, 4) or len(x.shape) != rank:
+        raise UnsupportedError(
+            f"an input of rank {len(x.shape)} and weights of rank {rank}", "both 4, or both 3", "reshape them"
+        )
+    groups, channels = int(node.get("group", 1)), x.shape[1]
+    inner, outer, *kernel = weights.codes.shape
+    if groups < 1 or inner != channels or channels % groups != 0:
+        has = f"{channels} channels, {groups} groups, and weights of shape {weights.codes.shape}"
+        raise UnsupportedError(has, "(CI, CO / groups, KH, KW)", "export the model again")
+    window = transposed_window(node, x.shape[2:], tuple(kernel))
+    importer.note(node, "transposed convolution")
+    bias = bias_of(inputs[2] if len(inputs) > 2 else None, outer * groups)
+    return [_transposed(importer, node, x, weights, bias, window, groups)]
+
+
+def _transposed(
+    importer: Importer,
+    node: Node,
+    x: Wire,
+    weights: QuantisedConstant,
+    bias: Floats,
+    window: TransposedWindow,
+    groups: int,
+) -> Sum:
+    rank, lines = len(x.shape), lifted(x)
+    batch, height, width, _ = sizes_of(lines)
+    images_of(lines)
+    try:
+        rows, columns = window.output_shape(height, width)
+    except ModelError as error:
+        raise UnsupportedError(f"a window: {error.problems[0]}", "one that leaves some output", "pad less") from error
+    outputs = weights.codes.shape[1] * groups
+    sizes = (batch, rows, columns, outputs)
+    if prod(sizes) > MAX_ELEMENTS:
+        raise UnsupportedError(f"a result of {sizes}", f"at most {MAX_ELEMENTS} elements", "use smaller images")
+    bits, parts = fitted(weights, importer.hardware)
+    arranged = [_arranged(one.reshape(*one.shape[:2], *window.window.kernel), groups) for one in parts]
+    codes = arranged[0]
+    if len(arranged) > 1:
+        if groups > 1:
+            has = f"weights of more than {bits} bits in {groups} groups"
+            raise UnsupportedError(has, f"at most {bits} bits", "quantise them symmetrically")
+        lines, codes = repeat_channels(importer, lines, arranged, node.name)
+    scales = np.tile(scales_of_channels(weights, 1, weights.codes.shape[1]), groups)
+    return Sum(
+        places_of_images(sizes, rank),
+        sizes,
+        node.name,
+        x=images_of(lines),
+        x_grid=x.grid,
+        weights=codes.transpose(2, 3, 1, 0),
+        bits=bits,
+        scales=x.grid.unit * scales,
+        bias=bias,
+        window=window,
+        groups=groups,
+    )
+
+
+def _arranged(codes: Ints, groups: int) -> Ints:
+    """Weights (CI, CO / groups, KH, KW) as those of a convolution are, (CO, CI / groups, KH, KW)."""
+    inner, outer, *kernel = codes.shape
+    parts = codes.reshape(groups, inner // groups, outer, *kernel).transpose(0, 2, 1, 3, 4)
+    return parts.reshape(groups * outer, inner // groups, *kernel)
