@@ -94,14 +94,14 @@ def read_directory(directory: Path) -> Counter[Block]:
     return total
 
 
-def summary(hits: Mapping[str, Mapping[int, bool]]) -> dict[str, Any]:
-    """Lines and percentages of all modules together, and of each, those with the least first."""
+def summary(hits: Mapping[str, Mapping[int, bool]], command: str) -> dict[str, Any]:
+    """Lines and percentages of all modules together, and of each, those with the least first; `command` counted them."""
     modules = [
         {"module": name, **_counts(lines.values()), "missed": ranges(line for line, hit in lines.items() if not hit)}
         for name, lines in sorted(hits.items(), key=lambda item: (_percent(item[1].values()), item[0]))
     ]
     total = _counts([hit for lines in hits.values() for hit in lines.values()])
-    return {"command": "make coverage", "required": REQUIRED, **total, "modules": modules}
+    return {"command": command, "required": REQUIRED, **total, "modules": modules}
 
 
 def report(found: Mapping[str, Any], console: Console) -> None:
@@ -126,10 +126,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.line_coverage", description=__doc__)
     parser.add_argument("directory", type=Path, help="holds the coverage files (*.dat)")
     parser.add_argument("--result", type=Path, default=RESULT, help="file to write")
+    parser.add_argument("--command", default="make coverage", help="what wrote them, for the result")
     chosen = parser.parse_args()
     rtl = hardware_directory() / "rtl"
     hits = line_hits(read_directory(chosen.directory), rtl)
-    found = summary(hits)
+    found = summary(hits, chosen.command)
     report(found, Console(width=160))
     chosen.result.write_text(json.dumps(found, indent=2) + "\n")
     unseen = sorted({path.stem for path in rtl.glob("*.sv") if not path.stem.endswith("_pkg")} - hits.keys())

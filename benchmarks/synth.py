@@ -49,14 +49,16 @@ ARRAYS = {
     "7x96": Hardware(processing_elements=(7, 96), column_groups=3, bits_sum=32),
 }
 
-#: A small array for place and route, with little memory.
+#: A small array for place and route, with little memory: what is beside the array is what takes nextpnr's time.
 SMALL = Hardware(
-    processing_elements=(4, 8),
+    processing_elements=(2, 4),
     column_groups=2,
-    bits_sum=24,
+    vector_length=8,
+    bits_sum=20,
+    bits_bias=16,
     axi_width=32,
-    feature_memory=1 << 14,
-    weight_memory=1 << 14,
+    feature_memory=1 << 13,
+    weight_memory=1 << 12,
     parameter_groups=16,
 )
 
@@ -187,26 +189,42 @@ def xilinx(name: str) -> dict[str, Any]:
 
 def ecp5() -> dict[str, Any]:
     """Resources and clock of `SMALL` on an ECP5-85F, placed and routed."""
-    options = ("--85k", "--package", "CABGA756", "--speed", "6", "--out-of-context", "--seed", "1", "--timing-allow-fail")
+    options = (
+        "--85k",
+        "--package",
+        "CABGA756",
+        "--speed",
+        "6",
+        "--out-of-context",
+        "--seed",
+        "1",
+        "--timing-allow-fail",
+        "--router",
+        "router2",
+    )
     with tempfile.TemporaryDirectory(prefix="dsf-") as temporary:
         directory = Path(temporary)
         synth = "synth_ecp5 -top dsf_core -json netlist.json"
         run_yosys(directory, [stage(directory, SMALL), synth])
         run_tool(directory, "nextpnr-ecp5", "--json", "netlist.json", *options, "--report", "report.json", "-q")
         report = json.loads((directory / "report.json").read_text())
+    rows, columns = SMALL.processing_elements
+    return {
+        "hardware": f"{rows}x{columns}",
+        "command": f"{synth}; nextpnr-ecp5 {' '.join(options)}",
+        "parameters": core_parameters(SMALL),
+        **placed(report),
+    }
+
+
+def placed(report: Mapping[str, Any]) -> dict[str, Any]:
+    """The clock, the cells and the slowest path from register to register of a report of nextpnr with one clock."""
     (clock,) = report["fmax"].values()
     used = {cell: value["used"] for cell, value in report["utilization"].items() if value["used"] > 0}
     (path,) = (
         one["path"] for one in report["critical_paths"] if one["from"].startswith("posedge") and one["from"] == one["to"]
     )
-    return {
-        "hardware": "4x8",
-        "command": f"{synth}; nextpnr-ecp5 {' '.join(options)}",
-        "parameters": core_parameters(SMALL),
-        "mhz": round(clock["achieved"], 1),
-        "used": used,
-        "critical_path": critical_path(path),
-    }
+    return {"mhz": round(clock["achieved"], 1), "used": used, "critical_path": critical_path(path)}
 
 
 def critical_path(steps: Sequence[Mapping[str, Any]]) -> list[str]:

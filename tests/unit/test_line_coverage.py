@@ -52,7 +52,8 @@ def test_a_line_is_covered_when_each_block_on_it_ran_somewhere(tmp_path: Path) -
 
 def test_report_and_exit_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     console = Console(width=120, record=True)
-    found = summary({"b": {1: True}, "a": {1: True, 2: False, 3: False, 9: True}})
+    found = summary({"b": {1: True}, "a": {1: True, 2: False, 3: False, 9: True}}, "make coverage")
+    assert found["command"] == "make coverage"
     assert (found["lines"], found["covered"], found["percent"]) == (5, 3, 60.0)
     assert found["modules"][0] == {"module": "a", "lines": 4, "covered": 2, "percent": 50.0, "missed": "2-3"}
     report(found, console)

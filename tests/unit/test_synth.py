@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.synth import SMALL, by_module, critical_path, instances, resources, run_tool, run_yosys, stage
+from benchmarks.synth import SMALL, by_module, critical_path, instances, placed, resources, run_tool, run_yosys, stage
 from dsf.errors import ToolError
 from dsf.resources import rtl_sources
 
@@ -56,6 +56,32 @@ def test_memories_are_lookup_tables_too() -> None:
 def test_a_path_reads_step_by_step() -> None:
     step = {"type": "routing", "delay": 1.234, "to": {"cell": "u_x.q_q", "port": "D"}}
     assert critical_path([step]) == ["1.23 ns routing to u_x.q_q.D"]
+
+
+def test_what_a_report_of_nextpnr_says() -> None:
+    """An excerpt of one: `dsf_tokens` on an ECP5."""
+    flip_flop = {"cell": "count_q_TRELLIS_FF_Q", "loc": [37, 11], "port": "Q"}
+    carry = {"cell": "count_q_CCU2C$CCU2_COMB0", "loc": [38, 8], "port": "A"}
+    source = {"net": "count_q[0]", "sources": ["dsf_tokens.sv:38.29"]}
+    path = [
+        {"delay": 0.5249999761581421, "from": flip_flop, "to": flip_flop, "type": "clk-to-q"},
+        {"delay": 1.6380000114440918, "from": flip_flop, **source, "to": carry, "type": "routing"},
+    ]
+    ends = ("<async>", "posedge clk_i"), ("posedge clk_i", "posedge clk_i"), ("posedge clk_i", "<async>")
+    report = {
+        "critical_paths": [{"from": begin, "path": path if begin == end else [], "to": end} for begin, end in ends],
+        "fmax": {"clk_i": {"achieved": 209.68756103515625, "constraint": 12}},
+        "utilization": {
+            "DP16KD": {"available": 208, "used": 0},
+            "TRELLIS_COMB": {"available": 83640, "used": 1073},
+            "TRELLIS_FF": {"available": 83640, "used": 225},
+        },
+    }
+    assert placed(report) == {
+        "mhz": 209.7,
+        "used": {"TRELLIS_COMB": 1073, "TRELLIS_FF": 225},
+        "critical_path": ["0.52 ns clk-to-q to count_q_TRELLIS_FF_Q.Q", "1.64 ns routing to count_q_CCU2C$CCU2_COMB0.A"],
+    }
 
 
 def test_failing_and_missing_tools(tmp_path: Path) -> None:
