@@ -268,9 +268,9 @@ def test_large_constants_leave_the_text(network: ModuleOp, tmp_path: Path, monke
     monkeypatch.setattr("dsf.sidecar.LIMIT", 100)
     monkeypatch.setattr("dsf.sidecar.SMALL", 100)
     program = compile_module(network, emit_ir=tmp_path)
-    text = (tmp_path / "8-sched-to-isa.mlir").read_text()
+    text = (tmp_path / "9-sched-to-isa.mlir").read_text()
     assert 'dense<"sha256:' in text and 'dense<"0x' not in text
-    read = program_of(parse_module(tmp_path / "8-sched-to-isa.mlir"))
+    read = program_of(parse_module(tmp_path / "9-sched-to-isa.mlir"))
     assert read.weight_bytes == program_of(program).weight_bytes
     constant = next((tmp_path / "constants").iterdir())
     constant.write_bytes(constant.read_bytes() + b"x")

@@ -96,7 +96,7 @@ FLAT = Path(__file__).parents[1] / "data" / "flat_graph.mlir"
 def test_nodes_of_a_graph_stay_named_to_the_end(tmp_path: Path):
     """A flat graph, as an importer writes it: instructions name its nodes, at every level as text, and as a binary program."""
     compiled = compile_module(parse_module(FLAT), emit_ir=tmp_path / "ir")
-    for module in (compiled, parse_module(tmp_path / "ir" / "8-sched-to-isa.mlir")):
+    for module in (compiled, parse_module(tmp_path / "ir" / "9-sched-to-isa.mlir")):
         program = Program.from_module(module)
         again = Program.from_bytes(program.to_bytes(), program.weights)
         assert again == program
