@@ -124,7 +124,7 @@ class Drawn:
 
     def move(self) -> None:
         rng, shape = self.rng, self.shape
-        kind = rng.choice(("Slice", "Pad", "Resize"))
+        kind = rng.choice(("Slice", "Pad", "Resize", "Transpose"))
         if kind == "Slice":
             axis = rng.randint(1, 3)
             first = rng.randint(0, shape[axis] - 1)
@@ -137,6 +137,9 @@ class Drawn:
             sizes = (*shape[:2], shape[2] + top + bottom, shape[3] + left + right)
             value = [self.constant(rng.uniform(-0.5, 0.5))] if rng.random() < 0.5 else []
             self.push(kind, self.x, self.constant([0, 0, top, left, 0, 0, bottom, right], np.int64), *value, shape=sizes)
+        if kind == "Transpose":
+            axes = rng.sample((1, 2, 3), 3)
+            self.push(kind, self.x, shape=(1, *(shape[axis] for axis in axes)), perm=[0, *axes])
         if kind == "Resize" and max(shape[2:]) <= 10:
             factors = (rng.randint(1, 2), rng.randint(1, 2))
             sizes = (*shape[:2], shape[2] * factors[0], shape[3] * factors[1])

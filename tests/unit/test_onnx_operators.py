@@ -289,6 +289,22 @@ def transposed_line(made: Graph) -> None:
     made.then("ConvTranspose", weights(made, 5, 4, 3), name="up", strides=[2], pads=[1, 0], output_padding=[1])
 
 
+def turned(made: Graph) -> None:
+    """Rows become channels between two layers: the engine exchanges them."""
+    made.then("Sigmoid", name="first")
+    made.then("Transpose", name="turn", perm=[0, 2, 3, 1])
+    made.conv(4, 8, "conv", kernel=2)
+
+
+def turned_and_back(made: Graph) -> None:
+    """A pooling over channels."""
+    made.then("Sigmoid", name="first")
+    made.then("Transpose", name="turn", perm=[0, 3, 1, 2])
+    made.then("MaxPool", name="pool", kernel_shape=[3, 2], strides=[1, 2])
+    made.then("Transpose", name="back", perm=[0, 2, 3, 1])
+    made.conv(4, 1, "conv", kernel=3)
+
+
 def qlinear_concat(made: Graph) -> None:
     """On integers, with a scale for each operand and another one for the result."""
     first = made.nodes[-1].input[0]
@@ -331,6 +347,8 @@ OPERATORS: dict[str, Change] = {
     "leaky-add-odd": leaky_of_two("Add", 0.3),
     "leaky-mul": leaky_of_two("Mul", -0.77),
     "clipped-table": clipped_table,
+    "turned": turned,
+    "turned-and-back": turned_and_back,
     "transposed": transposed(3, 5, 3, 3, strides=[2, 2], pads=[1, 1, 1, 1], output_padding=[1, 1]),
     "transposed-groups": transposed(3, 2, 2, 3, group=3, strides=[1, 2], pads=[0, 1, 1, 0]),
     "transposed-dilated": transposed(3, 4, 3, 2, dilations=[2, 3], strides=[2, 1]),

@@ -26,7 +26,7 @@ from dsf.dialects.bundle import (
 from dsf.dialects.engine import HardwareOp
 from dsf.errors import ModelError
 from dsf.frontend.onnx.graph import Graph, GraphInput, Node
-from dsf.frontend.onnx.rounding import core
+from dsf.frontend.onnx.rounding import core, straightened
 from dsf.frontend.onnx.values import (
     MAX_ELEMENTS,
     Array,
@@ -64,6 +64,23 @@ UNIT_BITS = 2
 
 #: Operators that take images with a margin of zeros as such: what pads them, and what stands between.
 PADDING = {"Conv", "QuantizeLinear", "DequantizeLinear"}
+
+
+#: Operators that read images, in the engine's order of axes: those that have another one are transposed before.
+OF_IMAGES = {
+    "Conv",
+    "QLinearConv",
+    "ConvInteger",
+    "ConvTranspose",
+    "MaxPool",
+    "AveragePool",
+    "GlobalMaxPool",
+    "GlobalAveragePool",
+    "ReduceMean",
+    "BatchNormalization",
+    "Pad",
+    "Resize",
+}
 
 
 #: What ONNX's checker lets pass, such as operands of a wrong rank, ends in one of these.
@@ -227,6 +244,8 @@ class Importer:
         handler = self._handler(node)
         if node.op_type not in PADDING:
             inputs = [bordered(self, one, node.name) if isinstance(one, Padded) else one for one in inputs]
+        if node.op_type in OF_IMAGES:
+            inputs = [straightened(self, one, node.name) if isinstance(one, Wire) else one for one in inputs]
         return handler(self, node, inputs)
 
     def _handler(self, node: Node) -> Handler:

@@ -61,7 +61,7 @@ def identity(importer: Importer, node: Node, inputs: Sequence[State | None]) -> 
 
 @handles("Transpose")
 def transpose(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
-    """Where it only renames axes: what a convolution or dense layer reads has to be as one left it, or as the input came."""
+    """Only renames axes; where a convolution or pooling reads them in another order, the engine exchanges them."""
     axes = node.ints("perm") or None
     state = inputs[0]
     if isinstance(state, QuantisedConstant):
