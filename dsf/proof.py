@@ -33,6 +33,7 @@ from dsf.isa.table import Queue
 from dsf.lowering import to_level
 from dsf.numerics import Ints
 from dsf.progress import Steps
+from dsf.recorded import PROVENANCE_NAME
 from dsf.runtime.execute import main_of, run_integers
 from dsf.runtime.expected import interpret
 from dsf.runtime.machine import unpack_tensor
@@ -137,7 +138,7 @@ def prove(
             rtl_results = np.concatenate(_check_runs(program, stalled, results, last))
 
     files = write_files(compiled, folder, x=inputs[0], expected=results[0], measured=measured, source=source)
-    paths = [*files, folder / MODEL_NAME]
+    paths = [*files, folder / MODEL_NAME, folder / PROVENANCE_NAME]
     report = make_report(program, folder.resolve().name, measured)
     if not quiet:
         print_report(report, steps.console)

@@ -388,7 +388,7 @@ def test_files_that_were_changed_by_hand(tmp_path: Path):
     compile_module(module, emit_ir=tmp_path)
     bisection = Bisection(x)
     bisection.run(levels_of_files(tmp_path))
-    assert bisection.difference is None and bisection.steps[0] == "input" and len(bisection.steps) == 9
+    assert bisection.difference is None and bisection.steps[0] == "input" and len(bisection.steps) == 10
     path = tmp_path / "8-tile-to-sched.mlir"
     path.write_text(path.read_text().replace("high = 127", "high = 100", 1))
     bisection = Bisection(x)

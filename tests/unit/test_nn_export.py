@@ -18,7 +18,16 @@ from dsf.runtime.execute import run
 from dsf.runtime.machine import unpack_tensor
 from dsf.runtime.rtl import simulate
 
-FILES = {"program.bin", "weights.bin", "config_firmware.h", "report.json", "input.bin", "expected.bin", "model.mlir"}
+FILES = {
+    "program.bin",
+    "weights.bin",
+    "config_firmware.h",
+    "report.json",
+    "input.bin",
+    "expected.bin",
+    "model.mlir",
+    "provenance.json",
+}
 
 #: One of the engines of tests/sim/engines.py: the same build serves both.
 SIMULATED = make_hardware(8)
