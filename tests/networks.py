@@ -227,7 +227,9 @@ class _Network:
         if kernel[0] * kernel[1] * channels > self.hardware.weight_words:
             kernel = (1, 1)
         dilation = (rng.randint(1, 3), rng.randint(1, 3)) if rng.random() < 0.2 else (1, 1)
-        explicit = ((rng.randint(0, 2), rng.randint(0, 2)), (rng.randint(0, 2), rng.randint(0, 2)))
+        # More than the kernel reaches, now and then: the phases begin inside the image.
+        crop = [rng.randint(0, rng.choice((2, 2, 2, 8))) for _ in range(4)]
+        explicit = ((crop[0], crop[1]), (crop[2], crop[3]))
         more = (rng.randint(0, strides[0] - 1), rng.randint(0, strides[1] - 1))
         same = rng.random() < 0.4
         window = resolve_transposed("same" if same else explicit, kernel, strides, dilation, (0, 0) if same else more)

@@ -260,7 +260,9 @@ def _grown(total: int, first: int, most: int) -> tuple[int, ...]:
 def strips_of(total: int, first: int, middle: int, last: int) -> tuple[int, ...]:
     """`total`, which is no less than them together, in a block of `first`, blocks of `middle`, and one of `last`; 0: none."""
     between = Span(0, total - first - last).sizes(middle)
-    return (*([first] if first else []), *between, *([last] if last else []))
+    sizes = (*([first] if first else []), *between, *([last] if last else []))
+    assert min(sizes) > 0, sizes
+    return sizes
 
 
 def computable(layer: Layer, rows: int) -> int:

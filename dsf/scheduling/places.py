@@ -346,9 +346,11 @@ class _Chooser:
         """
         yield images, rows
         window, (height, *_), (inputs, *_) = layer.window, layer.output_image, layer.input_image
-        above = -(-window.padding[0] // window.strides[0])
-        below = height - 1 - (inputs + window.padding[0] - span(window.kernel[0], window.dilation[0])) // window.strides[0]
-        for first, last in product(dict.fromkeys((0, above)), dict.fromkeys((0, max(0, below)))):
+        # Of a phase of a transposed convolution padding may be below 0.
+        above = max(0, -(-window.padding[0] // window.strides[0]))
+        inside = (inputs + window.padding[0] - span(window.kernel[0], window.dilation[0])) // window.strides[0]
+        below = max(0, height - 1 - inside)
+        for first, last in product(dict.fromkeys((0, above)), dict.fromkeys((0, below))):
             if images == 1 and self.options.rows == 0 and 0 < first + last < height:
                 yield 1, strips_of(height, first, rows[0], last)
 

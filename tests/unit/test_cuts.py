@@ -10,19 +10,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from networks import input_of, random_hardware, random_network
+from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Block as IrBlock
+from xdsl.ir import Region
 
 from benchmarks.layers import CASES, Layer
 from benchmarks.seven_bundles import make_hardware
 from dsf.codegen.program import Program
 from dsf.compiler import compile_module, context, run_pass
-from dsf.dialects import isa, tile
-from dsf.dialects.engine import hardware_of
+from dsf.dialects import bundle, isa, tile
+from dsf.dialects.engine import HardwareOp, hardware_of
 from dsf.dialects.shapes import shape
 from dsf.dialects.tile import Mode, Outer
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.runtime.execute import run
+from dsf.scheduling.cuts import strips_of
 from dsf.scheduling.pieces import Block, Cut, Span, channel_blocks
 from dsf.transforms.bundle_to_fxp import BundleToFxpPass
 from dsf.transforms.check_hardware import CheckHardwarePass
@@ -197,6 +201,32 @@ def test_reductions_through_banks_skip_padding(kernel: int, rows: int, first: in
     assert (0, kernel) in strips
     assert min(count for _, count in strips) == kernel - missing
     assert {bank for bank, _ in strips} == {0, first if missing else 0}
+
+
+def cropping(kernel: int, top: int, hardware: Hardware) -> ModuleOp:
+    """A transposed convolution whose padding takes `top` rows of what it makes of 16 x 3 x 16 elements."""
+    draw = np.random.default_rng(top)
+    block = IrBlock(arg_types=[bundle.tensor_of((1, 16, 3, 16), bundle.QType.of(8, 4))])
+    weights = draw.integers(-1, 2, (kernel, 1, 16, 4))
+    core = bundle.ConvTransposeOp(block.args[0], weights, bundle.QType.of(8, 0), bits_sum=32, padding=(top, 0, 0, 0))
+    activation = bundle.ActivationOp(core.output, bundle.QType.of(8, 1), 1.0)
+    block.add_ops([core, activation, func.ReturnOp(activation.output)])
+    function = func.FuncOp("main", ([block.args[0].type], [activation.output.type]), Region(block))
+    return ModuleOp([HardwareOp.from_hardware(hardware), function])
+
+
+@pytest.mark.parametrize("top", [0, 6, 7, 8, 13, 20])
+def test_strips_of_transposed_convolutions_that_crop(top: int) -> None:
+    """Their phases begin inside the image: no padding above that a strip could have for itself. All levels agree."""
+    module = cropping(7, top, replace(THREE_BANKS, feature_memory=512))
+    x = input_of(random.Random(top), module)
+    compile_module(module, verify_each=True, verify_input=x)
+
+
+def test_no_strip_without_rows() -> None:
+    assert strips_of(8, 2, 3, 1) == (2, 3, 2, 1)
+    with pytest.raises(AssertionError):
+        strips_of(8, -2, 3, 1)
 
 
 def test_lines_longer_than_a_tile_have_whole_reductions() -> None:
