@@ -226,18 +226,18 @@ class ProgramOp(EngineProgramOp):
         if any(isinstance(op, LoadProgramOp) for op in run):
             raise VerifyException(f"'{LoadProgramOp.name}': stands after instructions, needs to stand before them; move it up")
         _verify_stream(self.name, run)
-        self._verify_progress()
+        self._verify_tokens()
 
-    def _verify_progress(self) -> None:
-        """No deadlock on the engine that the module is for, which says how much its queues hold."""
+    def _verify_tokens(self) -> None:
+        """Tokens that come, fit their counters and are taken on the engine that the module is for, whatever the order."""
         # The queues work on this dialect's operations.
-        from dsf.runtime.queues import deadlocks
+        from dsf.runtime.queues import token_problems
 
         module = self.parent_op()
         engines = [op for op in module.regions[0].block.ops if isinstance(op, HardwareOp)] if module is not None else []
         if len(engines) == 1:
-            load = [] if self.load_program is None else deadlocks(self.load_program.instructions, engines[0].hardware)
-            problems = [*load, *deadlocks(self.instructions, engines[0].hardware)]
+            load = [] if self.load_program is None else token_problems(self.load_program.instructions, engines[0].hardware)
+            problems = [*load, *token_problems(self.instructions, engines[0].hardware)]
             if problems:
                 raise VerifyException("\n".join(problems))
 

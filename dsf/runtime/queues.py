@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from dsf.dialects.engine import instruction_name
@@ -22,6 +22,7 @@ from dsf.errors import BinaryError, DsfError, EngineError
 from dsf.hardware import Hardware
 from dsf.isa.checks import instruction_problems
 from dsf.isa.table import END, MAX_TOKENS, Queue
+from dsf.scheduling.tokens import IN_FLIGHT, Masks, counter_bounds
 
 Execute = Callable[[InstructionOp], object]
 Indexed = tuple[int, InstructionOp]
@@ -90,31 +91,59 @@ def run_queues(
         order.append(_run_head(state, queue, hardware, execute))
     if not state.program or state.program[0][1].instruction is not END:
         raise BinaryError(f"'program': stops after {len(order)} instructions, needs 'isa.end' last; it is truncated")
-    if left := +state.tokens:
-        pairs = ", ".join(f"{count} from {a.name.lower()} to {b.name.lower()}" for (a, b), count in sorted(left.items()))
-        raise EngineError(f"'isa.end': tokens are left ({pairs}), needs each signal to be waited for")
+    if left := _left(state):
+        raise EngineError(left)
     return [*order, state.program[0][0]]
 
 
-def deadlocks(instructions: Sequence[InstructionOp], hardware: Hardware) -> list[str]:
+def token_problems(instructions: Sequence[InstructionOp], hardware: Hardware) -> list[str]:
     """
-    Which queues of a program wait for a token that never comes, given its order and what the queues hold; none if it ends.
+    What is wrong with the tokens of a program, in whatever order its queues run and however long instructions take:
 
-    One order of the queues proves it for all. A token is taken by one queue only, and room in a queue by the dispatcher only,
-    each in the order of the program; so whatever is done first takes nothing from what else can be done, and all orders get
-    equally far. How long instructions take does not matter for the same reason.
+    - queues that wait for a token that never comes, if queues hold `queue_depth` instructions; the more they hold, the fewer;
+    - counters that pass `MAX_TOKENS` in some order, if queues hold `queue_depth + IN_FLIGHT`;
+    - tokens that are left at the end of a program that gets there.
+
+    One order of the queues proves the first and the last for all. A token is taken by one queue only, and room in a queue by
+    the dispatcher only, each in the order of the program; so whatever is done first takes nothing from what else can be done,
+    and all orders get equally far. For the tokens that wait for a queue the worst order is that in which it does something only
+    when no other queue can: for any number of its instructions, the others are then as far as they can be.
     """
     state = _State(deque(enumerate(instructions)))
+    for _ in _walk(state, hardware.queue_depth):
+        pass
+    waiting = state.waiting()
+    stuck = _deadlock(state, waiting) if waiting else _left(state)
+    return stuck + _overflows(instructions, hardware.queue_depth)
+
+
+def _walk(state: _State, depth: int, last: Queue | None = None) -> Iterator[tuple[Queue, int, InstructionOp]]:
+    """All instructions that can be done, those of `last` when no other can; each when it has given its tokens."""
     while True:
-        state.dispatch(hardware.queue_depth)
-        waiting = state.waiting()
-        ready = [queue for queue in waiting if not state.missing(queue)]
+        state.dispatch(depth)
+        ready = [queue for queue in state.waiting() if not state.missing(queue)]
         if not ready:
-            return _deadlock(state, waiting) if waiting else []
-        for queue in ready:
-            _, op = state.queues[queue].popleft()
+            return
+        for queue in [queue for queue in ready if queue is not last] or ready:
+            index, op = state.queues[queue].popleft()
             state.take(queue, op)
             state.give(queue, op)
+            yield queue, index, op
+
+
+def _overflows(instructions: Sequence[InstructionOp], queue_depth: int) -> list[str]:
+    """The first instruction that makes each counter pass its largest value, in the worst order for it."""
+    masks = [(op.instruction.queue, Masks(op["wait"], op["signal"])) for op in instructions if op.instruction.queue is not None]
+    queues = [queue for queue, _ in masks]
+    bounds = counter_bounds(queues, [mask for _, mask in masks], queue_depth)
+    suspects = {consumer for _, _, consumer, waiting in bounds if waiting > MAX_TOKENS}
+    found: dict[tuple[Queue, Queue], str] = {}
+    for consumer in sorted(suspects):
+        state = _State(deque(enumerate(instructions)))
+        for queue, index, op in _walk(state, queue_depth + IN_FLIGHT, consumer):
+            if state.tokens[queue, consumer] > MAX_TOKENS:
+                found.setdefault((queue, consumer), _overflow(op, index, queue, consumer))
+    return list(found.values())
 
 
 def _next_in_turn(ready: Sequence[Queue], turn: int) -> Queue:
@@ -134,9 +163,20 @@ def _run_head(state: _State, queue: Queue, hardware: Hardware, execute: Execute)
     state.give(queue, op)
     for consumer in Queue:
         if state.tokens[queue, consumer] > MAX_TOKENS:
-            names = f"{queue.name.lower()} to {consumer.name.lower()}"
-            raise EngineError(f"{instruction_name(op, index)}: more than {MAX_TOKENS} tokens from {names}, needs earlier waits")
+            raise EngineError(_overflow(op, index, queue, consumer))
     return index
+
+
+def _overflow(op: InstructionOp, index: int, queue: Queue, consumer: Queue) -> str:
+    names = f"{queue.name.lower()} to {consumer.name.lower()}"
+    return f"{instruction_name(op, index)}: more than {MAX_TOKENS} tokens from {names}, needs earlier waits"
+
+
+def _left(state: _State) -> list[str]:
+    """The tokens that nothing takes, of a program at its end."""
+    left = sorted((+state.tokens).items())
+    pairs = ", ".join(f"{count} from {a.name.lower()} to {b.name.lower()}" for (a, b), count in left)
+    return [f"'isa.end': tokens are left ({pairs}), needs each signal to be waited for"] if left else []
 
 
 def _deadlock(state: _State, waiting: Sequence[Queue]) -> list[str]:

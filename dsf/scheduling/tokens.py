@@ -12,7 +12,7 @@ queue the latest instruction known to be complete, and with it all before it in 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from dsf.errors import ModelError
@@ -118,8 +118,12 @@ def token_masks(queues: Sequence[Queue], waits: Sequence[Iterable[int]], queue_d
     return masks
 
 
-def _check_counters(queues: Sequence[Queue], masks: Sequence[Masks], queue_depth: int) -> None:
+def counter_bounds(
+    queues: Sequence[Queue], masks: Sequence[Masks], queue_depth: int
+) -> Iterator[tuple[int, Queue, Queue, int]]:
     """
+    For each token of a program: the instruction that gives it, the queues from and to, and how many wait then at most.
+
     An instruction is dispatched after all before it in the program, of which at most `queue_depth + IN_FLIGHT` of another
     queue have not started: that bounds the tokens that can wait when it gives one.
     """
@@ -132,9 +136,13 @@ def _check_counters(queues: Sequence[Queue], masks: Sequence[Masks], queue_depth
             if mask.signal >> other & 1:
                 given[queue, other] = given.get((queue, other), 0) + 1
                 late = min(taken.get((queue, other), 0), queue_depth + IN_FLIGHT)
-                waiting = given[queue, other] - taken.get((queue, other), 0) + late
-                if waiting > MAX_TOKENS:
-                    raise ModelError(
-                        f"'program': instruction {index} can leave {waiting} tokens from {queue.name} to {other.name}, "
-                        f"needs at most {MAX_TOKENS}; cut the network into fewer pieces"
-                    )
+                yield index, queue, other, given[queue, other] - taken.get((queue, other), 0) + late
+
+
+def _check_counters(queues: Sequence[Queue], masks: Sequence[Masks], queue_depth: int) -> None:
+    for index, queue, other, waiting in counter_bounds(queues, masks, queue_depth):
+        if waiting > MAX_TOKENS:
+            raise ModelError(
+                f"'program': instruction {index} can leave {waiting} tokens from {queue.name} to {other.name}, "
+                f"needs at most {MAX_TOKENS}; cut the network into fewer pieces"
+            )

@@ -6,7 +6,6 @@ Python, on random small instructions; and the order of the queues.
 import copy
 import random
 from fractions import Fraction
-from functools import partial
 from itertools import product
 
 import numpy as np
@@ -18,9 +17,10 @@ from dsf.hardware import VECTOR_TABLES, Hardware
 from dsf.isa.checks import instruction_problems
 from dsf.isa.table import ELEMENTWISE, POOLS, VECTOR, BaseRegister, Queue, VectorFunction
 from dsf.numerics import int_range
+from dsf.runtime import queues
 from dsf.runtime.interpreters import isa as semantics
 from dsf.runtime.machine import Machine
-from dsf.runtime.queues import deadlocks, run_queues
+from dsf.runtime.queues import run_queues, token_problems
 
 MACHINES = {
     "8x8": Hardware(processing_elements=(2, 6), column_groups=3, axi_width=32, feature_memory=1 << 12, weight_memory=1 << 12),
@@ -564,37 +564,99 @@ def test_deadlock_by_a_full_queue():
     ops = [store(wait=1 << Queue.LOAD), *(store() for _ in range(SMALL.queue_depth)), load(signal=1 << Queue.STORE)]
     with pytest.raises(EngineError, match="this program deadlocks"):
         run(*ops)
-    assert "this program deadlocks" in deadlocks(ops, SMALL)[0]
+    assert "this program deadlocks" in token_problems(ops, SMALL)[0]
     del ops[1]
     assert run(*ops)[0] == len(ops) - 1
-    assert deadlocks(ops, SMALL) == []
+    assert token_problems(ops, SMALL) == []
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_deadlocks_are_those_of_every_order(seed: int):
-    """Random tokens: a program that is found to end does so in every order, one that does not in none."""
+KINDS = {Queue.LOAD: load, Queue.STORE: store, Queue.MATRIX: lambda **masks: isa.MatrixOp(**MATRIX, **masks)}
+
+
+def random_tokens(rng: random.Random, most: int) -> list[isa.InstructionOp]:
+    """Instructions with random masks, and others behind, so that queues may be full."""
+    masks = [1 << queue for queue in KINDS]
+    waits, signals = [*masks, *rng.choice((1, 6, 20)) * [0]], [*masks, *rng.choice((0, 3, 20)) * [0]]
+    drawn = rng.choices(list(KINDS), k=rng.randint(2, most))
+    ops = [KINDS[queue](wait=rng.choice(waits), signal=rng.choice(signals)) for queue in drawn]
+    ops += [store() for _ in range(rng.choice((0, SMALL.queue_depth)))]
+    rng.shuffle(ops)
+    return ops
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_deadlocks_and_tokens_left_are_those_of_every_order(seed: int):
+    """A program that is found to end does so in every order, one that does not in none; with tokens left in all or none."""
     rng = random.Random(seed)
-    kinds = {Queue.LOAD: load, Queue.STORE: store, Queue.MATRIX: partial(isa.MatrixOp, **MATRIX)}
-    masks = [0, 0, 0, *(1 << queue for queue in kinds)]
-    ended = 0
-    for _ in range(25):
-        ops = [
-            kinds[queue](wait=rng.choice(masks), signal=rng.choice(masks))
-            for queue in rng.choices(list(kinds), k=rng.randint(2, 6))
-        ]
-        # Enough others behind, so that queues may be full.
-        ops += [store() for _ in range(rng.choice((0, SMALL.queue_depth)))]
-        rng.shuffle(ops)
-        problems = deadlocks(ops, SMALL)
-        ended += not problems
+    found = [0, 0, 0]
+    for _ in range(150):
+        ops = random_tokens(rng, 6)
+        problems = token_problems(ops, SMALL)
+        kinds = [any(kind in problem for problem in problems) for kind in ("this program deadlocks", "tokens are left")]
+        found = [count + one for count, one in zip(found, (*kinds, not problems), strict=True)]
         for order in (None, *range(6)):
             try:
                 run_queues([*ops, isa.EndOp()], SMALL, lambda _: None, seed=order)
-                stuck = False
-            except EngineError as error:
-                stuck = "this program deadlocks" in str(error)
-            assert stuck == bool(problems), (seed, problems)
-    assert 0 < ended < 25
+                error = ""
+            except EngineError as caught:
+                error = str(caught)
+            assert ["this program deadlocks" in error, "tokens are left" in error] == kinds, (seed, problems)
+    assert min(found) > 0, (seed, found)
+
+
+def most_tokens(ops: list[isa.InstructionOp], depth: int) -> dict[tuple[Queue, Queue], int]:
+    """How many tokens of each counter can wait, by all orders of a program."""
+    of_queue = {queue: [index for index, op in enumerate(ops) if op.instruction.queue is queue] for queue in KINDS}
+    most = {pair: 0 for pair in product(KINDS, repeat=2)}
+    start = tuple(0 for _ in KINDS)
+    seen, todo = {start}, [start]
+    while todo:
+        done = dict(zip(KINDS, todo.pop(), strict=True))
+        complete = [ops[index] for queue, count in done.items() for index in of_queue[queue][:count]]
+        tokens = {
+            (a, b): sum(op.instruction.queue is a and op["signal"] >> b & 1 for op in complete)
+            - sum(op.instruction.queue is b and op["wait"] >> a & 1 for op in complete)
+            for a, b in most
+        }
+        most = {pair: max(count, tokens[pair]) for pair, count in most.items()}
+        # The first instruction that its queue has no room for holds up all behind it.
+        full = [of_queue[queue][done[queue] + depth] for queue in KINDS if len(of_queue[queue]) > done[queue] + depth]
+        for queue in KINDS:
+            head = next(iter(of_queue[queue][done[queue] :]), len(ops))
+            if head < min([len(ops), *full]) and all(tokens[a, queue] > 0 for a in KINDS if ops[head]["wait"] >> a & 1):
+                after = tuple(count + (one is queue) for one, count in done.items())
+                if after not in seen:
+                    seen.add(after)
+                    todo.append(after)
+    return most
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("limit", [1, 2])
+def test_token_overflows_are_those_of_some_order(seed: int, limit: int, monkeypatch: pytest.MonkeyPatch):
+    """With counters that hold few, on queues that hold what they and the units behind them do: for each pair of queues."""
+    monkeypatch.setattr(queues, "MAX_TOKENS", limit)
+    monkeypatch.setattr(queues, "IN_FLIGHT", 0)
+    rng = random.Random(f"overflow {seed}")
+    overflows = 0
+    for _ in range(150):
+        ops = random_tokens(rng, 9)
+        problems = [problem for problem in token_problems(ops, SMALL) if "more than" in problem]
+        expected = {pair for pair, count in most_tokens(ops, SMALL.queue_depth).items() if count > limit}
+        names = {f"tokens from {a.name.lower()} to {b.name.lower()}," for a, b in expected}
+        assert len(problems) == len(names) and all(any(name in one for one in problems) for name in names), (seed, problems)
+        overflows += len(names)
+    assert overflows > 0
+
+
+def test_more_tokens_than_a_counter_holds():
+    """LOAD may be through before STORE starts; not if it waits for STORE every now and then, or is held up by its queue."""
+    many = [*(load(signal=1 << Queue.STORE) for _ in range(300)), *(store(wait=1 << Queue.LOAD) for _ in range(300))]
+    (problem,) = token_problems(many, SMALL)
+    assert problem.startswith("'instruction 255' (isa.load): more than 255 tokens from load to store, needs earlier waits")
+    turns = [many[index // 2 + 300 * (index % 2)] for index in range(600)]
+    assert token_problems(turns, SMALL) == []
+    assert "tokens are left (300 from load to store)" in token_problems(many[:255] + many[:45], SMALL)[0]
 
 
 def test_tokens_left():

@@ -238,3 +238,15 @@ isa.program inputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = input
   isa.end
 }
 // CHECK: 'instruction 0 of the load program' (isa.load_weights): queue weight waits for a token from matrix that never comes
+
+// -----
+
+// Nothing takes the token.
+engine.hardware {processing_elements = [1, 1]}
+isa.program inputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = input, offset = 0>]
+  outputs [#engine.tensor<shape = [1], bits = 8, frac = 0, base = output, offset = 0>]
+  arena 0 bundles [] weights dense<> : tensor<0xi8> {
+  isa.load signal(store) {base = input, rows = 1, row_elements = 1}
+  isa.end
+}
+// CHECK: 'isa.end': tokens are left (1 from load to store), needs each signal to be waited for
