@@ -223,7 +223,8 @@ class Placer:
         self._cursor = 0
 
     def place(self, size: int) -> Span | None:
-        """A stretch that is held until it is released; `None` if there is no gap of this size."""
+        """A stretch, of at least 1, that is held until it is released; `None` if there is no gap of this size."""
+        assert size > 0, size
         for start in self._starts():
             number = self._number(start)
             if self._is_free(start, size, number):
@@ -234,7 +235,7 @@ class Placer:
         return None
 
     def release(self, placed: Span) -> None:
-        del self._held[self._number(placed.first) - 1]
+        self._held.remove(placed)
 
     def _starts(self) -> Iterator[int]:
         """Where gaps may begin, from the cursor on and then from the bottom."""

@@ -82,6 +82,20 @@ def test_placer_takes_the_place_used_longest_ago():
     assert placer.place(3) == Span(7, 3)
 
 
+def test_placer_knows_what_it_holds():
+    """Nothing has no place: two stretches never begin at one address. What is not held is not released for another."""
+    placer = Placer(10)
+    with pytest.raises(AssertionError):
+        placer.place(0)
+    held = placer.place(4)
+    assert held == Span(0, 4)
+    with pytest.raises(ValueError, match="not in list"):
+        placer.release(Span(0, 0))
+    assert placer.place(7) is None
+    placer.release(held)
+    assert placer.place(7) is not None
+
+
 @pytest.mark.parametrize("seed", range(50))
 def test_placer_never_overlaps(seed: int):
     rng = random.Random(seed)
