@@ -9,6 +9,7 @@ user sees all of them at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from math import inf, prod
 
 import numpy as np
@@ -30,7 +31,7 @@ from dsf.isa.checks import POOL_WINDOW_BITS, window_bits
 from dsf.isa.table import MATRIX, VECTOR, Instruction
 from dsf.numerics import MULTIPLIER_BITS
 from dsf.transforms.locations import location_name
-from dsf.transposed import phase_weights
+from dsf.transposed import Phase, phase_weights
 
 #: Cores whose windows move over images.
 CONVOLUTIONS = bundle.ConvOp | bundle.ConvTransposeOp
@@ -269,16 +270,36 @@ def instruction_fields(op: Operation, hardware: Hardware) -> Problems:
         yield from _transposed(op)
     if not isinstance(op, CONVOLUTIONS | bundle.PoolOp):
         return
+    if isinstance(op, bundle.ConvTransposeOp):
+        yield from _unreached(op)
     for window in windows_of(op):
         yield from _window_fields(op, window, hardware)
 
 
 def windows_of(op: CONVOLUTIONS | bundle.PoolOp) -> list[Window]:
-    """The windows with which the engine computes a layer: one, but of a transposed convolution one for each phase."""
+    """
+    The windows with which the engine computes a layer: one, but of a transposed convolution one for each phase. Where a phase
+    without taps begins is left out: see `_unreached`.
+    """
     if isinstance(op, bundle.ConvTransposeOp):
-        _, height, width, _ = shape(op.input)
-        return [phase.window for phase in op.window.phases(height, width)]
+        return [replace(one.window, padding=(0, 0, 0, 0)) if one.is_empty else one.window for one in _phases(op)]
     return [op.window]
+
+
+def _phases(op: bundle.ConvTransposeOp) -> list[Phase]:
+    _, height, width, _ = shape(op.input)
+    return op.window.phases(height, width)
+
+
+def _unreached(op: bundle.ConvTransposeOp) -> Problems:
+    """The window of positions that no tap reaches begins as far before the image as there are of them, to lie in padding."""
+    limits = _limits(MATRIX)
+    most = -limits["y_start"][0], -limits["x_start"][0] // shape(op.input)[-1]
+    for phase in _phases(op):
+        for what, count, limit in zip(("rows", "columns"), phase.image, most, strict=True):
+            if phase.is_empty and count > limit:
+                has = f"a result with {count} {what} that no tap of the kernel reaches"
+                yield f"{name_of(op)}: {has}, needs at most {limit}; use smaller images or strides"
 
 
 def _window_fields(op: CONVOLUTIONS | bundle.PoolOp, window: Window, hardware: Hardware) -> Problems:

@@ -209,6 +209,37 @@ def test_padding_by_name(padding, expected: tuple[int, int]) -> None:
     assert resolve_transposed(padding, (5, 1), (2, 3)).output_shape(4, 5) == expected
 
 
+@pytest.mark.parametrize(
+    ("image", "strides", "problem"),
+    [
+        ((2048, 3), (1, 2), None),
+        ((2049, 3), (1, 2), "2049 rows that no tap of the kernel reaches, needs at most 2048"),
+        ((3, 1310), (2, 1), None),
+        ((3, 1311), (2, 1), "1311 columns that no tap of the kernel reaches, needs at most 1310"),
+    ],
+    ids=str,
+)
+def test_results_that_no_tap_reaches(image: tuple[int, int], strides: tuple[int, int], problem: str | None) -> None:
+    """They are told by what the user knows, their number, where the field of an instruction does not hold it."""
+    hardware = Hardware(max_image_size=(4095, 4095))
+    block = Block(arg_types=[bundle.tensor_of((1, *image, 100), bundle.QType.of(8, 4))])
+    weights = np.ones((1, 1, 100, 2))
+    core = bundle.ConvTransposeOp(
+        block.args[0],
+        weights,
+        bundle.QType.of(8, 0),
+        bits_sum=32,
+        strides=strides,
+        output_padding=(strides[0] - 1, strides[1] - 1),
+    )
+    layer = bundle.BundleOp("up", [core])
+    block.add_ops([layer, func.ReturnOp(layer.output)])
+    function = func.FuncOp("main", ([block.args[0].type], [layer.output.type]), Region(block))
+    found = problems_of(ModuleOp([HardwareOp.from_hardware(hardware), function]))
+    wanted = [] if problem is None else [f"'up': a result with {problem}; use smaller images or strides"]
+    assert found == wanted
+
+
 def test_padding_may_leave_nothing() -> None:
     with pytest.raises(ModelError, match="'window': an output of -1x4, needs at least 1x1; use less padding"):
         resolve_transposed(((3, 2), (0, 0)), (2, 2), (2, 2)).output_shape(2, 2)
