@@ -100,6 +100,14 @@ def turned_sums(made: Graph) -> None:
     made.quantise(made.node("Mul", sums, made.constant(np.arange(1, 7, dtype=np.float32).reshape(1, 6, 1, 1)), name="mul"))
 
 
+def falling(made: Graph, parts: int) -> None:
+    """Behind the largest of sums in each window, perhaps joined."""
+    sums = [made.node("Conv", made.x, weights(made, 2, 3, 1, 1)) for _ in range(parts)]
+    pooled = [made.node("MaxPool", one, kernel_shape=[2, 2]) for one in sums]
+    x = pooled[0] if parts == 1 else made.node("Concat", *pooled, axis=1)
+    made.quantise(made.node("LeakyRelu", x, name="leaky", alpha=-0.5))
+
+
 def erf(made: Graph) -> None:
     made.then("Erf", name="erf")
 
@@ -245,6 +253,14 @@ ERRORS: list[tuple[str, Callable[[], onnx.ModelProto]]] = [
     (
         r"'resize': coordinates by tf_crop_and_resize, needs those of images as they are; use 'asymmetric'",
         lambda: graph(lambda made: resize(made, [1, 1, 2, 2], coordinate_transformation_mode="tf_crop_and_resize")),
+    ),
+    (
+        r"'leaky': a slope of -0.5 behind a max pooling of what is not quantised, needs a QuantizeLinear and Dequant.*; .*",
+        lambda: graph(lambda made: falling(made, 1)),
+    ),
+    (
+        r"'leaky': a slope of -0.5 behind a max pooling of what is not quantised, needs a QuantizeLinear and Dequant.*; .*",
+        lambda: graph(lambda made: falling(made, 2)),
     ),
     (
         r"'relu': an operand behind a function of the processor, needs it at the network's end; end the network there",

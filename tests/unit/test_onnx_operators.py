@@ -110,6 +110,14 @@ def concat_of_sums(made: Graph) -> None:
     made.quantise(made.node("Relu", made.node("Concat", first, second, axis=1)))
 
 
+def concat_of_borders(made: Graph) -> None:
+    """Two convolutions with borders, which the function behind the concatenation changes too."""
+    border = ints(made, 0, 0, 1, 0, 0, 0, 2, 1), made.constant(np.float32(-2))
+    sums = [made.node("Conv", made.x, weights(made, 4, 3, 1, 1)) for _ in range(2)]
+    joined = made.node("Concat", *(made.node("Pad", one, *border) for one in sums), axis=1)
+    made.quantise(made.node("Relu", made.node("Pad", joined, *border)))
+
+
 def concat_along(axis: int) -> Change:
     def change(made: Graph) -> None:
         source = made.x
@@ -329,6 +337,7 @@ OPERATORS: dict[str, Change] = {
     "concat-alike": concat_alike,
     "concat-of-scales": concat_of_scales,
     "concat-of-sums": concat_of_sums,
+    "concat-of-borders": concat_of_borders,
     "concat-rows": concat_along(2),
     "concat-columns": concat_along(3),
     "concat-numbers": concat_of_rows,

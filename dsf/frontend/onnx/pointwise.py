@@ -18,11 +18,10 @@ from dsf.frontend.onnx.graph import Node
 from dsf.frontend.onnx.importer import UNIT_BITS, Importer, constant_of, handles, real_of, wire_of
 from dsf.frontend.onnx.linear import array_of, images_of, operand, rounded, rows_of
 from dsf.frontend.onnx.quantisation import on_host
-from dsf.frontend.onnx.rounding import SLOPES, pending_of
+from dsf.frontend.onnx.rounding import SLOPES, then
 from dsf.frontend.onnx.values import (
     Addition,
     Array,
-    Border,
     Constant,
     Function,
     Host,
@@ -43,16 +42,6 @@ from dsf.geometry import Window
 from dsf.numerics import Floats, Ints, as_ints
 
 
-def _with(state: Real, name: str, change: Callable[[Pointwise], Pointwise]) -> Real:
-    """A tensor put through a function, and with it the numbers around its images."""
-    pending = pending_of(state, name)
-    alone = change(Pointwise())
-    moves = tuple(
-        replace(one, value=float(alone.apply(np.array(one.value)))) if isinstance(one, Border) else one for one in pending.moves
-    )
-    return replace(pending, function=change(pending.function), moves=moves)
-
-
 @handles("Relu")
 def relu(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
     """In the rounding of what is before it."""
@@ -67,7 +56,7 @@ def _limited(state: State | None, name: str, low: float | None, high: float | No
     x = real_of(state)
     if isinstance(x, Wire) and (low is None or _least(x.grid) >= low) and high is None:
         return x
-    return _with(x, name, lambda function: function.rectified(0.0) if (low, high) == (0, None) else function.limited(low, high))
+    return then(x, Pointwise(0.0) if (low, high) == (0, None) else Pointwise(minimum=low, maximum=high), name)
 
 
 def _least(grid: Grid) -> float:
@@ -92,7 +81,7 @@ def _leaky(importer: Importer, node: Node, x: Real) -> Real:
     slope = next((one for one in SLOPES if np.float32(one) == np.float32(alpha)), alpha)
     fits = isinstance(x, Sum) and slope in SLOPES
     importer.note(node, "in the rounding before it" if fits else "twice, once for each sign")
-    return _with(x, node.name, lambda function: function.rectified(slope))
+    return then(x, Pointwise(slope), node.name)
 
 
 #: ONNX's functions of one element, by their names in `dsf.numerics.FUNCTIONS`.

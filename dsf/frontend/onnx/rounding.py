@@ -79,6 +79,23 @@ def pending_of(state: Real, name: str) -> Waiting:
     return state
 
 
+def then(state: Real, after: Pointwise, name: str) -> Waiting:
+    """
+    A real tensor put through a function, and with it the numbers around its images; of joined ones each. Raises
+    `UnsupportedError` for one that falls behind a max pooling, which does not commute with it.
+    """
+    pending = pending_of(state, name)
+    if after.slope < 0 and any(isinstance(one, Window) and one.kernel != (1, 1) for one in pending.moves):
+        has = f"a slope of {after.slope:g} behind a max pooling of what is not quantised"
+        raise UnsupportedError(has, "a QuantizeLinear and DequantizeLinear before it", "quantise the maxima")
+    moves = tuple(
+        replace(one, value=float(after.apply(np.array(one.value)))) if isinstance(one, Border) else one for one in pending.moves
+    )
+    if isinstance(pending, Joined):
+        return replace(pending, parts=tuple(then(one, after, name) for one in pending.parts), moves=moves)
+    return replace(pending, function=pending.function.then(after), moves=moves)
+
+
 def quantise(importer: Importer, state: Real, grid: Grid, offset: int, name: str) -> Wire:
     """A tensor of the engine with the codes of a real one on `grid`."""
     if isinstance(state, Wire):
@@ -213,16 +230,14 @@ def _mean(importer: Importer, state: Mean, grid: Grid) -> SSAValue:
     function, window = state.function, state.window
     # The engine rounds means of integers, zero point included: halves to the even one of those, which is the same if that is.
     if window is None or grid != state.wire.grid or grid.zero % 2:
-        return _rounded(importer, replace(state.sums(), function=function), grid)
+        return _rounded(importer, then(state.sums(), function, state.name), grid)
     op = PoolOp(state.wire.value, PoolKind.AVG, window.kernel, grid, strides=window.strides, padding=window.padding)
     importer.insert(op, state.name)
     return _clipped(importer, op.output, function, state.name)
 
 
 def _joined(importer: Importer, state: Joined, grid: Grid) -> SSAValue:
-    parts = [pending_of(one, state.name) for one in state.parts]
-    rounded = [replace(one, function=one.function.then(state.function)) for one in parts]
-    values = [quantise(importer, one, grid, 0, state.name).value for one in rounded]
+    values = [quantise(importer, one, grid, 0, state.name).value for one in state.parts]
     return join(importer, values, state.axis, state.name)
 
 

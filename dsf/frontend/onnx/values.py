@@ -276,7 +276,7 @@ class Rounded(Pending):
 class Joined(Pending):
     """
     Tensors of several grids, or that wait for theirs, one after the other along an axis of the engine's tensor: rows (1),
-    columns (2) or channels (3) of images, or of rows the numbers (0).
+    columns (2) or channels (3) of images, or of rows the numbers (0). What it is put through, its parts are.
     """
 
     parts: tuple[Real, ...]
