@@ -87,6 +87,13 @@ def weights(made: Graph, *sizes: int, scale: float = 0.004) -> str:
     return made.node("DequantizeLinear", made.constant(codes), made.constant(np.float32(scale)))
 
 
+def lowest(made: Graph, *sizes: int, scale: float = 0.004) -> str:
+    """Weights of which those of every second output channel are the lowest there are."""
+    codes = np.random.default_rng(len(made.nodes)).integers(-128, 128, sizes).astype(np.int8)
+    codes[::2] = -128
+    return made.node("DequantizeLinear", made.constant(codes), made.constant(np.float32(scale)))
+
+
 def concat_alike(made: Graph) -> None:
     source = made.x
     made.then("Relu", name="relu")
@@ -253,22 +260,24 @@ def mean_of_line(made: Graph) -> None:
     made.quantise(made.node("AveragePool", made.x, kernel_shape=[3], pads=[1, 2], strides=[2]), 0.0371, 120)
 
 
-def leaky_sums(alpha: float) -> Change:
-    """Rounded after the function, of any slope."""
+def leaky_sums(alpha: float, zero: int = 117) -> Change:
+    """Rounded after the function, of any slope; the weights are any of their type."""
 
     def change(made: Graph) -> None:
-        sums = made.node("Conv", made.x, weights(made, 4, 3, 3, 3), made.constant(np.float32([0.3, -0.2, 0.1, 0])))
-        made.quantise(made.node("MaxPool", made.node("LeakyRelu", sums, alpha=alpha), kernel_shape=[2, 2]))
+        sums = made.node("Conv", made.x, lowest(made, 4, 3, 3, 3), made.constant(np.float32([0.3, -0.2, 0.1, 0])))
+        pooled = made.node("MaxPool", made.node("LeakyRelu", sums, alpha=alpha), kernel_shape=[2, 2])
+        made.quantise(pooled, zero_point=zero)
 
     return change
 
 
-def leaky_of_two(op_type: str, alpha: float) -> Change:
+def leaky_of_two(op_type: str, alpha: float, zero: int = 117) -> Change:
     def change(made: Graph) -> None:
         source = made.x
         made.quantise(made.node("Sigmoid", source), 0.0041, 0)
         limited = made.node("LeakyRelu", made.node(op_type, source, made.x), alpha=alpha)
-        made.quantise(made.node("Clip", limited, made.constant(np.float32(-1.2)), made.constant(np.float32(2.1))))
+        clipped = made.node("Clip", limited, made.constant(np.float32(-1.2)), made.constant(np.float32(2.1)))
+        made.quantise(clipped, zero_point=zero)
 
     return change
 
@@ -352,6 +361,10 @@ OPERATORS: dict[str, Change] = {
     "leaky-sums": leaky_sums(0.1),
     "leaky-sums-steep": leaky_sums(1.7),
     "leaky-sums-negative": leaky_sums(-0.3),
+    "leaky-sums-positive": leaky_sums(-0.3, 0),
+    "leaky-add-positive": leaky_of_two("Add", -1.0, 0),
+    "leaky-add-steep": leaky_of_two("Add", -2.5, 30),
+    "leaky-mul-positive": leaky_of_two("Mul", -0.77, 0),
     "leaky-add": leaky_of_two("Add", 0.25),
     "leaky-add-odd": leaky_of_two("Add", 0.3),
     "leaky-mul": leaky_of_two("Mul", -0.77),

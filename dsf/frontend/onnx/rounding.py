@@ -178,17 +178,16 @@ def _rectified_apart(importer: Importer, state: Sum | Addition | Product, grid: 
     """What is 0 or more, and what is less and multiplied by the slope, of which one is 0: their sum."""
     slope = state.function.slope
     positive = _rounded(importer, replace(state, function=Pointwise(0.0)), grid)
-    if isinstance(state, Sum):
-        below = Pointwise(maximum=0.0) if slope > 0 else Pointwise(minimum=0.0)
-        weights = state.weights if slope > 0 else -state.weights
-        scales, bias = state.scales * abs(slope), state.bias * slope
-        scaled = replace(state, weights=weights, scales=scales, bias=bias, function=below)
+    below = Pointwise(maximum=0.0)
+    if isinstance(state, Sum) and slope > 0:
+        scaled = replace(state, scales=state.scales * slope, bias=state.bias * slope, function=below)
         negative = _rounded(importer, scaled, grid)
     else:
-        # On the grid that the slope makes the wanted one of: a table then changes what the integers stand for.
-        before = AffineType.of(grid.bits.data, grid.unit / abs(slope), grid.zero)
-        below = _rounded(importer, replace(state, function=Pointwise(maximum=0.0)), before)
-        table = FunctionOp(below, "leaky_relu", grid, (slope,))
+        # On the grid that the slope makes the wanted one of: a table then changes what the integers stand for. A negative one
+        # turns it around, so that it has as many steps below 0 as the wanted one above.
+        zero = grid.zero if slope > 0 else -1 - grid.zero
+        before = AffineType.of(grid.bits.data, grid.unit / abs(slope), zero)
+        table = FunctionOp(_rounded(importer, replace(state, function=below), before), "leaky_relu", grid, (slope,))
         importer.insert(table, state.name)
         negative = table.output
     op = AddOp(positive, negative, grid, **_limits(state.function))
