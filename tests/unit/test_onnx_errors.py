@@ -108,6 +108,13 @@ def falling(made: Graph, parts: int) -> None:
     made.quantise(made.node("LeakyRelu", x, name="leaky", alpha=-0.5))
 
 
+def negative_in_groups(made: Graph) -> None:
+    codes = made.constant(np.full((3, 1, 2, 2), -128, np.int8))
+    w = made.node("DequantizeLinear", codes, made.constant(np.float32(0.01)))
+    sums = made.node("ConvTranspose", made.x, w, group=3)
+    made.quantise(made.node("Mul", sums, made.constant(np.float32(-1)), name="mul"))
+
+
 def erf(made: Graph) -> None:
     made.then("Erf", name="erf")
 
@@ -261,6 +268,10 @@ ERRORS: list[tuple[str, Callable[[], onnx.ModelProto]]] = [
     (
         r"'leaky': a slope of -0.5 behind a max pooling of what is not quantised, needs a QuantizeLinear and Dequant.*; .*",
         lambda: graph(lambda made: falling(made, 2)),
+    ),
+    (
+        r"'mul': a negative factor for weights of -128 in 3 groups, needs weights of -127 or more; quantise them symm.*",
+        lambda: graph(negative_in_groups),
     ),
     (
         r"'relu': an operand behind a function of the processor, needs it at the network's end; end the network there",

@@ -47,9 +47,33 @@ def folded(made: Graph) -> None:
     made.quantise(made.node("Clip", made.node("Add", x, made.constant(offset)), "", made.constant(np.float32(1.5))))
 
 
-def batch_norm(made: Graph) -> None:
+def norm(made: Graph, x: str) -> str:
+    """With factors of both signs."""
     numbers = [[0.5, -2.0, 1.0], [0.1, 0.2, -0.3], [0.3, -0.1, 0.0], [0.5, 2.0, 1.0]]
-    made.then("BatchNormalization", *(made.constant(np.array(one, np.float32)) for one in numbers), name="norm")
+    return made.node("BatchNormalization", x, *(made.constant(np.array(one, np.float32)) for one in numbers))
+
+
+def batch_norm(made: Graph) -> None:
+    made.quantise(norm(made, made.x))
+
+
+def norm_of_lowest(made: Graph) -> None:
+    """Behind a convolution whose weights include the lowest, of the channel that is negated too."""
+    made.quantise(norm(made, made.node("Conv", made.x, lowest(made, 3, 3, 3, 3))))
+
+
+def negative_of_lowest(op_type: str, *sizes: int, scale: float = 0.004, **attributes: object) -> Change:
+    def change(made: Graph) -> None:
+        sums = made.node(op_type, made.x, lowest(made, *sizes, scale=scale), **attributes)
+        made.quantise(made.node("Mul", sums, made.constant(np.float32(-0.7))))
+
+    return change
+
+
+def negative_of_lowest_dense(made: Graph) -> None:
+    made.then("Flatten", name="flat")
+    negative_of_lowest("MatMul", 192, 5, scale=0.001)(made)
+    made.x = made.node("Unsqueeze", made.x, ints(made, 1, 2))
 
 
 def integers(made: Graph) -> None:
@@ -88,9 +112,9 @@ def weights(made: Graph, *sizes: int, scale: float = 0.004) -> str:
 
 
 def lowest(made: Graph, *sizes: int, scale: float = 0.004) -> str:
-    """Weights of which those of every second output channel are the lowest there are."""
+    """Weights of which those of every second channel, or row of a matrix, are the lowest there are."""
     codes = np.random.default_rng(len(made.nodes)).integers(-128, 128, sizes).astype(np.int8)
-    codes[::2] = -128
+    codes[1::2] = -128
     return made.node("DequantizeLinear", made.constant(codes), made.constant(np.float32(scale)))
 
 
@@ -399,6 +423,11 @@ OPERATORS: dict[str, Change] = {
     "div-constant": lambda made: channel_constant(made, "Div", [1.93, -1.27, 0.61]),
     "folded": folded,
     "batch-norm": batch_norm,
+    "norm-of-lowest": norm_of_lowest,
+    "negative-of-lowest": negative_of_lowest("Conv", 4, 3, 3, 3),
+    "negative-of-lowest-groups": negative_of_lowest("Conv", 6, 1, 3, 3, group=3, pads=[1, 0, 2, 1], strides=[1, 2]),
+    "negative-of-lowest-transposed": negative_of_lowest("ConvTranspose", 3, 4, 2, 2, strides=[2, 2]),
+    "negative-of-lowest-dense": negative_of_lowest_dense,
     "conv-integer": integers,
     "mean": lambda made: made.then("AveragePool", name="pool", kernel_shape=[3, 2], strides=[2, 1]),
     "mean-with-padding": lambda made: made.then(

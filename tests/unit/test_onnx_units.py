@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from xdsl.ir import Block
 
 from dsf.dialects.bundle import AffineType, tensor_of
+from dsf.frontend.onnx.rounding import core
 from dsf.frontend.onnx.units import in_fine_units, unit_factors
-from dsf.frontend.onnx.values import Sum, row_major
+from dsf.frontend.onnx.values import Sum, UnsupportedError, row_major
 from dsf.hardware import Hardware
 from dsf.numerics import int_range, scale_to_multiplier
 
@@ -95,3 +97,11 @@ def test_factors_that_the_hardware_does_not_hold(hardware: Hardware, zero_point:
     bias = np.rint(finer.bias / finer.scales) - zero_point * finer.weights.sum(axis=0)
     assert np.all(np.abs(bias) <= int_range(hardware.bits_bias)[1])
     assert np.all(128 * np.abs(finer.weights).sum(axis=0) + np.abs(bias) <= int_range(hardware.bits_sum)[1])
+
+
+def test_weights_that_their_type_does_not_have() -> None:
+    """Refused, where rounding would clip them."""
+    with pytest.raises(
+        UnsupportedError, match="weights of -3 to 8 as integers of 4 bits, needs -8 to 7; quantise them to such"
+    ):
+        core(SimpleNamespace(hardware=WIDE), dense([[8], [-3]], [0.0]))

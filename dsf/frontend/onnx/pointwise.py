@@ -38,6 +38,7 @@ from dsf.frontend.onnx.values import (
     is_in_order,
     row_major,
 )
+from dsf.frontend.onnx.wide_weights import negated
 from dsf.geometry import Window
 from dsf.numerics import Floats, Ints, as_ints
 
@@ -262,7 +263,7 @@ def _scale_and_shift(importer: Importer, node: Node, x: Real, factor: Array | No
         sign = np.where(scales < 0, -1, 1)
         # A factor of 0 leaves the bias: weights of 0 with any scale.
         sign, magnitude = np.where(scales == 0, 0, sign), np.where(scales == 0, 1.0, np.abs(scales))
-        return replace(x, weights=x.weights * sign, scales=x.scales * magnitude, bias=x.bias * scales + offsets)
+        return replace(negated(importer, x, sign), scales=x.scales * magnitude, bias=x.bias * scales + offsets)
     if not isinstance(x, Wire):
         has = "a factor or an offset of what is not quantised, behind a function or of moved axes"
         raise UnsupportedError(has, "a QuantizeLinear and DequantizeLinear before it", "quantise the model there")

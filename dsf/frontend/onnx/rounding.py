@@ -154,6 +154,11 @@ def core(importer: Importer, pending: Sum, grid: Grid | None = None) -> CoreOp:
         raise UnsupportedError(has, "32 bits", "use larger scales of input or weights")
     binary = importer.hardware.bits_weights == 1 and bool(np.all(np.abs(pending.weights) == 1))
     q = QType.of(1 if binary else pending.bits, 0)
+    least, most = int(pending.weights.min()), int(pending.weights.max())
+    low, high = int_range(pending.bits)
+    if not binary and (least < low or most > high):
+        has = f"weights of {least} to {most} as integers of {pending.bits} bits"
+        raise UnsupportedError(has, f"{low} to {high}", "quantise them to such")
     arguments: dict[str, Any] = {
         "bits_sum": importer.hardware.bits_sum,
         "scales": pending.scales / pending.x_grid.unit,

@@ -11,11 +11,23 @@ every tap is several. A dense layer has its inputs again. It is exact, as all of
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.importer import Importer
-from dsf.frontend.onnx.values import QuantisedConstant, Wire
+from dsf.frontend.onnx.values import (
+    Enlargement,
+    Part,
+    QuantisedConstant,
+    Sum,
+    UnsupportedError,
+    Wire,
+    places_of_images,
+    row_major,
+    sizes_of,
+)
 from dsf.geometry import Window, span
 from dsf.hardware import Hardware
 from dsf.numerics import Ints, int_range
@@ -35,7 +47,31 @@ def fitted(weights: QuantisedConstant, hardware: Hardware) -> tuple[int, list[In
     while bool(rest.any()):
         parts.append(np.clip(rest, *int_range(bits)))
         rest = rest - parts[-1]
-    return bits, parts
+    return bits, parts or [rest]
+
+
+def negated(importer: Importer, pending: Sum, signs: Ints) -> Sum:
+    """A sum whose weights of each output channel are multiplied by 1, -1 or 0: the lowest number has no negative one."""
+    weights = pending.weights * signs
+    if _fits(weights, pending.bits):
+        return replace(pending, weights=weights)
+    low, high = int_range(pending.bits)
+    first = np.clip(weights, low, high)
+    parts, name, window = [first, weights - first], pending.name, pending.window
+    sizes = shape(pending.x)
+    if window is None:
+        x, weights = repeat_inputs(importer, Wire(pending.x, pending.x_grid, row_major(sizes)), parts, name)
+        return replace(pending, x=x.value, weights=weights)
+    images = Wire(pending.x, pending.x_grid, places_of_images(sizes, 4))
+    parts = [one.transpose(3, 2, 0, 1) for one in parts]
+    if pending.groups == 1:
+        x, weights = repeat_channels(importer, images, parts, name)
+    elif isinstance(window, Window):
+        x, weights, window = repeat_columns(importer, images, parts, window, name)
+    else:
+        has = f"a negative factor for weights of {low} in {pending.groups} groups"
+        raise UnsupportedError(has, f"weights of {-high} or more", "quantise them symmetrically")
+    return replace(pending, x=x.value, weights=weights.transpose(2, 3, 1, 0), window=window)
 
 
 def _fits(codes: Ints, bits: int) -> bool:
@@ -50,7 +86,6 @@ def repeat_channels(importer: Importer, x: Wire, parts: Sequence[Ints], name: st
     """
     from dsf.frontend.onnx.joining import concatenated
     from dsf.frontend.onnx.moves import moved_wire
-    from dsf.frontend.onnx.values import Part, sizes_of
 
     _, height, width, channels = sizes_of(x)
     wires, weights = [x], [parts[0]]
@@ -67,7 +102,6 @@ def repeat_channels(importer: Importer, x: Wire, parts: Sequence[Ints], name: st
 def repeat_columns(importer: Importer, x: Wire, parts: Sequence[Ints], window: Window, name: str) -> tuple[Wire, Ints, Window]:
     """Images whose columns are there once for each part; weights (CO, CI / groups, KH, KW) and the window over them."""
     from dsf.frontend.onnx.moves import moved_wire
-    from dsf.frontend.onnx.values import Enlargement
 
     count, step = len(parts), window.dilation[1]
     height, wide = window.kernel[0], span(window.kernel[1], step)
