@@ -295,6 +295,16 @@ def leaky_sums(alpha: float, zero: int = 117) -> Change:
     return change
 
 
+def limits_apart(made: Graph) -> None:
+    """Of one half of the channels a ReLU, then a clip below it, then a ReLU; of the other half a clip, then a leaky ReLU."""
+    first, second = (made.node("Conv", made.x, weights(made, 4, 3, 3, 3)) for _ in range(2))
+    low, high = (made.constant(np.float32(one)) for one in (-3, -1))
+    nothing = made.node("Relu", made.node("Clip", made.node("Relu", first), low, high))
+    below = made.node("Clip", made.node("Relu", first), low, high)
+    leaky = made.node("LeakyRelu", made.node("Clip", second, low), alpha=0.5)
+    made.quantise(made.node("Concat", nothing, below, leaky, axis=1))
+
+
 def leaky_of_two(op_type: str, alpha: float, zero: int = 117) -> Change:
     def change(made: Graph) -> None:
         source = made.x
@@ -392,6 +402,7 @@ OPERATORS: dict[str, Change] = {
     "leaky-add": leaky_of_two("Add", 0.25),
     "leaky-add-odd": leaky_of_two("Add", 0.3),
     "leaky-mul": leaky_of_two("Mul", -0.77),
+    "limits-apart": limits_apart,
     "clipped-table": clipped_table,
     "turned": turned,
     "turned-and-back": turned_and_back,

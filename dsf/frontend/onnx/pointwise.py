@@ -53,7 +53,7 @@ def relu(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequ
 def _limited(state: State | None, name: str, low: float | None, high: float | None) -> State:
     """A tensor clipped to limits; of the input it is the engine that does it, behind the rounding."""
     if isinstance(state, Input) and "float" in state.kind:
-        return replace(state, function=state.function.limited(low, high))
+        return replace(state, function=state.function.then(Pointwise(minimum=low, maximum=high)))
     x = real_of(state)
     if isinstance(x, Wire) and (low is None or _least(x.grid) >= low) and high is None:
         return x

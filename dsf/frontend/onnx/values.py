@@ -158,11 +158,31 @@ class Padded:
 
 @dataclass(frozen=True)
 class Pointwise:
-    """The function of one number that a pending tensor is put through before it is rounded: slope, then limits."""
+    """
+    The function of one number that a pending tensor is put through before it is rounded: slope, then limits. The lower one is
+    never above the upper one, which wins as in ONNX; what a slope of 0 makes of a lower limit is not said twice.
+    """
 
     slope: float = 1.0
     minimum: float | None = None
     maximum: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.maximum is not None and self._least > self.maximum:
+            # One number, whatever comes in.
+            self._set(1.0, self.maximum)
+        elif self.slope <= 0 and self.minimum is not None and self.minimum <= 0:
+            self._set(self.slope, None)
+
+    def _set(self, slope: float, minimum: float | None) -> None:
+        object.__setattr__(self, "slope", slope)
+        object.__setattr__(self, "minimum", minimum)
+
+    @property
+    def _least(self) -> float:
+        """No result is less, but for what the upper limit does."""
+        least = -math.inf if self.minimum is None else self.minimum
+        return least if self.slope > 0 else max(least, 0.0)
 
     @property
     def is_identity(self) -> bool:
@@ -175,30 +195,27 @@ class Pointwise:
         return np.clip(np.where(x < 0, x * self.slope, x), low, high)
 
     def then(self, after: Pointwise) -> Pointwise:
-        """This function, then another one."""
-        rectified = self if after.slope == 1 else self.rectified(after.slope)
-        return rectified.limited(after.minimum, after.maximum)
+        """This function, then another one. Raises `UnsupportedError` for a negative slope of what is clipped."""
+        return self._rectified(after.slope)._limited(after.minimum, after.maximum)
 
-    def limited(self, low: float | None, high: float | None) -> Pointwise:
+    def _limited(self, low: float | None, high: float | None) -> Pointwise:
         """This function, then a clip."""
+        if low is not None and self.maximum is not None and low > self.maximum:
+            only = low if high is None else min(low, high)
+            return Pointwise(1.0, only, only)
         least = [one for one in (self.minimum, low) if one is not None]
         most = [one for one in (self.maximum, high) if one is not None]
-        minimum, maximum = max(least, default=None), min(most, default=None)
-        if minimum is not None and maximum is not None and minimum > maximum:
-            # As ONNX has it: the upper limit wins.
-            minimum = maximum
-        return replace(self, minimum=minimum, maximum=maximum)
+        return replace(self, minimum=max(least, default=None), maximum=min(most, default=None))
 
-    def rectified(self, slope: float) -> Pointwise:
-        """This function, then a ReLU of this slope of negative values."""
-        if self.slope == 0 or (self.minimum is not None and self.minimum >= 0):
+    def _rectified(self, slope: float) -> Pointwise:
+        """This function, then a leaky ReLU: one that rises takes the limits with it."""
+        if slope == 1 or self._least >= 0:
             return self
-        if slope == 0:
-            maximum = None if self.maximum is None else max(self.maximum, 0.0)
-            return replace(self, slope=0.0, maximum=maximum)
-        if not self.is_identity:
-            raise UnsupportedError("a leaky ReLU of what is clipped or rectified", "one such function", "drop one of them")
-        return replace(self, slope=slope)
+        constant = self.minimum is not None and self.minimum == self.maximum
+        if slope < 0 and not constant and (self.minimum, self.maximum) != (None, None):
+            raise UnsupportedError("a leaky ReLU of a negative slope of what is clipped", "one of them", "drop the other one")
+        low, high = (one * slope if one is not None and one < 0 else one for one in (self.minimum, self.maximum))
+        return Pointwise(1.0 if constant else self.slope * slope, low, high)
 
 
 @dataclass(frozen=True)
