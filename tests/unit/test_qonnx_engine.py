@@ -149,6 +149,64 @@ def test_the_sign_behind_a_relu():
     assert found == ["'y': the sign of what a ReLU or a clip left one sign of, needs numbers on both sides of 0; drop it"]
 
 
+@pytest.mark.parametrize(("kind", "limits"), [("Relu", ""), ("Clip", " low high")])
+def test_the_sign_of_an_input_that_has_one(kind, limits):
+    nodes = [
+        node(kind, f"x{limits}", "r"),
+        bipolar("r s", "a"),
+        bipolar("w s", "q"),
+        node("Gemm", "a q", "c"),
+        bipolar("c s", "y"),
+    ]
+    found = problems(model_of(nodes, (1, 2), {"s": 0.5, "w": np.ones((2, 3)), "low": 0.5, "high": 100}))
+    assert found == ["'a': the sign of what a ReLU or a clip left one sign of, needs numbers on both sides of 0; drop it"]
+
+
+def two_convolutions(*behind):
+    """Nodes with the sums `a` and `b` of two layers of signs, and others behind them that make `y`."""
+    layers = [bipolar("x s", "i"), bipolar("w s", "q"), bipolar("v s", "p"), node("Conv", "i q", "a"), node("Conv", "i p", "b")]
+    weights = {"w": normal(4, 3, 1, 1, seed=0), "v": normal(4, 3, 1, 1, seed=1)}
+    constants = {"s": 0.5, "low": -0.5, "high": 1}
+    return model_of([*layers, *behind, node("Flatten", "z", "y")], (1, 3, 4, 4), weights | constants)
+
+
+def test_joined_channels_have_signs():
+    """Behind functions that leave them as they are, of one part or both."""
+    behind = [
+        node("Clip", "a low high", "k"),
+        node("Concat", "k b", "c", axis=1),
+        node("LeakyRelu", "c", "l", alpha=0.3),
+        bipolar("l s", "z"),
+    ]
+    proto = two_convolutions(*behind)
+    x = normal(6, 3, 4, 4, seed=2)
+    wanted = np.concatenate([qonnx_semantics.run(proto, {"x": one[None]})[0] for one in x])
+    np.testing.assert_array_equal(from_onnx(proto, BINARY).predict(x), wanted)
+
+
+def test_joined_channels_of_one_sign():
+    found = problems(two_convolutions(node("Relu", "a", "r"), node("Concat", "r b", "c", axis=1), bipolar("c s", "z")))
+    assert found == ["'z': the sign of what a ReLU or a clip left one sign of, needs numbers on both sides of 0; drop it"]
+
+
+@pytest.mark.parametrize("axis", [2, 3])
+@pytest.mark.parametrize("signs_first", [False, True])
+def test_signs_under_or_beside_each_other(axis, signs_first):
+    """They would be added in borders of 0, which signs have not."""
+    first = [bipolar("a s", "c"), bipolar("b s", "d"), node("Concat", "c d", "z", axis=axis)]
+    last = [node("Concat", "a b", "c", axis=axis), bipolar("c s", "z")]
+    (found,) = problems(two_convolutions(*(first if signs_first else last)))
+    has = "images of one bit under or beside each other, needs a number 0, which one bit has not"
+    assert found.endswith(f": {has}; join them along their channels")
+
+
+def test_a_border_of_zeros_around_signs():
+    pads = node("Constant", "", "pads", value_ints=[0, 0, 1, 1, 0, 0, 1, 1])
+    (found,) = problems(two_convolutions(pads, bipolar("a s", "c"), node("Pad", "c pads", "z")))
+    assert "a border of 0 around images on the grid" in found
+    assert found.endswith("needs one of their own numbers, or a Conv after it; pad with such, or in the Conv")
+
+
 SIGNS = "needs signs, as BipolarQuant has them: GreaterOrEqual of 0, Where of +1 and -1, DequantizeLinear"
 
 

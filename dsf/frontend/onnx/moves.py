@@ -263,7 +263,10 @@ def _is_on(grid: Grid, value: float) -> bool:
 
 
 def bordered(importer: Importer, state: Padded, name: str) -> State:
-    """Images whose margin of zeros no convolution adds."""
+    """Images whose margin of zeros no convolution adds. Raises `UnsupportedError` where their grid has no 0."""
+    if not _is_on(state.wire.grid, 0.0):
+        has = f"a border of 0 around images on the grid {state.wire.grid}"
+        raise UnsupportedError(has, "one of their own numbers, or a Conv after it", "pad with such, or in the Conv")
     return moved(importer, state.wire, [Border(state.margin, 0.0)], name)
 
 

@@ -252,6 +252,9 @@ def join(importer: Importer, values: Sequence[SSAValue], axis: int, name: str) -
         op = ConcatOp(together)
         importer.insert(op, name)
         return op.output
+    if grid_of(values[0]).bits.data == 1:
+        has = "images of one bit under or beside each other"
+        raise UnsupportedError(has, "a number 0, which one bit has not", "join them along their channels")
     sizes = [shape(one)[axis] for one in values]
     padded: list[SSAValue] = []
     for index, one in enumerate(values):

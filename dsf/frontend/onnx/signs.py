@@ -15,7 +15,7 @@ from dsf.dialects.bundle import AffineType
 from dsf.frontend.onnx.graph import Node
 from dsf.frontend.onnx.importer import Importer, constant_of, handles, real_of
 from dsf.frontend.onnx.rounding import quantise
-from dsf.frontend.onnx.values import Array, Input, Pointwise, Real, Sign, State, UnsupportedError, Wire
+from dsf.frontend.onnx.values import Array, Input, Joined, Pointwise, Real, Sign, State, UnsupportedError, Wire
 
 _NEEDS = "signs, as BipolarQuant has them: GreaterOrEqual of 0, Where of +1 and -1, DequantizeLinear"
 
@@ -49,6 +49,7 @@ def signs_of(importer: Importer, state: Sign, scale: Array, zero_point: Array | 
         raise UnsupportedError(has, "one scale", "quantise them so")
     grid = AffineType.of(1, float(scale.astype(np.float64).item()), 0)
     if isinstance(state.x, Input):
+        _check(state.x.function)
         return importer.input_wire(state.x, grid, 0, codes=False)
     return replace(quantise(importer, _bare(state.x), grid, 0, name), codes=False)
 
@@ -57,8 +58,15 @@ def _bare(x: Real) -> Real:
     """The numbers without a function that leaves their signs as they are."""
     if isinstance(x, Wire):
         return x
+    if isinstance(x, Joined):
+        return replace(x, parts=tuple(_bare(one) for one in x.parts))
+    _check(x.function)
+    return replace(x, function=Pointwise())
+
+
+def _check(function: Pointwise) -> None:
+    """Raises `UnsupportedError` for a function that changes signs."""
     # Not infinity, of which a ReLU makes no number.
-    least, most = x.function.apply(np.array([np.finfo(np.float64).min, np.finfo(np.float64).max]))
+    least, most = function.apply(np.array([np.finfo(np.float64).min, np.finfo(np.float64).max]))
     if least >= 0 or most < 0:
         raise UnsupportedError("the sign of what a ReLU or a clip left one sign of", "numbers on both sides of 0", "drop it")
-    return replace(x, function=Pointwise())
