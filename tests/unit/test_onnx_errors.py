@@ -115,8 +115,30 @@ def negative_in_groups(made: Graph) -> None:
     made.quantise(made.node("Mul", sums, made.constant(np.float32(-1)), name="mul"))
 
 
+def zeros_of_type(made: Graph, kind: type) -> None:
+    w = made.node("DequantizeLinear", made.constant(np.zeros((4, 3, 1, 1), kind)), made.constant(np.float32(2.0**-7)))
+    made.then("Conv", w, name="conv")
+
+
 def erf(made: Graph) -> None:
     made.then("Erf", name="erf")
+
+
+def integer_input() -> onnx.ModelProto:
+    """Integers that are rectified before it is said what they stand for."""
+    made = Graph((1, 3, 8, 8))
+    made.nodes.clear()
+    made.x = made.node("DequantizeLinear", made.node("Relu", "x", name="relu"), made.constant(np.float32(0.05)))
+    model = made.model()
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.INT8
+    return model
+
+
+def float_input() -> onnx.ModelProto:
+    model = graph(lambda made: made.then("Sigmoid", name="sigmoid"))
+    del model.graph.node[:2]
+    model.graph.node[0].input[0] = "x"
+    return model
 
 
 ERRORS: list[tuple[str, Callable[[], onnx.ModelProto]]] = [
@@ -272,6 +294,21 @@ ERRORS: list[tuple[str, Callable[[], onnx.ModelProto]]] = [
     (
         r"'mul': a negative factor for weights of -128 in 3 groups, needs weights of -127 or more; quantise them symm.*",
         lambda: graph(negative_in_groups),
+    ),
+    (
+        r"'relu': an operand that is the input of type int8, needs real numbers; add a DequantizeLinear",
+        integer_input,
+    ),
+    (
+        r"'sigmoid': an operand that is the input in floating point, needs a QuantizeLinear and Dequant.*; quantise .*",
+        float_input,
+    ),
+    *(
+        (
+            rf"'conv': weights of {np.dtype(kind).itemsize * 8} bits, needs at most 8 \(bits_weights\); use fewer bits or .*",
+            lambda kind=kind: graph(lambda made: zeros_of_type(made, kind)),
+        )
+        for kind in (np.int16, np.int32)
     ),
     (
         r"'relu': an operand behind a function of the processor, needs it at the network's end; end the network there",

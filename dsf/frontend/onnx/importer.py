@@ -383,6 +383,8 @@ def real_of(state: State | None, what: str = "an operand") -> Real:
     if isinstance(state, Pending):
         return state
     if isinstance(state, Input):
+        if "float" not in state.kind:
+            raise UnsupportedError(f"{what} that is the input of type {state.kind}", "real numbers", "add a DequantizeLinear")
         change = "quantise the model: dsf compile --calibrate DATA.npz, or onnxruntime's quantize_static"
         raise UnsupportedError(
             f"{what} that is the input in floating point", "a QuantizeLinear and DequantizeLinear before it", change
