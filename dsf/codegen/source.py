@@ -116,6 +116,8 @@ def _tensor(data: object) -> SourceTensor:
         raise ValueError(f"shape {shape}")
     if "axes" in fields.data:
         axes = fields.integers("axes")
+        if sorted(axes) != list(range(len(shape))):
+            raise ValueError(f"axes {axes} of a tensor of rank {len(shape)}")
         places = np.arange(size).reshape([shape[axis] for axis in axes]).transpose(np.argsort(axes))
     else:
         places = np.array(fields.integers("places"), dtype=np.int64)

@@ -24,8 +24,11 @@ writes into feature memory is compared with the interpreter.
 
 X.npy has the input of one run. Real numbers are quantised as the network's input is; integers are the
 engine's. It may have the axes of the ONNX model that was compiled, (N, C, H, W) for images, or the engine's,
-(N, H, W, C): the shape says which, or --layout where both are the same. Y.npy is the output with the axes and
-the kind of numbers of X.npy: real numbers before what the processor computes of them, a softmax say.
+(N, H, W, C): the shape says which, or --layout where both are the same.
+
+Y.npy is the output, with the axes of the model if X.npy has those. It has real numbers if X.npy has such, those
+before what the processor computes of them, a softmax say; otherwise the engine's integers. With the axes of a
+model whose output is integers, it has the model's integers, whatever X.npy has.
 """
 
 _SIM_EXAMPLES = """\

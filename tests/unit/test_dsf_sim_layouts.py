@@ -95,7 +95,16 @@ def test_which_layout_is_said_or_asked_for(tmp_path: Path, line: Path, capsys: p
     assert "no source.json is there, needs the directory of an ONNX model" in message(tmp_path / "net", x, "--layout", "model")
 
 
-@pytest.mark.parametrize("change", [{"axes": [0, 0, 1]}, {"shape": [1, 4, -1]}, {"name": 3}, {"shape": [1, 2, 24]}, None])
+DAMAGED = [
+    *({"axes": axes} for axes in ([0, 0, 1], [0, 1], [0, 1, 3], [0, 1, -1])),
+    {"shape": [1, 4, -1]},
+    {"name": 3},
+    {"shape": [1, 2, 24]},
+    None,
+]
+
+
+@pytest.mark.parametrize("change", DAMAGED)
 def test_a_damaged_description_is_one_message(change: dict | None, line: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = line / "source.json"
     whole = path.read_text()
@@ -106,3 +115,4 @@ def test_a_damaged_description_is_one_message(change: dict | None, line: Path, c
     path.write_text(whole)
     (message,) = capsys.readouterr().err.splitlines()[-1:]
     assert message.startswith("dsf: ") and " needs " in message
+    assert change is None or "axes" not in change or f"axes {change['axes']} of a tensor of rank 3" in message
