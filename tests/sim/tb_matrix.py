@@ -25,13 +25,12 @@ from matrix_reference import (
 )
 from rtl_bench import pack
 
+from dsf.cost import YIELD_CYCLES
 from dsf.isa.encoding import encode_instruction
 from dsf.numerics import int_range, random_elements
 
 SHAPE = Shape(**json.loads(os.environ["DSF_SHAPE"]))
 SEED = int(os.environ["DSF_SEED"])
-#: YieldCycles of dsf_matrix_pkg.
-YIELD_CYCLES = 7
 
 
 class Bench:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import replace
 from itertools import product
 
@@ -13,6 +14,7 @@ from dsf.cost import (
     FETCH_BURST,
     MATRIX_FILL,
     TOKEN_LATENCY,
+    YIELD_CYCLES,
     Cost,
     DepthwiseWork,
     MatrixWork,
@@ -32,10 +34,17 @@ from dsf.geometry import Window
 from dsf.hardware import Hardware
 from dsf.isa.table import Queue
 from dsf.kernel_rows import Lines, lines_of
+from dsf.resources import hardware_directory
 from dsf.scheduling.estimate import Interval, bundle_cycles
 from dsf.scheduling.timeline import Task, simulate
 
 TRIAL = Hardware(processing_elements=(8, 24), column_groups=3, vector_length=32)
+
+
+def test_yield_cycles_are_those_of_the_rtl() -> None:
+    """The bench of the matrix front takes them from here, too."""
+    package = (hardware_directory() / "rtl" / "dsf_matrix_pkg.sv").read_text()
+    assert re.findall(r"\bYieldCycles\s*=\s*(\d+);", package) == [str(YIELD_CYCLES)]
 
 
 def work(hw: Hardware, kernel: tuple[int, int], channels: int, pixels: int, groups: int, **what: bool) -> MatrixWork:
