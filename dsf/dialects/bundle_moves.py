@@ -24,7 +24,7 @@ from xdsl.traits import Pure
 from dsf.dialects.bundle_cores import check_q
 from dsf.dialects.bundle_types import grid_of, tensor_of
 from dsf.dialects.constants import IntsAttr, ints_attr, real
-from dsf.dialects.moves import check_concat, check_padded, check_resized, check_slice, check_transposed
+from dsf.dialects.moves import TransposedOp, check_concat, check_padded, check_resized, check_slice, check_transposed
 from dsf.dialects.shapes import need, shape
 
 
@@ -102,10 +102,9 @@ class SliceOp(IRDLOperation):
 
 
 @irdl_op_definition
-class TransposeOp(IRDLOperation):
+class TransposeOp(TransposedOp):
     """
-    Images whose axes (rows, columns, channels) are exchanged, as numpy's `transpose` does: axis m of the result is axis
-    `permutation[m]` of the input.
+    Images with exchanged axes (`TransposedOp`).
 
     ```
     %y = bundle.transpose %x permutation [0, 2, 1]
@@ -115,30 +114,9 @@ class TransposeOp(IRDLOperation):
 
     name = "bundle.transpose"
 
-    input = operand_def(TensorType)
-    output = result_def(TensorType)
-    permutation = prop_def(IntsAttr)
-
-    traits = traits_def(Pure())
-
-    assembly_format = "$input `permutation` $permutation attr-dict `:` type($input) `->` type($output)"
-
-    def __init__(self, input: SSAValue, permutation: Sequence[int]):
-        batch, *image = shape(input)
-        sizes = (batch, *(image[axis] for axis in permutation))
-        super().__init__(
-            operands=[input],
-            properties={"permutation": ints_attr(permutation)},
-            result_types=[tensor_of(sizes, grid_of(input))],
-        )
-
-    @property
-    def order(self) -> tuple[int, ...]:
-        return tuple(map(int, self.permutation.get_values()))
-
     def verify_(self) -> None:
         check_q(self, self.input, self.output)
-        check_transposed(self, self.input, self.permutation)
+        check_transposed(self)
 
 
 @irdl_op_definition

@@ -22,7 +22,7 @@ from xdsl.traits import Pure
 
 from dsf.dialects.constants import IntsAttr, integer, ints_attr
 from dsf.dialects.integers import check_between, check_integers, integers, width
-from dsf.dialects.moves import check_concat, check_padded, check_resized, check_slice, check_transposed
+from dsf.dialects.moves import TransposedOp, check_concat, check_padded, check_resized, check_slice, check_transposed
 from dsf.dialects.shapes import shape
 from dsf.numerics import int_range
 
@@ -100,10 +100,9 @@ class SliceOp(IRDLOperation):
 
 
 @irdl_op_definition
-class TransposeOp(IRDLOperation):
+class TransposeOp(TransposedOp):
     """
-    Images whose axes (rows, columns, channels) are exchanged, as numpy's `transpose` does: axis m of the result is axis
-    `permutation[m]` of the input.
+    Images with exchanged axes (`TransposedOp`).
 
     ```
     %y = fxp.transpose %x permutation [0, 2, 1]
@@ -113,30 +112,9 @@ class TransposeOp(IRDLOperation):
 
     name = "fxp.transpose"
 
-    input = operand_def(TensorType)
-    output = result_def(TensorType)
-    permutation = prop_def(IntsAttr)
-
-    traits = traits_def(Pure())
-
-    assembly_format = "$input `permutation` $permutation attr-dict `:` type($input) `->` type($output)"
-
-    def __init__(self, input: SSAValue, permutation: Sequence[int]):
-        batch, *image = shape(input)
-        sizes = (batch, *(image[axis] for axis in permutation))
-        super().__init__(
-            operands=[input],
-            properties={"permutation": ints_attr(permutation)},
-            result_types=[integers(sizes, width(input))],
-        )
-
-    @property
-    def order(self) -> tuple[int, ...]:
-        return tuple(map(int, self.permutation.get_values()))
-
     def verify_(self) -> None:
         check_integers(self, self.input, self.output)
-        check_transposed(self, self.input, self.permutation)
+        check_transposed(self)
 
 
 @irdl_op_definition

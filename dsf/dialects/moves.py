@@ -1,5 +1,5 @@
 """
-Rules of the operations that move elements, which the `bundle` and `fxp` dialects share: images (N, H, W, C), or for a
+What the operations that move elements share in the `bundle` and `fxp` dialects: images (N, H, W, C), or for a
 concatenation rows (N, K), all of a batch alike.
 
 Every function raises `VerifyException` with a message that says what to change.
@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from xdsl.dialects.builtin import TensorType
 from xdsl.ir import SSAValue
-from xdsl.irdl import IRDLOperation
+from xdsl.irdl import IRDLOperation, operand_def, prop_def, result_def, traits_def
+from xdsl.traits import Pure
 
-from dsf.dialects.constants import IntsAttr, pair, quad
+from dsf.dialects.constants import IntsAttr, ints_attr, pair, quad
 from dsf.dialects.shapes import as_text, check_lists, check_rank, check_result, element, need, shape
 
 
@@ -49,14 +51,41 @@ def check_slice(op: IRDLOperation, value: SSAValue, first: Sequence[int], size: 
     check_same_elements(op, value)
 
 
-def check_transposed(op: IRDLOperation, value: SSAValue, permutation: IntsAttr) -> None:
+class TransposedOp(IRDLOperation):
+    """
+    Images whose axes (rows, columns, channels) are exchanged, as numpy's `transpose` does: axis m of the result is axis
+    `permutation[m]` of the input.
+    """
+
+    input = operand_def(TensorType)
+    output = result_def(TensorType)
+    permutation = prop_def(IntsAttr)
+
+    traits = traits_def(Pure())
+
+    assembly_format = "$input `permutation` $permutation attr-dict `:` type($input) `->` type($output)"
+
+    def __init__(self, input: SSAValue, permutation: Sequence[int]):
+        batch, *image = shape(input)
+        sizes = (batch, *(image[axis] for axis in permutation))
+        super().__init__(
+            operands=[input],
+            properties={"permutation": ints_attr(permutation)},
+            result_types=[TensorType(element(input), sizes)],
+        )
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        return tuple(map(int, self.permutation.get_values()))
+
+
+def check_transposed(op: TransposedOp) -> None:
     """Images whose axes, (rows, columns, channels), are those of the operand in another order."""
-    check_rank(op, value, (4,))
-    order = [int(axis) for axis in permutation.get_values()]
-    need(sorted(order) == [0, 1, 2], op, f"permutation {order}", "0, 1 and 2 in any order", "correct the list")
-    batch, *image = shape(value)
-    check_result(op, (batch, *(image[axis] for axis in order)))
-    check_same_elements(op, value)
+    check_rank(op, op.input, (4,))
+    need(sorted(op.order) == [0, 1, 2], op, f"permutation {list(op.order)}", "0, 1 and 2 in any order", "correct the list")
+    batch, *image = shape(op.input)
+    check_result(op, (batch, *(image[axis] for axis in op.order)))
+    check_same_elements(op, op.input)
 
 
 def check_padded(op: IRDLOperation, value: SSAValue, padding: IntsAttr) -> None:
