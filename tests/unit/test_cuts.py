@@ -248,11 +248,20 @@ def test_last_weights_come_in_parts() -> None:
         assert list(cut.inputs) == sorted(cut.inputs, reverse=True) and cut.whole > 0
 
 
-@pytest.mark.parametrize(("name", "resident"), [("conv1x1", True), ("conv3x3s2", True), ("dense_b8", False)])
-def test_what_is_chosen_is_the_fastest(name: str, resident: bool) -> None:
+@pytest.mark.parametrize(
+    ("name", "resident", "limit"),
+    [
+        ("conv1x1", True, 1.01),
+        ("conv3x3s2", True, 1.01),
+        ("dense_b8", False, 1.01),
+        # 3518 cycles to 3456.
+        ("dense_b8", True, 1.02),
+    ],
+)
+def test_what_is_chosen_is_the_fastest(name: str, resident: bool, limit: float) -> None:
     """
     By the estimate for the whole program, which knows the order of instructions, no fixed choice is faster by 1 %. A dense
-    layer is cut for weights that come while it computes.
+    layer is cut for weights that come while it computes, also if they are resident in the end; that costs at most 2 %.
     """
     module = CASES[name].module(EIGHT_BITS)
     chosen = cycles_of(module, DsfPipelinePass(resident_weights=resident))
@@ -260,7 +269,7 @@ def test_what_is_chosen_is_the_fastest(name: str, resident: bool) -> None:
         for rows in (0, 1, 2, 4, 16):
             for groups in (0, 1, 3, 6):
                 fixed = cycles_of(module, DsfPipelinePass(rows=rows, groups=groups, mode=mode, resident_weights=resident))
-                assert chosen <= 1.01 * fixed, (mode, rows, groups)
+                assert chosen <= limit * fixed, (mode, rows, groups)
 
 
 def cycles_of(module: ModuleOp, pipeline: DsfPipelinePass) -> int:
