@@ -134,6 +134,16 @@ def integer_input() -> onnx.ModelProto:
     return model
 
 
+def turned_operand(op_type: str) -> onnx.ModelProto:
+    def change(made: Graph) -> None:
+        made.conv(4, 3, "conv")
+        source = made.x
+        made.then("Transpose", name="turn", perm=[0, 1, 3, 2])
+        made.then(op_type, source, name="two")
+
+    return graph(change)
+
+
 def float_input() -> onnx.ModelProto:
     model = graph(lambda made: made.then("Sigmoid", name="sigmoid"))
     del model.graph.node[:2]
@@ -302,6 +312,13 @@ ERRORS: list[tuple[str, Callable[[], onnx.ModelProto]]] = [
     (
         r"'sigmoid': an operand that is the input in floating point, needs a QuantizeLinear and Dequant.*; quantise .*",
         float_input,
+    ),
+    *(
+        (
+            r"'two': operands whose axes were moved differently, needs the same order; drop the Transpose before one",
+            lambda op_type=op_type: turned_operand(op_type),
+        )
+        for op_type in ("Add", "Mul")
     ),
     *(
         (

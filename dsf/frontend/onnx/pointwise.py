@@ -160,9 +160,13 @@ def _sum(importer: Importer, node: Node, left: Wire, right: Wire) -> Addition:
         has = f"operands of shapes {left.shape} and {right.shape}"
         raise UnsupportedError(has, "equal shapes", "expand one of them before, or add a constant")
     if shape(left.value) != shape(right.value) or not np.array_equal(left.places, right.places):
-        raise UnsupportedError("operands whose axes were moved differently", "the same order", "drop the Transpose before one")
+        raise _moved_differently()
     importer.note(node, "residual addition")
     return Addition(left.places, shape(left.value), node.name, a=left, b=right)
+
+
+def _moved_differently() -> UnsupportedError:
+    return UnsupportedError("operands whose axes were moved differently", "the same order", "drop the Transpose before one")
 
 
 @handles("com.microsoft.QLinearAdd")
@@ -202,6 +206,8 @@ def _product(importer: Importer, node: Node, a: Wire, b: Wire) -> Product:
     if one_pixel:
         # One number for each channel lies in the order of the channels.
         one_pixel = shape(b.value)[-1] == a.shape[1] and is_in_order(b.places) and images_of(a) is a.value
+    if a.shape == b.shape and not alike:
+        raise _moved_differently()
     if not alike and not one_pixel:
         has = f"operands of shapes {a.shape} and {b.shape}"
         raise UnsupportedError(has, "equal shapes, or one pixel of the second for each image", "expand one of them")
