@@ -83,12 +83,13 @@ class Drawn:
 
     def norm(self) -> None:
         channels = self.shape[1]
-        numbers = [self.draw.uniform(0.5, 1.5, channels), *self.draw.normal(size=(2, channels)) * 0.3]
+        gamma = self.draw.uniform(0.5, 1.5, channels) * self.draw.choice((-1, 1), channels)
+        numbers = [gamma, *self.draw.normal(size=(2, channels)) * 0.3]
         names = [self.constant(one) for one in (*numbers, self.draw.uniform(0.5, 1.5, channels))]
         self.push("BatchNormalization", self.x, *names, shape=self.shape)
 
     def pointwise(self, kind: str) -> None:
-        attributes = {"alpha": self.rng.choice((0.125, 0.1, 0.3))} if kind == "LeakyRelu" else {}
+        attributes = {"alpha": self.rng.choice((0.125, 0.1, 0.3, -0.2))} if kind == "LeakyRelu" else {}
         limits = [self.constant(-0.5), self.constant(6.0)] if kind == "Clip" else []
         self.push(kind, self.x, *limits, shape=self.shape, **attributes)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 import tempfile
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import onnx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from onnx import numpy_helper
 from onnx_networks import inputs_of, random_model
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from quantize_graphs import decibels, run
@@ -25,12 +27,17 @@ from dsf.errors import ModelError
 from dsf.frontend.quantize import QuantizeOptions, quantize_model
 
 HARDWARE = Hardware(processing_elements=(4, 12), bits_bias=32, max_image_size=(64, 64), max_kernel_size=(32, 32))
-#: Of what is rescaled by 16 bits of a factor, one in a thousand rounds to the neighbour: of few elements, which may all be what
-#: a bias and padding make, some more.
-MOST_DIFFERENT, SOME = 0.002, 12
+#: Of what is rescaled by 16 bits of a factor, one in a thousand rounds to the neighbour; by chance more, up to so many times
+#: what counting so many scatters by.
+MOST_DIFFERENT, DEVIATIONS = 0.002, 4
+#: Of so many results of one input or more, one may be what a bias and padding make: that is the same for each input.
+OF_WHICH_ONE = 16
+#: Inputs of each model, and how many layers of all models are compared at least, so that none is refused that was not.
+INPUTS, LEAST_COMPARED = 24, 100
 #: A mean on the scale of what it is the mean of, or what is taken to twice that, is often half-way: where several such are put
 #: together, nobody counts that. And the bias of a channel that is only scaled is in units of that.
 OF_PARTS, OF_BIAS = 0.1, 0.01
+REFUSED = r"that is not quantised \('|of what is not quantised, |operands whose axes were moved differently, "
 RANDOMS = st.randoms(use_true_random=False)
 SETTINGS = settings(max_examples=25, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -65,12 +72,21 @@ class Samples(CalibrationDataReader):
         return self.left.pop() if self.left else None
 
 
-def check_quantised(rng: random.Random) -> None:
+def with_lowest_weights(model: onnx.ModelProto) -> None:
+    """Makes the lowest weights of int8 one less, which quantize_static never writes: -128."""
+    for one in model.graph.initializer:
+        codes = numpy_helper.to_array(one)
+        if codes.dtype == np.int8 and codes.ndim >= 2:
+            one.CopyFrom(numpy_helper.from_array(np.where(codes == -127, np.int8(-128), codes), one.name))
+
+
+def check_quantised(rng: random.Random) -> int:
+    """How many layers were compared."""
     model = random_model(rng)
     if any(one.op_type == "ConvTranspose" and one.attribute[0].i > 1 for one in model.graph.node):
         # onnxruntime has scales for fewer channels than such have, and the engine no weights of 9 bits.
-        return
-    x = inputs_of(model, 8, rng.getrandbits(32))
+        return 0
+    x = inputs_of(model, INPUTS, rng.getrandbits(32))
     kind = rng.choice((QuantType.QUInt8, QuantType.QInt8))
     weights = rng.choice((QuantType.QUInt8, QuantType.QInt8)) if kind == QuantType.QUInt8 else QuantType.QInt8
     with tempfile.TemporaryDirectory() as folder:
@@ -78,7 +94,7 @@ def check_quantised(rng: random.Random) -> None:
         quantize_static(
             Path(folder) / "float.onnx",
             Path(folder) / "quantised.onnx",
-            Samples(x),
+            Samples(x[:8]),
             quant_format=QuantFormat.QDQ,
             activation_type=kind,
             weight_type=weights,
@@ -86,15 +102,20 @@ def check_quantised(rng: random.Random) -> None:
             extra_options={"ActivationSymmetric": rng.random() < 0.3 and kind == QuantType.QInt8},
         )
         quantised = onnx.load(Path(folder) / "quantised.onnx")
+    with_lowest_weights(quantised)
     try:
         found = from_onnx(quantised, HARDWARE)
     except ModelError as error:
-        # onnxruntime leaves what is between some functions in floating point.
-        assert all("that is not quantised ('" in one for one in error.problems), error.problems
-        return
-    for one in compare_layers(found, quantised, [one[None] for one in x]):
+        # onnxruntime leaves what is between some functions in floating point, and a model may turn one operand of two.
+        assert all(re.search(REFUSED, one) for one in error.problems), error.problems
+        return 0
+    compared = compare_layers(found, quantised, [one[None] for one in x])
+    for one in compared:
+        expected = rate_of(one) * one.elements
+        alike = INPUTS if one.elements >= OF_WHICH_ONE * INPUTS else 0
         assert one.most <= 1, one
-        assert one.different - one.undecided <= max(rate_of(one) * one.elements, SOME), one
+        assert one.different - one.undecided <= expected + DEVIATIONS * expected**0.5 + alike, one
+    return len(compared)
 
 
 def rate_of(one: Difference) -> float:
@@ -115,7 +136,13 @@ def test_float_with_calibration(rng: random.Random) -> None:
     check_float(rng)
 
 
-@SETTINGS
-@given(RANDOMS)
-def test_onnxruntime_quantises(rng: random.Random) -> None:
-    check_quantised(rng)
+def test_onnxruntime_quantises() -> None:
+    compared: list[int] = []
+
+    @SETTINGS
+    @given(RANDOMS)
+    def check(rng: random.Random) -> None:
+        compared.append(check_quantised(rng))
+
+    check()
+    assert sum(compared) >= LEAST_COMPARED, compared
