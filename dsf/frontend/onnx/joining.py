@@ -37,7 +37,7 @@ from dsf.frontend.onnx.values import (
 def concat(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
     """
     Quantised tensors, each with a scale of its own if a QuantizeLinear follows: images along any axis but the batch, copied by
-    the engine where their channels follow each other; and rows.
+    the engine where their channels follow each other; and rows. Signs, of one bit, along channels only.
     """
     rank = max((len(getattr(one, "shape", ())) for one in inputs), default=0)
     axis = int(node.get("axis", 0))

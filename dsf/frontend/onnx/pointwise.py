@@ -69,7 +69,8 @@ def _least(grid: Grid) -> float:
 def leaky_relu(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
     """
     Any slope: of a quantised tensor by a table; 0 and 2**-k with k to 15 in the rounding of a convolution or dense layer;
-    others of what is not quantised by computing it twice, once for each sign.
+    others of what is not quantised by computing it twice, once for each sign. Of what is clipped or pooled by a maximum before
+    it is quantised: 0 or more.
     """
     return [_leaky(importer, node, real_of(inputs[0]))]
 
