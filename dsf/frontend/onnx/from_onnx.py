@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from dsf.errors import ModelError
-from dsf.frontend.onnx import constants, joining, layout, linear, moves, pointwise, pooling, quantisation, signs, transposed
+from dsf.frontend.onnx import (
+    constants,
+    joining,
+    layout,
+    linear,
+    moves,
+    pointwise,
+    pooling,
+    quantisation,
+    resizing,
+    signs,
+    transposed,
+)
 from dsf.frontend.onnx.graph import Graph, graph_of
 from dsf.frontend.onnx.importer import HANDLERS, Imported, Importer
 from dsf.frontend.onnx.read import read_model
@@ -11,7 +23,7 @@ from dsf.frontend.reading import Source
 from dsf.hardware import Hardware
 
 #: The files of handlers: importing them registers their operators.
-HANDLER_FILES = (constants, joining, layout, linear, moves, pointwise, pooling, quantisation, signs, transposed)
+HANDLER_FILES = (constants, joining, layout, linear, moves, pointwise, pooling, quantisation, resizing, signs, transposed)
 
 
 __all__ = ["HANDLERS", "import_onnx", "importer_of"]
