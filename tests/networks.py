@@ -56,14 +56,17 @@ def random_hardware(rng: random.Random, **widths: int) -> Hardware:
     )
 
 
-def random_network(rng: random.Random, hardware: Hardware, *, layers: int = 4, depthwise: bool = False) -> ModuleOp:
+def random_network(
+    rng: random.Random, hardware: Hardware, *, layers: int = 4, depthwise: bool = False, crop: int = 2
+) -> ModuleOp:
     """
     A module of the `bundle` level, `engine.hardware` included, with one function `@main` of up to `layers` bundles named
     bundle_0, bundle_1, ...: convolutions with every kind of kernel, stride and padding, in groups and depthwise, also
     transposed, residual adds, poolings, flatten and dense layers, activations of all slopes; the last layer raw or
-    quantised. With `depthwise`, convolutions are depthwise wherever they can be, and dilated more often.
+    quantised. With `depthwise`, convolutions are depthwise wherever they can be, and dilated more often. Transposed
+    ones lose up to `crop` rows or columns at each side: if that is more than a kernel reaches, phases begin inside the image.
     """
-    module = _Network(rng, hardware, depthwise).build(rng.randint(1, layers))
+    module = _Network(rng, hardware, depthwise, crop).build(rng.randint(1, layers))
     module.verify()
     problems = problems_of(module)
     assert not problems, problems
@@ -87,6 +90,7 @@ class _Network:
     rng: random.Random
     hardware: Hardware
     depthwise: bool
+    crop: int
     block: Block = field(default_factory=Block)
     layers: list[Operation] = field(default_factory=list)
     skips: list[SSAValue] = field(default_factory=list)
@@ -227,9 +231,8 @@ class _Network:
         if kernel[0] * kernel[1] * channels > self.hardware.weight_words:
             kernel = (1, 1)
         dilation = (rng.randint(1, 3), rng.randint(1, 3)) if rng.random() < 0.2 else (1, 1)
-        # More than the kernel reaches, now and then: the phases begin inside the image.
-        crop = [rng.randint(0, rng.choice((2, 2, 2, 8))) for _ in range(4)]
-        explicit = ((crop[0], crop[1]), (crop[2], crop[3]))
+        most = self.crop
+        explicit = ((rng.randint(0, most), rng.randint(0, most)), (rng.randint(0, most), rng.randint(0, most)))
         more = (rng.randint(0, strides[0] - 1), rng.randint(0, strides[1] - 1))
         same = rng.random() < 0.4
         window = resolve_transposed("same" if same else explicit, kernel, strides, dilation, (0, 0) if same else more)

@@ -133,9 +133,9 @@ def check(
     return module
 
 
-def case(seed: int, layers: int = 5, *, depthwise: bool = False) -> tuple[ModuleOp, Ints, random.Random]:
+def case(seed: int, layers: int = 5, *, depthwise: bool = False, crop: int = 2) -> tuple[ModuleOp, Ints, random.Random]:
     rng = random.Random(seed)
-    module = random_network(rng, random_hardware(rng), layers=layers, depthwise=depthwise)
+    module = random_network(rng, random_hardware(rng), layers=layers, depthwise=depthwise, crop=crop)
     return module, input_of(rng, module), rng
 
 
@@ -153,6 +153,13 @@ def test_seeded_networks(first: int, small: bool) -> None:
     for seed in range(first, first + 20):
         module, x, rng = case(seed)
         check(seed, module, x, rng, small=small)
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_transposed_convolutions_that_crop(seed: int) -> None:
+    """On small memories, by more than a kernel reaches."""
+    module, x, rng = case(seed, 2, crop=8)
+    check(seed, module, x, rng, small=True)
 
 
 @pytest.mark.parametrize("bits_bias", [8, 16, 32])
