@@ -23,12 +23,12 @@ from xdsl.ir import SSAValue
 from dsf.codegen.kept import MODEL_NAME, pipeline_of
 from dsf.codegen.program import Program, Step, read_program
 from dsf.compiler import context, parse_module, run_pass
-from dsf.dialects import fxp, sched
+from dsf.dialects import fxp, sched, sched_vector
 from dsf.dialects.constants import ints_of
-from dsf.dialects.sched import Space, buffer_of
-from dsf.dialects.sched_types import ON_CHIP
+from dsf.dialects.sched_base import buffer_of
+from dsf.dialects.sched_types import ON_CHIP, Space
 from dsf.dialects.shapes import shape
-from dsf.dialects.tile import WHOLE
+from dsf.dialects.tile_types import WHOLE
 from dsf.errors import MismatchError, ModelError
 from dsf.hardware import Hardware
 from dsf.isa.encoding import default_fields
@@ -50,7 +50,7 @@ Facts = dict[str, Any]
 Index = tuple[int, int, int, int]
 
 #: What makes a piece of a tensor.
-Computing = sched.MatrixOp | sched.VectorOp | sched.MoveOp
+Computing = sched.MatrixOp | sched_vector.VectorOp | sched.MoveOp
 
 #: What a load of the weight stream brings, by the memory that it goes to.
 KINDS = {Space.WEIGHT: "weights", Space.PARAMETER: "parameters", Space.TABLE: "table"}

@@ -19,10 +19,11 @@ from xdsl.interpreter import Interpreter
 
 from dsf.bisection.difference import Difference, Elements, first_difference
 from dsf.bisection.functions import Key, Point, Trace, described, piece_text, sources_of
-from dsf.dialects import sched, tile
+from dsf.dialects import sched, sched_vector, tile
 from dsf.dialects.constants import DenseAttr, ints_of
 from dsf.dialects.engine import hardware_of
-from dsf.dialects.sched import Space, buffer_of
+from dsf.dialects.sched_base import buffer_of
+from dsf.dialects.sched_types import Space
 from dsf.errors import DsfError
 from dsf.hardware import Hardware
 from dsf.layout import pack_elements, packed_bytes, unpack_elements
@@ -42,7 +43,7 @@ Numbers = NDArray[np.int64]
 
 #: What computes a piece of a tensor, and which of that reads more rows than it makes. What a copy or a move writes is checked
 #: where it is read.
-Computing = sched.MatrixOp | sched.VectorOp
+Computing = sched.MatrixOp | sched_vector.VectorOp
 WINDOWED = (sched.MatrixOp, sched.PoolOp)
 
 

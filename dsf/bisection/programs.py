@@ -19,7 +19,7 @@ from xdsl.interpreter import Interpreter
 
 from dsf.bisection.difference import Difference, Elements, first_difference
 from dsf.bisection.functions import described, piece_text, sources_of
-from dsf.dialects import isa, sched
+from dsf.dialects import isa, sched, sched_vector
 from dsf.dialects.engine import hardware_of
 from dsf.errors import DsfError
 from dsf.hardware import Hardware
@@ -123,7 +123,7 @@ def _difference(
 
 
 def _part(op: InstructionOp, hardware: Hardware) -> str | None:
-    if not isinstance(op, sched.MatrixOp | sched.VectorOp):
+    if not isinstance(op, sched.MatrixOp | sched_vector.VectorOp):
         return None
     return piece_text(op.piece.piece, hardware.group_columns if isinstance(op, sched.MatrixOp) else op.piece.output_image[2])
 
@@ -143,7 +143,7 @@ def _wrong_fields(above: InstructionOp, op: InstructionOp, hardware: Hardware) -
 
 def _elements(running: Running, above: InstructionOp, name: str, got: Ints, needed: Ints) -> tuple[Elements | None, str]:
     """The first element of a memory that differs: of the piece that is computed, if it is one of these."""
-    if name == "feature" and isinstance(above, sched.MatrixOp | sched.VectorOp):
+    if name == "feature" and isinstance(above, sched.MatrixOp | sched_vector.VectorOp):
         functions = SchedFunctions(running.machine)
         targets = functions.targets_of(above)
         elements = first_difference(got[targets], needed[targets])

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dsf.dialects import sched
-from dsf.dialects.sched import Space, buffer_of
+from dsf.dialects import sched, sched_transfers
+from dsf.dialects.sched_base import buffer_of
+from dsf.dialects.sched_types import Space
 from dsf.hardware import Hardware
 from dsf.scheduling.cuts import weight_depth
 from dsf.scheduling.hazards import Access, Memory, Step
@@ -113,7 +114,7 @@ def _of_weights(op: sched.LoadWeightsOp, hw: Hardware) -> Access:
     return _access(buffer, Span(0, size), writes=True)
 
 
-def _of_transfer(chip: sched.BufferOp, dram: sched.BufferOp, op: sched.TransferOp) -> tuple[Access, ...]:
+def _of_transfer(chip: sched.BufferOp, dram: sched.BufferOp, op: sched_transfers.TransferOp) -> tuple[Access, ...]:
     """What a transfer touches on chip, and in the arena if it goes there: the whole tensor."""
     loads = isinstance(op, sched.LoadOp)
     start = chip.start + op.at.value.data

@@ -30,7 +30,7 @@ from typing import Literal, get_args
 from dsf.arguments import as_int
 from dsf.cost import Cost, dispatch_cycles, load_cost, parameters_cost, shape_change, store_cost, weights_cost
 from dsf.dialects import tile
-from dsf.dialects.tile import Mode, Outer
+from dsf.dialects.tile_types import Mode, Outer
 from dsf.errors import ModelError
 from dsf.geometry import span
 from dsf.hardware import Hardware

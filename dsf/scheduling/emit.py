@@ -25,10 +25,10 @@ from dsf.cost import (
     tables_cost,
     weights_cost,
 )
-from dsf.dialects import sched, tile
+from dsf.dialects import sched, tile, tile_types
 from dsf.dialects.constants import integer
 from dsf.dialects.sched_types import ON_CHIP, Space
-from dsf.dialects.tile import Place
+from dsf.dialects.tile_types import Place
 from dsf.hardware import Hardware
 from dsf.layout import packed_bytes
 from dsf.scheduling.accesses import MEMORIES, step_of
@@ -356,7 +356,7 @@ class Emitter:
                 add=None if partial else op.add,
                 cycles=cost.busy,
             )
-            self._change_shape(mode is tile.Mode.TALL)
+            self._change_shape(mode is tile_types.Mode.TALL)
             self._add(matrix, cost, layer)
 
     def _matrix_costs(self, work: Work, layer: Layer) -> list[Cost]:

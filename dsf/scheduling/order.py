@@ -20,9 +20,9 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from dsf.dialects import tile
-from dsf.dialects.tile import Outer
-from dsf.dialects.tile import Place as Location
+from dsf.dialects import tile, tile_types
+from dsf.dialects.tile_types import Outer
+from dsf.dialects.tile_types import Place as Location
 from dsf.hardware import Hardware
 from dsf.scheduling.accesses import piece_range
 from dsf.scheduling.features import FeaturePlan
@@ -47,7 +47,7 @@ class Work:
     chunk: int
     layer: int
     piece: Piece
-    mode: tile.Mode
+    mode: tile_types.Mode
     x: Held
     y: Held
     second: Held | None
@@ -111,10 +111,10 @@ class _Run:
     """What is left of a layer in a chunk, pieces with the shape of the array and whether they complete a strip."""
 
     index: int
-    pieces: deque[tuple[Piece, tile.Mode, bool]]
+    pieces: deque[tuple[Piece, tile_types.Mode, bool]]
 
 
-def _layer_pieces(layer: Layer, images: int, hw: Hardware) -> Iterator[tuple[Piece, tile.Mode, bool]]:
+def _layer_pieces(layer: Layer, images: int, hw: Hardware) -> Iterator[tuple[Piece, tile_types.Mode, bool]]:
     return Cut.of(layer.op.cut).pieces(Span(0, images), layer.output_image[0], layer.blocks, layer.lanes(hw))
 
 
@@ -226,7 +226,7 @@ class _Planner:
         return stretch.memory in self.resident
 
     def _add(
-        self, chunk: int, images: int, index: int, piece: Piece, mode: tile.Mode, complete: bool, behind: Sequence[_Run]
+        self, chunk: int, images: int, index: int, piece: Piece, mode: tile_types.Mode, complete: bool, behind: Sequence[_Run]
     ) -> None:
         layer = self.network.layers[index]
         if self.plan.places[self.network.input] is Location.CHIP:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import chain, repeat
 
 from dsf.dialects.records import ints
-from dsf.dialects.tile import CutAttr, Mode, Outer, Place
+from dsf.dialects.tile_types import CutAttr, Mode, Outer, Place
 from dsf.geometry import Window, span
 
 

@@ -26,7 +26,7 @@ from itertools import pairwise, product
 
 from dsf.cost import dispatch_cycles, load_cost, shape_change
 from dsf.dialects import tile
-from dsf.dialects.tile import Mode, Outer, Place
+from dsf.dialects.tile_types import Mode, Outer, Place
 from dsf.errors import ModelError
 from dsf.geometry import span
 from dsf.hardware import Hardware

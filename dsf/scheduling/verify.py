@@ -22,10 +22,11 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from xdsl.ir import Operation, SSAValue
 
-from dsf.dialects import sched
+from dsf.dialects import sched, sched_transfers
 from dsf.dialects.engine import instruction_name
-from dsf.dialects.sched import Space, buffer_of
-from dsf.dialects.tile import Mode
+from dsf.dialects.sched_base import buffer_of
+from dsf.dialects.sched_types import Space
+from dsf.dialects.tile_types import Mode
 from dsf.hardware import VECTOR_TABLES, Hardware
 from dsf.layout import PARAMETER_BYTES, packed_bytes
 from dsf.scheduling.accesses import MEMORIES, accesses_of
@@ -84,7 +85,7 @@ def _buffers(op: sched.InstructionOp) -> list[sched.BufferOp]:
     return [buffer for operand in operands if (buffer := buffer_of(operand)).space.data in MEMORIES]
 
 
-def _bytes_of(op: sched.TransferOp, hw: Hardware) -> tuple[int, int, int]:
+def _bytes_of(op: sched_transfers.TransferOp, hw: Hardware) -> tuple[int, int, int]:
     """The bytes in DRAM that a transfer moves, from its offset on: rows, bytes of each, bytes from one to the next."""
     return op.rows.value.data, packed_bytes(op.elements.value.data, hw.bits_input), op.pitch.value.data
 
@@ -147,7 +148,7 @@ class _Arena:
         self._buffers: list[sched.BufferOp] = []
         self._numbers: dict[sched.BufferOp, int] = {}
 
-    def problems(self, op: sched.TransferOp, hw: Hardware, name: str) -> list[str]:
+    def problems(self, op: sched_transfers.TransferOp, hw: Hardware, name: str) -> list[str]:
         """What a transfer from the arena or to it finds there; its bounds were checked."""
         assert isinstance(op, (sched.LoadOp, sched.StoreOp))
         buffer, (rows, size, pitch) = _dram_of(op), _bytes_of(op, hw)
@@ -262,7 +263,7 @@ def _instruction_problems(instructions: Sequence[sched.InstructionOp], contents:
         problems += _overwritten(op, pairs, name)
         for access, buffer in pairs:
             if access.memory is Memory.ARENA:
-                assert isinstance(op, sched.TransferOp)
+                assert isinstance(op, sched_transfers.TransferOp)
                 problems += [] if outside else contents.arena.problems(op, hw, name)
             elif access.start < access.stop:
                 problems += contents.problems(name, access, buffer)

@@ -15,7 +15,7 @@ from itertools import chain
 
 import numpy as np
 
-from dsf.dialects import sched, tile
+from dsf.dialects import sched, tile, tile_types
 from dsf.dialects.constants import DenseAttr, ints_of
 from dsf.hardware import VECTOR_TABLES, Hardware
 from dsf.layout import pack_parameters, pack_tables, pack_weight_groups
@@ -148,7 +148,7 @@ def _pack_layer(
         yield load.block.inputs.first, (first, weight)
 
 
-def weight_places(hw: Hardware, words: int, groups: int, mode: tile.Mode) -> tuple[int, int, int]:
+def weight_places(hw: Hardware, words: int, groups: int, mode: tile_types.Mode) -> tuple[int, int, int]:
     """
     How a load of `groups` channel groups of `words` weight words fills the banks: the number of stretches, each in the next
     bank, the words of each, and the words that are taken in all banks.

@@ -28,7 +28,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from dsf import numerics
-from dsf.dialects import fxp, tile
+from dsf.dialects import fxp, tile, tile_types
 from dsf.dialects.constants import DenseAttr, dense_ints, integer, ints_of, pair, quad
 from dsf.dialects.engine import hardware_of
 from dsf.dialects.integers import RAW_BITS
@@ -53,7 +53,7 @@ def _whole(sizes: tuple[int, ...], way: Way | None = None) -> tile.CutAttr:
     is chosen for it.
     """
     images, rows, *_ = sizes
-    way = Way(1, (tile.Mode.WIDE,)) if way is None else way
+    way = Way(1, (tile_types.Mode.WIDE,)) if way is None else way
     return tile.CutAttr.of(images=images, rows=rows, groups=1 << 12, block=way.block, mode=way.modes[0])
 
 

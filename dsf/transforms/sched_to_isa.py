@@ -17,11 +17,11 @@ from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 
 from dsf.cost import runs_of
-from dsf.dialects import isa, sched, tile
+from dsf.dialects import isa, sched, sched_transfers, sched_vector, tile, tile_types, tile_vector
 from dsf.dialects.bundle_types import PoolKind
 from dsf.dialects.engine import hardware_of
-from dsf.dialects.sched import Space, buffer_of
-from dsf.dialects.sched_types import BASES
+from dsf.dialects.sched_base import buffer_of
+from dsf.dialects.sched_types import BASES, Space
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.isa.checks import instruction_problems
@@ -45,7 +45,7 @@ TARGETS = {
 }
 
 
-def _dram(buffer: sched.BufferOp, op: sched.TransferOp, hw: Hardware) -> Fields:
+def _dram(buffer: sched.BufferOp, op: sched_transfers.TransferOp, hw: Hardware) -> Fields:
     """Rows of elements in DRAM; one row has the stride of all."""
     elements = op.elements.value.data
     return {
@@ -81,7 +81,7 @@ def load_weights_fields(op: sched.LoadWeightsOp, hw: Hardware) -> Fields:
     }
 
 
-def _window(op: sched.MatrixOp | sched.VectorOp | sched.CopyOp, how: tile.WindowAttr) -> Fields:
+def _window(op: sched.MatrixOp | sched_vector.VectorOp | sched.CopyOp, how: tile.WindowAttr) -> Fields:
     """How the input is walked: `x` counts elements within a row of the image, `y` its rows."""
     window, piece, x = how.window, op.piece.piece, buffer_of(op.x)
     height, width, _ = op.piece.input_image
@@ -106,19 +106,21 @@ def _window(op: sched.MatrixOp | sched.VectorOp | sched.CopyOp, how: tile.Window
     }
 
 
-def _target(op: sched.MatrixOp | sched.VectorOp | sched.CopyOp) -> tile.TargetAttr:
+def _target(op: sched.MatrixOp | sched_vector.VectorOp | sched.CopyOp) -> tile.TargetAttr:
     """Where what an instruction makes goes in a tensor like the result."""
     return op.target if isinstance(op, sched.MatrixOp) else tile.WHOLE
 
 
-def _steps(op: sched.MatrixOp | sched.VectorOp | sched.CopyOp, buffer: sched.BufferOp, per_element: int) -> Fields:
+def _steps(op: sched.MatrixOp | sched_vector.VectorOp | sched.CopyOp, buffer: sched.BufferOp, per_element: int) -> Fields:
     """How a tensor like the result is walked: steps from pixel to pixel, row to row, image to image."""
     height, width, channels = op.piece.output_image
     pixel, (down, right) = buffer.pitch(channels) * per_element, _target(op).steps
     return {"pixel_step": right * pixel, "row_step": down * width * pixel, "image_step": height * width * pixel}
 
 
-def _first(op: sched.MatrixOp | sched.VectorOp | sched.CopyOp, buffer: sched.BufferOp, lanes: int, per_element: int) -> int:
+def _first(
+    op: sched.MatrixOp | sched_vector.VectorOp | sched.CopyOp, buffer: sched.BufferOp, lanes: int, per_element: int
+) -> int:
     """Address of the first element of the piece in a tensor like the result."""
     height, width, channels = op.piece.output_image
     piece, target = op.piece.piece, _target(op)
@@ -128,7 +130,7 @@ def _first(op: sched.MatrixOp | sched.VectorOp | sched.CopyOp, buffer: sched.Buf
     return buffer.origin + (pixels * buffer.pitch(channels) + channel) * per_element
 
 
-def _output(op: sched.MatrixOp | sched.VectorOp | sched.CopyOp, lanes: int, per_element: int) -> Fields:
+def _output(op: sched.MatrixOp | sched_vector.VectorOp | sched.CopyOp, lanes: int, per_element: int) -> Fields:
     piece = op.piece.piece
     return {
         "columns": op.image[1] if isinstance(op, sched.MatrixOp) else op.piece.output_image[1],
@@ -178,7 +180,7 @@ def _convolution(op: sched.MatrixOp, hw: Hardware) -> Fields:
     runs, piece = runs_of(hw, window, op.piece.input_image[2], inputs.count), op.piece.piece
     height, columns = op.piece.input_image[0], op.image[1]
     lines = lines_of(window, height, piece.rows.first, piece.rows.count, columns, piece.images.count)
-    skips = op.bank_words == 0 and lines.skips(hw.pixels_tall if op.mode.data is tile.Mode.TALL else hw.rows)
+    skips = op.bank_words == 0 and lines.skips(hw.pixels_tall if op.mode.data is tile_types.Mode.TALL else hw.rows)
     row_words = runs.words // runs.kernel_rows
     fields = {
         **_window(op, op.window),
@@ -257,7 +259,7 @@ def matrix_fields(op: sched.MatrixOp, hw: Hardware) -> Fields:
         "pixels": output["images"] * output["rows"] * output["columns"],
         "channel_groups": piece.groups.count,
         "last_group_lanes": piece.channels(lanes).count - (piece.groups.count - 1) * lanes,
-        "tall": int(op.mode.data is tile.Mode.TALL),
+        "tall": int(op.mode.data is tile_types.Mode.TALL),
         "weight_address": buffer_of(op.weights).start,
         "accumulate": int(piece.accumulate),
         "partial": int(piece.partial),
@@ -292,7 +294,7 @@ def copy_fields(op: sched.CopyOp, hw: Hardware) -> Fields:
     channels = op.piece.block.outputs.count
     return {
         "function": VectorFunction.MAX_POOL,
-        **_window(op, tile.POINT),
+        **_window(op, tile_vector.POINT),
         "kernel_columns": 1,
         "kernel_column_step": buffer_of(op.x).pitch(op.piece.input_image[2]),
         **_output(op, channels, 1),
@@ -304,7 +306,7 @@ def copy_fields(op: sched.CopyOp, hw: Hardware) -> Fields:
 
 def _elements(op: sched.ElementwiseOp | sched.LookupOp) -> Fields:
     """The walk of a function of single elements: its fields but for those of the function."""
-    window = _window(op, tile.POINT)
+    window = _window(op, tile_vector.POINT)
     # One row, which is the default: the field is not used.
     del window["kernel_row_step"]
     channels = op.piece.block.outputs.count

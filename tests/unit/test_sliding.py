@@ -17,9 +17,9 @@ from dsf.bisection.levels import Bisection, levels_of_passes
 from dsf.codegen.files import write_files
 from dsf.compiler import compile_module, random_input, run_pass
 from dsf.cost import transfer_beats
-from dsf.dialects import sched
+from dsf.dialects import sched, sched_transfers
 from dsf.dialects.sched_types import Space
-from dsf.dialects.tile import Place
+from dsf.dialects.tile_types import Place
 from dsf.hardware import Hardware
 from dsf.provenance import Provenance
 from dsf.scheduling.pieces import Span
@@ -86,7 +86,7 @@ def kinds_of(program: sched.ProgramOp) -> set[str]:
             case sched.BufferOp():
                 kinds |= {name for name, holds in (("holds", op.holds), ("channels", op.channels)) if holds.value.data > 0}
                 kinds |= {"arena"} if op.space.data is Space.ARENA else set()
-            case sched.TransferOp():
+            case sched_transfers.TransferOp():
                 kinds |= {op.name} if op.rows.value.data > 1 else set()
             case sched.PoolOp():
                 kinds |= {"part"} if op.piece.block.outputs.count < op.piece.output_image[2] else set()

@@ -14,9 +14,9 @@ import numpy as np
 from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, impl, register_impls
 from xdsl.ir import SSAValue
 
-from dsf.dialects import sched
-from dsf.dialects.sched import Space, buffer_of
-from dsf.dialects.sched_types import BASES
+from dsf.dialects import sched, sched_vector
+from dsf.dialects.sched_base import buffer_of
+from dsf.dialects.sched_types import BASES, Space
 from dsf.geometry import Window
 from dsf.layout import pack_elements, packed_bytes, unpack_elements, unpack_parameters, unpack_tables, unpack_weight_groups
 from dsf.numerics import Ints
@@ -160,7 +160,7 @@ class SchedFunctions(InterpreterFunctions):
         machine.scatter(self.targets_of(op), y[positions_of(op)])
         return TOKEN
 
-    def input_of(self, op: sched.MatrixOp | sched.VectorOp) -> tuple[Ints, Window]:
+    def input_of(self, op: sched.MatrixOp | sched_vector.VectorOp) -> tuple[Ints, Window]:
         """The rows of the input that a piece needs, (images, rows, width, channels), and the window over them."""
         piece = op.piece.piece
         whole = op.window.window if isinstance(op, (sched.MatrixOp, sched.PoolOp)) else Window((1, 1))
@@ -168,7 +168,7 @@ class SchedFunctions(InterpreterFunctions):
         channels = None if isinstance(op, sched.MatrixOp) else piece.block.inputs
         return self.machine.gather(_addresses(buffer_of(op.x), piece, rows, op.piece.input_image, channels)), window
 
-    def second_of(self, op: sched.MatrixOp | sched.VectorOp) -> Ints | None:
+    def second_of(self, op: sched.MatrixOp | sched_vector.VectorOp) -> Ints | None:
         """The second operand of a piece, if it has one: what is added in an epilogue, or of a sum or a product of tensors."""
         if isinstance(op, sched.ElementwiseOp):
             piece = op.piece.piece
@@ -179,7 +179,7 @@ class SchedFunctions(InterpreterFunctions):
         channels = piece.channels(self.machine.hardware.group_columns)
         return self.machine.gather(_addresses_at(buffer_of(op.residual), piece, places_of(op), op.piece.output_image, channels))
 
-    def targets_of(self, op: sched.MatrixOp | sched.VectorOp | sched.CopyOp) -> Ints:
+    def targets_of(self, op: sched.MatrixOp | sched_vector.VectorOp | sched.CopyOp) -> Ints:
         """Addresses of what an instruction computes, (images, rows, width, elements); depthwise of one residue only."""
         piece, image = op.piece.piece, op.piece.output_image
         if not isinstance(op, sched.MatrixOp):
