@@ -47,6 +47,8 @@ DIVIDE_OVERHEAD = 1
 LEAST_DIVIDE = 5
 #: The same for functions of single elements.
 ELEMENTS_OVERHEAD = 21
+#: Reads of a STORE that are under way at most, until their beats have left: `Credits` of dsf_store.
+STORE_READS = 7
 #: The dispatcher takes an instruction in this many cycles, or in as many as it has beats.
 LEAST_DISPATCH = 3
 #: Beats of a burst of instructions, and how many are fetched before the dispatcher takes them.
@@ -130,6 +132,7 @@ class Cost:
     Cycles from the start of an instruction: it is busy from `fill` to `fill + busy`, and its results are visible at
     `fill + busy + drain`. The next one of its queue may start at `busy + gap`. `beats` counts beats of DRAM traffic, `reads`
     and `writes` those of feature memory in the busy cycles; `yields` are the most cycles that it stops for reads of STORE.
+    Its reads come at the beginning of each `slot` of so many cycles; 0: at any time.
     """
 
     busy: int
@@ -140,6 +143,7 @@ class Cost:
     reads: int = 0
     writes: int = 0
     yields: int = 0
+    slot: int = 0
 
     @property
     def latency(self) -> int:
@@ -156,22 +160,23 @@ def matrix_cost(hw: Hardware, work: MatrixWork, tall: bool) -> Cost:
     last_pixels, last_groups = work.pixels - (len(rows) - 1) * lanes, work.groups - (passes - 1) * at_once
     pixels = [lanes] * (len(rows) - 1) + [last_pixels]
     steps = [work.runs.steps(*tile) for tile in zip(pixels, rows, strict=True)]
-    reads = [work.runs.reads(*tile) for tile in zip(pixels, rows, strict=True)]
+    of_tiles = [work.runs.reads(*tile) for tile in zip(pixels, rows, strict=True)]
 
     def results(groups: int) -> list[int]:
         each = [one * groups for one in pixels]
-        return _results(each, [one * writes for one in each], steps, reads if work.residual else None)
+        return _results(each, [one * writes for one in each], steps, of_tiles if work.residual else None)
 
     waits, late = _waits(hw, steps, results(at_once), results(last_groups), passes)
-    caught_up = max(steps[-1], results(last_groups)[-1]) - reads[-1]
+    caught_up = max(steps[-1], results(last_groups)[-1]) - of_tiles[-1]
     skew = 0 if tall else last_pixels
     drain = MATRIX_DRAIN + hw.pe_latency + skew + last_pixels * last_groups * writes + max(0, late - caught_up)
     search = work.lines.search(lanes) if work.lines is not None and work.lines.skips(lanes) else 0
-    port_reads = passes * sum(reads) + (work.pixels * work.groups if work.residual else 0)
+    port_reads = passes * sum(of_tiles) + (work.pixels * work.groups if work.residual else 0)
     busy = passes * sum(steps) + waits
+    reads, slot = min(port_reads, busy), max(work.runs.chunk, lanes)
     port_writes = min(work.pixels * work.groups * writes, busy)
     # What is late also holds up the first tiles of the next instruction.
-    return Cost(busy, MATRIX_FILL + search, drain, gap=late, reads=min(port_reads, busy), writes=port_writes)
+    return Cost(busy, MATRIX_FILL + search, drain, gap=late, reads=reads, writes=port_writes, slot=slot)
 
 
 def _results(results: list[int], writes: list[int], steps: list[int], reads: list[int] | None) -> list[int]:

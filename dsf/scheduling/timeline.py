@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from dsf.cost import FETCH_AHEAD, FETCH_BURST, LOAD_FILL, TOKEN_LATENCY, Cost
+from dsf.cost import FETCH_AHEAD, FETCH_BURST, LOAD_FILL, STORE_READS, TOKEN_LATENCY, Cost
 from dsf.isa.table import Queue
 
 
@@ -59,7 +59,8 @@ WALKS = 64
 class _Port:
     """
     What MATRIX leaves of the read or the write port of feature memory: stretches of time in which it leaves a share of the
-    cycles, `left` of its cost and its cycles. `accesses` are those of an instruction at this port.
+    cycles, `left` of its cost and its cycles. `accesses` are those of an instruction at this port, of which at most `under_way`
+    wait for each other; None: any number.
     """
 
     def __init__(
@@ -68,15 +69,17 @@ class _Port:
         times: Sequence[Times],
         accesses: Callable[[Cost], int],
         left: Callable[[Cost, int], float],
+        under_way: int | None = None,
     ):
         self._accesses = accesses
+        self._under_way = under_way
         self._firsts: list[int] = []
-        self._stretches: list[tuple[int, float]] = []
+        self._stretches: list[tuple[int, float, int]] = []
         for task, one in zip(tasks, times, strict=True):
             if task.queue is Queue.MATRIX and task.cost.busy > 0:
                 first = one.start + task.cost.fill
                 self._firsts.append(first)
-                self._stretches.append((first + one.busy, left(task.cost, one.busy)))
+                self._stretches.append((first + one.busy, left(task.cost, one.busy), task.cost.slot))
 
     def cycles(self, start: int, cost: Cost) -> int:
         """What the busy cycles of an instruction that starts at `start` become."""
@@ -85,17 +88,27 @@ class _Port:
             return cost.busy
         wanted, left, now = accesses / cost.busy, float(cost.busy), float(start)
         for index in range(max(0, bisect_right(self._firsts, start) - 1), len(self._firsts)):
-            first, (last, share) = self._firsts[index], self._stretches[index]
+            first, (last, share, slot) = self._firsts[index], self._stretches[index]
             if now + left <= first:
                 break
             left -= max(0.0, first - now)
             now = max(now, first)
-            speed = min(1.0, share / wanted)
+            speed = min(1.0, self._usable(share, slot, wanted) / wanted)
             if left <= speed * (last - now):
                 return round(now + left / speed) - start
             left -= speed * max(0.0, last - now)
             now = max(now, last)
         return round(now + left) - start
+
+    def _usable(self, share: float, slot: int, wanted: float) -> float:
+        """
+        The share of the cycles that one can use who wants `wanted` of them, if MATRIX leaves `share`, at the end of each slot:
+        as many at once as may be under way, and then one whenever a beat leaves.
+        """
+        free = slot * share
+        if self._under_way is None or free <= self._under_way:
+            return share
+        return (self._under_way + (free - self._under_way) * wanted) / slot
 
 
 def _reads(cost: Cost) -> int:
@@ -158,7 +171,7 @@ class _Ports:
 
     def __init__(self, tasks: Sequence[Task] = (), times: Sequence[Times] = ()):
         writes = _Port(tasks, times, _writes, _writes_left)
-        self._of_store = (_Port(tasks, times, _reads, _reads_left_to_store), writes)
+        self._of_store = (_Port(tasks, times, _reads, _reads_left_to_store, STORE_READS), writes)
         self._of_others = (_Port(tasks, times, _reads, _reads_left), writes)
         self._stores = _Stores(tasks, times)
         self._fetch = _Fetch(tasks, times)

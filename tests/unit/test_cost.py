@@ -13,6 +13,7 @@ from dsf.cost import (
     FETCH_AHEAD,
     FETCH_BURST,
     MATRIX_FILL,
+    STORE_READS,
     TOKEN_LATENCY,
     YIELD_CYCLES,
     Cost,
@@ -259,12 +260,13 @@ def task(
     reads: int = 0,
     writes: int = 0,
     yields: int = 0,
+    slot: int = 0,
     beats: int = 0,
 ) -> Task:
     """An instruction of `beats` beats, whose cycles, if it moves data, are beats too."""
     fill = MATRIX_FILL if queue is Queue.MATRIX else 0
     moved = 0 if queue is Queue.MATRIX else busy
-    return Task(queue, waits, Cost(busy, fill, drain, gap, moved, reads, writes, yields), 1, beats)
+    return Task(queue, waits, Cost(busy, fill, drain, gap, moved, reads, writes, yields, slot), 1, beats)
 
 
 def test_an_instruction_starts_when_it_is_dispatched():
@@ -310,6 +312,23 @@ def test_a_store_reads_when_the_matrix_unit_does_not():
     assert store.finish == begin + 4 * (100 - alone) + 10
     matrix, store = simulate([task(Queue.MATRIX, busy=1000, reads=1000), task(Queue.STORE, busy=100, reads=100)], 4)
     assert store.finish == end + (100 - alone) + 10
+
+
+def test_a_store_has_few_reads_under_way_in_the_rest_of_a_slot():
+    """
+    MATRIX reads in the first half of each 40 cycles. A STORE that leaves a beat every other cycle has 7 reads at once in the
+    other 20, and 6.5 in the 13 cycles after them; a pooling is not held up by that, nor a STORE where slots leave 7 or fewer.
+    """
+    assert STORE_READS == 7
+    matrix = task(Queue.MATRIX, busy=1000, reads=500, slot=40)
+    begin = simulate([matrix], 4)[0].start + MATRIX_FILL
+    _, store = simulate([matrix, task(Queue.STORE, busy=200, reads=100)], 4)
+    alone = begin - store.start
+    assert store.finish == pytest.approx(begin + (200 - alone) / 2 * 40 / 13.5 + 10, abs=1)
+    _, pooling = simulate([matrix, task(Queue.VECTOR, busy=200, reads=100)], 4)
+    assert pooling.busy == 200
+    _, store = simulate([task(Queue.MATRIX, busy=1000, reads=500, slot=14), task(Queue.STORE, busy=200, reads=100)], 4)
+    assert store.busy == 200
 
 
 def test_a_depthwise_instruction_lets_a_store_read_between_its_tiles():
