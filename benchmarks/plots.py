@@ -32,7 +32,7 @@ def draw(rows: Sequence[Row], folder: Path = FOLDER) -> list[Path]:
 
 def _draw_network(row: Row, folder: Path) -> Path:
     path = folder / f"{row['name']}.svg"
-    what = {"all": "the whole network", "conv": "its convolutions"}[row["scope"]]
+    what = "the whole network" if row["scope"] == "all" else "its convolutions"
     report = {
         "name": f"{row['name']}, {what}",
         "hardware": make_hardware(NETWORKS[row["name"]][1]).to_dict(),

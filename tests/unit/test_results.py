@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from itertools import product
 from typing import Any
 
 import pytest
@@ -30,7 +29,7 @@ TINY = json.loads(tiny.RESULT.read_text())
 
 
 def test_all_networks_are_there():
-    assert [(row["name"], row["scope"]) for row in KRAKEN] == list(product(kraken.NETWORKS, kraken.SCOPES))
+    assert [(row["name"], row["scope"]) for row in KRAKEN] == kraken.rows_of(kraken.NETWORKS, kraken.SCOPES)
     assert [(row["name"], row["scope"]) for row in TINY] == [(name, "all") for name in tiny.AIMS]
 
 
