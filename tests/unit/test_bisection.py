@@ -367,17 +367,32 @@ def test_fields_that_are_wrong_are_named():
 
 def test_a_missing_token_is_named():
     module, x = small()
+    program = program_of(compile_module(module))
+    waiting = next(i for i, op in enumerate(program.instructions) if op["wait"])
+    signalling = next(i for i, op in enumerate(program.instructions) if op["signal"])
+    assert signalling < waiting
 
     def plant(changed: ModuleOp) -> None:
-        op = next(op for op in program_of(changed).instructions if op["wait"])
-        set_number(op, "wait", 0)
+        instructions = list(program_of(changed).instructions)
+        set_number(instructions[signalling], "signal", 0)
+        set_number(instructions[waiting], "wait", 0)
+
+    difference = bisect(module, x, with_fault("sched-to-isa", plant)).difference
+    assert difference is not None and difference.operation is not None and difference.text is not None
+    name = program.instructions[signalling].name
+    assert difference.operation == f"instruction {signalling} of a run, '{name}' of 'bundle_0'"
+    assert difference.text.startswith("signals none, needs matrix; ")
+
+
+def test_a_token_that_nobody_takes_is_named():
+    module, x = small()
+
+    def plant(changed: ModuleOp) -> None:
+        set_number(next(op for op in program_of(changed).instructions if op["wait"]), "wait", 0)
 
     difference = bisect(module, x, with_fault("sched-to-isa", plant)).difference
     assert difference is not None and difference.text is not None
-    program = program_of(compile_module(module))
-    index = next(i for i, op in enumerate(program.instructions) if op["wait"])
-    assert difference.operation == f"instruction {index} of a run, '{program.instructions[index].name}' of 'bundle_0'"
-    assert difference.text.startswith("waits for none, needs load; ")
+    assert "tokens are left (1 from load to matrix), needs each signal to be waited for" in difference.text
 
 
 # Files.
