@@ -1,8 +1,9 @@
 """
 PyTorch modules: through torch.export and torch.onnx.export to ONNX, and from there to QDQ.
 
-A float module is quantised by calibration data. A Brevitas module is quantised already: it goes by way of QONNX, and the QDQ
-model computes what it computes. Nodes are named after the modules that they come from.
+A float module is quantised by calibration data. Two kinds are quantised already, and the QDQ model computes what they compute:
+one that calls torch.fake_quantize_per_tensor_affine and _per_channel_affine is exported as QDQ, a Brevitas module goes by way
+of QONNX. Nodes are named after the modules that they come from.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import io
 import logging
 import tempfile
 import warnings
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -68,34 +69,52 @@ def quantize_torch(
 
     `example_inputs` is the input, or a sequence of them, whose shapes (batch size included) the network will have.
     `calibration` are typical inputs: a tensor or array with samples along its first axis, for several inputs a sequence of
-    them in the order of `forward`, or a dictionary by their names. `options` are those of `QuantizeOptions`. A Brevitas module
-    needs neither.
+    them in the order of `forward`, or a dictionary by their names. `options` are those of `QuantizeOptions`. A module that is
+    quantised, by fake quantisation or Brevitas, needs neither.
 
     Raises `ModelError` for a module that can't be exported, and for everything that is wrong with what was passed; `ToolError`
     if a package that the export needs is not installed.
     """
     inputs = _checked(module, example_inputs)
+    by_samples = calibration is not None or bool(options)
     if is_brevitas(module):
-        if calibration is not None or options:
-            raise ModelError(
-                f"'{_name(module)}': is quantised by Brevitas already, needs neither calibration nor options; leave them out"
-            )
+        if by_samples:
+            raise ModelError(_is_quantised(module, "by Brevitas "))
         return QuantizedModel(qonnx_to_qdq(_export_brevitas(module, inputs)), QuantizationReport([]))
     chosen = QuantizeOptions.of_hardware(hw, **options)
+    model = torch_to_onnx(module, inputs)
+    if any(node.op_type == "QuantizeLinear" for node in model.graph.node):
+        if by_samples:
+            raise ModelError(_is_quantised(module))
+        return QuantizedModel(model, QuantizationReport([]))
     if calibration is None:
         raise ModelError(
             f"'{_name(module)}': is not quantised, needs samples of its input; pass calibration=, 100 samples or so, or "
-            "quantise it with Brevitas"
+            "quantise it with Brevitas or torch.fake_quantize_per_tensor_affine"
         )
-    model = torch_to_onnx(module, inputs)
     return quantize_model(model, _samples(calibration, model), chosen, progress=progress)
+
+
+def _is_quantised(module: nn.Module, how: str = "") -> str:
+    return f"'{_name(module)}': is quantised {how}already, needs neither calibration nor options; leave them out"
 
 
 def torch_to_onnx(module: nn.Module, example_inputs: Tensor | Sequence[Tensor]) -> onnx.ModelProto:
     """
-    A float module as ONNX, in inference mode, its nodes named after modules. Raises as `quantize_torch`.
+    A module as ONNX, float or with fake quantisation, in inference mode, its nodes named after modules. Raises as
+    `quantize_torch`.
     """
     inputs = _checked(module, example_inputs)
+    # The parts of such a layer, its packed weights, are of that package too.
+    parts = cast("Iterable[tuple[str, nn.Module]]", module.named_modules())
+    names = [name or _name(module) for name, one in parts if ".quantized." in type(one).__module__]
+    converted = [name for name in names if name.rpartition(".")[0] not in names]
+    if converted:
+        raise ModelError(
+            f"'{_name(module)}': has layers of torch.ao.nn.quantized ({', '.join(converted)}), needs layers that "
+            "torch.onnx.export can write; pass the float module with calibration=, or one that quantises by "
+            "torch.fake_quantize_per_tensor_affine"
+        )
     if importlib.util.find_spec("onnxscript") is None:
         raise ToolError("'from_torch': the package onnxscript is not installed, needs it to export; install dsf[torch]")
     with _in_eval_mode(module), _quiet(), torch.no_grad():

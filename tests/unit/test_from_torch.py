@@ -109,6 +109,44 @@ def test_several_inputs(as_dictionary):
     assert np.allclose(run(result.model, feeds)[0], torch.relu(u[:1] - v[:1]).numpy(), atol=0.1)
 
 
+class FakeQuantised(nn.Module):
+    """A convolution and a dense layer, weights quantised by channel and by tensor; 0.5 a step of the result."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.head = nn.Linear(4 * 36, 5)
+
+    def forward(self, x):
+        scales, zeros = torch.tensor([0.002, 0.004, 0.003, 0.001]), torch.zeros(4, dtype=torch.int32)
+        x = torch.fake_quantize_per_tensor_affine(x, 0.03, 0, -128, 127)
+        w = torch.fake_quantize_per_channel_affine(self.conv.weight, scales, zeros, 0, -128, 127)
+        x = torch.fake_quantize_per_tensor_affine(torch.relu(nn.functional.conv2d(x, w)), 0.02, 0, 0, 255)
+        w = torch.fake_quantize_per_tensor_affine(self.head.weight, 0.001, 0, -128, 127)
+        return torch.fake_quantize_per_tensor_affine(nn.functional.linear(x.flatten(1), w), 0.015625, 0, -128, 127)
+
+
+def test_fake_quantised():
+    """A module that quantises itself needs no samples, and gives what it gives in PyTorch."""
+    torch.manual_seed(0)
+    module, x = FakeQuantised(), torch.randn(4, 3, 8, 8)
+    model = dsf.from_torch(module, x[:1], Hardware(bits_bias=32))
+    assert model.quantization is not None and model.quantization.layers == []
+    steps = (model.predict(x.numpy()) - module(x).detach().numpy()) / 0.015625
+    # PyTorch sums in float32: a sum at the border of two steps may be rounded to the other.
+    assert np.abs(steps).max() <= 1 and np.count_nonzero(np.abs(steps) > 0.5) <= 1
+    for named in ({"calibration": x}, {"ranges": "minmax"}):
+        (found,) = problems(module, x[:1], HW, **named)
+        assert found == "'FakeQuantised': is quantised already, needs neither calibration nor options; leave them out"
+
+
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
+def test_layers_of_torch_ao_are_named():
+    module = nn.Sequential(torch.ao.nn.quantized.Quantize(0.1, 0, torch.quint8), torch.ao.nn.quantized.Linear(4, 4), nn.ReLU())
+    (found,) = problems(module, torch.randn(1, 4), HW)
+    assert found.startswith("'Sequential': has layers of torch.ao.nn.quantized (0, 1), needs layers that torch.onnx.export can")
+
+
 def test_on_the_engine(net):
     torch.manual_seed(1)
     data = torch.randn(32, 1, 8, 8)
@@ -166,7 +204,7 @@ def test_operators_that_can_not_be_quantised():
         (Sum(), [], "'Sum': example_inputs is empty, needs a tensor, or a sequence of at least one; pass such"),
         (Sum(), "x", "'Sum': example_inputs is str, needs a tensor, or a sequence of at least one; pass such"),
         (Sum(), torch.tensor(1.0), "'Sum': example input 0 is a tensor of 0 axes of torch.float32, needs a float32 tensor"),
-        (Sum(), torch.ones(2, 3), "'Sum': is not quantised, needs samples of its input; pass calibration="),
+        (Sum(), [torch.ones(2, 3)] * 2, "'Sum': is not quantised, needs samples of its input; pass calibration="),
     ],
 )
 def test_arguments(module, inputs, message):
