@@ -8,7 +8,6 @@ it, as it would be larger than the weights.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,14 +34,7 @@ def keep_provenance(directory: Path, levels: Mapping[str, ModuleOp]) -> None:
     network, scheduled, program = levels["fxp"], levels["sched"], Program.from_module(levels["isa"])
     (of_schedule,) = (op for op in scheduled.ops if isinstance(op, sched.ProgramOp))
     text = json.dumps(Provenance(network, of_schedule, program, images_of_chunk(levels["tile"])).facts(), separators=(",", ":"))
-    write_all(directory, {PROVENANCE_NAME: f"{_digest(program, text)}\n{text}\n"}, OutputError)
-
-
-def _digest(program: Program, text: str) -> str:
-    found = hashlib.sha256(text.encode())
-    for part in (program.load_stream, program.stream, program.weights):
-        found.update(part)
-    return found.hexdigest()
+    write_all(directory, {PROVENANCE_NAME: f"{program.digest(text)}\n{text}\n"}, OutputError)
 
 
 @dataclass(frozen=True)
@@ -58,7 +50,7 @@ class Recorded:
             digest, text, _ = (directory / PROVENANCE_NAME).read_text(encoding="utf-8").split("\n")
         except (OSError, ValueError):
             return None
-        if digest != _digest(program, text):
+        if digest != program.digest(text):
             return None
         return Recorded(cast("dict[str, list[Facts]]", json.loads(text)))
 

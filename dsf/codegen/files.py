@@ -61,7 +61,7 @@ def write_files(
     if expected is not None:
         contents["expected.bin"] = tensor_bytes(program.outputs[0], expected)
     if source is not None:
-        contents[SOURCE_NAME] = source.to_bytes()
+        contents[SOURCE_NAME] = source.to_bytes(program)
     else:  # That of another compile would lie.
         with writing(directory, OutputError):
             (directory / SOURCE_NAME).unlink(missing_ok=True)

@@ -15,6 +15,7 @@ A file that is cut short, of another format or damaged is a `BinaryError`, and s
 
 from __future__ import annotations
 
+import hashlib
 import json
 import struct
 import zlib
@@ -134,6 +135,13 @@ class Program:
     def load_stream(self) -> bytes:
         """Those of the load program; empty if there is none."""
         return encode_stream(step.instruction for step in self.load_steps)
+
+    def digest(self, text: str) -> str:
+        """One of `text`, which a file beside the program says of it, and of the program: neither can be exchanged alone."""
+        found = hashlib.sha256(text.encode())
+        for part in (self.load_stream, self.stream, self.weights):
+            found.update(part)
+        return found.hexdigest()
 
     @property
     def input_bytes(self) -> int:

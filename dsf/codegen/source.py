@@ -4,7 +4,8 @@ How the tensors of the model that was compiled lie in the engine's: `source.json
 An ONNX model has images (N, C, H, W), the engine (N, H, W, C). For its input and its output the file has the name, the shape in
 the model and `axes`, the model's axes in the order of the engine's, or where no order of axes is it `places`, for each element
 of the model's tensor, row-major, its place in the engine's. `kind` is the type of the numbers that the model takes or gives;
-integers of it are `offset` larger than the engine's. `steps` are what the processor computes of the output afterwards.
+integers of it are `offset` larger than the engine's. `steps` are what the processor computes of the output afterwards. `digest`
+is one of all this and of the program that it belongs to: beside another program it would give wrong answers.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any, cast
 import numpy as np
 
 from dsf.arguments import as_int
+from dsf.codegen.program import Program
 from dsf.disk import read_json
 from dsf.errors import BinaryError
 from dsf.numerics import Ints
@@ -65,20 +67,29 @@ class ModelTensors:
     input: SourceTensor
     output: SourceTensor
 
-    def to_bytes(self) -> bytes:
-        return f"{json.dumps({'input': self.input.to_json(), 'output': self.output.to_json()})}\n".encode()
+    def to_bytes(self, program: Program) -> bytes:
+        """The file beside `program`."""
+        data = {"input": self.input.to_json(), "output": self.output.to_json()}
+        return f"{json.dumps({**data, 'digest': program.digest(json.dumps(data))})}\n".encode()
 
 
-def read_source(directory: Path) -> ModelTensors | None:
-    """What a compile of a model wrote, or `None` if there was none. Raises `BinaryError` for a file that is damaged."""
+def read_source(directory: Path, program: Program) -> ModelTensors | None:
+    """
+    What a compile of a model wrote beside `program`, or `None` if there was none. Raises `BinaryError` for a file that is
+    damaged, or is not of this program.
+    """
     path = directory / SOURCE_NAME
     if not path.exists():
         return None
     data = read_json(path, BinaryError, _NEEDS)
     try:
-        return ModelTensors(*(_tensor(data[name]) for name in ("input", "output")))
+        tensors = ModelTensors(*(_tensor(data[name]) for name in ("input", "output")))
+        digest = data.pop("digest")
     except (KeyError, TypeError, ValueError, OverflowError, MemoryError) as error:
         raise BinaryError(f"'{path}': is damaged ({type(error).__name__}: {str(error)[:100]}), needs {_NEEDS}") from error
+    if digest != program.digest(json.dumps(data)):
+        raise BinaryError(f"'{path}': was changed or is of another program, needs {_NEEDS}")
+    return tensors
 
 
 @dataclass

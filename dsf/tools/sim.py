@@ -72,7 +72,7 @@ def _sim(chosen: argparse.Namespace) -> None:
     program = read_program(directory / "program.bin")
     if chosen.layout is not None and chosen.input is None:
         raise DsfError("'--layout': without --input, needs it; add --input X.npy")
-    source = read_source(directory)
+    source = read_source(directory, program)
     given = _input_of(program, directory, source, chosen)
     x = given.x
     start = time.perf_counter()

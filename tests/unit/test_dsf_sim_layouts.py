@@ -116,3 +116,24 @@ def test_a_damaged_description_is_one_message(change: dict | None, line: Path, c
     (message,) = capsys.readouterr().err.splitlines()[-1:]
     assert message.startswith("dsf: ") and " needs " in message
     assert change is None or "axes" not in change or f"axes {change['axes']} of a tensor of rank 3" in message
+
+
+def test_a_description_of_another_program_is_one_message(line: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Axes in another order, a digest that is none, and no digest, as before there was one."""
+    path = line / "source.json"
+    whole = path.read_text()
+    data = json.loads(whole)
+    axes = data["input"]["axes"]
+    turned = data | {"input": data["input"] | {"axes": axes[1:] + axes[:1]}}
+    np.save(line / "x.npy", np.zeros((1, 4, 24), np.float32))
+    for changed, has in (
+        (turned, "was changed or is of another program"),
+        (data | {"digest": 3}, "was changed or is of another program"),
+        ({name: data[name] for name in ("input", "output")}, "is damaged (KeyError: 'digest')"),
+    ):
+        path.write_text(json.dumps(changed))
+        assert main(["sim", str(line), "--input", str(line / "x.npy")]) == 1
+        (message,) = capsys.readouterr().err.splitlines()[-1:]
+        assert message == f"dsf: '{path}': {has}, needs the source.json that DSF writes; compile the model again"
+    path.write_text(whole)
+    assert main(["sim", str(line), "--input", str(line / "x.npy")]) == 0
