@@ -101,6 +101,53 @@ def test_check_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "residual addition" in shown and "residual_s8.onnx: fits" in " ".join(shown.split())
 
 
+def test_all_problems_of_a_float_model_at_once() -> None:
+    """Operators that can't be quantised hide neither those that the importer refuses nor what is too large; nor do outputs."""
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["c"], name="conv"),
+        helper.make_node("Cos", ["c"], ["d"], name="cos"),
+        helper.make_node("MaxPool", ["d"], ["e"], name="pool", kernel_shape=[2, 2], dilations=[2, 2]),
+        helper.make_node("Mish", ["e"], ["y"], name="mish"),
+        helper.make_node("Hardmax", ["e"], ["z"], name="hard"),
+    ]
+    source = helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 2, 8, 8))
+    results = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, 20, 6, 6)) for name in ("y", "z")]
+    weights = np.random.default_rng(0).normal(size=(20, 2, 1, 1)).astype(np.float32)
+    graph = helper.make_graph(nodes, "float", [source], results, [numpy_helper.from_array(weights, "w")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+    checked = check_onnx(model, SMALL)
+    needs = "needs an operator of docs/SUPPORTED.md; replace it, or compute it outside the network"
+    assert sorted(checked.problems) == [
+        "'conv': 20 output channels, needs at most 16; use fewer filters or Hardware(max_channels_out=20)",
+        f"'cos': operator Cos, {needs}",
+        "'float': outputs 'y', 'z', needs one; keep the last of them, or split the model",
+        f"'hard': operator Hardmax, {needs}",
+        f"'mish': operator Mish, {needs}",
+        "'pool': a dilation of (2, 2), needs 1; use a pooling without",
+    ]
+    becomes = {one.node: one.becomes for one in checked.placements}
+    assert becomes["conv"] == "convolution" and becomes["cos"] == becomes["hard"] == becomes["mish"] == "a problem"
+    # Another problem keeps the model from being quantised: then both kinds are listed.
+    model.graph.initializer.append(numpy_helper.from_array(np.full(8, np.nan, np.float32), "none"))
+    model.graph.node[1].op_type = "Mul"
+    model.graph.node[1].input.append("none")
+    found = check_onnx(model, SMALL).problems
+    assert any(one.startswith("'hard': is a Hardmax") for one in found) and any(one.startswith("'none': has") for one in found)
+
+
+def test_an_operator_that_gives_another_type_is_one_problem() -> None:
+    nodes = [
+        helper.make_node("CastLike", ["x", "w"], ["c"], name="narrow"),
+        helper.make_node("Conv", ["c", "w"], ["y"], name="conv"),
+    ]
+    source = helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 2, 8, 8))
+    result = helper.make_tensor_value_info("y", TensorProto.FLOAT16, (1, 4, 8, 8))
+    weights = numpy_helper.from_array(np.ones((4, 2, 1, 1), np.float16), "w")
+    graph = helper.make_graph(nodes, "narrow", [source], [result], [weights])
+    checked = check_onnx(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), SMALL)
+    assert [one.split(",")[0] for one in checked.problems] == ["'narrow': is a CastLike"]
+
+
 def float_model(path: Path) -> np.ndarray:
     """Writes a float model of a convolution and a dense layer; returns calibration data."""
     draw = np.random.default_rng(0)

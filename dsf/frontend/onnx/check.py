@@ -52,7 +52,7 @@ def check_onnx(source: Source, hardware: Hardware, *, batch: int = 1) -> Checked
     if not graph.is_quantised:
         remark = NOT_QUANTISED
         try:
-            quantised = quantize_by_random_numbers(model, graph, hardware, batch)
+            quantised = _quantised(model, graph, hardware, batch)
         except ModelError as error:
             return Checked(tuple(error.problems), (), remark)
         model = quantised.model
@@ -69,15 +69,25 @@ def check_onnx(source: Source, hardware: Hardware, *, batch: int = 1) -> Checked
     return Checked(tuple(problems), placements, remark)
 
 
-def quantize_by_random_numbers(model: onnx.ModelProto, graph: Graph, hardware: Hardware, batch: int) -> QuantizedModel:
-    """A model quantised to the hardware's widths, with scales that mean nothing."""
+def _quantised(model: onnx.ModelProto, graph: Graph, hardware: Hardware, batch: int) -> QuantizedModel:
+    """A model whose operators may be any, so that the importer says what is wrong with all of them."""
+    try:
+        return quantize_by_random_numbers(model, graph, hardware, batch, any_operator=True)
+    except ModelError:  # With its other problems those operators belong in the list, too.
+        return quantize_by_random_numbers(model, graph, hardware, batch)
+
+
+def quantize_by_random_numbers(
+    model: onnx.ModelProto, graph: Graph, hardware: Hardware, batch: int, *, any_operator: bool = False
+) -> QuantizedModel:
+    """A model quantised to the hardware's widths, with scales that mean nothing. Raises as `quantize_model`."""
     draw = np.random.default_rng(0)
     samples: Mapping[str, object] = {
         one.name: draw.normal(size=tuple(batch if size is None else size for size in one.shape)).astype(np.float32)
         for one in graph.inputs
     }
     options = QuantizeOptions.of_hardware(hardware, ranges="minmax", bias_correction=False)
-    return quantize_model(model, samples, options, batch=batch)
+    return quantize_model(model, samples, options, batch=batch, any_operator=any_operator)
 
 
 def quantize_for(source: Source, samples: Path, hardware: Hardware, batch: int) -> QuantizedModel:

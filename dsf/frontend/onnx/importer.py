@@ -178,7 +178,7 @@ class Importer:
         return self._end()
 
     def walk(self) -> None:
-        """Visits all nodes, and collects their problems. Raises `ModelError` for inputs and outputs that are none."""
+        """Visits all nodes, and collects their problems. Raises `ModelError` for inputs that are none."""
         self._begin()
         for node in self.graph.nodes:
             self._visit(node)
@@ -191,7 +191,7 @@ class Importer:
             raise ModelError(problem)
         if len(self.graph.outputs) != 1:
             names = ", ".join(f"'{one}'" for one in self.graph.outputs) or "none"
-            raise ModelError(f"'{self.graph.name}': outputs {names}, needs one; keep the last of them, or split the model")
+            self.problems.append(f"'{self.graph.name}': outputs {names}, needs one; keep the last of them, or split the model")
         (source,) = self.graph.inputs
         self.states[source.name] = Input(source.name, row_major(self._sizes(source)), source.kind)
 

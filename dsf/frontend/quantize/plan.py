@@ -109,12 +109,14 @@ class Plan:
         return next((group for group in self.groups if tensor in group.tensors), None)
 
 
-def problems_of(graph: Graph) -> Iterator[str]:
-    """Every node that can't be quantised."""
+def problems_of(graph: Graph, *, any_operator: bool = False) -> Iterator[str]:
+    """Every node that can't be quantised; `any_operator` takes those that are not `SUPPORTED` for functions of tensors."""
     for node in graph.nodes:
         has = f"'{label(node)}': is a {node.op_type}"
-        if node.op_type not in SUPPORTED:
+        if node.op_type not in SUPPORTED and not any_operator:
             yield f"{has}, needs an operator that can be quantised; replace it by one of those that docs/quantization.md lists"
+        elif any_operator and node.op_type in WEIGHTED and not graph.is_float(node.input[0]):
+            yield f"{has} of numbers of another type, needs those of float32; export the model in float32"
         elif node.op_type in WEIGHTED and graph.constant(node, 1) is None:
             yield f"{has} of two tensors that are computed, needs constant weights; replace it"
         elif node.op_type in WEIGHTED and len(node.input) > 2 and node.input[2] and graph.constant(node, 2) is None:
