@@ -1,6 +1,7 @@
 """Post-training quantisation of float ONNX: the QDQ model is what onnxruntime runs, and the report says what it lost."""
 
 import json
+import math
 from collections import Counter
 
 import numpy as np
@@ -482,3 +483,37 @@ def test_factors_of_a_gemm_go_into_its_constants():
     result = quantize_model(proto, x, QuantizeOptions())
     expected, real = (np.concatenate([run(one, {"x": one_x[None]})[0] for one_x in x]) for one in (proto, result.model))
     assert decibels(expected, real) > 35
+
+
+def gelu_of_parts(order: str, *, half: float = 0.5, also: str = "y") -> onnx.ModelProto:
+    """A Gelu of a convolution's sums as five nodes, the factor one half at another place in each `order`."""
+    scaled = node("Mul", "root c", "s") if order == "reciprocal" else node("Div", "c root", "s")
+    products = {
+        "last": [node("Mul", "c plus", "p"), node("Mul", "p half", "y")],
+        "first": [node("Mul", "half c", "p"), node("Mul", "p plus", "y")],
+        "middle": [node("Mul", "plus half", "p"), node("Mul", "c p", "y")],
+        "reciprocal": [node("Mul", "plus c", "p"), node("Mul", "half p", "y")],
+    }
+    nodes = [node("Conv", "x w", "c"), scaled, node("Erf", "s", "e"), node("Add", "e one", "plus"), *products[order]]
+    root = math.sqrt(0.5) if order == "reciprocal" else math.sqrt(2)
+    numbers = {"root": root, "one": 1.0, "half": half}
+    constants = {name: np.array(value, np.float32) for name, value in numbers.items()}
+    return model(nodes, {"x": (1, 3, 4, 4)}, list(dict.fromkeys(["y", also])), {"w": random(4, 3, 1, 1), **constants}, opset=17)
+
+
+@pytest.mark.parametrize("order", ["last", "first", "middle", "reciprocal"])
+def test_gelu_of_parts_is_one(order):
+    x = random(16, 3, 4, 4)
+    quantized = quantize_model(gelu_of_parts(order), x)
+    kinds = [one.op_type for one in quantized.model.graph.node if one.op_type not in ("QuantizeLinear", "DequantizeLinear")]
+    assert kinds == ["Conv", "Gelu"]
+    sums = np.einsum("nchw,kc->nkhw", x[:1].astype(np.float64), random(4, 3, 1, 1)[:, :, 0, 0])
+    expected = np.vectorize(lambda v: v * 0.5 * (1 + math.erf(v / math.sqrt(2))))(sums)
+    assert decibels(expected, run(quantized.model, {"x": x[:1]})[0]) > 30
+
+
+@pytest.mark.parametrize("changed", [{"half": 0.4}, {"also": "e"}, {"also": "plus"}, {"also": "p"}])
+def test_what_is_no_gelu_stays_in_parts(changed):
+    quantized = quantize_model(gelu_of_parts("last", **changed), random(16, 3, 4, 4))
+    kinds = [one.op_type for one in quantized.model.graph.node]
+    assert "Erf" in kinds and "Gelu" not in kinds

@@ -1,6 +1,6 @@
 """
 What a float graph needs before it is quantised: constants folded, batch normalisations in the weights before them, matrix
-products as Gemm, and no nodes left that do nothing.
+products as Gemm, Gelu as one operator, and no nodes left that do nothing.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from onnx.reference import ReferenceEvaluator
 
 from dsf import numerics
 from dsf.errors import ModelError
+from dsf.frontend.quantize.gelu import fuse_gelus
 from dsf.frontend.quantize.graph import Array, Graph, attribute, label
 
 #: Constants larger than this stay nodes: what makes them is smaller than they are.
@@ -30,6 +31,7 @@ def prepare(graph: Graph) -> None:
     fold_constants(graph)
     for node in [one for one in graph.nodes if one.op_type in ("Identity", "Dropout")]:
         graph.bypass(node)
+    fuse_gelus(graph)
     for node in [one for one in graph.nodes if one.op_type == "MatMul"]:
         _matmul_to_gemm(graph, node)
     for node in [one for one in graph.nodes if one.op_type == "Gemm"]:

@@ -1,0 +1,83 @@
+"""
+Gelu as exports before opset 20 write it: `x * (1 + erf(x / sqrt(2))) * 0.5`, its factors in any order, becomes a Gelu.
+
+Quantised operator by operator it would be five roundings, and the engine computes no Erf; a Gelu is one table.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from onnx import NodeProto, helper
+
+from dsf.frontend.quantize.graph import Graph, label
+
+#: How far constants may be from those of the formula: exports write them in float32, or with a few digits.
+_TOLERANCE = 1e-4
+
+
+def fuse_gelus(graph: Graph) -> None:
+    """Replaces each such group of nodes, of which nothing else reads, by a Gelu named as its Erf."""
+    for erf in [node for node in graph.nodes if node.op_type == "Erf"]:
+        source = _scaled(graph, erf.input[0])
+        one_more = graph.only_consumer(erf.output[0])
+        if source is None or one_more is None or not _is_by(graph, one_more, "Add", erf.output[0], 1.0):
+            continue
+        last = _last(graph, source, one_more.output[0])
+        if last is None or graph.shape(last.output[0]) != graph.shape(source):
+            continue
+        # What led here is read by nobody any more.
+        graph.replace(last, [helper.make_node("Gelu", [source], [last.output[0]], name=label(erf))])
+
+
+def _scaled(graph: Graph, tensor: str) -> str | None:
+    """`x` where a tensor that only one node reads is `x / sqrt(2)`."""
+    node = graph.producer(tensor)
+    if node is None or graph.only_consumer(tensor) is None:
+        return None
+    if node.op_type == "Div" and _is_number(graph, node.input[1], math.sqrt(2)):
+        return node.input[0]
+    return _times(graph, node, math.sqrt(0.5))
+
+
+def _last(graph: Graph, source: str, one_more: str) -> NodeProto | None:
+    """The last of the products of `source`, `one_more` and 0.5."""
+    product = graph.only_consumer(one_more)
+    if product is None or product.op_type != "Mul":
+        return None
+    other, result = _other(product, one_more), product.output[0]
+    after = graph.only_consumer(result)
+    if other == source:
+        return after if after is not None and _is_by(graph, after, "Mul", result, 0.5) else None
+    if _is_number(graph, other, 0.5):
+        is_last = after is not None and after.op_type == "Mul" and _other(after, result) == source
+        return after if is_last else None
+    half = graph.producer(other)
+    is_half = half is not None and graph.only_consumer(other) is not None and _times(graph, half, 0.5) == source
+    return product if is_half else None
+
+
+def _times(graph: Graph, node: NodeProto, number: float) -> str | None:
+    """What a node multiplies by a number."""
+    if node.op_type != "Mul":
+        return None
+    first, second = node.input
+    if _is_number(graph, second, number):
+        return first
+    return second if _is_number(graph, first, number) else None
+
+
+def _is_by(graph: Graph, node: NodeProto, operator: str, tensor: str, number: float) -> bool:
+    """Whether a node adds a number to a tensor, or multiplies it by one."""
+    return node.op_type == operator and _is_number(graph, _other(node, tensor), number)
+
+
+def _other(node: NodeProto, tensor: str) -> str:
+    """The other one of two operands."""
+    return node.input[1] if node.input[0] == tensor else node.input[0]
+
+
+def _is_number(graph: Graph, tensor: str, number: float) -> bool:
+    value = graph.constants.get(tensor)
+    return value is not None and value.size == 1 and bool(np.abs(value - number).max() <= _TOLERANCE)
