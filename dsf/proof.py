@@ -22,7 +22,7 @@ from xdsl.ir import Operation
 from dsf.codegen.files import write_files
 from dsf.codegen.kept import MODEL_NAME
 from dsf.codegen.program import Program
-from dsf.codegen.report import NOT_MEASURED, Measured, make_report, print_report
+from dsf.codegen.report import NOT_MEASURED, Measured, Report, make_report, print_report
 from dsf.codegen.source import ModelTensors
 from dsf.compiler import compile_module
 from dsf.dialects.engine import TensorAttr, hardware_of
@@ -81,12 +81,14 @@ def prove(
     *,
     reference: Sequence[Mapping[str, Ints]] = (),
     source: ModelTensors | None = None,
+    quantisation: Report | None = None,
     quiet: bool = False,
 ) -> Proved:
     """
     Compiles a module of the `bundle` level, runs it on `inputs` at every level and writes the files into `folder`, those of the
     self-test for the first input. `reference` has, for each input, what bundles are known to compute, by name. `source`
-    says how the tensors of the model that was imported lie in the engine's. `quiet` leaves the table of the report out.
+    says how the tensors of the model that was imported lie in the engine's, and `quantisation`, for the report, what quantising
+    it cost. `quiet` leaves the table of the report out.
 
     Raises `ModelError` for what does not fit, `OutputError` where files can't be written, `MismatchError` naming the bundle
     and the first element where two levels differ, `EngineError` when the simulated engine stops, and `ToolError` without
@@ -137,9 +139,11 @@ def prove(
             )
             rtl_results = np.concatenate(_check_runs(program, stalled, results, last))
 
-    files = write_files(compiled, folder, x=inputs[0], expected=results[0], measured=measured, source=source)
+    files = write_files(
+        compiled, folder, x=inputs[0], expected=results[0], measured=measured, source=source, quantisation=quantisation
+    )
     paths = [*files, folder / MODEL_NAME, folder / PROVENANCE_NAME]
-    report = make_report(program, folder.resolve().name, measured)
+    report = make_report(program, folder.resolve().name, measured, quantisation)
     if not quiet:
         print_report(report, steps.console)
     return Proved(np.concatenate(results), rtl_results, measured.cycles, report, tuple(paths))

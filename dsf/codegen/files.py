@@ -8,7 +8,7 @@ The files that a compile writes into `build/<name>/`; the same input always give
 | `config_firmware.h` | memory map, tensors and bundles for the C firmware |
 | `input.bin`, `expected.bin` | for the self-test: what base registers INPUT and OUTPUT point at, before and after |
 | `source.json` | how the tensors of an ONNX model lie in the engine's, see `dsf.codegen.source` |
-| `report.json` | per bundle and in total: multiplications, cycles, utilisation, memory |
+| `report.json` | per bundle and in total: multiplications, cycles, utilisation, memory; what quantisation cost, if DSF did it |
 
 A compile also keeps the network, `model.mlir`, see `dsf.codegen.kept`.
 """
@@ -23,7 +23,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from dsf.codegen.firmware_header import firmware_header
 from dsf.codegen.program import WEIGHTS_NAME, Program
-from dsf.codegen.report import NOT_MEASURED, Measured, make_report
+from dsf.codegen.report import NOT_MEASURED, Measured, Report, make_report
 from dsf.codegen.source import SOURCE_NAME, ModelTensors
 from dsf.dialects.engine import TensorAttr
 from dsf.disk import write_all, writing
@@ -40,16 +40,17 @@ def write_files(
     expected: ArrayLike | None = None,
     measured: Measured = NOT_MEASURED,
     source: ModelTensors | None = None,
+    quantisation: Report | None = None,
 ) -> list[Path]:
     """
     Writes the files of a module at the `isa` level into `directory`, which is made if need be; returns their paths.
 
     `x` and `expected` are the integers of the self-test; without them `input.bin` and `expected.bin` are not written.
     `measured` is what a run of the simulated engine took, for the report; `source` is the model that was compiled, if it has a
-    layout of its own. Raises `OutputError`.
+    layout of its own, and `quantisation` the part of the report that says what quantising it cost. Raises `OutputError`.
     """
     program = Program.from_module(module)
-    report = make_report(program, directory.resolve().name, measured)
+    report = make_report(program, directory.resolve().name, measured, quantisation)
     contents = {
         "program.bin": program.to_bytes(),
         WEIGHTS_NAME: program.weights,

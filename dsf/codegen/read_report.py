@@ -46,6 +46,13 @@ _OF_HARDWARE: Keys = {
 }
 _OF_LOAD: Keys = {"cycles": (int, NoneType), "measured_cycles": (int, NoneType), "dram_words": (int,)}
 _OF_PORTS: Keys = dict.fromkeys(PORTS, (int,))
+_OF_QUANTISATION: Keys = {"layers": (list,), "options": (dict,), "samples": (int,)}
+_OF_LAYER: Keys = {
+    **dict.fromkeys(("name", "operator", "tensor"), (str,)),
+    "shape": (list,),
+    **dict.fromkeys(("bits", "zero_point"), (int, NoneType)),
+    **dict.fromkeys(("scale", "snr_layer", "snr_total"), _MAYBE_NUMBER),
+}
 _OF_ARRAY: Keys = {array_name(counter): (int,) for counter in ARRAY}
 
 
@@ -70,8 +77,18 @@ def _problems(report: Report) -> list[str]:
     for index, bundle in enumerate(report["bundles"]):
         where = f"bundles[{index}]"
         problems += _wrong_keys(bundle, _OF_BUNDLE, where) or _wrong_parts(bundle, where)
+    if "quantisation" in report:
+        problems += _wrong_quantisation(report["quantisation"])
     if not problems and len(report["hardware"]["processing_elements"]) != 2:
         problems.append("hardware.processing_elements has no two numbers")
+    return problems
+
+
+def _wrong_quantisation(entry: Report) -> list[str]:
+    problems = _wrong_keys(entry, _OF_QUANTISATION, "quantisation")
+    layers = [] if problems else cast("list[object]", entry["layers"])
+    for index, layer in enumerate(layers):
+        problems += _wrong_keys(layer, _OF_LAYER, f"quantisation.layers[{index}]")
     return problems
 
 

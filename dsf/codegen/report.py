@@ -12,6 +12,8 @@ Where the engine was simulated, `array` says what the array did, in cycles: it w
 the cycles (`dsf.isa.registers.ARRAY`). A bundle has the cycles from the last step of the one before, or from the start of the
 run, to its own last step; those of the whole run are the engine's counters, and the difference is what comes after.
 `port_bytes` are the bytes of whole beats that each port of the bus moves.
+
+`quantisation` is there for a float model that DSF quantised: layer by layer, how far it is from the float one.
 """
 
 from __future__ import annotations
@@ -62,8 +64,8 @@ class Measured:
 NOT_MEASURED = Measured()
 
 
-def make_report(program: Program, name: str, measured: Measured = NOT_MEASURED) -> Report:
-    """The report of a program, JSON types only, with what was measured."""
+def make_report(program: Program, name: str, measured: Measured = NOT_MEASURED, quantisation: Report | None = None) -> Report:
+    """The report of a program, JSON types only, with what was measured, and what quantisation cost if it was done here."""
     hardware = program.hardware
     steps = _steps_by_bundle(program.steps)
     bundles = [_bundle(hardware, info, steps.get(info.name, []), measured) for info in program.bundles]
@@ -93,6 +95,7 @@ def make_report(program: Program, name: str, measured: Measured = NOT_MEASURED) 
         **_on_chip(program.steps, hardware),
         "array": None if measured.array is None else dict(measured.array),
         "bundles": bundles,
+        **({} if quantisation is None else {"quantisation": quantisation}),
     }
 
 

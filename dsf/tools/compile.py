@@ -79,19 +79,29 @@ def _compile(chosen: argparse.Namespace) -> None:
         emit_ir=chosen.emit_ir,
         timing=times,
     )
-    proved = prove(network.module, [network.x], chosen.output, options, step, source=network.source, quiet=True)
+    quantisation = None if network.quantisation is None else network.quantisation.to_dict()
+    proved = prove(
+        network.module,
+        [network.x],
+        chosen.output,
+        options,
+        step,
+        source=network.source,
+        quantisation=quantisation,
+        quiet=True,
+    )
     paths = [str(path) for path in proved.paths]
     explanation = explain(network.module, DsfPipelinePass()) if chosen.explain else None
     if chosen.json:
         found: dict[str, Any] = {"files": paths, "report": proved.report}
-        if network.quantisation is not None:
-            found["quantisation"] = network.quantisation.to_dict()
+        if quantisation is not None:
+            found["quantisation"] = quantisation
         found |= {} if explanation is None else {"explanation": explanation}
         print_json(found | ({"seconds": times.seconds} if chosen.timing else {}))
         return
     console = new_console()
     if network.quantisation is not None:
-        console.print(network.quantisation.table())
+        console.print(network.quantisation.table(), markup=False)
     print_report(proved.report, console)
     if explanation is not None:
         print("\n".join(explanation_lines(explanation)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from dsf.progress import new_console
 from dsf.tools.command import Commands, add_json, new_command, print_json
 
 _REPORT = """\
@@ -12,7 +13,8 @@ Shows DIR/report.json as a table: per bundle the multiplications, the shape of t
 estimated and measured, utilisation, words of DRAM traffic, and the bytes of feature and weight memory
 that are used. Below it stand images a
 second, the firmware's register accesses, and what loading the weights takes, if that is done once.
-Where the engine was simulated, a second table says what the array waited for, see docs/board.md.
+Where the engine was simulated, a second table says what the array waited for, see docs/board.md. Where
+DSF quantised the model, another says how far each layer is from the float one, in decibels.
 
 --plot draws the utilisation of each bundle, its cycles estimated and measured, and a roofline: the
 multiplications a cycle that it reaches, beside what its traffic and the array admit.
@@ -46,5 +48,9 @@ def _report(chosen: argparse.Namespace) -> None:
         plot_report(report, chosen.plot)
     if chosen.json:
         print_json(report)
-    else:
-        print_report(report)
+        return
+    print_report(report)
+    if "quantisation" in report:
+        from dsf.frontend.quantize.report import QuantizationReport
+
+        new_console().print(QuantizationReport.of_dict(report["quantisation"]).table(), markup=False)

@@ -220,6 +220,7 @@ CYCLES = {array_name(counter): 7 for counter in ARRAY}
 LOAD = {"cycles": 8, "measured_cycles": None, "dram_words": 9}
 REPORT |= {"feature_memory_bytes": 4, "weight_memory_bytes": 5}
 REPORT |= {"port_bytes": BYTES, "array": CYCLES, "register_accesses": 8, "load_program": LOAD, "weight_bytes": 10}
+QUANTISED = {"layers": [], "options": {}, "samples": 1}
 BUNDLE = {key: REPORT[key] for key in ("macs", "cycles", "measured_cycles", "utilization", "dram_words", "port_bytes", "array")}
 BUNDLE |= {key: REPORT[key] for key in ("feature_memory_bytes", "weight_memory_bytes")}
 BUNDLE |= {"name": "[/b] :smile:", "shape": [1, 2], "mode": "[b]wide"}
@@ -256,6 +257,9 @@ def test_names_are_no_markup(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         (REPORT | {"bundles": [BUNDLE | {"port_bytes": {}}]}, "bundles[0].port_bytes lacks instructions, "),
         (REPORT | {"bundles": [BUNDLE, BUNDLE | {"shape": "4x4"}]}, "bundles[1].shape has a wrong value"),
         (REPORT | {"bundles": [], "hardware": HARDWARE | {"processing_elements": [1]}}, "has no two numbers"),
+        (REPORT | {"bundles": [], "quantisation": {}}, "quantisation lacks layers, options, samples"),
+        (REPORT | {"bundles": [], "quantisation": QUANTISED | {"layers": [{}]}}, "quantisation.layers[0] lacks name, operator"),
+        (REPORT | {"bundles": [], "quantisation": QUANTISED | {"samples": "1"}}, "quantisation.samples has a wrong value"),
     ],
 )
 def test_foreign_report(report: object, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -181,6 +181,11 @@ def test_a_float_model_is_calibrated_compiled_and_run(tmp_path: Path, capsys: py
     assert all(one["snr_layer"] is None or one["snr_layer"] > 25 for one in found["quantisation"]["layers"])
     assert found["seconds"].keys() >= {"bundle-to-fxp", "sched-to-isa"}
     assert (folder / "ir" / "0-input.mlir").is_file()
+    assert main(["report", str(folder), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["quantisation"] == found["quantisation"] == found["report"]["quantisation"]
+    assert main(["report", str(folder)]) == 0
+    assert "Signal to noise in dB, float against quantised, 20 samples" in " ".join(capsys.readouterr().out.split())
     assert main(["sim", str(folder)]) == 0
     assert "output 2x3" in capsys.readouterr().out
     assert main([*arguments]) == 0

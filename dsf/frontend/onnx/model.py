@@ -140,7 +140,8 @@ class OnnxModel:
         options = Options(rtl, stalls, seed, resident_weights, verify_each, emit_ir)
         inputs = [self.integers_of(one) for one in self.batches(x)]
         steps = Steps(new_console(quiet=not verbose))
-        proved = prove(self.module, inputs, folder, options, steps, source=self.source)
+        cost = None if self.quantization is None or not self.quantization.layers else self.quantization.to_dict()
+        proved = prove(self.module, inputs, folder, options, steps, source=self.source, quantisation=cost)
         runs = np.split(proved.integers, len(inputs))
         return OnnxInference(np.concatenate([self.outputs_of(one) for one in runs]), proved)
 

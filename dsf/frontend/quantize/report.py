@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -63,6 +63,13 @@ class QuantizationReport:
     def to_dict(self) -> dict[str, Any]:
         """JSON types only."""
         return asdict(self)
+
+    @staticmethod
+    def of_dict(data: dict[str, Any]) -> QuantizationReport:
+        """What `to_dict` wrote, read again."""
+        names = [one.name for one in fields(LayerReport)]
+        layers = [LayerReport(**{name: layer[name] for name in names}) for layer in data["layers"]]
+        return QuantizationReport(layers, data["options"], data["samples"])
 
     def to_json(self) -> str:
         return json.dumps(self.to_dict(), indent=2)
