@@ -406,3 +406,7 @@ class Hardware:
         from dsf.codegen.hardware_config import write_hardware_config
 
         return write_hardware_config(self, Path(directory))
+
+
+#: The engine of an ONNX or PyTorch model for which none is given: its biases have room for those of other tools.
+DEFAULT_HARDWARE = Hardware(bits_bias=32)

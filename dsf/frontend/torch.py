@@ -31,7 +31,7 @@ from dsf.frontend.quantize import QuantizedModel, QuantizeOptions, quantize_mode
 from dsf.frontend.quantize.quantize import Progress
 from dsf.frontend.quantize.report import QuantizationReport
 from dsf.frontend.reading import read_file
-from dsf.hardware import Hardware
+from dsf.hardware import DEFAULT_HARDWARE, Hardware
 
 _NEEDS = "needs a module that torch.export can trace, with inputs like those of its forward"
 
@@ -39,7 +39,7 @@ _NEEDS = "needs a module that torch.export can trace, with inputs like those of 
 def from_torch(
     module: nn.Module,
     example_inputs: Tensor | Sequence[Tensor],
-    hw: Hardware,
+    hw: Hardware = DEFAULT_HARDWARE,
     *,
     calibration: object = None,
     progress: Progress | None = None,
@@ -58,7 +58,7 @@ def from_torch(
 def quantize_torch(
     module: nn.Module,
     example_inputs: Tensor | Sequence[Tensor],
-    hw: Hardware,
+    hw: Hardware = DEFAULT_HARDWARE,
     *,
     calibration: object = None,
     progress: Progress | None = None,
@@ -67,7 +67,8 @@ def quantize_torch(
     """
     The module as a QDQ model for `hw`, and what quantisation cost.
 
-    `example_inputs` is the input, or a sequence of them, whose shapes (batch size included) the network will have.
+    `example_inputs` is the input, or a sequence of them, whose shapes (batch size included) the network will have. `hw` is by
+    default an engine of the default size, with biases of 32 bits.
     `calibration` are typical inputs: a tensor or array with samples along its first axis, for several inputs a sequence of
     them in the order of `forward`, or a dictionary by their names. `options` are those of `QuantizeOptions`. A module that is
     quantised, by fake quantisation or Brevitas, needs neither.

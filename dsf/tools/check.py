@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from dsf.errors import ModelError
-from dsf.hardware import Hardware
+from dsf.hardware import DEFAULT_HARDWARE, Hardware
 from dsf.progress import new_console
 from dsf.tools.command import Commands, add_json, new_command, print_json, steps
 
@@ -55,10 +55,6 @@ def hardware_of_options(chosen: argparse.Namespace) -> Hardware | None:
     if chosen.batch < 1:
         raise ModelError(f"'--batch': {chosen.batch}, needs at least 1; correct it")
     return None if chosen.hw is None else Hardware.from_json(chosen.hw)
-
-
-#: The engine of an ONNX model for which none is given: its biases have room for those of other tools.
-DEFAULT_HARDWARE = Hardware(bits_bias=32)
 
 
 def _check(chosen: argparse.Namespace) -> None:

@@ -13,10 +13,10 @@ from xdsl.dialects.builtin import ModuleOp
 from dsf.codegen.report import print_report
 from dsf.codegen.source import ModelTensors
 from dsf.errors import ModelError
-from dsf.hardware import Hardware
+from dsf.hardware import DEFAULT_HARDWARE, Hardware
 from dsf.numerics import Ints
 from dsf.progress import Steps, new_console
-from dsf.tools.check import DEFAULT_HARDWARE, add_hardware, hardware_of_options
+from dsf.tools.check import add_hardware, hardware_of_options
 from dsf.tools.command import Commands, PassTimes, add_explain, add_json, add_timing, new_command, print_json, steps
 
 _COMPILE = """\

@@ -19,7 +19,7 @@ from xdsl.dialects.builtin import ModuleOp
 from dsf.codegen.kept import MODEL_NAME
 from dsf.dialects.engine import HardwareOp
 from dsf.errors import ModelError
-from dsf.hardware import Hardware
+from dsf.hardware import DEFAULT_HARDWARE, Hardware
 
 
 def load_model(path: Path, hardware: Hardware | None = None) -> ModuleOp:
@@ -74,7 +74,6 @@ def _load_config(path: Path, hardware: Hardware | None) -> ModuleOp:
 
 def _load_onnx(path: Path, hardware: Hardware | None) -> ModuleOp:
     from dsf.frontend.onnx.model import from_onnx
-    from dsf.tools.check import DEFAULT_HARDWARE
 
     return from_onnx(path, hardware or DEFAULT_HARDWARE).module
 

@@ -11,7 +11,7 @@ import pytest
 from test_onnx_check import Graph
 
 from dsf.frontend.onnx.model import from_onnx
-from dsf.tools.check import DEFAULT_HARDWARE
+from dsf.hardware import DEFAULT_HARDWARE
 from dsf.tools.dsf import main
 
 FOLDER = Path(__file__).parents[1] / "data" / "onnx"
@@ -32,7 +32,7 @@ def sim(folder: Path, x: np.ndarray, *options: str) -> np.ndarray:
 
 
 def test_layouts(line: Path) -> None:
-    model = from_onnx(FOLDER / "line_u8.onnx", DEFAULT_HARDWARE)
+    model = from_onnx(FOLDER / "line_u8.onnx")
     x = np.random.default_rng(0).normal(size=(1, 4, 24)).astype(np.float32)
     integers = model.integers_of(x)
     expected = model.predict(x)

@@ -130,7 +130,8 @@ def test_fake_quantised():
     """A module that quantises itself needs no samples, and gives what it gives in PyTorch."""
     torch.manual_seed(0)
     module, x = FakeQuantised(), torch.randn(4, 3, 8, 8)
-    model = dsf.from_torch(module, x[:1], Hardware(bits_bias=32))
+    model = dsf.from_torch(module, x[:1])
+    assert model.hw == Hardware(bits_bias=32)
     assert model.quantization is not None and model.quantization.layers == []
     steps = (model.predict(x.numpy()) - module(x).detach().numpy()) / 0.015625
     # PyTorch sums in float32: a sum at the border of two steps may be rounded to the other.

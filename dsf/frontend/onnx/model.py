@@ -23,7 +23,7 @@ from dsf.frontend.onnx.importer import Imported
 from dsf.frontend.onnx.values import Array
 from dsf.frontend.quantize.report import QuantizationReport
 from dsf.frontend.reading import Source
-from dsf.hardware import Hardware
+from dsf.hardware import DEFAULT_HARDWARE, Hardware
 from dsf.lowering import to_level
 from dsf.numerics import Floats, Ints, random_elements
 from dsf.progress import Steps, new_console
@@ -163,9 +163,10 @@ class OnnxInference:
     proved: Proved
 
 
-def from_onnx(source: Source, hw: Hardware, *, batch: int = 1) -> OnnxModel:
+def from_onnx(source: Source, hw: Hardware = DEFAULT_HARDWARE, *, batch: int = 1) -> OnnxModel:
     """
-    The network of an ONNX model: a path, or the model itself. `batch` is the size of the first axis where it is left open.
+    The network of an ONNX model: a path, or the model itself. `hw` is by default an engine of the default size, with
+    biases of 32 bits; `batch` is the size of the first axis where it is left open.
 
     Raises `ModelError` with everything that can't be expressed, or does not fit the hardware.
     """
