@@ -7,7 +7,7 @@ The files that a compile writes into `build/<name>/`; the same input always give
 | `weights.bin` | weights and parameters, in stream order: what base register WEIGHTS points at |
 | `config_firmware.h` | memory map, tensors and bundles for the C firmware |
 | `input.bin`, `expected.bin` | for the self-test: what base registers INPUT and OUTPUT point at, before and after |
-| `source.json` | how the tensors of an ONNX model lie in the engine's, see `dsf.codegen.source` |
+| `source.json` | how an ONNX model's tensors lie in the engine's, what became of its nodes, see `dsf.codegen.source` |
 | `report.json` | per bundle and in total: multiplications, cycles, utilisation, memory; what quantisation cost, if DSF did it |
 
 A compile also keeps the network, `model.mlir`, see `dsf.codegen.kept`.

@@ -1,10 +1,11 @@
 """
-How the tensors of the model that was compiled lie in the engine's: `source.json`.
+How the tensors of the model that was compiled lie in the engine's, and what became of its nodes: `source.json`.
 
 An ONNX model has images (N, C, H, W), the engine (N, H, W, C). For its input and its output the file has the name, the shape in
 the model and `axes`, the model's axes in the order of the engine's, or where no order of axes is it `places`, for each element
 of the model's tensor, row-major, its place in the engine's. `kind` is the type of the numbers that the model takes or gives;
-integers of it are `offset` larger than the engine's. `steps` are what the processor computes of the output afterwards. `digest`
+integers of it are `offset` larger than the engine's. `steps` are what the processor computes of the output afterwards. `nodes`
+are all nodes of the model, each with its operator, what became of it, and the nodes whose results it reads. `digest`
 is one of all this and of the program that it belongs to: beside another program it would give wrong answers.
 """
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import permutations
 from pathlib import Path
 from typing import Any, cast
@@ -61,15 +62,26 @@ def _axes(places: Ints) -> tuple[int, ...] | None:
 
 
 @dataclass(frozen=True)
+class SourceNode:
+    """A node of the model: its operator, what became of it in words, and the nodes whose results it reads."""
+
+    name: str
+    operator: str
+    becomes: str
+    reads: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ModelTensors:
-    """The input and the output of the model that was compiled."""
+    """The input, the output and the nodes of the model that was compiled."""
 
     input: SourceTensor
     output: SourceTensor
+    nodes: tuple[SourceNode, ...] = ()
 
     def to_bytes(self, program: Program) -> bytes:
         """The file beside `program`."""
-        data = {"input": self.input.to_json(), "output": self.output.to_json()}
+        data = {"input": self.input.to_json(), "output": self.output.to_json(), "nodes": [asdict(one) for one in self.nodes]}
         return f"{json.dumps({**data, 'digest': program.digest(json.dumps(data))})}\n".encode()
 
 
@@ -83,7 +95,8 @@ def read_source(directory: Path, program: Program) -> ModelTensors | None:
         return None
     data = read_json(path, BinaryError, _NEEDS)
     try:
-        tensors = ModelTensors(*(_tensor(data[name]) for name in ("input", "output")))
+        nodes = tuple(_node(one) for one in data["nodes"])
+        tensors = ModelTensors(_tensor(data["input"]), _tensor(data["output"]), nodes)
         digest = data.pop("digest")
     except (KeyError, TypeError, ValueError, OverflowError, MemoryError) as error:
         raise BinaryError(f"'{path}': is damaged ({type(error).__name__}: {str(error)[:100]}), needs {_NEEDS}") from error
@@ -101,6 +114,9 @@ class _Fields:
     def text(self, name: str) -> str:
         return _checked(self.data[name], isinstance(self.data[name], str), name)
 
+    def texts(self, name: str) -> tuple[str, ...]:
+        return tuple(_checked(one, isinstance(one, str), name) for one in self.data[name])
+
     def integer(self, name: str) -> int:
         value = as_int(self.data[name])
         return _checked(value, value is not None, name)
@@ -116,10 +132,19 @@ def _checked(value: Any, ok: bool, name: str) -> Any:
     return value
 
 
-def _tensor(data: object) -> SourceTensor:
+def _fields(data: object) -> _Fields:
     if not isinstance(data, dict):
         raise TypeError("no object")
-    fields = _Fields(cast("dict[str, Any]", data))
+    return _Fields(cast("dict[str, Any]", data))
+
+
+def _node(data: object) -> SourceNode:
+    fields = _fields(data)
+    return SourceNode(fields.text("name"), fields.text("operator"), fields.text("becomes"), fields.texts("reads"))
+
+
+def _tensor(data: object) -> SourceTensor:
+    fields = _fields(data)
     shape = tuple(fields.integers("shape"))
     # Before anything of that size is made.
     size = int(np.prod(shape, dtype=object))
@@ -132,6 +157,5 @@ def _tensor(data: object) -> SourceTensor:
         places = np.arange(size).reshape([shape[axis] for axis in axes]).transpose(np.argsort(axes))
     else:
         places = np.array(fields.integers("places"), dtype=np.int64)
-    steps = fields.data["steps"]
-    texts = tuple(_checked(one, isinstance(one, str), "steps") for one in steps)
-    return SourceTensor(fields.text("name"), places.reshape(shape), fields.text("kind"), fields.integer("offset"), texts)
+    steps = fields.texts("steps")
+    return SourceTensor(fields.text("name"), places.reshape(shape), fields.text("kind"), fields.integer("offset"), steps)

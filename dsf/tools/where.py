@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dsf.tools.command import Commands, add_json, new_command, print_json, steps
 
 if TYPE_CHECKING:
+    from dsf.codegen.source import SourceNode
     from dsf.provenance import Facts, Provenance
 
 _WHERE = """\
@@ -17,7 +18,8 @@ Says where something in a compiled network comes from, and what it is for:
 
   --instr N        instruction N of a run: its nodes of the source, what part of which tensor it computes, what it
                    reads and writes (addresses on chip are elements, weight words, channel groups; in DRAM bytes)
-  --node NAME      the instructions, results and weights of a node of the source, or of a bundle
+  --node NAME      the instructions, results and weights of a node of the source, or of a bundle; of a node of an ONNX
+                   model that has none what became of it, and the nodes with instructions around it
   --weight-byte N  what lies at byte N of weights.bin: which weights, or which channel's bias, multiplier or shift
 
 Instructions and nodes are answered from DIR/provenance.json, which a compile writes beside the program. Without
@@ -69,11 +71,45 @@ def _of_weights(chosen: argparse.Namespace) -> Facts:
 
 def _of_instructions(chosen: argparse.Namespace) -> Facts:
     from dsf.codegen.program import read_program
+    from dsf.codegen.source import read_source
     from dsf.recorded import Recorded
 
-    recorded = Recorded.of(chosen.directory, read_program(chosen.directory / "program.bin"))
+    program = read_program(chosen.directory / "program.bin")
+    recorded = Recorded.of(chosen.directory, program)
     known = _compiled_again(chosen) if recorded is None else recorded
-    return known.node(chosen.node) if chosen.instr is None else known.instruction(chosen.instr, load=chosen.load)
+    if chosen.instr is not None:
+        return known.instruction(chosen.instr, load=chosen.load)
+    source = None if chosen.node in known.names else read_source(chosen.directory, program)
+    nodes = {one.name: one for one in source.nodes} if source is not None else {}
+    return _of_absorbed(nodes, chosen.node, frozenset(known.names)) if chosen.node in nodes else known.node(chosen.node)
+
+
+def _of_absorbed(nodes: Mapping[str, SourceNode], name: str, known: frozenset[str]) -> Facts:
+    """What is known of a node that has no instructions: what became of it, and the nearest ones that have, on both sides."""
+    readers: dict[str, list[str]] = {}
+    for one in nodes.values():
+        for read in one.reads:
+            readers.setdefault(read, []).append(one.name)
+    node = nodes[name]
+    return {
+        "node": name,
+        "operator": node.operator,
+        "becomes": node.becomes,
+        "behind": _nearest(name, known, lambda one: nodes[one].reads if one in nodes else ()),
+        "before": _nearest(name, known, lambda one: readers.get(one, ())),
+    }
+
+
+def _nearest(name: str, known: frozenset[str], onward: Callable[[str], Sequence[str]]) -> list[str]:
+    """The first nodes with instructions that are reached from one, on all ways."""
+    seen, waiting = {name}, [name]
+    found: list[str] = []
+    for one in waiting:  # It grows.
+        for other in onward(one):
+            if other not in seen:
+                seen.add(other)
+                (found if other in known else waiting).append(other)
+    return found
 
 
 def _compiled_again(chosen: argparse.Namespace) -> Provenance:

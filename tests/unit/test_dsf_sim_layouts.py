@@ -129,11 +129,14 @@ def test_a_description_of_another_program_is_one_message(line: Path, capsys: pyt
     for changed, has in (
         (turned, "was changed or is of another program"),
         (data | {"digest": 3}, "was changed or is of another program"),
-        ({name: data[name] for name in ("input", "output")}, "is damaged (KeyError: 'digest')"),
+        ({name: data[name] for name in ("input", "output", "nodes")}, "is damaged (KeyError: 'digest')"),
     ):
         path.write_text(json.dumps(changed))
         assert main(["sim", str(line), "--input", str(line / "x.npy")]) == 1
         (message,) = capsys.readouterr().err.splitlines()[-1:]
         assert message == f"dsf: '{path}': {has}, needs the source.json that DSF writes; compile the model again"
+    path.write_text(json.dumps(data | {"nodes": [{"name": "x", "operator": 3}]}))
+    assert main(["where", str(line), "--node", "x"]) == 1
+    assert "operator has another type" in capsys.readouterr().err
     path.write_text(whole)
     assert main(["sim", str(line), "--input", str(line / "x.npy")]) == 0

@@ -240,3 +240,41 @@ def test_qonnx_is_taken_as_well() -> None:
     wanted = np.clip(np.rint(np.maximum(sums, 0) / 0.4), 0, 255)
     got = np.rint(model.predict(x) / np.float32(0.4))
     assert np.abs(got - wanted).max() <= 1 and (got != wanted).mean() < 0.02
+
+
+def test_where_a_node_without_instructions_went(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A rectifier in the rounding of a convolution, the grid of its result, the input's, and the scale of weights."""
+    graph = Graph((1, 3, 8, 8))
+    graph.conv(4, 3, "first")
+    convolved = graph.nodes[-3].output[0]  # Before it is quantised.
+    del graph.nodes[-2:]
+    graph.quantise(graph.node("Relu", convolved, name="relu"), zero_point=0)
+    graph.conv(4, 4, "second")
+    names = {one.output[0]: one.name for one in graph.nodes}
+    onnx.save(graph.model(), tmp_path / "model.onnx")
+    assert main(["compile", str(tmp_path / "model.onnx"), "-o", str(tmp_path / "net")]) == 0
+
+    def where(name: str) -> dict[str, object]:
+        capsys.readouterr()
+        assert main(["where", str(tmp_path / "net"), "--node", name, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    relu, second = where("relu"), next(one for one in graph.nodes if one.name == "second")
+    assert relu == {
+        "node": "relu",
+        "operator": "Relu",
+        "becomes": "in the rounding before it",
+        "behind": ["first"],
+        "before": ["second"],
+    }
+    given = where(graph.nodes[0].name)
+    assert (given["operator"], given["behind"], given["before"]) == ("QuantizeLinear", [], ["first"])
+    assert given["becomes"] == "input, by the processor"
+    weights = where(names[second.input[1]])
+    assert (weights["becomes"], weights["behind"], weights["before"]) == ("constant", [], ["second"])
+    assert where("first")["instructions"]
+    assert main(["where", str(tmp_path / "net"), "--node", "relu"]) == 0
+    shown = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
+    assert ["becomes", "in the rounding before it"] in shown and ["behind", "first"] in shown
+    assert main(["where", str(tmp_path / "net"), "--node", "nothing"]) == 1
+    assert "'nothing': no such node" in capsys.readouterr().err

@@ -140,14 +140,15 @@ class OutputSpec:
 @dataclass(frozen=True)
 class Imported:
     """
-    A module of the `bundle` level, what goes in and comes out, what became of each node (name, operator, text), and the
-    model's tensors that the engine has too.
+    A module of the `bundle` level, what goes in and comes out, what became of each node (name, operator, text) and the nodes
+    whose results it reads, and the model's tensors that the engine has too.
     """
 
     module: ModuleOp
     input: InputSpec
     output: OutputSpec
     placements: tuple[tuple[str, str, str], ...]
+    reads: Mapping[str, tuple[str, ...]] = field(repr=False)
     wires: Mapping[str, Wire] = field(repr=False)
 
 
@@ -268,7 +269,9 @@ class Importer:
         module = ModuleOp([HardwareOp.from_hardware(self.hardware), FuncOp("main", signature, Region(self.block))])
         placements = tuple((name, *where) for name, where in self.placements.items())
         wires = {name: state for name, state in self.states.items() if isinstance(state, Wire)}
-        return Imported(module, self.input_spec, output, placements, wires)
+        makers = {tensor: node.name for node in self.graph.nodes for tensor in node.outputs if tensor}
+        reads = {node.name: tuple(makers[one] for one in node.inputs if one in makers) for node in self.graph.nodes}
+        return Imported(module, self.input_spec, output, placements, reads, wires)
 
     def _output(self, name: str, state: State) -> tuple[SSAValue, OutputSpec]:
         """What the function returns, and how to read it."""

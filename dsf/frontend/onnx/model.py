@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from xdsl.dialects.builtin import ModuleOp
 
-from dsf.codegen.source import ModelTensors, SourceTensor
+from dsf.codegen.source import ModelTensors, SourceNode, SourceTensor
 from dsf.constraints import problems_of
 from dsf.errors import ModelError
 from dsf.frontend.onnx.from_onnx import import_onnx
@@ -60,7 +60,7 @@ class OnnxModel:
 
     @property
     def source(self) -> ModelTensors:
-        """How the model's input and output lie in the engine's tensors: what a compile writes as `source.json`."""
+        """How input and output lie in the engine's tensors, and what became of nodes: a compile's `source.json`."""
         x, y = self.imported.input, self.imported.output
         output_kind = "integers" if y.codes and not y.steps else "float"
         steps = tuple(name for name, _ in y.steps)
@@ -68,6 +68,7 @@ class OnnxModel:
         return ModelTensors(
             SourceTensor(x.name, x.places, x.kind, 0 if "float" in x.kind else x.offset),
             SourceTensor(y.name, y.places, output_kind, output_offset, steps),
+            tuple(SourceNode(*one, self.imported.reads.get(one[0], ())) for one in self.imported.placements),
         )
 
     @property
