@@ -388,9 +388,13 @@ class Hardware:
         known = {one.name for one in dataclasses.fields(Hardware)}
         names = ", ".join(sorted(known))
         unknown = [f"'{key}' in {where} is unknown, needs one of: {names}" for key in parameters if key not in known]
+        try:
+            hardware = Hardware(**{key: value for key, value in parameters.items() if key in known})
+        except HardwareError as error:
+            raise HardwareError([*unknown, *error.problems]) from error
         if unknown:
             raise HardwareError(unknown)
-        return Hardware(**parameters)
+        return hardware
 
     @staticmethod
     def from_json(path: str | Path) -> Hardware:

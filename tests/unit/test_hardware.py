@@ -174,6 +174,12 @@ def test_from_json_errors(tmp_path: Path):
     path.write_text(json.dumps({"bit_input": 8}))
     with pytest.raises(HardwareError, match=r"'bit_input' .* is unknown"):
         Hardware.from_json(path)
+    path.write_text(json.dumps({"bit_input": 8, "bits_sum": 40, "axi_width": 65}))
+    with pytest.raises(HardwareError) as caught:
+        Hardware.from_json(path)
+    unknown, *wrong = caught.value.problems
+    assert unknown.startswith("'bit_input' in ")
+    assert wrong == ["'bits_sum': 40, needs 16 to 32", "'axi_width': 65, needs 32, 64, 128 or 256"]
 
 
 def test_numpy_integers_are_integers():
