@@ -15,6 +15,8 @@ from dsf.progress import new_console
 from dsf.tools.command import Commands, add_json, new_command, print_json, steps
 
 if TYPE_CHECKING:
+    from xdsl.ir import Operation
+
     from dsf.frontend.onnx.check import Checked
 
 _CHECK = """\
@@ -84,8 +86,12 @@ def _checked(path: Path, hardware: Hardware | None, batch: int) -> Checked:
     module = load_model(path, hardware)
     FoldBatchNormPass().apply(context(), module)
     layers = [op for op in module.walk() if op.name in LETTERS]
-    placements = tuple(Placement(bundle_of(op) or op.name, op.name.removeprefix("bundle."), "engine") for op in layers)
+    placements = tuple(Placement(bundle_of(op) or op.name, op.name.removeprefix("bundle."), _becomes(op)) for op in layers)
     return Checked(tuple(problems_of(module)), placements)
+
+
+def _becomes(op: Operation) -> str:
+    return "processor" if op.name == "bundle.softmax" else "engine"
 
 
 def _print(path: Path, checked: Checked) -> None:

@@ -194,7 +194,9 @@ def test_a_float_model_is_calibrated_compiled_and_run(tmp_path: Path, capsys: py
 
 def test_compile_of_other_networks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     network = FOLDER.parent / "small_network.mlir"
-    assert main(["check", str(network)]) == 0
+    assert main(["check", str(network), "--json"]) == 0
+    becomes = {one["operator"]: one["becomes"] for one in json.loads(capsys.readouterr().out)["placements"]}
+    assert becomes["softmax"] == "processor" and {becomes[one] for one in becomes if one != "softmax"} == {"engine"}
     assert main(["compile", str(network), "-o", str(tmp_path / "out"), "--json"]) == 0
     assert main(["sim", str(tmp_path / "out")]) == 0
     capsys.readouterr()
