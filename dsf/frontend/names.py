@@ -18,7 +18,8 @@ def name_by_module(model: onnx.ModelProto) -> None:
     """
     Names each node after the innermost module that it belongs to, as `layer1.0.conv1`; several of one module get their operator
     and a number behind it. What has weights of a module is named after that one: a convolution into which the exporter folded
-    a batch normalisation stays a convolution. Nodes without a module, or of models that don't say it, keep their names.
+    a batch normalisation stays a convolution. What stands in the outermost module itself is named as the exporter names
+    the call, `mish`; nodes of models that say neither keep their names.
     """
     constants = {one.name for one in model.graph.initializer}
     modules = [_owner(node, constants) or _module(node) for node in model.graph.node]
@@ -36,6 +37,7 @@ def _owner(node: onnx.NodeProto, constants: set[str]) -> str:
 
 
 def _module(node: onnx.NodeProto) -> str:
+    """The module around a node, or in the outermost one the call itself."""
     text = next((one.value for one in node.metadata_props if one.key == _SCOPES), "")
     try:
         scopes: object = ast.literal_eval(text)
@@ -45,6 +47,8 @@ def _module(node: onnx.NodeProto) -> str:
     parts = str(paths[-2]).split(".") if len(paths) > 1 else []
     while parts and parts[-1] in _INNER:
         parts.pop()
+    if len(paths) > 1 and paths[-2] == "":
+        return str(paths[-1])
     return ".".join(parts)
 
 

@@ -258,7 +258,7 @@ def test_names():
         "a.b",
         "c.relu",
         "c.relu_1",
-        "n3",
+        "relu_2",
         "n4",
     ]
     assert named("['', 'norm', 'conv']", inputs=["x", "conv.weight"], constants=["conv.weight"]) == ["conv"]
