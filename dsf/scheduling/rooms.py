@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import Enum
+from itertools import pairwise
 
 from dsf.dialects import tile
 from dsf.dialects.tile_types import Outer, Place
@@ -100,14 +101,27 @@ def channels_at_once(layer: Layer, cut: Cut, hw: Hardware) -> int:
     return max(load.block.channels(load.groups, layer.lanes(hw)).count for load in loads)
 
 
-def _most_rows(layer: Layer, cut: Cut) -> tuple[int, int]:
-    """The most rows that a piece reads, from the first to the last, and that it makes."""
+def _most_rows(layer: Layer, cut: Cut) -> tuple[int, int, int]:
+    """The most rows that a piece reads, from the first to the last, that the one before has not read, and that it makes."""
     (height, *_), (rows, *_) = layer.input_image, layer.output_image
     images = cut.images - 1
-    strips = {strip for _, strip in cut.strips(Span(0, 1), rows)}
+    strips = [strip for _, strip in cut.strips(Span(0, 1), rows)]
+    windows = [input_rows(layer.window, strip, height) for strip in strips]
     # A window that lies in padding alone has a place too.
-    read = max(1, *(input_rows(layer.window, strip, height).count for strip in strips))
-    return images * height + read, images * rows + max(strip.count for strip in strips)
+    read = images * height + max(1, *(window.count for window in windows))
+    moves = [after.stop - before.stop for before, after in pairwise(windows)]
+    # Of several images at once all rows are new.
+    new = min(read, max(1, *moves)) if moves and images == 0 else read
+    return read, new, images * rows + max(strip.count for strip in strips)
+
+
+def rows_overlapping(rows: int, new: int) -> int:
+    """
+    Rows of room for a window of so many, of which `new` are new each time, with which nothing waits at the end of a lap: the
+    first window of the next lap has other rows than the last one of this lap, which is computed meanwhile.
+    """
+    kept = rows - new
+    return (2 + -(-kept // new)) * new + kept
 
 
 def rows_at_once(layer: Layer, cut: Cut, behind: Layer, cut_behind: Cut) -> tuple[int, int]:
@@ -146,10 +160,10 @@ class Cuts:
         at_once = channels_at_once(first, self.cuts[chain[0]], hw)
         for number, index in enumerate(chain):
             layer = network.layers[index]
-            read, made = _most_rows(layer, self.cuts[index])
+            read, new, made = _most_rows(layer, self.cuts[index])
             if self.places[layer.source] is Place.DRAM:
                 row = network.tensors[layer.source].elements // layer.input_image[0]
-                yield self._wanted(Use.X, index, read * row, 2 * read * row, layer.input_image[0] * row)
+                yield self._wanted(Use.X, index, read * row, rows_overlapping(read, new) * row, layer.input_image[0] * row)
             height, _, channels = layer.output_image
             if layer.second is not None and self.places[layer.second] is Place.DRAM:
                 of_image, (rows, width, _) = layer.second_rows(Span(0, min(made, height)))
@@ -164,8 +178,8 @@ class Cuts:
                 behind = network.layers[chain[number + 1]]
                 rows, kept = rows_at_once(layer, self.cuts[index], behind, self.cuts[chain[number + 1]])
                 # Rows that are still to be read are copied to where none of them lies.
-                least = (rows + max(0, kept - 1)) * part
-                yield self._wanted(Use.Y, index, least, 2 * rows * part, height * part, self._follow(behind, index, at_once))
+                least, most = (rows + max(0, kept - 1)) * part, rows_overlapping(rows, rows - kept) * part
+                yield self._wanted(Use.Y, index, least, most, height * part, self._follow(behind, index, at_once))
             elif self.places[layer.result] is Place.DRAM:
                 yield self._wanted(Use.Y, index, made * part, 2 * made * part, height * part)
 

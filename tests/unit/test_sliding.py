@@ -23,7 +23,7 @@ from dsf.dialects.tile_types import Place
 from dsf.hardware import Hardware
 from dsf.provenance import Provenance
 from dsf.scheduling.pieces import Span
-from dsf.scheduling.rooms import Use, Wanted, arena_requests, chains, sizes_of
+from dsf.scheduling.rooms import Use, Wanted, arena_requests, chains, rows_overlapping, sizes_of
 from dsf.scheduling.strips import Room, Sliding
 from dsf.transforms.bundle_to_fxp import BundleToFxpPass
 from dsf.transforms.check_hardware import CheckHardwarePass
@@ -57,6 +57,33 @@ def test_rows_are_where_the_window_says(seed: int) -> None:
         assert [memory[place + one] for one in wanted] == list(wanted), (seed, number)
         assert room.address <= place + wanted[0] and place + wanted[-1] < room.address + room.size, (seed, number)
         assert slide.held.address + slide.held.size == room.address + room.size
+
+
+@pytest.mark.parametrize("height", range(1, 12))
+def test_rows_overlapping_are_the_fewest_with_which_nothing_waits(height: int) -> None:
+    """What comes for a window goes where the window before has no rows; with a row less it does not, for any new rows."""
+    for new in range(1, height + 1):
+        rooms = [rows_overlapping(height, new), rows_overlapping(height, new) - 1]
+        assert [_waits_at_the_end_of_a_lap(height, new, Room(0, room)) for room in rooms] == [False, True], new
+
+
+def _waits_at_the_end_of_a_lap(height: int, new: int, room: Room) -> bool:
+    """Whether a window ever comes over the rows of the one before."""
+    window = Sliding(0, room, 1)
+    before: range | None = None
+    for number in range(20):
+        rows = Span(number * new, height)
+        slide = window.slide(rows, number)
+        place = rows.first - slide.held.holds + slide.held.address
+        written = (
+            range(place, place + height)
+            if slide.missing == rows or slide.before is not None
+            else range(place + height - slide.missing.count, place + height)
+        )
+        if before is not None and max(before[0], written[0]) <= min(before[-1], written[-1]):
+            return True
+        before = range(place, place + height)
+    return False
 
 
 def test_a_window_that_moves_on_loads_each_row_once() -> None:
