@@ -9,14 +9,11 @@ That the directory's program and weights are really those of its network is chec
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp
 from xdsl.ir import SSAValue
 
@@ -24,39 +21,27 @@ from dsf.codegen.kept import MODEL_NAME, pipeline_of
 from dsf.codegen.program import Program, Step, read_program
 from dsf.compiler import context, parse_module, run_pass
 from dsf.dialects import fxp, sched, sched_vector
-from dsf.dialects.constants import ints_of
 from dsf.dialects.sched_base import buffer_of
 from dsf.dialects.sched_types import ON_CHIP, Space
 from dsf.dialects.shapes import shape
 from dsf.dialects.tile_types import WHOLE
-from dsf.errors import MismatchError, ModelError
+from dsf.errors import MismatchError
+from dsf.facts import Facts, check_name, check_number, facts_of_step, node_facts
 from dsf.hardware import Hardware
-from dsf.isa.encoding import default_fields
-from dsf.isa.table import BY_NAME, Queue
-from dsf.layout import PARAMETER_BYTES, packed_bytes
-from dsf.numerics import Ints
+from dsf.layout import packed_bytes
 from dsf.runtime.execute import input_of, level_of, main_of
 from dsf.scheduling.accesses import accesses_of
 from dsf.scheduling.hazards import Access, Memory
 from dsf.scheduling.network import IMAGES
 from dsf.scheduling.pieces import Load, Span
-from dsf.scheduling.weights import arranged_weights
 from dsf.transforms.locations import location_name, source_names
-from dsf.transforms.merge_columns import unmerged_index
-
-#: What is known of an instruction, a node or a byte, of JSON types.
-Facts = dict[str, Any]
-#: A weight of a kernel, or the kernel's shape: row, column, input channel, output channel.
-Index = tuple[int, int, int, int]
+from dsf.weight_bytes import Kernel, Stretch, Weights, weight_byte
 
 #: What makes a piece of a tensor.
 Computing = sched.MatrixOp | sched_vector.VectorOp | sched.MoveOp
 
 #: What a load of the weight stream brings, by the memory that it goes to.
 KINDS = {Space.WEIGHT: "weights", Space.PARAMETER: "parameters", Space.TABLE: "table"}
-
-#: Bytes of a channel's parameters, by name: (first, one past the last).
-PARAMETERS = {"bias": (0, 4), "multiplier": (4, 6), "shift": (6, PARAMETER_BYTES)}
 
 
 @dataclass(frozen=True)
@@ -107,7 +92,7 @@ class Provenance:
         """All that is known of instructions, without a look at the weights: what `dsf.recorded` writes beside the program."""
         programs = (("load", self._load, True), ("run", self._run, False))
         return {
-            name: [{"facts": self.instruction(index, load=load), **_record(op)} for index, op in enumerate(ops)]
+            name: [{"facts": self.instruction(index, load=load), **self._record(op)} for index, op in enumerate(ops)]
             + ([{"facts": self.instruction(len(ops), load=load)}] if self._steps(load) else [])
             for name, ops, load in programs
         }
@@ -135,7 +120,7 @@ class Provenance:
         ops, steps = (self._load, self.program.load_steps) if load else (self._run, self.program.steps)
         check_number(index, len(steps), load=load)
         step = steps[index]
-        facts = {"instruction": index, "program": "load" if load else "run", **_facts_of_step(step)}
+        facts = {"instruction": index, "program": "load" if load else "run", **facts_of_step(step)}
         # The last instruction, which ends the program, has no operation at the level above.
         return facts if index == len(ops) else {**facts, **self._facts(ops[index])}
 
@@ -225,98 +210,30 @@ class Provenance:
         return Load(user.piece.block, user.piece.piece.groups, user.mode.data)
 
     def weight_byte(self, byte: int) -> Facts:
-        """
-        What lies at a byte of `weights.bin`. Several weights share a byte where they are narrow, so that `weights` is a list;
-        `null` is a column that has no channel, or a weight of 0 between groups of a convolution or merged columns, or of
-        positions that no tap of a transposed convolution reaches.
+        """What lies at a byte of `weights.bin`, as `dsf.weight_bytes.weight_byte` says it."""
+        return weight_byte(byte, self.program.weights, self._loads, self.hardware)
 
-        Raises `ModelError` for a byte that there is not.
-        """
-        size = len(self.program.weights)
-        if not 0 <= byte < size:
-            has = f"weights.bin has bytes 0 to {size - 1}" if size else "the network has no weights"
-            raise ModelError(f"'weight-byte': {byte}, but {has}; choose another number")
-        facts: Facts = {"byte": byte, "value": self.program.weights[byte]}
-        parts = {"weights": self._weight, "parameters": self._parameter, "table": self._entry}
-        for program, ops in (("load", self._load), ("run", self._run)):
-            for index, op in enumerate(ops):
-                if isinstance(op, sched.LoadWeightsOp) and 0 <= byte - op.offset.value.data < op.bytes.value.data:
-                    inside = byte - op.offset.value.data
-                    return {
-                        **facts,
-                        "of": _kind(op),
-                        "program": program,
-                        "instruction": index,
-                        "bundle": location_name(op),
-                        "sources": list(source_names(op)),
-                        **parts[_kind(op)](op, inside),
-                    }
-        return {**facts, "of": "padding"}
+    @cached_property
+    def _loads(self) -> list[tuple[Stretch, Facts]]:
+        return [
+            (self._stretch(op), self.instruction(index, load=load))
+            for load, ops in ((True, self._load), (False, self._run))
+            for index, op in enumerate(ops)
+            if isinstance(op, sched.LoadWeightsOp)
+        ]
 
-    def _parameter(self, op: sched.LoadWeightsOp, byte: int) -> Facts:
-        load, lane = self._weights(op), byte // PARAMETER_BYTES
-        inside = byte % PARAMETER_BYTES
-        name = next(name for name, (first, stop) in PARAMETERS.items() if first <= inside < stop)
-        channels = load.block.channels(load.groups, self.hardware.group_columns)
-        conv = self._conv(op)
-        outputs = self._user(op).piece.output_image[2] if conv is None else conv.weights.get_shape()[3]
-        return {"parameter": name, "channel": (channels.first + lane) % outputs if lane < channels.count else None}
-
-    def _entry(self, op: sched.LoadWeightsOp, byte: int) -> Facts:
-        """The values of the input whose results lie in a byte of a lookup table."""
-        bits, entries = self.hardware.operand_bits, self.hardware.table_entries
-        first = byte * 8 // bits
-        held = range(first, min(first + max(1, 8 // bits), entries))
-        return {"inputs": [entry - entries // 2 for entry in held]}
-
-    def _weight(self, op: sched.LoadWeightsOp, byte: int) -> Facts:
-        numbers, kernel = self._numbers(op)
-        bits, slot = self.hardware.bits_weights, self.hardware.weight_slot_bits
-        groups, words, lanes = numbers.shape
-        # A word has a slot, with room for more than its lanes.
-        in_slots = np.zeros((groups, words, slot // bits), dtype=np.int64)
-        in_slots[:, :, :lanes] = numbers
-        first = byte * 8 // bits
-        numbered = in_slots.reshape(-1)[first : first + max(1, 8 // bits)].tolist()
-        return {"weights": [self._origin(op, _unravel(one - 1, kernel), kernel) if one else None for one in numbered]}
-
-    def _origin(self, op: sched.LoadWeightsOp, index: Index, kernel: Index) -> Facts | None:
-        """What weight `index` of a kernel of that shape is in the network; `None` for a zero between merged columns."""
-        conv, block = self._conv(op), self._user(op).piece.block
-        found, taken, of_group = index, kernel[2], block.outputs.count // block.convolutions
-        if conv is not None:
-            _, _, taken, outputs = conv.weights.get_shape()
-            of_group = outputs // conv.groups.value.data
-            merged = isinstance(conv, fxp.ConvOp)
-            found = unmerged_index(conv, kernel[3] // outputs, index) if merged else self._tap(op, conv, index)
-        if found is None:
-            return None
-        y, x, inner, channel = found
-        # Inputs are counted through all groups of a convolution.
-        facts: Facts = {"kernel": [y, x], "input": channel // of_group * taken + inner, "channel": channel}
-        return facts if conv is None else {**facts, "value": int(ints_of(conv.weights)[found])}
-
-    def _numbers(self, op: sched.LoadWeightsOp) -> tuple[Ints, Index]:
-        """
-        Which weight each lane of each word of each channel group holds, counted from 1 through the kernel (kernel rows, kernel
-        columns, input channels of a group, output channels), whose shape comes with it; 0 for none.
-        """
+    def _stretch(self, op: sched.LoadWeightsOp) -> Stretch:
+        kind, offset, count = _kind(op), op.offset.value.data, op.bytes.value.data
+        if kind == "table":
+            return Stretch(kind, offset, count)
         user, load = self._user(op), self._weights(op)
-        outputs = user.piece.output_image[2]
+        window, outputs, of_block = user.window.window, user.piece.output_image[2], load.block.outputs.count
         # A load may have a part of the input channels of its group.
-        inputs = user.piece.input_image[2] * (load.block.outputs.count // load.block.convolutions) // outputs
-        kernel = (*user.window.window.kernel, inputs, outputs)
-        numbers = np.arange(1, 1 + np.prod(kernel), dtype=np.int64).reshape(kernel)
-        return arranged_weights(user, numbers, load, self.hardware.group_columns, filling=0), kernel
-
-    def _tap(self, op: sched.LoadWeightsOp, conv: fxp.ConvTransposeOp, index: Index) -> Index | None:
-        """Which weight of a transposed convolution is weight `index` of the phase that uses a load; `None` if it has no tap."""
-        target = self._user(op).target
-        row, column, _ = target.starts
-        _, height, width, _ = shape(conv.input)
-        phase = next(one for one in conv.window.phases(height, width) if one.first == (row, column))
-        y, x, *channels = index
-        return None if phase.is_empty else (phase.taps[0][y], phase.taps[1][x], channels[0], channels[1])
+        inputs = user.piece.input_image[2] * (of_block // load.block.convolutions) // outputs
+        engine = (*window.kernel, inputs, outputs)
+        conv = self._conv(op)
+        network = Kernel(engine, outputs * load.block.convolutions // of_block) if conv is None else _kernel(conv, user)
+        return Stretch(kind, offset, count, Weights(load, window, engine, network))
 
     def _conv(self, op: sched.InstructionOp) -> fxp.ConvOp | fxp.ConvTransposeOp | None:
         """The convolution in the network itself; its columns may have been merged since."""
@@ -324,6 +241,13 @@ class Provenance:
         return next((one for one in convs if location_name(one) == location_name(op)), None)
 
     # Nodes.
+
+    def _record(self, op: sched.InstructionOp) -> Facts:
+        """What is known of an instruction beside its facts: its result on chip, or what it loads of the weights."""
+        if isinstance(op, Computing):
+            buffer = buffer_of(op.y)
+            return {"result": [buffer.start, buffer.stop - buffer.start]}
+        return {"load": self._stretch(op).to_json()} if isinstance(op, sched.LoadWeightsOp) else {}
 
     @cached_property
     def names(self) -> list[str]:
@@ -339,46 +263,10 @@ class Provenance:
         """
         check_name(name, self.names)
         load, run = (
-            [{"facts": _name_facts(op, step)} | _record(op) for op, step in zip(ops, steps, strict=False)]
+            [{"facts": _name_facts(op, step)} | self._record(op) for op, step in zip(ops, steps, strict=False)]
             for ops, steps in ((self._load, self.program.load_steps), (self._run, self.program.steps))
         )
         return node_facts(name, load, run)
-
-
-def node_facts(name: str, load: Sequence[Facts], run: Sequence[Facts]) -> Facts:
-    """
-    What is known of a node or bundle, from its instructions among those of the load program and of a run: `facts` of each, and
-    the `result` on chip or the `weights` that it brings.
-    """
-    numbered = [[(index, one) for index, one in enumerate(entries) if _is_of(one["facts"], name)] for entries in (load, run)]
-    of_load, of_run = numbered
-    entries = [one for _, one in (*of_load, *of_run)]
-    results = dict.fromkeys(tuple(one["result"]) for one in entries if "result" in one)
-    loads = {tuple(one["weights"]) for one in entries if "weights" in one}
-    return {
-        "node": name,
-        "bundles": list(dict.fromkeys(one["facts"]["bundle"] for one in entries)),
-        "sources": list(dict.fromkeys(source for one in entries for source in one["facts"]["sources"])),
-        "instructions": [{"instruction": index, "name": one["facts"]["name"]} for index, one in of_run],
-        "load_instructions": [{"instruction": index, "name": "load_weights"} for index, _ in of_load],
-        "results": [{"memory": "feature", "first": first, "count": count} for first, count in results],
-        "weights": [{"of": kind, "first": first, "count": count} for first, count, kind in sorted(loads)],
-    }
-
-
-def check_name(name: str, names: list[str]) -> None:
-    """Raises `ModelError` for a name that is none of those, with the ones that are close to it."""
-    if name not in names:
-        close = difflib.get_close_matches(name, names, 3, 0.4) or names[:10]
-        raise ModelError(f"'{name}': no such node, needs the name of one; did you mean one of: {', '.join(close)}?")
-
-
-def check_number(index: int, count: int, *, load: bool) -> None:
-    """Raises `ModelError` for the number of an instruction that there is not."""
-    what = "the load program" if load else "a run"
-    if not 0 <= index < count:
-        has = f"has instructions 0 to {count - 1}" if count else "does not exist, as each run loads its weights"
-        raise ModelError(f"'instr': {index}, but {what} {has}; choose another number")
 
 
 def _name_facts(op: sched.InstructionOp, step: Step) -> Facts:
@@ -389,44 +277,17 @@ def _is_copy(op: sched.InstructionOp) -> bool:
     return isinstance(op, sched.CopyOp)
 
 
-def _record(op: sched.InstructionOp) -> Facts:
-    """What a node is said to have of an instruction: its result on chip, or the bytes of the weights that it loads."""
-    if isinstance(op, Computing):
-        buffer = buffer_of(op.y)
-        return {"result": [buffer.start, buffer.stop - buffer.start]}
-    if isinstance(op, sched.LoadWeightsOp):
-        return {"weights": [op.offset.value.data, op.bytes.value.data, _kind(op)]}
-    return {}
-
-
-def _facts_of_step(step: Step) -> Facts:
-    """What the program itself says of an instruction."""
-    one = step.instruction
-    queue = BY_NAME[one.name].queue
-    masks = {name: [q.name.lower() for q in Queue if one[mask] >> q & 1] for mask, name in _MASKS if mask in one.fields}
-    defaults = default_fields(one.name)
-    fields = {name: value for name, value in one.fields.items() if name not in ("wait", "signal") and value != defaults[name]}
-    return {
-        "name": one.name,
-        "queue": None if queue is None else queue.name.lower(),
-        **masks,
-        "cycles": step.cycles,
-        "bundle": step.bundle,
-        "sources": list(step.sources) or ([] if step.bundle is None else [step.bundle]),
-        "fields": fields,
-    }
-
-
-_MASKS = (("wait", "waits"), ("signal", "signals"))
-
-
-def program_facts(program: Program) -> Facts:
-    """All instructions of a program, with what the program itself says of them."""
-    parts = {"load_program": program.load_steps, "program": program.steps}
-    return {
-        name: [{"instruction": index, **_facts_of_step(step)} for index, step in enumerate(steps)]
-        for name, steps in parts.items()
-    }
+def _kernel(conv: fxp.ConvOp | fxp.ConvTransposeOp, user: sched.MatrixOp) -> Kernel:
+    """The kernel of a layer of the network, of which an instruction computes a part."""
+    height, width, taken, outputs = conv.weights.get_shape()
+    whole, groups = (height, width, taken, outputs), conv.groups.value.data
+    if isinstance(conv, fxp.ConvOp):
+        return Kernel(whole, groups, conv.window.strides[1], user.piece.output_image[2] // outputs)
+    row, column, _ = user.target.starts
+    _, height, width, _ = shape(conv.input)
+    phase = next(one for one in conv.window.phases(height, width) if one.first == (row, column))
+    rows, columns = phase.taps
+    return Kernel(whole, groups, taps=(tuple(rows), tuple(columns)))
 
 
 def _channels_of_move(op: sched.MoveOp) -> Span:
@@ -436,20 +297,8 @@ def _channels_of_move(op: sched.MoveOp) -> Span:
     return Span(op.target.starts[2], op.part.image[2])
 
 
-def _unravel(number: int, sizes: Index) -> Index:
-    """The index of element `number` of an array."""
-    rest, fourth = divmod(number, sizes[3])
-    rest, third = divmod(rest, sizes[2])
-    first, second = divmod(rest, sizes[1])
-    return first, second, third, fourth
-
-
 def _list(span: Span) -> list[int]:
     return [span.first, span.count]
-
-
-def _is_of(facts: Facts, name: str) -> bool:
-    return name == facts["bundle"] or name in facts["sources"]
 
 
 def images_of_chunk(module: ModuleOp) -> int:

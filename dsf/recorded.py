@@ -2,8 +2,8 @@
 What `dsf where` says of instructions and nodes, found out while the network is compiled: `provenance.json`.
 
 Beside the program it answers at once. It has a digest of itself and of the program that it is of; where that is another one, or
-the file is damaged or not there, the network is compiled again (`dsf.provenance`). What lies at a byte of the weights is not in
-it, as it would be larger than the weights.
+the file is damaged or not there, the network is compiled again (`dsf.provenance`). Of the weights it has what each load brings,
+from which follows what lies at a byte (`dsf.weight_bytes`).
 """
 
 from __future__ import annotations
@@ -21,9 +21,13 @@ from dsf.codegen.program import Program
 from dsf.dialects import sched
 from dsf.disk import write_all
 from dsf.errors import OutputError
-from dsf.provenance import Facts, Provenance, check_name, check_number, images_of_chunk, node_facts
+from dsf.facts import Facts, check_name, check_number, node_facts
+from dsf.provenance import Provenance, images_of_chunk
+from dsf.weight_bytes import Stretch, weight_byte
 
 PROVENANCE_NAME = "provenance.json"
+#: What the file is like; one of another form, of an older version, is not used.
+FORM = "2"
 
 
 def keep_provenance(directory: Path, levels: Mapping[str, ModuleOp]) -> None:
@@ -34,13 +38,14 @@ def keep_provenance(directory: Path, levels: Mapping[str, ModuleOp]) -> None:
     network, scheduled, program = levels["fxp"], levels["sched"], Program.from_module(levels["isa"])
     (of_schedule,) = (op for op in scheduled.ops if isinstance(op, sched.ProgramOp))
     text = json.dumps(Provenance(network, of_schedule, program, images_of_chunk(levels["tile"])).facts(), separators=(",", ":"))
-    write_all(directory, {PROVENANCE_NAME: f"{program.digest(text)}\n{text}\n"}, OutputError)
+    write_all(directory, {PROVENANCE_NAME: f"{program.digest(FORM + text)}\n{text}\n"}, OutputError)
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """The instructions of the load program and of a run, as `Provenance.facts` has them."""
+    """A program, and the instructions of its load program and of a run, as `Provenance.facts` has them."""
 
+    program: Program
     data: dict[str, list[Facts]]
 
     @staticmethod
@@ -50,9 +55,9 @@ class Recorded:
             digest, text, _ = (directory / PROVENANCE_NAME).read_text(encoding="utf-8").split("\n")
         except (OSError, ValueError):
             return None
-        if digest != program.digest(text):
+        if digest != program.digest(FORM + text):
             return None
-        return Recorded(cast("dict[str, list[Facts]]", json.loads(text)))
+        return Recorded(program, cast("dict[str, list[Facts]]", json.loads(text)))
 
     def instruction(self, index: int, *, load: bool = False) -> Facts:
         """As `Provenance.instruction`."""
@@ -71,3 +76,9 @@ class Recorded:
         """As `Provenance.node`."""
         check_name(name, self.names)
         return node_facts(name, self.data["load"][:-1], self.data["run"][:-1])
+
+    def weight_byte(self, byte: int) -> Facts:
+        """As `Provenance.weight_byte`."""
+        entries = [one for name in ("load", "run") for one in self.data[name] if "load" in one]
+        loads = ((Stretch.of_json(one["load"]), one["facts"]) for one in entries)
+        return weight_byte(byte, self.program.weights, loads, self.program.hardware)

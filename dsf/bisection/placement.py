@@ -215,7 +215,7 @@ class Placement:
         piece, lanes = op.piece.piece, self.hardware.group_columns
         filling = int(to_element(0, self.hardware.bits_weights))
         load = Load(piece.block, piece.groups, op.mode.data)
-        needed = arranged_weights(op, ints_of(above.weights), load, lanes, filling=filling)
+        needed = arranged_weights(op.window.window, ints_of(above.weights), load, lanes, filling=filling)
         elements = first_difference(functions.words_of(op), needed)
         if elements is not None:
             return self._blame_load(op, elements, "weights (channel group, word, lane)", buffer_of(op.weights), ops)

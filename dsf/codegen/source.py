@@ -5,8 +5,8 @@ An ONNX model has images (N, C, H, W), the engine (N, H, W, C). For its input an
 the model and `axes`, the model's axes in the order of the engine's, or where no order of axes is it `places`, for each element
 of the model's tensor, row-major, its place in the engine's. `kind` is the type of the numbers that the model takes or gives;
 integers of it are `offset` larger than the engine's. `steps` are what the processor computes of the output afterwards. `nodes`
-are all nodes of the model, each with its operator, what became of it, and the nodes whose results it reads. `digest`
-is one of all this and of the program that it belongs to: beside another program it would give wrong answers.
+are all nodes of the model, each with its operator, what became of it, the nodes whose results it reads, and those that do its
+work. `digest` is one of all this and of the program that it belongs to: beside another program it would give wrong answers.
 """
 
 from __future__ import annotations
@@ -63,12 +63,16 @@ def _axes(places: Ints) -> tuple[int, ...] | None:
 
 @dataclass(frozen=True)
 class SourceNode:
-    """A node of the model: its operator, what became of it in words, and the nodes whose results it reads."""
+    """
+    A node of the model: its operator, what became of it in words, the nodes whose results it reads, and where others do its
+    work, which ones.
+    """
 
     name: str
     operator: str
     becomes: str
     reads: tuple[str, ...]
+    into: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,8 @@ def _fields(data: object) -> _Fields:
 
 def _node(data: object) -> SourceNode:
     fields = _fields(data)
-    return SourceNode(fields.text("name"), fields.text("operator"), fields.text("becomes"), fields.texts("reads"))
+    name, operator, becomes = (fields.text(one) for one in ("name", "operator", "becomes"))
+    return SourceNode(name, operator, becomes, fields.texts("reads"), fields.texts("into"))
 
 
 def _tensor(data: object) -> SourceTensor:

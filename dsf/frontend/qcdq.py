@@ -85,6 +85,7 @@ def _move(graph: Graph, clip: NodeProto) -> None:
         graph.replace(quantize, [*before, quantize])
     for node in (quantize, *graph.consumers(clip.output[0])):
         _retype(graph, node, limits, scale)
+    graph.absorb(clip, f"folded into '{label(quantize)}'", [quantize])
     graph.bypass(clip)
 
 

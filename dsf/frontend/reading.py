@@ -12,6 +12,7 @@ from google.protobuf.message import DecodeError
 from onnx import ModelProto, TensorProto, external_data_helper
 
 from dsf.errors import ModelError
+from dsf.frontend.absorbed import Absorbed, absorbed_of, keep_absorbed
 
 #: What is a model: a file, or the model itself.
 Source = str | Path | ModelProto
@@ -67,12 +68,30 @@ def inlined(model: ModelProto) -> ModelProto:
     if not model.functions:
         return copy.deepcopy(model)
     try:
-        return onnx.inliner.inline_local_functions(model)
+        flat = onnx.inliner.inline_local_functions(model)
     except Exception as failure:  # Whatever C++ throws.
         raise ModelError(
             f"'{model.graph.name or 'model'}': has functions that can't be inlined ({first_line(failure)}), needs valid ones; "
             "export it again"
         ) from failure
+    _note_functions(model, flat)
+    return flat
+
+
+def _note_functions(model: ModelProto, flat: ModelProto) -> None:
+    """Notes in `flat`, whose nodes all get names, what became of the nodes of `model` that call functions."""
+    functions = {(one.domain, one.name) for one in model.functions}
+    called = [node for node in model.graph.node if (node.domain, node.op_type) in functions and node.name]
+    taken = {node.name for node in called}
+    for node in flat.graph.node:
+        free = next(iter(node.output), node.op_type)
+        node.name = node.name or (f"{free}.{node.op_type.lower()}" if free in taken else free)
+    makers = {tensor: node.name for node in flat.graph.node for tensor in node.output}
+    records = [
+        Absorbed(node.name, node.op_type, "function of other nodes", tuple(makers[one] for one in node.output if one in makers))
+        for node in called
+    ]
+    keep_absorbed(flat, [*absorbed_of(flat), *records])
 
 
 def first_line(failure: BaseException) -> str:

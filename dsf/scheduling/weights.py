@@ -15,8 +15,9 @@ from itertools import chain
 
 import numpy as np
 
-from dsf.dialects import sched, tile, tile_types
+from dsf.dialects import tile, tile_types
 from dsf.dialects.constants import DenseAttr, ints_of
+from dsf.geometry import Window
 from dsf.hardware import VECTOR_TABLES, Hardware
 from dsf.layout import pack_parameters, pack_tables, pack_weight_groups
 from dsf.numerics import Ints, to_element
@@ -138,7 +139,7 @@ def _pack_layer(
             some = pack_parameters(*parameters)
             first = Stretch(Memory.PARAMETER, index, channels, count, stream.append(some), len(some), 1, count)
         groups, words, depth = weight_places(hw, layer.words(load.block), count, load.mode)
-        by_group = arranged_weights(op, weights, load, lanes, filling=filling)
+        by_group = arranged_weights(op.window.window, weights, load, lanes, filling=filling)
         if groups != count:
             by_group = np.pad(by_group, ((0, 0), (0, groups * words - by_group.shape[1]), (0, 0)), constant_values=filling)
             by_group = by_group.reshape(groups, words, lanes)
@@ -157,19 +158,19 @@ def weight_places(hw: Hardware, words: int, groups: int, mode: tile_types.Mode) 
     return (-(-words // depth), depth, depth) if depth else (groups, words, weight_depth(hw, words, groups))
 
 
-def arranged_weights(op: tile.MatrixOp | sched.MatrixOp, weights: Ints, load: Load, lanes: int, *, filling: int) -> Ints:
+def arranged_weights(window: Window, weights: Ints, load: Load, lanes: int, *, filling: int) -> Ints:
     """
-    The weights of a load, (channel groups, words, lanes), from those of the whole layer; lanes that have no channel hold
-    `filling`.
+    The weights of a load, (channel groups, words, lanes), from those of the whole layer of this window; lanes that have no
+    channel hold `filling`.
     """
-    part = load_weights(op, weights, load, load.block.channels(load.groups, lanes))
+    part = load_weights(window, weights, load, load.block.channels(load.groups, lanes))
     part = part.reshape(-1, part.shape[-1])
     whole = np.full((len(part), load.groups.count * lanes), filling, dtype=np.int64)
     whole[:, : part.shape[1]] = part
     return whole.reshape(len(part), load.groups.count, lanes).transpose(1, 0, 2)
 
 
-def load_weights(op: tile.MatrixOp | sched.MatrixOp, weights: Ints, load: Load, channels: Span) -> Ints:
+def load_weights(window: Window, weights: Ints, load: Load, channels: Span) -> Ints:
     """
     The weights of some channels in the order of the reduction, channels last. Depthwise that is the order of the taps along
     the lines, (kernel rows, taps, channels), with kernel rows across the lines.
@@ -177,7 +178,7 @@ def load_weights(op: tile.MatrixOp | sched.MatrixOp, weights: Ints, load: Load, 
     if not load.mode.is_depthwise:
         first = channels.first - load.block.outputs.first
         return block_weights(weights, load.block)[..., first : first + channels.count]
-    axis = axis_of(op.window.window, load.mode)
+    axis = axis_of(window, load.mode)
     kernel = weights[:, :, 0, channels.first : channels.stop]
     return (kernel if axis.index == 1 else kernel.transpose(1, 0, 2))[:, axis.taps.order]
 

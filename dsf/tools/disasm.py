@@ -43,7 +43,7 @@ def add(commands: Commands) -> None:
 
 
 def _disasm(chosen: argparse.Namespace) -> None:
-    from dsf.provenance import program_facts
+    from dsf.facts import program_facts
     from dsf.sidecar import module_text
 
     path: Path = chosen.program

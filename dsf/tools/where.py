@@ -11,7 +11,9 @@ from dsf.tools.command import Commands, add_json, new_command, print_json, steps
 
 if TYPE_CHECKING:
     from dsf.codegen.source import SourceNode
-    from dsf.provenance import Facts, Provenance
+    from dsf.facts import Facts
+    from dsf.provenance import Provenance
+    from dsf.recorded import Recorded
 
 _WHERE = """\
 Says where something in a compiled network comes from, and what it is for:
@@ -22,8 +24,8 @@ Says where something in a compiled network comes from, and what it is for:
                    model that has none what became of it, and the nodes with instructions around it
   --weight-byte N  what lies at byte N of weights.bin: which weights, or which channel's bias, multiplier or shift
 
-Instructions and nodes are answered from DIR/provenance.json, which a compile writes beside the program. Without
-it, and for bytes of the weights, DIR/model.mlir is compiled again, and has to give the same program and weights.
+All is answered from DIR/provenance.json, which a compile writes beside the program. Without it DIR/model.mlir is
+compiled again, and has to give the same program and weights.
 """
 
 _WHERE_EXAMPLES = """\
@@ -58,18 +60,14 @@ def _where(chosen: argparse.Namespace) -> None:
 
     if chosen.load and chosen.instr is None:
         raise DsfError("'--load': without --instr, needs it; add --instr")
-    facts = _of_weights(chosen) if chosen.weight_byte is not None else _of_instructions(chosen)
+    facts = _facts(chosen)
     if chosen.json:
         print_json(facts)
     else:
         print("\n".join(_lines(facts)))
 
 
-def _of_weights(chosen: argparse.Namespace) -> Facts:
-    return _compiled_again(chosen).weight_byte(chosen.weight_byte)
-
-
-def _of_instructions(chosen: argparse.Namespace) -> Facts:
+def _facts(chosen: argparse.Namespace) -> Facts:
     from dsf.codegen.program import read_program
     from dsf.codegen.source import read_source
     from dsf.recorded import Recorded
@@ -77,27 +75,50 @@ def _of_instructions(chosen: argparse.Namespace) -> Facts:
     program = read_program(chosen.directory / "program.bin")
     recorded = Recorded.of(chosen.directory, program)
     known = _compiled_again(chosen) if recorded is None else recorded
+    if chosen.weight_byte is not None:
+        return known.weight_byte(chosen.weight_byte)
     if chosen.instr is not None:
         return known.instruction(chosen.instr, load=chosen.load)
     source = None if chosen.node in known.names else read_source(chosen.directory, program)
     nodes = {one.name: one for one in source.nodes} if source is not None else {}
-    return _of_absorbed(nodes, chosen.node, frozenset(known.names)) if chosen.node in nodes else known.node(chosen.node)
+    return _of_absorbed(nodes, chosen.node, known) if chosen.node in nodes else known.node(chosen.node)
 
 
-def _of_absorbed(nodes: Mapping[str, SourceNode], name: str, known: frozenset[str]) -> Facts:
-    """What is known of a node that has no instructions: what became of it, and the nearest ones that have, on both sides."""
+def _of_absorbed(nodes: Mapping[str, SourceNode], name: str, recorded: Recorded | Provenance) -> Facts:
+    """
+    What is known of a node that has no instructions of its own: what became of it, the nearest ones that have some, on both
+    sides, and the instructions of those that do its work.
+    """
+    known = frozenset(recorded.names)
     readers: dict[str, list[str]] = {}
     for one in nodes.values():
         for read in one.reads:
             readers.setdefault(read, []).append(one.name)
     node = nodes[name]
+    before = _nearest(name, known, lambda one: readers.get(one, ()))
+    into = _nearest(name, known, lambda one: nodes[one].into if one in nodes else ())
     return {
         "node": name,
         "operator": node.operator,
         "becomes": node.becomes,
         "behind": _nearest(name, known, lambda one: nodes[one].reads if one in nodes else ()),
-        "before": _nearest(name, known, lambda one: readers.get(one, ())),
+        "before": before,
+        **_of_others(into or (before if node.becomes == "constant" else []), recorded),
     }
+
+
+def _of_others(names: Sequence[str], recorded: Recorded | Provenance) -> Facts:
+    """The instructions, results and weights of all of these nodes, of which another one is part."""
+    facts: Facts = {"into": list(names)} if names else {}
+    for one in names:
+        for key, values in recorded.node(one).items():
+            if key in _LISTS:
+                facts[key] = [*facts.get(key, []), *(value for value in values if value not in facts.get(key, []))]
+    return facts
+
+
+#: What `Provenance.node` says of a node in lists.
+_LISTS = ("instructions", "load_instructions", "results", "weights")
 
 
 def _nearest(name: str, known: frozenset[str], onward: Callable[[str], Sequence[str]]) -> list[str]:

@@ -45,6 +45,9 @@ from dsf.scheduling.cuts import TilingOptions
 from dsf.scheduling.network import Layer
 from dsf.transforms.locations import location_name, set_location
 
+#: A weight of a kernel, or the kernel's shape: row, column, input channel of a group, output channel.
+Index = tuple[int, int, int, int]
+
 #: Most columns that are merged.
 MAX_COLUMNS = 8
 #: Merged weights take at most this part of the weight memory: they must not drive those of other layers out.
@@ -83,16 +86,17 @@ def merged_weights(weights: Ints, groups: int, stride: int, columns: int) -> Int
     return merged.reshape(*merged.shape[:3], columns * outputs)
 
 
-def unmerged_index(conv: fxp.ConvOp, columns: int, index: tuple[int, int, int, int]) -> tuple[int, int, int, int] | None:
+def unmerged_index(shape: Index, groups: int, stride: int, columns: int, index: Index) -> Index | None:
     """
-    Which weight of `conv`, by (ky, kx, ci, co), is weight `index` of it with `columns` merged; `None` for a zero between them.
+    Which weight of a kernel of this shape, by (ky, kx, ci, co), is weight `index` of it with `columns` merged; `None` for a
+    zero between them.
     """
     if columns == 1:
         return index
-    (_, kernel, taken, outputs), groups = conv.weights.get_shape(), conv.groups.value.data
+    _, kernel, taken, outputs = shape
     y, x, channel_in, channel = index
     place, channel = divmod(channel, outputs)
-    x, inner = x - place * conv.window.strides[1], channel_in - channel // (outputs // groups) * taken
+    x, inner = x - place * stride, channel_in - channel // (outputs // groups) * taken
     return (y, x, inner, channel) if 0 <= x < kernel and 0 <= inner < taken else None
 
 

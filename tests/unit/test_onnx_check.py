@@ -262,12 +262,15 @@ def test_where_a_node_without_instructions_went(tmp_path: Path, capsys: pytest.C
         return json.loads(capsys.readouterr().out)
 
     relu, second = where("relu"), next(one for one in graph.nodes if one.name == "second")
+    of_first = {key: value for key, value in where("first").items() if "instructions" in key or key in ("results", "weights")}
     assert relu == {
         "node": "relu",
         "operator": "Relu",
         "becomes": "in the rounding before it",
         "behind": ["first"],
         "before": ["second"],
+        "into": ["first"],
+        **of_first,
     }
     given = where(graph.nodes[0].name)
     assert (given["operator"], given["behind"], given["before"]) == ("QuantizeLinear", [], ["first"])

@@ -19,8 +19,9 @@ from dsf.dialects import fxp, sched
 from dsf.dialects.bundle import BundleOp
 from dsf.dialects.constants import ints_of
 from dsf.errors import BinaryError, MismatchError, ModelError
+from dsf.facts import program_facts
 from dsf.layout import unpack_elements
-from dsf.provenance import Provenance, program_facts
+from dsf.provenance import Provenance
 from dsf.tools.dsf import main
 from dsf.transforms.dsf_pipeline import DsfPipelinePass
 from dsf.transforms.locations import location_name

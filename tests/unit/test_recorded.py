@@ -39,6 +39,8 @@ def test_the_same_facts(seed: int, tmp_path: Path) -> None:
     assert recorded.names == again.names
     for name in again.names:
         assert recorded.node(name) == again.node(name), (seed, name)
+    for byte in range(0, len(program.weights), 61):
+        assert recorded.weight_byte(byte) == again.weight_byte(byte), (seed, byte)
     with pytest.raises(ModelError, match="no such node"):
         recorded.node("nothing")
 
@@ -52,6 +54,7 @@ def test_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert main(["where", str(tmp_path), "--instr", "1"]) == 0
     shown = capsys.readouterr().out
     assert main(["where", str(tmp_path), "--node", "bundle_0"]) == 0
+    assert main(["where", str(tmp_path), "--weight-byte", "1"]) == 0
     assert again == []
     whole = (tmp_path / PROVENANCE_NAME).read_bytes()
     for damaged in (whole.replace(b'"reads"', b'"raeds"', 1), whole[:-40], b"", b"\xff\n\n"):

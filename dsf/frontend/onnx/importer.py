@@ -25,6 +25,7 @@ from dsf.dialects.bundle import (
 )
 from dsf.dialects.engine import HardwareOp
 from dsf.errors import ModelError
+from dsf.frontend.absorbed import absorbed_of, resolved
 from dsf.frontend.onnx.graph import Graph, GraphInput, Node
 from dsf.frontend.onnx.rounding import core, straightened
 from dsf.frontend.onnx.values import (
@@ -50,7 +51,7 @@ from dsf.frontend.onnx.values import (
     row_major,
 )
 from dsf.hardware import Hardware
-from dsf.transforms.locations import set_location
+from dsf.transforms.locations import location_name, set_location
 
 Handler = Callable[["Importer", Node, Sequence[State | None]], Sequence[State]]
 
@@ -140,8 +141,8 @@ class OutputSpec:
 @dataclass(frozen=True)
 class Imported:
     """
-    A module of the `bundle` level, what goes in and comes out, what became of each node (name, operator, text) and the nodes
-    whose results it reads, and the model's tensors that the engine has too.
+    A module of the `bundle` level, what goes in and comes out, what became of each node (name, operator, text), the nodes whose
+    results it reads and those that do its work, and the model's tensors that the engine has too.
     """
 
     module: ModuleOp
@@ -149,6 +150,7 @@ class Imported:
     output: OutputSpec
     placements: tuple[tuple[str, str, str], ...]
     reads: Mapping[str, tuple[str, ...]] = field(repr=False)
+    into: Mapping[str, tuple[str, ...]] = field(repr=False)
     wires: Mapping[str, Wire] = field(repr=False)
 
 
@@ -163,6 +165,7 @@ class Importer:
     states: dict[str, State] = field(default_factory=dict[str, State])
     problems: list[str] = field(default_factory=list[str])
     placements: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
+    into: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     input_spec: InputSpec | None = None
     _shapes: dict[str, tuple[int, ...]] | None = None
 
@@ -183,6 +186,9 @@ class Importer:
         self._begin()
         for node in self.graph.nodes:
             self._visit(node)
+        for one in resolved(absorbed_of(self.graph.model), self.placements):
+            self.placements[one.name] = (one.operator, one.becomes)
+            self.into[one.name] = one.into
 
     def _begin(self) -> None:
         self.states |= {name: Constant(array) for name, array in self.graph.constants.items()}
@@ -217,6 +223,7 @@ class Importer:
         else:
             try:
                 outputs = self._results(node, inputs)
+                self._note_maker(node, outputs)
             except (UnsupportedError, *MALFORMED) as failure:
                 error = failure if isinstance(failure, UnsupportedError) else malformed(failure)
                 self.problems.append(f"'{node.name}': {error}")
@@ -224,6 +231,15 @@ class Importer:
                 outputs = [self._stand_in(name) for name in node.outputs]
         for name, state in zip(node.outputs, [*outputs, *[Unknown()] * len(node.outputs)], strict=False):
             self.states[name] = state
+
+    def _note_maker(self, node: Node, outputs: Sequence[State]) -> None:
+        """Whose operation makes the results of a node that has none of its own."""
+        makers = [one.name for one in outputs if isinstance(one, Pending)]
+        if node.op_type == "QuantizeLinear":
+            wires = [one.value.owner for one in outputs if isinstance(one, Wire)]
+            makers += [name for one in wires if isinstance(one, Operation) and (name := location_name(one)) is not None]
+        if makers and node.name not in makers:
+            self.into[node.name] = tuple(dict.fromkeys(makers))
 
     def _stand_in(self, name: str) -> State:
         """The result of an operator with a problem, if its shape is known."""
@@ -271,7 +287,7 @@ class Importer:
         wires = {name: state for name, state in self.states.items() if isinstance(state, Wire)}
         makers = {tensor: node.name for node in self.graph.nodes for tensor in node.outputs if tensor}
         reads = {node.name: tuple(makers[one] for one in node.inputs if one in makers) for node in self.graph.nodes}
-        return Imported(module, self.input_spec, output, placements, reads, wires)
+        return Imported(module, self.input_spec, output, placements, reads, self.into, wires)
 
     def _output(self, name: str, state: State) -> tuple[SSAValue, OutputSpec]:
         """What the function returns, and how to read it."""

@@ -65,10 +65,11 @@ class OnnxModel:
         output_kind = "integers" if y.codes and not y.steps else "float"
         steps = tuple(name for name, _ in y.steps)
         output_offset = y.offset if output_kind == "integers" else 0
+        around = (self.imported.reads, self.imported.into)
         return ModelTensors(
             SourceTensor(x.name, x.places, x.kind, 0 if "float" in x.kind else x.offset),
             SourceTensor(y.name, y.places, output_kind, output_offset, steps),
-            tuple(SourceNode(*one, self.imported.reads.get(one[0], ())) for one in self.imported.placements),
+            tuple(SourceNode(*one, *(of.get(one[0], ()) for of in around)) for one in self.imported.placements),
         )
 
     @property

@@ -89,9 +89,9 @@ def quantize_linear(importer: Importer, node: Node, inputs: Sequence[State | Non
         return [on_host(x, "quantise", lambda y: _quantised(node, y, scale, zero_point))]
     grid, offset = grid_of_numbers(scale, zero_point)
     if isinstance(x, Padded):
+        importer.note(node, "grid of a result")
         if x.wire.grid == grid:
             return [replace(x, wire=replace(x.wire, codes=True, offset=offset))]
-        importer.note(node, "grid of a result")
         pending = replace(pending_of(x.wire, node.name), moves=(Border(x.margin, 0.0),), places=x.places)
         return [quantise(importer, pending, grid, offset, node.name)]
     if isinstance(x, Input):

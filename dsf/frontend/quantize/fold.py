@@ -17,6 +17,7 @@ from dsf import numerics
 from dsf.errors import ModelError
 from dsf.frontend.quantize.gelu import fuse_gelus
 from dsf.frontend.quantize.graph import Array, Graph, attribute, label
+from dsf.frontend.quantize.ready import inferred
 
 #: Constants larger than this stay nodes: what makes them is smaller than they are.
 MAX_CONSTANT_ELEMENTS = 1 << 27
@@ -28,8 +29,10 @@ _CHANNEL_AXIS = {"Conv": 0, "ConvTranspose": 1, "Gemm": 1}
 def prepare(graph: Graph) -> None:
     """Folds all of it, in place. Raises `ModelError` for batch normalisations that are still in training."""
     graph.sort()
-    fold_constants(graph)
+    _fold_with_shapes(graph)
     for node in [one for one in graph.nodes if one.op_type in ("Identity", "Dropout")]:
+        source = graph.producer(node.input[0])
+        graph.absorb(node, "nothing to do", [] if source is None else [source])
         graph.bypass(node)
     fuse_gelus(graph)
     for node in [one for one in graph.nodes if one.op_type == "MatMul"]:
@@ -38,6 +41,26 @@ def prepare(graph: Graph) -> None:
         _fold_factors(graph, node)
     _fold_batch_norms(graph)
     _remove_dead(graph)
+
+
+def _fold_with_shapes(graph: Graph) -> None:
+    """
+    Folds constants, and infers shapes by them, as long as that finds more: exporters compute sizes in nodes, of shapes of
+    tensors whose own sizes are so computed.
+    """
+    fold_constants(graph)
+    unknown = _without_shape(graph)
+    while unknown:
+        graph.infos |= Graph(inferred(graph.to_model())).infos
+        fold_constants(graph)
+        still = _without_shape(graph)
+        if len(still) == len(unknown):
+            return
+        unknown = still
+
+
+def _without_shape(graph: Graph) -> list[str]:
+    return [name for node in graph.nodes for name in node.output if name and graph.shape(name) is None]
 
 
 def _fold_factors(graph: Graph, node: NodeProto) -> None:
@@ -60,6 +83,8 @@ def _remove_dead(graph: Graph) -> None:
         if any(name in live for name in node.output):
             live.update(node.input)
             kept.append(node)
+        else:
+            graph.absorb(node, "read by nobody")
     graph.nodes = kept[::-1]
 
 
@@ -71,6 +96,7 @@ def fold_constants(graph: Graph, *, keep: frozenset[str] = frozenset({"Dequantiz
             continue
         graph.constants.update(values)
         if not any(graph.is_output(name) for name in node.output):
+            graph.absorb(node, "constant", [reader for name in node.output for reader in graph.consumers(name)])
             graph.remove([node])
 
 
@@ -81,6 +107,9 @@ def _constant_results(graph: Graph, node: NodeProto) -> dict[str, Array] | None:
         if shape is not None:
             sizes = shape[attribute(node, "start", 0) : attribute(node, "end", len(shape))]
             return {node.output[0]: np.array(sizes, dtype=np.int64)}
+    if node.op_type == "CastLike":
+        value, kind = graph.constant(node, 0), graph.numpy_type(node.input[1])
+        return None if value is None or kind is None else {node.output[0]: value.astype(kind)}
     if node.op_type in _RANDOM or node.domain or not all(name in graph.constants or not name for name in node.input):
         return None
     shapes = [graph.shape(name) for name in node.output if name]
@@ -115,6 +144,7 @@ def _matmul_to_gemm(graph: Graph, node: NodeProto) -> None:
     if bias is not None and add is not None:
         node.input.append(bias)
         node.output[0] = add.output[0]
+        graph.absorb(add, f"folded into '{label(node)}'", [node])
         graph.remove([add])
 
 
@@ -188,6 +218,7 @@ def _fold(graph: Graph, core: NodeProto, norm: NodeProto) -> None:
     core.input[1] = graph.add_constant(f"{stem}.weight", np.moveaxis(folded, -1, axis).astype(np.float32))
     set_input(core, 2, graph.add_constant(f"{stem}.bias", offset.astype(np.float32)))
     core.output[0] = norm.output[0]
+    graph.absorb(norm, f"folded into '{stem}'", [core])
     graph.remove([norm])
 
 

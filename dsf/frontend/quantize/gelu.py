@@ -27,8 +27,19 @@ def fuse_gelus(graph: Graph) -> None:
         last = _last(graph, source, one_more.output[0])
         if last is None or graph.shape(last.output[0]) != graph.shape(source):
             continue
+        for node in _between(graph, source, last):
+            graph.absorb(node, f"folded into '{label(erf)}'", [erf])
         # What led here is read by nobody any more.
         graph.replace(last, [helper.make_node("Gelu", [source], [last.output[0]], name=label(erf))])
+
+
+def _between(graph: Graph, source: str, last: NodeProto) -> list[NodeProto]:
+    """The nodes from `source` to `last`."""
+    found = [last]
+    for node in found:  # It grows.
+        makers = [graph.producer(name) for name in node.input if name != source]
+        found.extend(one for one in makers if one is not None and one not in found)
+    return found
 
 
 def _scaled(graph: Graph, tensor: str) -> str | None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, ValueInfoProto, helper, numpy_helper
 
 from dsf.errors import ModelError
+from dsf.frontend.absorbed import Absorbed, absorbed_of, keep_absorbed
 
 Array = NDArray[Any]
 
@@ -35,6 +36,8 @@ class Graph:
         for node in self.nodes:
             node.domain = "" if node.domain == "ai.onnx" else node.domain
         self.infos = {one.name: copy.deepcopy(one) for one in (*graph.input, *graph.value_info, *graph.output)}
+        #: Nodes that have been taken out, and what does their work.
+        self.absorbed = absorbed_of(model)
         self._names = {*self.constants, *self.infos, *(name for node in self.nodes for name in (*node.input, *node.output))}
 
     def copy(self) -> Graph:
@@ -43,6 +46,7 @@ class Graph:
         other.__dict__.update(self.__dict__)
         other.constants, other.infos, other._names = dict(self.constants), dict(self.infos), set(self._names)
         other.inputs, other.outputs = list(self.inputs), list(self.outputs)
+        other.absorbed = list(self.absorbed)
         other.nodes = [copy.deepcopy(node) for node in self.nodes]
         return other
 
@@ -61,6 +65,13 @@ class Graph:
             return self.constants[tensor].dtype == np.float32
         info = self.infos.get(tensor)
         return info is not None and info.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
+
+    def numpy_type(self, tensor: str) -> np.dtype[Any] | None:
+        """The type of a tensor's elements, or `None` if it is not known."""
+        if tensor in self.constants:
+            return self.constants[tensor].dtype
+        kind = self.infos[tensor].type.tensor_type.elem_type if tensor in self.infos else 0
+        return helper.tensor_dtype_to_np_dtype(kind) if kind else None
 
     def producer(self, tensor: str) -> NodeProto | None:
         """The node whose output a tensor is."""
@@ -103,6 +114,12 @@ class Graph:
         free = self.fresh(name)
         self.constants[free] = value
         return free
+
+    def absorb(self, node: NodeProto, becomes: str, into: Iterable[NodeProto] = ()) -> None:
+        """Notes that a node goes, and which ones do its work; one without a name nobody asks for."""
+        names = tuple(dict.fromkeys(label(one) for one in into))
+        if node.name and node.name not in names:
+            self.absorbed.append(Absorbed(node.name, node.op_type, becomes, names))
 
     def remove(self, nodes: Iterable[NodeProto]) -> None:
         """Takes nodes out, by identity; what used them has to be changed before."""
@@ -166,9 +183,11 @@ class Graph:
         graph = helper.make_graph(self.nodes, self.name or "main", self.inputs, self.outputs, constants)
         opset = self.opset if opset is None else opset
         ir_version = max(self.ir_version, helper.find_min_ir_version_for([helper.make_opsetid("", opset)]))
-        return helper.make_model(
+        model = helper.make_model(
             graph, producer_name="dsf", opset_imports=[helper.make_opsetid("", opset)], ir_version=ir_version
         )
+        keep_absorbed(model, self.absorbed)
+        return model
 
 
 def opset_of(model: onnx.ModelProto) -> int:

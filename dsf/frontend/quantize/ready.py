@@ -103,7 +103,12 @@ def _input_problems(info: ValueInfoProto) -> Iterator[str]:
 
 
 def converted(model: ModelProto) -> ModelProto:
-    """A model at opset `OPSET` or later. Raises `ModelError` for what onnx's converter does not know."""
+    """
+    `model`, whose nodes get names where they have none, at opset `OPSET` or later. Raises `ModelError` for what onnx's
+    converter does not know.
+    """
+    for node in model.graph.node:
+        node.name = label(node)
     if opset_of(model) >= OPSET:
         return model
     try:
