@@ -18,6 +18,8 @@ from dsf.frontend.absorbed import Absorbed, absorbed_of, keep_absorbed
 Source = str | Path | ModelProto
 #: ONNX's own operators, under both of the names of their domain.
 ONNX_DOMAINS = ("", "ai.onnx")
+#: Elements of a tensor that this program can hold; no network for this engine has as many.
+MAX_ELEMENTS = 1 << 24
 
 
 def model_of(source: Source) -> ModelProto:

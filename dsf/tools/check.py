@@ -60,9 +60,15 @@ def hardware_of_options(chosen: argparse.Namespace) -> Hardware | None:
 
 
 def _check(chosen: argparse.Namespace) -> None:
+    # onnx takes a while to import, which other commands need not wait for.
+    from dsf.frontend.onnx.check import Checked
+
     hardware = hardware_of_options(chosen)
     with steps(chosen)("checking"):
-        checked = _checked(chosen.model, hardware, chosen.batch)
+        try:
+            checked = _checked(chosen.model, hardware, chosen.batch)
+        except ModelError as error:  # Of what can't even be read a program wants to know as well.
+            checked = Checked(tuple(error.problems), ())
     if chosen.json:
         print_json({"ok": not checked.problems, **asdict(checked)})
     else:
@@ -72,7 +78,6 @@ def _check(chosen: argparse.Namespace) -> None:
 
 
 def _checked(path: Path, hardware: Hardware | None, batch: int) -> Checked:
-    # onnx takes a while to import, which other commands need not wait for.
     from dsf.frontend.onnx.check import Checked, Placement, check_onnx
 
     if path.suffix == ".onnx":

@@ -1,30 +1,30 @@
 """
 What an engine can't do of an ONNX model, all of it at once, and what becomes of each node.
 
-A float model is checked as if it were quantised, by random numbers: which operators fit, and in what sizes, does not depend on
-the scales.
+A float model is checked as if it were quantised (`dsf.frontend.quantize.sketch`): which operators fit, and in what sizes, does
+not depend on the scales.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import onnx
-
 from dsf.constraints import problems_of, problems_of_layers
 from dsf.errors import ModelError
-from dsf.frontend.onnx.from_onnx import import_onnx, importer_of
-from dsf.frontend.onnx.graph import Graph, graph_of
+from dsf.frontend.onnx.from_onnx import importer_of
+from dsf.frontend.onnx.graph import Node, graph_of
+from dsf.frontend.onnx.importer import Importer, is_known, no_handler
 from dsf.frontend.onnx.read import read_model
+from dsf.frontend.qonnx import DOMAINS, is_qonnx
 from dsf.frontend.quantize import QuantizedModel, QuantizeOptions, quantize_model
+from dsf.frontend.quantize.sketch import Sketch, sketch
 from dsf.frontend.reading import Source
 from dsf.hardware import Hardware
 
 #: What a check says of a model that is not quantised.
-NOT_QUANTISED = "not quantised yet, and checked with scales of random numbers; dsf compile needs --calibrate DATA.npz"
+NOT_QUANTISED = "not quantised yet, and checked with scales that mean nothing; dsf compile needs --calibrate DATA.npz"
 
 
 @dataclass(frozen=True)
@@ -47,47 +47,52 @@ class Checked:
 
 def check_onnx(source: Source, hardware: Hardware, *, batch: int = 1) -> Checked:
     """Checks a model for an engine. Raises `ModelError` only for what is no model at all."""
-    model, name = read_model(source)
-    graph, remark = graph_of(model, name), None
+    problems: list[str] = []
+    model, name = read_model(source, problems)
+    graph, drawn = graph_of(model, name), Sketch(model)
+    remark = None if graph.is_quantised else NOT_QUANTISED
+    if is_qonnx(model):  # It has problems, or it would be QDQ.
+        problems += _operators([one for one in graph.nodes if one.op_type.rpartition(".")[0] not in DOMAINS], problems)
+        return Checked(tuple(problems), (), remark)
     if not graph.is_quantised:
-        remark = NOT_QUANTISED
-        try:
-            quantised = _quantised(model, graph, hardware, batch)
-        except ModelError as error:
-            return Checked(tuple(error.problems), (), remark)
-        model = quantised.model
-        graph = graph_of(model, name)
-    importer = importer_of(graph, hardware, batch)
+        options = QuantizeOptions.of_hardware(hardware, ranges="minmax", bias_correction=False)
+        drawn = sketch(model, options, batch=batch, image=hardware.max_image_size)
+        problems += drawn.problems
+    if drawn.model is None:
+        problems += _operators(graph.nodes, problems)
+        return Checked(tuple(dict.fromkeys(problems)), _placements(drawn.gone), remark)
+    importer = importer_of(graph_of(drawn.model, name), hardware, batch)
+    importer.stand_ins = frozenset(drawn.stand_ins)
+    importer.outputs = graph.outputs
+    importer.walk()
+    problems += importer.problems
+    problems += _operators([one for one in graph.nodes if one.name in drawn.gone], problems)
+    if problems:
+        importer.look_at_outputs()
+        problems += importer.problems
+        problems += problems_of_layers(importer.block.ops, hardware)
+    else:
+        problems += _problems_of_all(importer)
+    return Checked(tuple(dict.fromkeys(problems)), _placements(importer.placements | drawn.gone), remark)
+
+
+def _problems_of_all(importer: Importer) -> list[str]:
+    """What is wrong with a network of which each operator can be expressed."""
     try:
-        importer.walk()
-        problems = [*importer.problems, *problems_of_layers(importer.block.ops, hardware)]
-        if not importer.problems:
-            problems = problems_of(import_onnx(model, hardware, batch=batch).module)
+        return problems_of(importer.end().module)
     except ModelError as error:
-        problems = error.problems
-    placements = tuple(Placement(node, *where) for node, where in importer.placements.items())
-    return Checked(tuple(problems), placements, remark)
+        return error.problems
 
 
-def _quantised(model: onnx.ModelProto, graph: Graph, hardware: Hardware, batch: int) -> QuantizedModel:
-    """A model whose operators may be any, so that the importer says what is wrong with all of them."""
-    try:
-        return quantize_by_random_numbers(model, graph, hardware, batch, any_operator=True)
-    except ModelError:  # With its other problems those operators belong in the list, too.
-        return quantize_by_random_numbers(model, graph, hardware, batch)
+def _placements(nodes: Mapping[str, tuple[str, str]]) -> tuple[Placement, ...]:
+    return tuple(Placement(node, *where) for node, where in nodes.items())
 
 
-def quantize_by_random_numbers(
-    model: onnx.ModelProto, graph: Graph, hardware: Hardware, batch: int, *, any_operator: bool = False
-) -> QuantizedModel:
-    """A model quantised to the hardware's widths, with scales that mean nothing. Raises as `quantize_model`."""
-    draw = np.random.default_rng(0)
-    samples: Mapping[str, object] = {
-        one.name: draw.normal(size=tuple(batch if size is None else size for size in one.shape)).astype(np.float32)
-        for one in graph.inputs
-    }
-    options = QuantizeOptions.of_hardware(hardware, ranges="minmax", bias_correction=False)
-    return quantize_model(model, samples, options, batch=batch, any_operator=any_operator)
+def _operators(nodes: Iterable[Node], problems: Sequence[str]) -> list[str]:
+    """Operators that there are not, where no more can be said of nodes."""
+    unknown = [node for node in nodes if not is_known(node)]
+    named = {problem.partition(": ")[0] for problem in problems}
+    return [f"'{node.name}': {no_handler(node)}" for node in unknown if f"'{node.name}'" not in named]
 
 
 def quantize_for(source: Source, samples: Path, hardware: Hardware, batch: int) -> QuantizedModel:

@@ -9,6 +9,7 @@ the name of its node as location.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -26,7 +27,7 @@ from dsf.dialects.bundle import (
 from dsf.dialects.engine import HardwareOp
 from dsf.errors import ModelError
 from dsf.frontend.absorbed import absorbed_of, resolved
-from dsf.frontend.onnx.graph import Graph, GraphInput, Node
+from dsf.frontend.onnx.graph import CODE_TYPES, Graph, GraphInput, Node
 from dsf.frontend.onnx.rounding import core, straightened
 from dsf.frontend.onnx.values import (
     MAX_ELEMENTS,
@@ -96,6 +97,19 @@ def malformed(failure: Exception) -> UnsupportedError:
     )
 
 
+def is_known(node: Node) -> bool:
+    """Whether there is such an operator, or it is computed if all its operands are known."""
+    from dsf.frontend.onnx.constants import FOLDS
+
+    return node.op_type in HANDLERS or node.op_type in FOLDS
+
+
+def no_handler(node: Node) -> UnsupportedError:
+    """What is said of an operator that there is not."""
+    change = "replace it, or compute it outside the network"
+    return UnsupportedError(f"operator {node.op_type}", "an operator of docs/SUPPORTED.md", change)
+
+
 def handles(*op_types: str) -> Callable[[Handler], Handler]:
     """Registers a handler for these operators."""
 
@@ -156,11 +170,16 @@ class Imported:
 
 @dataclass
 class Importer:
-    """One model on its way."""
+    """
+    One model on its way. Who looks for all problems may say which inputs are `stand_ins` for results of operators that were
+    taken out, and what the `outputs` were.
+    """
 
     graph: Graph
     hardware: Hardware
     batch: int
+    stand_ins: frozenset[str] = frozenset()
+    outputs: tuple[str, ...] | None = None
     block: Block = field(default_factory=Block)
     states: dict[str, State] = field(default_factory=dict[str, State])
     problems: list[str] = field(default_factory=list[str])
@@ -179,10 +198,10 @@ class Importer:
         self.walk()
         if self.problems:
             raise ModelError(self.problems)
-        return self._end()
+        return self.end()
 
     def walk(self) -> None:
-        """Visits all nodes, and collects their problems. Raises `ModelError` for inputs that are none."""
+        """Visits all nodes, and collects their problems."""
         self._begin()
         for node in self.graph.nodes:
             self._visit(node)
@@ -192,27 +211,46 @@ class Importer:
 
     def _begin(self) -> None:
         self.states |= {name: Constant(array) for name, array in self.graph.constants.items()}
-        if len(self.graph.inputs) != 1:
-            names = ", ".join(f"'{one.name}'" for one in self.graph.inputs) or "none"
-            problem = f"'{self.graph.name}': inputs {names}, needs one; make constants of the others, or split the model"
-            raise ModelError(problem)
-        if len(self.graph.outputs) != 1:
-            names = ", ".join(f"'{one}'" for one in self.graph.outputs) or "none"
+        sources = [one for one in self.graph.inputs if one.name not in self.stand_ins]
+        outputs = self.graph.outputs if self.outputs is None else self.outputs
+        if len(sources) != 1:
+            names = ", ".join(f"'{one.name}'" for one in sources) or "none"
+            change = "make constants of the others, or split the model"
+            self.problems.append(f"'{self.graph.name}': inputs {names}, needs one; {change}")
+        if len(outputs) != 1:
+            names = ", ".join(f"'{one}'" for one in outputs) or "none"
             self.problems.append(f"'{self.graph.name}': outputs {names}, needs one; keep the last of them, or split the model")
-        (source,) = self.graph.inputs
-        self.states[source.name] = Input(source.name, row_major(self._sizes(source)), source.kind)
+        for one in self.graph.inputs:
+            self.states[one.name] = self._standing_in(self._closed(one.shape), codes=one.kind in CODE_TYPES)
+        if sources and (sizes := self._sizes(sources[0])) is not None:
+            self.states[sources[0].name] = Input(sources[0].name, row_major(sizes), sources[0].kind)
 
-    def _sizes(self, source: GraphInput) -> tuple[int, ...]:
+    def _closed(self, sizes: Sequence[int | None]) -> tuple[int, ...]:
+        """Sizes of which those that are left open are the batch, and of images the largest that there are."""
+        most = (self.batch, 1, *self.hardware.max_image_size)
+        return tuple(size or (most[axis] if axis < len(most) else 1) for axis, size in enumerate(sizes))
+
+    def _standing_in(self, sizes: tuple[int, ...], *, codes: bool = False) -> State:
+        """What is taken for a tensor of this shape that nothing computes."""
+        if not 2 <= len(sizes) <= 4 or math.prod(sizes) > MAX_ELEMENTS:
+            return Unknown()
+        return Wire.standing_in(sizes, AffineType.of(ANY_BITS, 1.0, 0), codes=codes)
+
+    def _sizes(self, source: GraphInput) -> tuple[int, ...] | None:
+        """The shape of an input; `None`, and a problem, where that is not known or too large."""
         first, *others = source.shape or (None,)
         sizes = (self.batch if first is None else first, *others)
         fixed = tuple(one for one in sizes if one is not None and one >= 1)
         if len(source.shape) < 2 or len(fixed) < len(sizes):
             text = "x".join("?" if one is None else str(one) for one in source.shape) or "none"
             needs = "a batch and fixed sizes"
-            raise ModelError(f"'{source.name}': an input of shape {text}, needs {needs}; export it with a fixed shape")
-        if int(np.prod(fixed, dtype=object)) > MAX_ELEMENTS:
-            raise ModelError(f"'{source.name}': an input of {fixed}, needs at most {MAX_ELEMENTS} elements; use smaller images")
-        return fixed
+            self.problems.append(f"'{source.name}': an input of shape {text}, needs {needs}; export it with a fixed shape")
+        elif math.prod(fixed) > MAX_ELEMENTS:
+            needs = f"at most {MAX_ELEMENTS} elements"
+            self.problems.append(f"'{source.name}': an input of {fixed}, needs {needs}; use smaller images")
+        else:
+            return fixed
+        return None
 
     def _visit(self, node: Node) -> None:
         inputs = [None if name == "" else self.states.get(name, Unknown()) for name in node.inputs]
@@ -220,6 +258,8 @@ class Importer:
         self.placements[node.name] = (node.op_type, "")
         if any(isinstance(one, Unknown) for one in inputs):
             self.note(node, "behind a problem")
+            if not is_known(node):
+                self.problems.append(f"'{node.name}': {no_handler(node)}")
         else:
             try:
                 outputs = self._results(node, inputs)
@@ -228,9 +268,27 @@ class Importer:
                 error = failure if isinstance(failure, UnsupportedError) else malformed(failure)
                 self.problems.append(f"'{node.name}': {error}")
                 self.note(node, "a problem")
+                for one in inputs:
+                    self._look_at(one)
                 outputs = [self._stand_in(name) for name in node.outputs]
         for name, state in zip(node.outputs, [*outputs, *[Unknown()] * len(node.outputs)], strict=False):
             self.states[name] = state
+
+    def _look_at(self, state: State | None) -> None:
+        """Writes the core of a sum that nothing rounds, as what reads it has a problem, so that its own are found."""
+        if isinstance(state, Sum):
+            try:
+                core(self, state)
+            except (UnsupportedError, *MALFORMED) as failure:
+                self.problems.append(
+                    f"'{state.name}': {failure if isinstance(failure, UnsupportedError) else malformed(failure)}"
+                )
+
+    def look_at_outputs(self) -> None:
+        """Writes what leaves a network with problems, so that its own are found."""
+        for name in self.graph.outputs:
+            state = self.states.get(name, Unknown())
+            self._look_at(state.source if isinstance(state, Host) else state)
 
     def _note_maker(self, node: Node, outputs: Sequence[State]) -> None:
         """Whose operation makes the results of a node that has none of its own."""
@@ -245,10 +303,7 @@ class Importer:
         """The result of an operator with a problem, if its shape is known."""
         if self._shapes is None:
             self._shapes = self.graph.shapes(self.batch)
-        sizes = self._shapes.get(name, ())
-        if len(sizes) < 2 or int(np.prod(sizes, dtype=object)) > MAX_ELEMENTS:
-            return Unknown()
-        return Wire.standing_in(sizes, AffineType.of(ANY_BITS, 1.0, 0))
+        return self._standing_in(self._shapes.get(name, ()))
 
     def _results(self, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
         from dsf.frontend.onnx.constants import fold
@@ -267,11 +322,11 @@ class Importer:
 
     def _handler(self, node: Node) -> Handler:
         if node.op_type not in HANDLERS:
-            needs = "an operator of docs/SUPPORTED.md"
-            raise UnsupportedError(f"operator {node.op_type}", needs, "replace it, or compute it outside the network")
+            raise no_handler(node)
         return HANDLERS[node.op_type]
 
-    def _end(self) -> Imported:
+    def end(self) -> Imported:
+        """The network, once all nodes were visited. Raises `ModelError` for a result that can't be returned."""
         name = self.graph.outputs[0]
         state = self.states.get(name, Unknown())
         try:
@@ -332,8 +387,8 @@ class Importer:
     def input_wire(self, state: Input, grid: Grid, offset: int, *, codes: bool) -> Wire:
         """The input as a tensor of the engine, on the grid that the model quantises it to."""
         if self.input_spec is None:
-            (source,) = self.graph.inputs
-            sizes, places = _engine_order(self.graph, source.name, self._sizes(source))
+            (source,) = (one for one in self.graph.inputs if one.name == state.name)
+            sizes, places = _engine_order(self.graph, source.name, self._sizes(source) or ())
             argument = self.block.insert_arg(tensor_of(sizes, grid), 0)
             argument.name_hint = "input"
             self.input_spec = InputSpec(state.name, places, grid, state.kind, offset)

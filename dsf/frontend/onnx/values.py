@@ -22,16 +22,13 @@ from xdsl.ir import Block, SSAValue
 
 from dsf.dialects.bundle import Grid, tensor_of
 from dsf.dialects.shapes import shape
+from dsf.frontend.reading import MAX_ELEMENTS
 from dsf.geometry import Window
 from dsf.numerics import Floats, Ints, apply_function
 from dsf.transposed import TransposedWindow
 
 Places = NDArray[np.int64]
 Array = NDArray[Any]
-
-
-#: Elements of a tensor that this program can hold; no network for this engine has as many.
-MAX_ELEMENTS = 1 << 24
 
 
 class UnsupportedError(Exception):
@@ -359,7 +356,10 @@ State = Constant | QuantisedConstant | Real | Padded | Input | Sign | Host | Unk
 
 @lru_cache(maxsize=256)
 def row_major(sizes: tuple[int, ...]) -> Places:
-    """Places of a tensor that lies as it is."""
+    """Places of a tensor that lies as it is. Raises `UnsupportedError` for one that is too large to be looked at."""
+    if math.prod(sizes) > MAX_ELEMENTS:
+        has = f"a tensor of {'x'.join(map(str, sizes))}"
+        raise UnsupportedError(has, f"at most {MAX_ELEMENTS} elements", "use smaller images or fewer channels")
     return np.arange(math.prod(sizes), dtype=np.int64).reshape(sizes)
 
 

@@ -28,6 +28,16 @@ _CHANNEL_AXIS = {"Conv": 0, "ConvTranspose": 1, "Gemm": 1}
 
 def prepare(graph: Graph) -> None:
     """Folds all of it, in place. Raises `ModelError` for batch normalisations that are still in training."""
+    simplify(graph)
+    problems = [problem for node in graph.nodes for _, problem in norm_problems(graph, node)]
+    if problems:
+        raise ModelError(problems)
+    fold_batch_norms(graph)
+    remove_dead(graph)
+
+
+def simplify(graph: Graph) -> None:
+    """All that comes before batch normalisations. Raises `ModelError` for operators on constants that fail."""
     graph.sort()
     _fold_with_shapes(graph)
     for node in [one for one in graph.nodes if one.op_type in ("Identity", "Dropout")]:
@@ -39,8 +49,6 @@ def prepare(graph: Graph) -> None:
         _matmul_to_gemm(graph, node)
     for node in [one for one in graph.nodes if one.op_type == "Gemm"]:
         _fold_factors(graph, node)
-    _fold_batch_norms(graph)
-    _remove_dead(graph)
 
 
 def _fold_with_shapes(graph: Graph) -> None:
@@ -76,7 +84,8 @@ def _fold_factors(graph: Graph, node: NodeProto) -> None:
         node.attribute.extend(kept)
 
 
-def _remove_dead(graph: Graph) -> None:
+def remove_dead(graph: Graph) -> None:
+    """Takes out what no result depends on."""
     live = {one.name for one in graph.outputs}
     kept: list[NodeProto] = []
     for node in reversed(graph.nodes):
@@ -148,25 +157,25 @@ def _matmul_to_gemm(graph: Graph, node: NodeProto) -> None:
         graph.remove([add])
 
 
-def _fold_batch_norms(graph: Graph) -> None:
-    norms = [node for node in graph.nodes if node.op_type == "BatchNormalization"]
-    problems = [problem for node in norms for problem in _norm_problems(graph, node)]
-    if problems:
-        raise ModelError(problems)
-    for norm in norms:
+def fold_batch_norms(graph: Graph) -> None:
+    """Puts batch normalisations without `norm_problems` into the weights before them."""
+    for norm in [node for node in graph.nodes if node.op_type == "BatchNormalization"]:
         core = graph.producer(norm.input[0])
         if core is None or not _folds(graph, core):
             core = _unit_core(graph, norm)
         _fold(graph, core, norm)
 
 
-def _norm_problems(graph: Graph, node: NodeProto) -> Iterator[str]:
+def norm_problems(graph: Graph, node: NodeProto) -> Iterator[tuple[NodeProto, str]]:
+    """Why a node that is a batch normalisation can't be folded, and the node."""
+    if node.op_type != "BatchNormalization":
+        return
     if attribute(node, "training_mode", 0):
-        yield f"'{label(node)}': is in training, needs its final statistics; call model.eval() before the export"
+        yield node, f"'{label(node)}': is in training, needs its final statistics; call model.eval() before the export"
     elif any(graph.constant(node, index) is None for index in range(1, 5)):
-        yield f"'{label(node)}': its statistics are computed, needs constants; call model.eval() before the export"
+        yield node, f"'{label(node)}': its statistics are computed, needs constants; call model.eval() before the export"
     elif graph.shape(node.input[0]) is None:
-        yield f"'{label(node)}': the shape of its input is unknown, needs fixed sizes; export without dynamic shapes"
+        yield node, f"'{label(node)}': the shape of its input is unknown, needs fixed sizes; export without dynamic shapes"
 
 
 def _folds(graph: Graph, core: NodeProto) -> bool:

@@ -18,6 +18,7 @@ from onnx import NodeProto
 from dsf.frontend.quantize.fold import MAX_CONSTANT_ELEMENTS
 from dsf.frontend.quantize.graph import Array, Graph, attribute, label
 from dsf.frontend.quantize.options import QuantizeOptions
+from dsf.frontend.reading import MAX_ELEMENTS
 from dsf.numerics import MAX_LEAK
 
 #: Sums of products with constants, which the array computes.
@@ -109,32 +110,58 @@ class Plan:
         return next((group for group in self.groups if tensor in group.tensors), None)
 
 
-def problems_of(graph: Graph, *, any_operator: bool = False) -> Iterator[str]:
-    """Every node that can't be quantised; `any_operator` takes those that are not `SUPPORTED` for functions of tensors."""
+def problems_of(graph: Graph) -> Iterator[str]:
+    """Everything that keeps a graph from being quantised."""
+    yield from (problem for _, problem in node_problems(graph))
+    yield from constants_problems(graph)
+
+
+def node_problems(graph: Graph, *, any_operator: bool = False) -> Iterator[tuple[NodeProto, str]]:
+    """
+    Every node that can't be quantised, and why; `any_operator` takes those that are not `SUPPORTED` for functions of tensors,
+    if they give real numbers.
+    """
     for node in graph.nodes:
-        has = f"'{label(node)}': is a {node.op_type}"
-        if node.op_type not in SUPPORTED and not any_operator:
-            yield f"{has}, needs an operator that can be quantised; replace it by one of those that docs/quantization.md lists"
-        elif any_operator and node.op_type in WEIGHTED and not graph.is_float(node.input[0]):
-            yield f"{has} of numbers of another type, needs those of float32; export the model in float32"
-        elif node.op_type in WEIGHTED and graph.constant(node, 1) is None:
-            yield f"{has} of two tensors that are computed, needs constant weights; replace it"
-        elif node.op_type in WEIGHTED and len(node.input) > 2 and node.input[2] and graph.constant(node, 2) is None:
-            yield f"{has} whose bias is computed, needs a constant one; add it by an Add"
-        elif node.op_type == "Gemm" and len(node.input) > 2 and node.input[2] and _is_matrix(graph.constant(node, 2)):
-            yield f"{has} with a matrix as bias, needs one number for each output, or one; add it by an Add"
-        elif node.op_type == "Gemm" and attribute(node, "transA", 0):
-            yield f"{has} of a transposed tensor, needs transA=0; transpose before it"
-        elif node.op_type in HOST and not _host_reads(graph, node.output[0]):
-            yield f"{has} whose result other layers read, needs to end the network; remove it, or what stands behind it"
-        elif any(graph.shape(name) is None for name in node.output if name):
-            yield f"{has} whose shape depends on values, needs fixed sizes; export without dynamic shapes"
-    yield from _constants_problems(graph)
+        what = _node_problem(graph, node, any_operator)
+        if what is not None:
+            yield node, f"'{label(node)}': is a {node.op_type}{what}"
 
 
-def _constants_problems(graph: Graph) -> Iterator[str]:
+def _node_problem(graph: Graph, node: NodeProto, any_operator: bool) -> str | None:
+    is_function = any_operator and all(graph.is_float(name) for name in node.output[:1])
+    if node.op_type not in SUPPORTED and not is_function:
+        return ", needs an operator that can be quantised; replace it by one of those that docs/quantization.md lists"
+    if any_operator and node.op_type in WEIGHTED and not graph.is_float(node.input[0]):
+        return " of numbers of another type, needs those of float32; export the model in float32"
+    if node.op_type in WEIGHTED and graph.constant(node, 1) is None:
+        return " of two tensors that are computed, needs constant weights; replace it"
+    if node.op_type in WEIGHTED and len(node.input) > 2 and node.input[2] and graph.constant(node, 2) is None:
+        return " whose bias is computed, needs a constant one; add it by an Add"
+    if node.op_type == "Gemm" and len(node.input) > 2 and node.input[2] and _is_matrix(graph.constant(node, 2)):
+        return " with a matrix as bias, needs one number for each output, or one; add it by an Add"
+    if node.op_type == "Gemm" and attribute(node, "transA", 0):
+        return " of a transposed tensor, needs transA=0; transpose before it"
+    if node.op_type in HOST and not _host_reads(graph, node.output[0]):
+        return " whose result other layers read, needs to end the network; remove it, or what stands behind it"
+    shapes = [graph.shape(name) for name in node.output if name]
+    if any(one is None for one in shapes):
+        return " whose shape depends on values, needs fixed sizes; export without dynamic shapes"
+    large = [one for one in shapes if _is_large(one)]
+    # What only reads one is not the reason.
+    if large and not any(_is_large(graph.shape(name)) for name in node.input):
+        sizes = "x".join(map(str, large[0] or ()))
+        return f" with a result of {sizes}, needs at most {MAX_ELEMENTS} elements; use smaller images or fewer channels"
+    return None
+
+
+def _is_large(sizes: tuple[int, ...] | None) -> bool:
+    return sizes is not None and math.prod(sizes) > MAX_ELEMENTS
+
+
+def constants_problems(graph: Graph) -> Iterator[str]:
+    """Constants that are too large, or no numbers."""
     used = {name for node in graph.nodes for name in node.input}
-    for name in used & graph.constants.keys():
+    for name in sorted(used & graph.constants.keys()):
         value = graph.constants[name]
         if value.size > MAX_CONSTANT_ELEMENTS:
             yield f"'{name}': has {value.size} elements, needs at most {MAX_CONSTANT_ELEMENTS}; make the layer smaller"

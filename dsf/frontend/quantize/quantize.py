@@ -50,20 +50,17 @@ def quantize_model(
     *,
     batch: int | None = None,
     progress: Progress | None = None,
-    any_operator: bool = False,
 ) -> QuantizedModel:
     """
     Quantises a float model, given as such or as a file.
 
     `samples` are typical inputs: an array for the only input, samples along its first axis, or one for each input by name, or
     an `.npy` or `.npz` file of such. 100 or so are good. `batch` is the batch size of a model that leaves it open.
-    With `any_operator` operators that can't be quantised stay as they are between tensors that are, for who looks for all that
-    is wrong with a model.
 
     Raises `ModelError`, which lists everything that is wrong with model and samples.
     """
     options = QuantizeOptions() if options is None else options
-    graph, batches, count = _checked(model, samples, batch, any_operator=any_operator)
+    graph, batches, count = _checked(model, samples, batch)
     run = _Quantization(graph, batches, options, progress or _silent)
     written, layers = run.write()
     report = QuantizationReport(list(run.report(written, layers)), dataclasses.asdict(options), count)
@@ -74,9 +71,7 @@ def _silent(what: str, done: int, total: int) -> None:
     del what, done, total
 
 
-def _checked(
-    model: Source, samples: data.Samples | str | Path, batch: int | None, *, any_operator: bool
-) -> tuple[Graph, list[data.Batch], int]:
+def _checked(model: Source, samples: data.Samples | str | Path, batch: int | None) -> tuple[Graph, list[data.Batch], int]:
     """The graph, ready, and the samples in batches; every problem of both is raised at once."""
     problems: list[str] = []
     graph: Graph | None = None
@@ -84,7 +79,7 @@ def _checked(
     try:
         graph = Graph(with_static_shapes(model_of(model), batch=batch))
         prepare(graph)
-        problems += problems_of(graph, any_operator=any_operator)
+        problems += problems_of(graph)
     except ModelError as error:
         problems += error.problems
     try:

@@ -4,10 +4,11 @@ A float model made ready: static shapes, a current opset, its problems found bef
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 
 import onnx
-from onnx import ModelProto, TensorProto, ValueInfoProto, version_converter
+from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, version_converter
 from onnx.defs import onnx_opset_version
 
 from dsf.errors import ModelError
@@ -48,7 +49,7 @@ def with_static_shapes(model: ModelProto, *, batch: int | None = None) -> ModelP
     if batch is not None:
         for one in inputs:
             _set_batch(one, batch)
-    problems = [*_problems(model), *(problem for one in inputs for problem in _input_problems(one))]
+    problems = [*_problems(model), *(problem for one in inputs for problem in input_problems(one))]
     if problems:
         raise ModelError(problems)
     return inferred(converted(model))
@@ -72,22 +73,27 @@ def _problems(model: ModelProto) -> Iterator[str]:
     yield from opset_problems(model)
     if not model.graph.output:
         yield f"'{name}': has no output, needs at least one; export it again"
-    for node in model.graph.node:
-        if node.op_type in QUANTIZED:
-            yield (
-                f"'{label(node)}': is a {node.op_type}, so the model is quantised already, needs a float model; "
-                "compile it as it is, without calibration data"
-            )
-        elif node.domain not in ONNX_DOMAINS:
-            yield f"'{label(node)}': is a {node.op_type} of domain '{node.domain}', needs a standard operator; replace it"
-        elif any(one.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS) for one in node.attribute):
-            yield f"'{label(node)}': is a {node.op_type}, which branches, needs a fixed graph; export without control flow"
+    yield from (problem for _, problem in foreign_problems(model.graph.node))
     for tensor in model.graph.initializer:
         if tensor.data_location == TensorProto.EXTERNAL:
             yield f"'{tensor.name}': is in a file of its own that was not loaded, needs its data; pass the path of the model"
 
 
-def _input_problems(info: ValueInfoProto) -> Iterator[str]:
+def foreign_problems(nodes: Iterable[NodeProto]) -> Iterator[tuple[NodeProto, str]]:
+    """Nodes that are no operators of a float network, and what they are."""
+    for node in nodes:
+        has = f"'{label(node)}': is a {node.op_type}"
+        if node.op_type in QUANTIZED:
+            change = "compile it as it is, without calibration data"
+            yield node, f"{has}, so the model is quantised already, needs a float model; {change}"
+        elif node.domain not in ONNX_DOMAINS:
+            yield node, f"{has} of domain '{node.domain}', needs a standard operator; replace it"
+        elif any(one.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS) for one in node.attribute):
+            yield node, f"{has}, which branches, needs a fixed graph; export without control flow"
+
+
+def input_problems(info: ValueInfoProto) -> Iterator[str]:
+    """What is wrong with the type and the shape of an input."""
     kind = info.type.tensor_type
     if kind.elem_type != TensorProto.FLOAT:
         has = TensorProto.DataType.Name(kind.elem_type).lower() if kind.elem_type else "no tensor"
@@ -112,20 +118,48 @@ def converted(model: ModelProto) -> ModelProto:
     if opset_of(model) >= OPSET:
         return model
     try:
-        return version_converter.convert_version(model, OPSET)
+        newer = version_converter.convert_version(model, OPSET)
     except Exception as failure:  # It throws what it likes.
         raise ModelError(
             f"'{model.graph.name or 'model'}': uses opset {opset_of(model)}, which can't be converted "
             f"({first_line(failure)}), needs {OPSET}; export it with opset_version={OPSET}"
         ) from failure
+    # An operator that is another one since has lost its name; so have the constants that were attributes.
+    others = [node for node in newer.graph.node if node.name or node.op_type != "Constant"]
+    if len(others) == len(model.graph.node):
+        for old, new in zip(model.graph.node, others, strict=True):
+            new.name = new.name or old.name
+    return newer
 
 
 def inferred(model: ModelProto) -> ModelProto:
-    """A model with the shapes of all its tensors. Raises `ModelError` where they contradict each other."""
+    """A model with the shapes of all its tensors. Raises `ContradictionError` where they contradict each other."""
     try:
         return onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
     except Exception as failure:
-        raise ModelError(
+        raise ContradictionError(model, failure) from failure
+
+
+class ContradictionError(ModelError):
+    """Shapes that contradict each other: the nodes where they do, with what is said of each, if that is known."""
+
+    def __init__(self, model: ModelProto, failure: Exception):
+        reasons = {name: reason for name, reason in _REASON.findall(str(failure)) if _NO_TYPE not in reason}
+        self.nodes = [
+            (
+                node,
+                f"'{label(node)}': its operands don't belong together ({reason[:200]}), needs some that do; correct it",
+            )
+            for node in model.graph.node
+            if (reason := reasons.get(node.name)) is not None
+        ]
+        whole = (
             f"'{model.graph.name or 'model'}': its shapes contradict each other ({first_line(failure)}), needs a graph that "
             "onnx.checker accepts; export it again"
-        ) from failure
+        )
+        super().__init__([problem for _, problem in self.nodes] or [whole])
+
+
+#: How onnx's inference says which node it fails at and why, a line for each; and of those behind one that this is why.
+_REASON = re.compile(r"node name: (.*?)\): \[\w+\] (.*?)\.?$", re.MULTILINE)
+_NO_TYPE = "expected to have type but instead is null"
