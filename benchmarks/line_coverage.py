@@ -1,7 +1,7 @@
 """
-Line coverage of the RTL by its tests: `python -m benchmarks.line_coverage DIRECTORY`, where DIRECTORY holds what simulators
-wrote under DSF_COVERAGE. `make coverage` runs the tests and this. The percentages and what is not covered go to
-`benchmarks/results/coverage.json`.
+Line coverage of the RTL by its tests: `python -m benchmarks.line_coverage DIRECTORY --command COMMAND`, where DIRECTORY holds
+what simulators wrote under DSF_COVERAGE, and COMMAND is what ran them. `make coverage` runs the tests and this; its list says
+which. The percentages and what is not covered go to `benchmarks/results/coverage.json`.
 
 Verilator counts how often each block of statements ran, in lines of the form `C '\\1key\\2value\\1key\\2value...' count`. Keys
 read here: `f` file, `S` lines of the block's statements. A line counts as covered when every block on it ran in some test, with
@@ -126,7 +126,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.line_coverage", description=__doc__)
     parser.add_argument("directory", type=Path, help="holds the coverage files (*.dat)")
     parser.add_argument("--result", type=Path, default=RESULT, help="file to write")
-    parser.add_argument("--command", default="make coverage", help="what wrote them, for the result")
+    parser.add_argument("--command", required=True, help="what wrote them, for the result")
     chosen = parser.parse_args()
     rtl = hardware_directory() / "rtl"
     hits = line_hits(read_directory(chosen.directory), rtl)

@@ -63,9 +63,10 @@ def test_report_and_exit_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, c
     for covered, code in ((18, 1), (19, 0)):
         (tmp_path / "x.dat").write_text("".join(entry(rtl / "a.sv", i, "if", str(i), int(i < covered)) for i in range(20)))
         result = tmp_path / "coverage.json"
-        monkeypatch.setattr(sys, "argv", ["line_coverage", str(tmp_path), "--result", str(result)])
+        monkeypatch.setattr(sys, "argv", ["line_coverage", str(tmp_path), "--result", str(result), "--command", "pytest x"])
         with pytest.raises(SystemExit) as ended:
             line_coverage.main()
         assert ended.value.code == code
-        assert json.loads(result.read_text())["covered"] == covered
+        written = json.loads(result.read_text())
+        assert (written["command"], written["covered"]) == ("pytest x", covered)
     capsys.readouterr()
