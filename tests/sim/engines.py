@@ -1,6 +1,12 @@
 """
 The engines that are built for whole systems. A build takes a minute or two, so there are these six and no more; the first two
 are those of the seven-bundle network, the last that of the networks of MLPerf Tiny.
+
+Numbers of 8, 4, 2 and 1 bits are four circuits, and none of the three with 8 bits can stand in for another: what single layers
+and the seven bundles may take is said of 8 x 24 elements, what the networks of MLPerf Tiny may take of 256 with all weights on
+chip, and strips, long reductions and weights that come anew for each strip need memories too small for either. That of 4 bits
+cannot be a small one, since its seven bundles have a limit on 8 x 24 as well; the two small ones also carry what no width needs
+a build for, asynchronous reset, waves and a bus of 32 bits.
 """
 
 from benchmarks.seven_bundles import make_hardware
