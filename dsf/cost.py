@@ -3,11 +3,14 @@ Cycles and traffic of single instructions, as functions of their geometry.
 
 The matrix unit spends one cycle for each reduction step. A run of a kernel row is cut into equal chunks of at most V + 1
 elements; a chunk refills the row registers of the P pixels in flight, one a cycle, so it lasts max(chunk, P) cycles
-(docs/architecture.md, and the cycle law in the trial of the array). A tile of P pixels lasts as long as the slowest of
+(docs/architecture.md, and the cycle law in the trial of the array). A tile's
 
-    steps    sum over kernel rows, runs and chunks of max(chunk, pixels); rows in padding may be skipped (dsf.kernel_rows)
-    drain    results that leave the array: one channel group of one pixel a cycle (raw sums: several cycles each)
-    reads    reads of feature memory, by the feeder and for the residual, which share a port with the feeder first
+    steps    are the sum over kernel rows, runs and chunks of max(chunk, pixels); rows in padding may be skipped
+             (dsf.kernel_rows)
+    results  leave the array: one channel group of one pixel a cycle (raw sums: several cycles each), with a residual only in
+             cycles in which the feeder does not read, since they share a port
+
+and tiles wait for the results of others as `dsf.array_timing` says.
 
 Depthwise, a slot is n taps of a kernel row for P pixels of one output line, and reads P + n - 1 positions.
 
@@ -17,9 +20,12 @@ and the next LOAD while the last elements of one are written.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from math import gcd
 
+from dsf.array_timing import ACCEPT_TO_START, Before, Tile, Tiles, run
 from dsf.geometry import Window
 from dsf.hardware import Hardware
 from dsf.isa.table import BY_NAME, WORD_BITS
@@ -29,17 +35,18 @@ from dsf.layout import PARAMETER_BYTES, packed_bytes
 # Measured on the RTL (benchmarks compare every bundle of every network again).
 
 #: From a MATRIX instruction's start to its first step, where the one before it does not hide that.
-MATRIX_FILL = 4
-#: From the last step of a MATRIX instruction to its completion, beside the results of the last tile and the latency of a PE:
-#: array and epilogue.
-MATRIX_DRAIN = 16
-#: The same for a depthwise one, from the very last step.
-DEPTHWISE_DRAIN = 23
+MATRIX_FILL = ACCEPT_TO_START + 1
 #: For how long a depthwise tile lets STORE read before it starts (dsf_matrix_pkg).
 YIELD_CYCLES = 7
-#: Cycles of LOAD, LOAD_WEIGHTS and STORE beside their beats, and from the last beat of one to the first of the next.
+#: Cycles of LOAD and LOAD_WEIGHTS beside their beats, and from the last beat of a LOAD_WEIGHTS or STORE to the first of the
+#: next.
 MOVE_OVERHEAD = 6
 MOVE_GAP = 2
+#: The same of STORE, beside its first burst, until memory has all of it; and beats of a burst.
+STORE_OVERHEAD = 11
+STORE_BURST = 16
+#: From the first beat of a LOAD to the last of a STORE, both included, beside the cycles from its first to the completion.
+ENDS = 2
 #: Cycles of a VECTOR instruction beside its windows, of a division beside its steps, and from one division to the next at
 #: least.
 VECTOR_OVERHEAD = 15
@@ -54,6 +61,12 @@ LEAST_DISPATCH = 3
 #: Beats of a burst of instructions, and how many are fetched before the dispatcher takes them.
 FETCH_BURST = 16
 FETCH_AHEAD = 32
+#: When the first beat of the program is on the bus, as LOADs count: the first instruction can be dispatched so much later. And
+#: by how much earlier than the dispatcher has an instruction the beats behind it are asked for.
+FETCH_START = -6
+FETCH_LEAD = 7
+#: Beats that a LOAD asks for before they can be written.
+LOAD_AHEAD = 128
 #: From the start of a LOAD or LOAD_WEIGHTS that has waited for a token to its first beat: nothing of it was asked for before.
 LOAD_FILL = 8
 #: Cycles of a load program beside its instructions: until the first of them, and from the last to its end.
@@ -82,10 +95,14 @@ class Runs:
         """Weight words of a channel group: one for each reduction step."""
         return self.kernel_rows * self.runs * self.run
 
+    def tile(self, pixels: int, kernel_rows: int, search: int = 0) -> Tile:
+        """A tile's reduction over so many kernel rows, with `pixels` pixels in flight."""
+        pattern = (*(max(self.chunk, pixels) for _ in range(self.chunks - 1)), max(self.last_chunk, pixels))
+        return Tile(pixels, pattern, kernel_rows * self.runs, self.last_chunk, pixels, search)
+
     def steps(self, pixels: int, kernel_rows: int) -> int:
-        """Cycles of a tile's reduction over so many kernel rows, with `pixels` pixels in flight."""
-        of_run = (self.chunks - 1) * max(self.chunk, pixels) + max(self.last_chunk, pixels)
-        return kernel_rows * self.runs * of_run
+        """Cycles of a tile's reduction."""
+        return self.tile(pixels, kernel_rows).cycles
 
     def reads(self, pixels: int, kernel_rows: int) -> int:
         """Reads of feature memory for it."""
@@ -131,8 +148,9 @@ class Cost:
     """
     Cycles from the start of an instruction: it is busy from `fill` to `fill + busy`, and its results are visible at
     `fill + busy + drain`. The next one of its queue may start at `busy + gap`. `beats` counts beats of DRAM traffic, `reads`
-    and `writes` those of feature memory in the busy cycles; `yields` are the most cycles that it stops for reads of STORE.
-    Its reads come at the beginning of each `slot` of so many cycles; 0: at any time.
+    and `writes` those of feature memory, all but the writes of MATRIX in the busy cycles; `yields` are the most cycles that it
+    stops for reads of STORE. Its reads come at the beginning of each `slot` of so many cycles; 0: at any time. Of MATRIX
+    `tiles` tell what it takes behind others.
     """
 
     busy: int
@@ -144,6 +162,7 @@ class Cost:
     writes: int = 0
     yields: int = 0
     slot: int = 0
+    tiles: Tiles | None = None
 
     @property
     def latency(self) -> int:
@@ -154,75 +173,72 @@ def matrix_cost(hw: Hardware, work: MatrixWork, tall: bool) -> Cost:
     """Cycles of a MATRIX instruction in one of the two shapes of the array."""
     lanes = hw.pixels_tall if tall else hw.rows
     at_once = 1 if tall else hw.column_groups
-    writes = _writes_of_result(hw, work.raw)
-    passes = -(-work.groups // at_once)
+    skips = work.lines is not None and work.lines.skips(lanes)
     rows = work.kernel_rows(lanes)
-    last_pixels, last_groups = work.pixels - (len(rows) - 1) * lanes, work.groups - (passes - 1) * at_once
-    pixels = [lanes] * (len(rows) - 1) + [last_pixels]
-    steps = [work.runs.steps(*tile) for tile in zip(pixels, rows, strict=True)]
-    of_tiles = [work.runs.reads(*tile) for tile in zip(pixels, rows, strict=True)]
-
-    def results(groups: int) -> list[int]:
-        each = [one * groups for one in pixels]
-        return _results(each, [one * writes for one in each], steps, of_tiles if work.residual else None)
-
-    waits, late = _waits(hw, steps, results(at_once), results(last_groups), passes)
-    caught_up = max(steps[-1], results(last_groups)[-1]) - of_tiles[-1]
-    skew = 0 if tall else last_pixels
-    drain = MATRIX_DRAIN + hw.pe_latency + skew + last_pixels * last_groups * writes + max(0, late - caught_up)
-    search = work.lines.search(lanes) if work.lines is not None and work.lines.skips(lanes) else 0
-    port_reads = passes * sum(of_tiles) + (work.pixels * work.groups if work.residual else 0)
-    busy = passes * sum(steps) + waits
-    reads, slot = min(port_reads, busy), max(work.runs.chunk, lanes)
-    port_writes = min(work.pixels * work.groups * writes, busy)
-    # What is late also holds up the first tiles of the next instruction.
-    return Cost(busy, MATRIX_FILL + search, drain, gap=late, reads=reads, writes=port_writes, slot=slot)
+    pixels = [lanes] * (len(rows) - 1) + [work.pixels - (len(rows) - 1) * lanes]
+    searches = work.lines.searches(lanes).tolist() if skips and work.lines is not None else [0] * len(rows)
+    tiles = [(work.runs.tile(*one), count) for one, count in _counted(zip(pixels, rows, searches, strict=True))]
+    reads = sum(work.runs.reads(one, of_tile) for one, of_tile in zip(pixels, rows, strict=True))
+    return _array_cost(
+        hw, work, tiles, at_once, reads=reads, far=shape_change(hw, tall, False), slot=max(work.runs.chunk, lanes)
+    )
 
 
-def _results(results: list[int], writes: list[int], steps: list[int], reads: list[int] | None) -> list[int]:
+def _counted(sequence: Iterable[tuple[int, int, int]]) -> list[tuple[tuple[int, int, int], int]]:
+    """What follows each other, and how often the same does."""
+    return [(one, len(list(same))) for one, same in groupby(sequence)]
+
+
+def _array_cost(
+    hw: Hardware,
+    work: MatrixWork | DepthwiseWork,
+    tiles: Sequence[tuple[Tile, int]],
+    at_once: int,
+    *,
+    reads: int,
+    far: int = 0,
+    slot: int = 0,
+    yields: int = 0,
+) -> Cost:
     """
-    Cycles that the results of each tile of a pass take: its writes. With a residual, `reads` are those of the feeder, which has
-    the port first; then results hardly catch up in a tile with few of them.
+    The cost of tiles that are computed for `at_once` channel groups at a time, with so many reads in each pass, by an array
+    that has nothing else to do.
     """
-    if reads is None:
-        return writes
-    return [max(*of_tile, read + result) for *of_tile, read, result in zip(writes, steps, reads, results, strict=True)]
-
-
-def _waits(hw: Hardware, steps: list[int], results: list[int], last_results: list[int], passes: int) -> tuple[int, int]:
-    """
-    Cycles in which the array waits for results to leave, and by how many cycles they are late in the end. Of each tile of a
-    pass, `steps` are the array's cycles and `results` those that its results take (`last_results`: in the last pass).
-
-    The captured tiles are a buffer: where results are slower than steps, the last of them leave while nothing is computed.
-    """
-    late = waits = 0
-    # All but the last pass; each is like the one before as soon as they begin with the same delay.
-    for done in range(passes - 1):
-        before, (more, late) = late, _pass_waits(hw, steps, results, late)
-        waits += more
-        if late == before:
-            waits += (passes - 2 - done) * more
-            break
-    last = [*last_results[:-1], max(steps[-1], last_results[-1])]
-    more, late = _pass_waits(hw, steps, last, late)
-    return waits + more, late
-
-
-def _pass_waits(hw: Hardware, steps: list[int], results: list[int], late: int) -> tuple[int, int]:
-    """The same for one pass, where the results before it are `late`."""
-    waits = 0
-    for of_steps, of_results in zip(steps, results, strict=True):
-        most = max(late, hw.capture_tiles * (of_results - of_steps))
-        late = max(0, late + of_results - of_steps)
-        waits += max(0, late - most)
-        late = min(late, most)
-    return waits, late
+    passes = -(-work.groups // at_once)
+    pixels = sum(tile.pixels * count for tile, count in tiles)
+    results = pixels * work.groups * _writes_of_result(hw, work.raw)
+    all_tiles = Tiles(
+        tiles=tuple(tiles),
+        passes=passes,
+        groups=min(at_once, work.groups),
+        last_groups=work.groups - (passes - 1) * at_once,
+        writes=_writes_of_result(hw, work.raw),
+        residual=work.residual and not work.raw,
+        raw=work.raw,
+        depthwise=isinstance(work, DepthwiseWork),
+        latency=hw.pe_latency,
+        buffers=hw.capture_tiles,
+        ahead=max(16, 1 << (2 * hw.pixels_tall - 1).bit_length()),
+        far=far,
+    )
+    ran = run(all_tiles, Before(), 0)
+    fill, busy = ran.first, ran.end + 1 - ran.first
+    port_reads = passes * reads + (pixels * work.groups if work.residual else 0)
+    return Cost(
+        busy,
+        fill,
+        ran.finish - fill - busy,
+        reads=min(port_reads, busy),
+        writes=results,
+        yields=yields * passes,
+        slot=slot,
+        tiles=all_tiles,
+    )
 
 
 def shape_change(hw: Hardware, before_tall: bool, tall: bool) -> int:
     """Cycles between two MATRIX instructions: a tall tile has to have entered the last group before a wide one starts."""
-    return (hw.column_groups - 1) * hw.rows + 1 if before_tall and not tall else 0
+    return (hw.column_groups - 1) * hw.rows if before_tall and not tall else 0
 
 
 @dataclass(frozen=True)
@@ -263,9 +279,10 @@ class Taps:
         """Weight words of a channel group."""
         return self.kernel_rows * self.taps
 
-    def steps(self, pixels: int, kernel_rows: int) -> int:
-        """Cycles of a tile of `pixels` pixels over so many kernel rows: the reads of all phases."""
-        return kernel_rows * (self.phases * (pixels - 1) + self.taps)
+    def tile(self, pixels: int, kernel_rows: int, search: int = 0) -> Tile:
+        """A tile of `pixels` pixels over so many kernel rows: a slot for each phase, of all its reads."""
+        taps = [self.chunk] * self.chunks + [self.last_chunk] * (self.phases - self.chunks)
+        return Tile(pixels, tuple(pixels - 1 + one for one in taps), kernel_rows, taps[-1], search=search)
 
 
 @dataclass(frozen=True)
@@ -290,29 +307,18 @@ class DepthwiseWork:
 
 def depthwise_cost(hw: Hardware, work: DepthwiseWork) -> Cost:
     """Cycles of a depthwise MATRIX instruction: tiles of up to R pixels of one line, as many channels as one read feeds."""
-    writes = _writes_of_result(hw, work.raw)
     full, rest = divmod(work.columns, hw.rows)
     pixels = [hw.rows] * full + [rest] * (rest > 0)
-    passes = -(-work.groups // hw.depthwise_groups)
-    last_groups = work.groups - (passes - 1) * hw.depthwise_groups
     rows = work.kernel_rows()
-    steps = [work.taps.steps(one, of_line) for of_line in rows for one in pixels]
-
-    def results(groups: int) -> list[int]:
-        each = [one * groups for one in pixels * len(rows)]
-        return _results(each, [one * writes for one in each], steps, steps if work.residual else None)
-
-    waits, late = _waits(hw, steps, results(hw.depthwise_groups), results(last_groups), passes)
-    # A tile's last step comes with the first of its last slot's reads, so that of a small tile follows soon.
-    before, last = pixels[-2:] if len(pixels) > 1 else pixels * 2
-    alone = passes * len(steps) == 1
-    behind = 0 if alone or work.residual else max(0, before * last_groups * writes - (steps[-1] + before - last))
-    drain = DEPTHWISE_DRAIN + hw.pe_latency - (last - 1) + max(last * last_groups * writes + behind, late)
-    search = work.padded.search(pixels[0]) if work.padded is not None and min(rows) < work.taps.kernel_rows else 0
-    busy = passes * sum(steps) + waits
-    port_writes = min(work.lines * work.columns * work.groups * writes, busy)
-    yields = passes * len(steps) * YIELD_CYCLES
-    return Cost(busy, MATRIX_FILL + search, drain, gap=late, reads=busy, writes=port_writes, yields=yields)
+    firsts = [0] * len(rows)
+    if work.padded is not None and min(rows) < work.taps.kernel_rows:
+        # A tile has one line.
+        firsts = (work.padded.lines().first + 1).tolist()
+    lines = zip(rows, firsts, strict=True)
+    tiles = [(work.taps.tile(*one), count) for one, count in _counted((p, *line) for line in lines for p in pixels)]
+    reads = sum(tile.cycles * count for tile, count in tiles)
+    count = sum(count for _, count in tiles)
+    return _array_cost(hw, work, tiles, hw.depthwise_groups, reads=reads, yields=count * YIELD_CYCLES)
 
 
 def _writes_of_result(hw: Hardware, raw: bool) -> int:
@@ -330,13 +336,13 @@ def pool_cost(hw: Hardware, pixels: int, channels: int, taps: int, division_step
     each = max(divide, LEAST_DIVIDE) if divide > 0 else 0
     # The first window is read before there is anything to divide, and the last one divided after all is read.
     drain = VECTOR_OVERHEAD + (divide - 1 - max(0, each - taps) if divide > 0 else 0)
-    return Cost(vectors * max(taps, each), drain=drain, gap=drain, reads=vectors * taps)
+    return Cost(vectors * max(taps, each), drain=drain, gap=drain, reads=vectors * taps, writes=vectors)
 
 
 def elements_cost(hw: Hardware, pixels: int, channels: int, operands: int) -> Cost:
     """Cycles of a VECTOR function of single elements: a few channels at a time, a cycle for each operand that is read."""
-    reads = pixels * -(-channels // hw.vector_lanes) * operands
-    return Cost(reads, drain=ELEMENTS_OVERHEAD, gap=ELEMENTS_OVERHEAD, reads=reads)
+    blocks = pixels * -(-channels // hw.vector_lanes)
+    return Cost(blocks * operands, drain=ELEMENTS_OVERHEAD, gap=ELEMENTS_OVERHEAD, reads=blocks * operands, writes=blocks)
 
 
 def scattered_cost(hw: Hardware, pixels: int, channels: int) -> Cost:
@@ -369,13 +375,18 @@ def transfer_beats(hw: Hardware, elements: int, rows: int = 1, offset: int = 0, 
 def load_cost(hw: Hardware, elements: int, rows: int = 1, offset: int = 0, pitch: int = 0) -> Cost:
     """Cycles of a LOAD of rows of `elements` elements: one beat, and one write to feature memory, a cycle."""
     beats = transfer_beats(hw, elements, rows, offset, pitch)
-    return Cost(beats, gap=MOVE_GAP, beats=beats, writes=beats)
+    return Cost(beats, beats=beats, writes=beats)
 
 
 def store_cost(hw: Hardware, elements: int, rows: int = 1, offset: int = 0, pitch: int = 0) -> Cost:
-    """Cycles of a STORE of rows of `elements` elements: one beat a cycle; a read of feature memory may bring several."""
+    """
+    Cycles of a STORE of rows of `elements` elements: one beat a cycle; a read of feature memory may bring several. A burst
+    leaves when all of it is there.
+    """
     beats = transfer_beats(hw, elements, rows, offset, pitch)
-    return Cost(beats, gap=MOVE_GAP, beats=beats, reads=rows * -(-elements // hw.vector_length))
+    first = min(transfer_beats(hw, elements, 1, offset), STORE_BURST)
+    reads = rows * -(-elements // hw.vector_length)
+    return Cost(beats, drain=STORE_OVERHEAD + first, gap=MOVE_GAP, beats=beats, reads=reads)
 
 
 def weights_cost(hw: Hardware, groups: int, words: int) -> Cost:

@@ -73,10 +73,14 @@ class Lines:
         line = np.arange(self.images * self.rows, dtype=np.int64) % self.rows
         return self._of(line, line)
 
-    def search(self, pixels: int) -> int:
-        """Cycles until the first tile's kernel rows are known: one for each of its lines, and for each row before its first."""
-        positions = min(pixels, self.images * self.rows * self.columns)
-        return (positions - 1) // self.columns + 1 + int(self.tiles(pixels).first[0]) + 1
+    def searches(self, pixels: int) -> Ints:
+        """
+        Cycles in which the kernel rows of each of these tiles are found: one for each of its lines, and for each row before its
+        first.
+        """
+        total = self.images * self.rows * self.columns
+        first = np.arange(0, total, pixels, dtype=np.int64)
+        return (np.minimum(first + pixels, total) - 1) // self.columns - first // self.columns + 1 + self.tiles(pixels).first
 
     def _of(self, top: Ints, bottom: Ints) -> TileRows:
         """Those of tiles from line `top` to line `bottom` of an image."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from xdsl.ir import Operation, SSAValue
 
@@ -20,12 +20,11 @@ from dsf.cost import (
     load_cost,
     parameters_cost,
     pool_cost,
-    shape_change,
     store_cost,
     tables_cost,
     weights_cost,
 )
-from dsf.dialects import sched, tile, tile_types
+from dsf.dialects import sched, tile
 from dsf.dialects.constants import integer
 from dsf.dialects.sched_types import ON_CHIP, Space
 from dsf.dialects.tile_types import Place
@@ -137,8 +136,6 @@ class Emitter:
         self._costs: dict[object, list[Cost]] = {}
         self._inputs_emitted = 0
         self._stored = 0
-        #: The number of the last MATRIX instruction, and whether it is tall.
-        self._last_matrix: tuple[int, bool] | None = None
         self._chunks = network.chunks(plan.images)
         self._dram = {
             network.input: self._buffer(Space.INPUT, "input", 0, self._bytes(network.input, network.images)),
@@ -356,7 +353,6 @@ class Emitter:
                 add=None if partial else op.add,
                 cycles=cost.busy,
             )
-            self._change_shape(mode is tile_types.Mode.TALL)
             self._add(matrix, cost, layer)
 
     def _matrix_costs(self, work: Work, layer: Layer) -> list[Cost]:
@@ -368,15 +364,6 @@ class Emitter:
         if key not in self._costs:
             self._costs[key] = layer.costs(self.hw, piece, work.mode)
         return self._costs[key]
-
-    def _change_shape(self, tall: bool) -> None:
-        """Says in the cost of the MATRIX instruction before this one how long the array takes to change its shape."""
-        before, self._last_matrix = self._last_matrix, (len(self._run.tasks), tall)
-        if before is None:
-            return
-        task = self._run.tasks[before[0]]
-        gap = task.cost.gap + shape_change(self.hw, before[1], tall)
-        self._run.tasks[before[0]] = replace(task, cost=replace(task.cost, gap=gap))
 
     def _store(self, work: Work, layer: Layer) -> None:
         """Stores what is complete: rows of a strip; or of a chunk's output, in whole beats until all is."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
 
-from dsf.cost import LOAD_PROGRAM_OVERHEAD
+from dsf.cost import ENDS, LOAD_PROGRAM_OVERHEAD
 from dsf.dialects import sched
 from dsf.hardware import Hardware
 from dsf.isa.table import Queue
@@ -86,16 +86,15 @@ def estimate_program(
     """Simulates the program and sums up by bundle, the location of each instruction."""
     times = simulate(tasks, hw.queue_depth)
     cycles = bundle_cycles(_intervals(tasks, times, [location_name(op) or "" for op in instructions]))
-    begin = min((one.start for one, task in zip(times, tasks, strict=True) if task.queue is Queue.LOAD), default=0)
+    begin = min((one.first for one, task in zip(times, tasks, strict=True) if task.queue is Queue.LOAD), default=0)
     end = max((one.finish for one in times), default=0)
-    return Estimate(end - begin, tuple(cycles.get(name, 0) for name in names))
+    return Estimate(end - begin + ENDS, tuple(cycles.get(name, 0) for name in names))
 
 
 def _intervals(tasks: Sequence[Task], times: Sequence[Times], owners: Sequence[str]) -> Iterable[Interval]:
     """Of MATRIX from the first to the last step, of VECTOR, which has no steps that can be seen, from start to completion."""
     for task, one, owner in zip(tasks, times, owners, strict=True):
-        first = one.start + task.cost.fill
         if task.queue is Queue.MATRIX:
-            yield Interval(owner, first, first + one.busy)
+            yield Interval(owner, one.first, one.last + 1)
         elif task.queue is Queue.VECTOR:
             yield Interval(owner, one.start, one.finish)

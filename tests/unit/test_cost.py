@@ -9,9 +9,11 @@ from itertools import product
 
 import pytest
 
+from dsf.array_timing import RESULT_TO_START, STEP_TO_RESULT
 from dsf.cost import (
     FETCH_AHEAD,
     FETCH_BURST,
+    FETCH_START,
     MATRIX_FILL,
     STORE_READS,
     TOKEN_LATENCY,
@@ -32,7 +34,7 @@ from dsf.cost import (
     weights_cost,
 )
 from dsf.geometry import Window
-from dsf.hardware import Hardware
+from dsf.hardware import PE_KINDS, Hardware
 from dsf.isa.table import Queue
 from dsf.kernel_rows import Lines, lines_of
 from dsf.resources import hardware_directory
@@ -48,23 +50,29 @@ def test_yield_cycles_are_those_of_the_rtl() -> None:
     assert re.findall(r"\bYieldCycles\s*=\s*(\d+);", package) == [str(YIELD_CYCLES)]
 
 
-def work(hw: Hardware, kernel: tuple[int, int], channels: int, pixels: int, groups: int, **what: bool) -> MatrixWork:
-    return MatrixWork(runs_of(hw, Window(kernel), channels), pixels, groups, **what)
+def work(
+    hw: Hardware, kernel: tuple[int, int], channels: int, pixels: int, groups: int, *, raw: bool = False, residual: bool = False
+) -> MatrixWork:
+    return MatrixWork(runs_of(hw, Window(kernel), channels), pixels, groups, raw, residual)
 
 
-def slots(hw: Hardware, kernel: tuple[int, int], channels: int, pixels: int, groups: int, tall: bool) -> int:
-    """Cycles by walking passes, tiles, kernel rows and chunks, without a residual and with few results."""
+#: Cycles from a tile's last step until its buffer is free, beside those of its results.
+ON_THE_WAY = STEP_TO_RESULT + RESULT_TO_START + max(kind.latency for kind in PE_KINDS.values())
+
+
+def slots(hw: Hardware, kernel: tuple[int, int], channels: int, pixels: int, groups: int, tall: bool) -> tuple[int, int]:
+    """Cycles by walking passes, tiles, kernel rows and chunks, without a residual, and results."""
     lanes, at_once = (hw.pixels_tall, 1) if tall else (hw.rows, hw.column_groups)
-    total = 0
+    total = results = 0
     for first_group, first_pixel in product(range(0, groups, at_once), range(0, pixels, lanes)):
         active = min(lanes, pixels - first_pixel)
         run = kernel[1] * channels
         count = -(-run // (hw.vector_length + 1))
         size = -(-run // count)
         chunks = [min(size, run - start) for start in range(0, run, size)]
-        steps = sum(max(chunk, active) for _ in range(kernel[0]) for chunk in chunks)
-        total += max(steps, active * min(at_once, groups - first_group))
-    return total
+        total += sum(max(chunk, active) for _ in range(kernel[0]) for chunk in chunks)
+        results += active * min(at_once, groups - first_group)
+    return total, results
 
 
 @pytest.mark.parametrize("seed", range(200))
@@ -75,13 +83,12 @@ def test_matrix_cycles_are_the_sum_of_slots(seed: int):
     kernel, channels = (rng.randint(1, 5), rng.randint(1, 5)), rng.randint(1, 40)
     pixels, count, tall = rng.randint(1, 300), rng.randint(1, 9), rng.random() < 0.5
     cost = matrix_cost(hw, work(hw, kernel, channels, pixels, count), tall)
-    expected = slots(hw, kernel, channels, pixels, count, tall)
-    # Where results leave more slowly than they are computed, the last of them leave from the captured tiles, later.
-    lanes = hw.pixels_tall if tall else hw.rows
-    late = max(0, (lanes if tall else lanes * groups) - kernel[0] * runs_of(hw, Window(kernel), channels).chunks)
-    assert expected - hw.capture_tiles * late <= cost.busy <= expected, seed
-    if cost.busy < expected:
-        assert cost.latency >= expected, seed
+    steps, results = slots(hw, kernel, channels, pixels, count, tall)
+    least = kernel[0] * runs_of(hw, Window(kernel), channels).chunks * (min(pixels, hw.pixels_tall if tall else hw.rows))
+    assert steps <= cost.busy <= cost.latency - MATRIX_FILL, seed
+    assert cost.latency > max(steps, results), seed
+    if least >= hw.pixels_tall * groups and (hw.capture_tiles - 1) * least >= ON_THE_WAY + hw.pixels_tall * groups:
+        assert cost.busy == steps, seed
 
 
 @pytest.mark.parametrize("seed", range(50))
@@ -151,7 +158,7 @@ def test_depthwise_cycles_are_the_reads_of_all_phases(seed: int):
         results = pixels * min(hw.depthwise_groups, work.groups - first)
         steps, slots = steps + reads, slots + max(reads + results * work.residual, results)
     cost = depthwise_cost(hw, work)
-    assert steps <= cost.busy <= slots, seed
+    assert steps <= cost.busy <= cost.latency - MATRIX_FILL, seed
     assert cost.latency >= slots + MATRIX_FILL, seed
     assert taps.chunks * taps.chunk + (taps.phases - taps.chunks) * taps.last_chunk == taps.taps
     assert taps.words == taps.kernel_rows * taps.taps
@@ -205,8 +212,10 @@ def test_raw_sums_take_several_writes():
     # 16 elements of 4 bits hold two sums: a group of 8 takes four writes.
     hw = Hardware(processing_elements=(8, 8), column_groups=1, bits_input=4, vector_length=16, axi_width=32)
     assert matrix_cost(hw, work(hw, (1, 1), 1, 160, 1), False).busy == 20 * 8
-    # All but the captured tiles hold up the array.
-    assert matrix_cost(hw, work(hw, (1, 1), 1, 160, 1, raw=True), False).busy == 20 * 32 - 4 * (32 - 8)
+    # 20 tiles, of which 4 are captured: the 20th starts when the results of the 16th have left, which follow each other.
+    raw = matrix_cost(hw, work(hw, (1, 1), 1, 160, 1, raw=True), False)
+    first = 1 + STEP_TO_RESULT + hw.pe_latency
+    assert raw.busy == first + 16 * 32 - 4 + RESULT_TO_START + 8
 
 
 def test_moves_take_a_cycle_a_beat():
@@ -362,19 +371,23 @@ def test_a_load_writes_when_the_matrix_unit_does_not():
     assert store.finish == store.start + 300 + 10
 
 
-def test_a_load_takes_turns_with_the_fetch_of_instructions():
+def test_a_load_shares_its_bus_with_the_fetch_of_instructions():
     """
-    When it starts a burst of them is there. As many as there is room for come beside it, those that were dispatched meanwhile
-    (two MATRIX, one that waits for room) are replaced; a short one waits for as many beats as it has, the next one for those
-    of an instruction that goes on meanwhile.
+    Bursts come in the order in which they are asked for. The two that there is room for when a program starts are under way
+    when a LOAD starts; the next one, asked for when the beats of the first have been taken, is behind what the LOAD has asked
+    for by then, all of it if that is short.
     """
-    program = [task(Queue.LOAD, beats=2), *(task(Queue.MATRIX, 0, beats=8) for _ in range(40))]
+    others = [replace(task(Queue.MATRIX, 0, beats=8), dispatch=8) for _ in range(40)]
+    program = [task(Queue.LOAD, busy=48, beats=2), *others]
     load = simulate(program, 2)[0]
-    assert load.busy == 100 + 2 + 3 * 8 + FETCH_AHEAD - FETCH_BURST
-    assert simulate(program[:6], 2)[0].busy == 100 + 2 + 5 * 8 - FETCH_BURST
-    assert simulate([task(Queue.LOAD, busy=30, beats=2), *program[1:]], 2)[0].busy == 60
-    assert simulate([program[0], task(Queue.LOAD, beats=2), *program[1:]], 2)[1].busy == 100 + 8
-    assert simulate([task(Queue.STORE, beats=2), *program[1:]], 2)[0].busy == 100
+    fetched = FETCH_START + FETCH_AHEAD
+    assert (load.first, load.start + load.busy) == (fetched, fetched + 48)
+    long = simulate([task(Queue.LOAD, busy=1000, beats=2), *others], 2)[0]
+    # Taken are the LOAD, two MATRIX, and one that waits for room.
+    assert long.start + long.busy == fetched + 1000 + (2 + 3 * 8) // FETCH_BURST * FETCH_BURST
+    # Nothing is left to be fetched.
+    assert simulate(program[:2], 2)[0].first == FETCH_START + 10
+    assert simulate([task(Queue.STORE, beats=2), *others], 2)[0].busy == 100
 
 
 def test_a_pooling_that_reads_seldom_is_not_slowed():

@@ -11,7 +11,7 @@ engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length 
 // CHECK-NEXT:    %0 = tile.matrix %x window <kernel = [3, 3], padding = [1, 1, 1, 1]> requantize <bias_shift = 4, leak = 3, low = -128, high = 127> cut <images = 1, rows = 8, groups = 2> weights dense<1> : tensor<3x3x2x6xi8> bias dense<5> : tensor<6xi32> multiplier dense<1> : tensor<6xi32> shift dense<3> : tensor<6xi8> : tensor<2x8x8x2xi8> -> tensor<2x8x8x6xi8>
 // CHECK-NEXT:    %1 = tile.matrix %0 add %0 <multiplier_a = 2, shift = 1, low = 0, high = 127> window {{.*}} cut <images = 1, rows = 8, groups = 2>
 // CHECK-NEXT:    %2 = tile.pool avg %1 window <kernel = [8, 8]> scale <low = -128, high = 127> cut <images = 1, rows = 1>
-// CHECK-NEXT:    %3 = tile.matrix %2 window <kernel = [1, 1]> raw <bias_shift = 3> cut <images = 2, rows = 1, mode = tall>
+// CHECK-NEXT:    %3 = tile.matrix %2 window <kernel = [1, 1]> raw <bias_shift = 3> cut <images = 2, rows = 1>
 // CHECK-NEXT:    %4 = tile.reshape %3 : tensor<2x1x1x3xi32> -> tensor<2x3xi32>
 // CHECK-NEXT:    func.return %4 : tensor<2x3xi32>
 // CUT:           tile.images = 1 : i64
