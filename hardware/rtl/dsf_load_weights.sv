@@ -214,6 +214,7 @@ module dsf_load_weights
   logic [3:0]           bank_q;
   logic [20:0]          first_q, addr_q;  // of the bank's channel group, and of the word; the highest bit shows overflow
   logic [20:0]          next_addr;        // of the word after those that a cycle writes
+  logic                 lane_outside_q;   // the lane's address, of parameters or of a table, is beyond their memory
   logic [19:0]          left_q;           // words that follow in the channel group, or table
   logic [GroupCols-1:0] lane_q;           // one-hot
   logic [19:0]          words;
@@ -235,13 +236,7 @@ module dsf_load_weights
     endcase
   end
   assign bank_wrap = 32'(bank_q) == Groups - 1;
-  always_comb begin
-    unique case (1'b1)
-      to_words:      outside = 32'(next_addr) > WeightWords;
-      to_parameters: outside = 32'(addr_q) >= ParamGroups;
-      default:       outside = 32'(addr_q) >= VectorTables;
-    endcase
-  end
+  assign outside   = to_words ? 32'(next_addr) > WeightWords : lane_outside_q;
 
   assign clear     = moved && group_end && job_q.groups == '0;
   assign too_long  = clear && job_q.beats != '0;
@@ -303,6 +298,7 @@ module dsf_load_weights
       job_q        <= job;
       job_q.groups <= job.groups - 1'b1;
       bank_q       <= job.bank;
+      lane_outside_q <= 32'(job.address) >= (job.target == TargetParameters ? ParamGroups : VectorTables);
       first_q      <= {1'b0, job.address};
       addr_q       <= {1'b0, job.address};
       job_q.words  <= words;
@@ -326,7 +322,8 @@ module dsf_load_weights
         else if (bank_wrap) addr_q <= first_q + 21'(job_q.words);
         else                addr_q <= first_q;
       end else if (lane_valid && group_end) begin
-        addr_q <= addr_q + 1'b1;
+        addr_q         <= addr_q + 1'b1;
+        lane_outside_q <= 32'(addr_q) + 1 >= (to_parameters ? ParamGroups : VectorTables);
       end
     end
   end

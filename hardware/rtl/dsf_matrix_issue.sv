@@ -76,6 +76,7 @@ module dsf_matrix_issue
   logic                      stepping_q, feeding_q, load_q;
   logic [StepBits-1:0]       steps_left_q;
   logic [PixelBits-1:0]      reads_left_q;
+  logic                      steps_end_q, reads_end_q, on_time_q;  // steps_left_q, reads_left_q, late_q are 0
   logic [AddrBits-1:0]       x_offset_q;
   logic [StepBits-1:0]       position_q;
   logic [WeightAddrBits-1:0] weight_address_q;
@@ -83,15 +84,15 @@ module dsf_matrix_issue
   logic [LeftBits-1:0]       bank_left_q;  // words of the bank that follow
   logic [CreditBits-1:0]     credits_q;
   logic [PixelBits-1:0]      capturing_q;
-  logic [PixelBits-1:0]      capturing, steps, late, late_q;
+  logic [PixelBits-1:0]      capturing, steps, late, late_q, reads_left;
   logic [YieldBits-1:0]      yield_left_q;
   logic                      step, last_step, feed, last_feed, slot_end, start, tile_start, shape_ok, may_start, yields;
 
-  assign step      = stepping_q && late_q == '0;
-  assign last_step = step && slot_q.last && steps_left_q == '0;
-  assign feed      = feeding_q && (!slot_q.depthwise || late_q == '0);
-  assign last_feed = feed && reads_left_q == '0;
-  assign slot_end  = (!stepping_q || (step && steps_left_q == '0)) && (!feeding_q || last_feed);
+  assign step      = stepping_q && on_time_q;
+  assign last_step = step && slot_q.last && steps_end_q;
+  assign feed      = feeding_q && (!slot_q.depthwise || on_time_q);
+  assign last_feed = feed && reads_end_q;
+  assign slot_end  = (!stepping_q || (step && steps_end_q)) && (!feeding_q || last_feed);
 
   // Shape.
 
@@ -115,6 +116,8 @@ module dsf_matrix_issue
   assign steps     = PixelBits'(slot_i.steps_left) + 1'b1;
   assign late      = slot_i.last && capturing > steps ? capturing - steps : '0;
 
+  assign reads_left = slot_i.pixels_left + (slot_i.depthwise ? PixelBits'(slot_i.steps_left) : '0);
+
   assign may_start    = slot_valid_i && slot_end &&
                         (!slot_i.first || (credits_q != '0 && table_ready_i && shape_ok));
   assign yields       = yield_i && slot_i.first && slot_i.depthwise && yield_left_q != '0;
@@ -132,7 +135,7 @@ module dsf_matrix_issue
       yield_left_q <= YieldBits'(YieldCycles);
     end else begin
       load_q       <= start;
-      stepping_q   <= start || (stepping_q && !(step && steps_left_q == '0));
+      stepping_q   <= start || (stepping_q && !(step && steps_end_q));
       feeding_q    <= start || (feeding_q && !last_feed);
       credits_q    <= credits_q - CreditBits'(tile_start) + CreditBits'(tile_free_i);
       if (last_step) capturing_q <= slot_q.pixels_left;
@@ -149,9 +152,13 @@ module dsf_matrix_issue
 
   always_ff @(posedge clk_i) begin
     late_q           <= start ? late : late_q - PixelBits'(late_q != '0);
+    on_time_q        <= start ? late == '0 : late_q <= PixelBits'(1);
     steps_left_q     <= start ? slot_i.steps_left : steps_left_q - StepBits'(step);
-    reads_left_q     <= start ? slot_i.pixels_left + (slot_i.depthwise ? PixelBits'(slot_i.steps_left) : '0)
-                              : reads_left_q - PixelBits'(feed);
+    reads_left_q     <= start ? reads_left : reads_left_q - PixelBits'(feed);
+    if (start)     steps_end_q <= slot_i.steps_left == '0;
+    else if (step) steps_end_q <= steps_left_q == StepBits'(1);
+    if (start)     reads_end_q <= reads_left == '0;
+    else if (feed) reads_end_q <= reads_left_q == PixelBits'(1);
     if (start) x_offset_q <= slot_i.x_offset;
     else if (feed) x_offset_q <= x_offset_q + slot_q.x_step;
     position_q       <= start ? '0 : position_q + StepBits'(step);
@@ -217,7 +224,7 @@ module dsf_matrix_issue
   assign drain_wait_o = busy_o ? stepping_q && !step : kept_q && kept_by_drain_q;
   assign pixel_wait_o = busy_o ? !stepping_q         : kept_q && !kept_by_drain_q;
 
-  `DSF_ASSERT(long_slots_are_never_late, !long_o || late_q == '0)
+  `DSF_ASSERT(long_slots_are_never_late, !long_o || on_time_q)
   `DSF_ASSERT(no_tile_freed_twice, !(tile_free_i && credits_q == CreditBits'(CaptureTiles)))
 
 endmodule

@@ -51,6 +51,7 @@ package dsf_matrix_pkg;
   // Which kernel rows a tile needs, and where the first of them is.
   typedef struct packed {
     logic [7:0]                 rows_left;       // kernel rows after the first one, also such as are below the image
+    logic                       last;            // the first one is the last one that reaches into the image
     logic [AddrBits-1:0]        row_offset;      // of the first one: address
     logic signed [AddrBits-1:0] y_offset;
     logic [WeightAddrBits-1:0]  weight_offset;

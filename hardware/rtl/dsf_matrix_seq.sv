@@ -13,9 +13,9 @@
 // is a phase: one slot, of `chunk` taps in the first `chunks` runs of a kernel row, of `last_chunk` taps in the others.
 //
 // Two instructions are held: the walked one, whose output positions the pixel table goes through, and the unrolled one,
-// behind it. An instruction is accepted into the walked place, copied to the unrolled one when its predecessor has given
-// its last slot, and leaves the walked place when its walk is over too: positions and slots of the next instruction are
-// then ready before the last slot of this one ends.
+// behind it. An instruction is accepted into the walked place, and from there goes to the drain; it is copied to the unrolled
+// one when its predecessor has given its last slot, and leaves the walked place when its walk is over too: positions and slots
+// of the next instruction are then ready before the last slot of this one ends.
 
 `default_nettype none
 `include "dsf_assert.svh"
@@ -38,7 +38,7 @@ module dsf_matrix_seq
   input  wire matrix_t      instr_i,
   output      logic         instr_ready_o,
 
-  // Each instruction goes to the drain too, in the cycle in which it is accepted.
+  // Each instruction goes to the drain too, from the cycle after it is accepted on.
   output      logic         drain_valid_o,
   output      matrix_t      drain_instr_o,
   input  wire logic         drain_ready_i,
@@ -64,15 +64,15 @@ module dsf_matrix_seq
 
   // The walked instruction.
 
-  logic    walked_valid_q, walk_start_q, walk_over_q, copied_q;
+  logic    walked_valid_q, walk_start_q, walk_over_q, copied_q, drain_valid_q;
   matrix_t walked_q;
   logic    accept, copy, walked_leaves;
 
-  assign walked_leaves = walked_valid_q && (walk_over_q || walk_done_i) && rows_done_i && (copied_q || copy);
-  assign drain_valid_o = instr_valid_i && (!walked_valid_q || walked_leaves);
-  assign drain_instr_o = instr_i;
-  assign accept        = drain_valid_o && drain_ready_i;
-  assign instr_ready_o = (!walked_valid_q || walked_leaves) && drain_ready_i;
+  assign walked_leaves = walked_valid_q && copied_q && (walk_over_q || walk_done_i) && rows_done_i && !drain_valid_q;
+  assign instr_ready_o = !walked_valid_q || walked_leaves;
+  assign accept        = instr_valid_i && instr_ready_o;
+  assign drain_valid_o = drain_valid_q;
+  assign drain_instr_o = walked_q;
   assign walk_start_o  = walk_start_q;
   assign walk_instr_o  = walked_q;
 
@@ -82,11 +82,13 @@ module dsf_matrix_seq
       walk_start_q   <= 1'b0;
       walk_over_q    <= 1'b0;
       copied_q       <= 1'b0;
+      drain_valid_q  <= 1'b0;
     end else begin
       walked_valid_q <= accept || (walked_valid_q && !walked_leaves);
       walk_start_q   <= accept;
       walk_over_q    <= !accept && (walk_over_q || walk_done_i);
       copied_q       <= !accept && (copied_q || copy);
+      drain_valid_q  <= accept || (drain_valid_q && !drain_ready_i);
     end
   end
 
@@ -113,8 +115,10 @@ module dsf_matrix_seq
   logic [AddrBits-1:0]       channel_offset_q, channel_offset;  // of the pass; depthwise only
   logic [WeightAddrBits-1:0] weight_address_q, weight_offset_q;  // of the pass; of the tile in it
   logic signed [AddrBits-1:0] below_q;                        // rows of the image from the kernel row on; with skip_rows
+  logic                      last_chunk_q, last_run_q, last_row_q;  // in registers: much ends with a tile
+  logic                      row_after_is_last;
   logic [BankBits-1:0]       weight_bank_q;
-  logic                      last_chunk, last_run, last_row, last_tile, last_pass, line_end;
+  logic                      last_tile, last_pass, line_end;
   logic                      end_run, end_row, end_tile, end_pass, bank_wraps;
   logic                      next_tile, next_skips;
 
@@ -122,19 +126,18 @@ module dsf_matrix_seq
   assign groups_per_pass = instr_q.tall      ? 12'd1 :
                            instr_q.depthwise ? 12'(DepthwiseGroups) : 12'(Groups);
   assign chunks_first    = instr_q.chunks - 18'(!instr_q.depthwise);
-  assign last_chunk      = chunks_left_q == '0;
-  assign last_run        = runs_left_q == '0;
-  assign last_row        = rows_left_q == '0 ||
-                           (instr_q.skip_rows && below_q <= signed'(AddrBits'(instr_q.y_dilation)));
+  // The image reaches into no more than one kernel row after this one.
+  assign row_after_is_last = rows_left_q == 8'd1 ||
+                             (instr_q.skip_rows && below_q <= signed'(AddrBits'({instr_q.y_dilation, 1'b0})));
   assign line_end        = 32'(columns_left_q) <= Rows;
   assign last_tile       = instr_q.depthwise ? line_end && pixels_left_q == 24'(columns_left_q)
                                              : pixels_left_q <= pixels_per_tile;
   assign tile_pixels     = instr_q.depthwise ? (line_end ? 24'(columns_left_q) : 24'(Rows))
                                              : (last_tile ? pixels_left_q : pixels_per_tile);
   assign last_pass       = groups_left_q <= groups_per_pass;
-  assign end_run         = last_chunk || instr_q.depthwise;
-  assign end_row         = end_run && last_run;
-  assign end_tile        = end_row && last_row;
+  assign end_run         = last_chunk_q || instr_q.depthwise;
+  assign end_row         = end_run && last_run_q;
+  assign end_tile        = end_row && last_row_q;
   assign end_pass        = end_tile && last_tile;
   assign over            = emit && end_pass && last_pass;
   assign copy            = walked_valid_q && !copied_q && (!valid_q || over);
@@ -163,7 +166,9 @@ module dsf_matrix_seq
       instr_q          <= walked_q;
       first_q          <= 1'b1;
       chunks_left_q    <= walked_q.chunks - 18'(!walked_q.depthwise);
+      last_chunk_q     <= walked_q.chunks == 18'(!walked_q.depthwise);
       runs_left_q      <= walked_q.kernel_runs - 1'b1;
+      last_run_q       <= walked_q.kernel_runs == 8'd1;
       pixels_left_q    <= walked_q.pixels;
       columns_left_q   <= walked_q.columns;
       groups_left_q    <= walked_q.channel_groups;
@@ -175,13 +180,19 @@ module dsf_matrix_seq
     end else if (emit) begin
       first_q          <= end_tile;
       channel_offset_q <= channel_offset;
-      if (instr_q.depthwise ? end_row : end_run) chunks_left_q <= chunks_first;
-      else if (!last_chunk) chunks_left_q <= chunks_left_q - 1'b1;
+      if (instr_q.depthwise ? end_row : end_run) begin
+        chunks_left_q <= chunks_first;
+        last_chunk_q  <= chunks_first == '0;
+      end else if (!last_chunk_q) begin
+        chunks_left_q <= chunks_left_q - 1'b1;
+        last_chunk_q  <= chunks_left_q == 18'd1;
+      end
       x_offset_q    <= x_offset_q + AddrBits'(instr_q.chunk);
       if (end_run) begin
-        runs_left_q  <= last_run ? instr_q.kernel_runs - 1'b1 : runs_left_q - 1'b1;
-        run_offset_q <= last_run ? channel_offset : next_run_offset;
-        x_offset_q   <= last_run ? channel_offset : next_run_offset;
+        runs_left_q  <= last_run_q ? instr_q.kernel_runs - 1'b1 : runs_left_q - 1'b1;
+        last_run_q   <= (last_run_q ? instr_q.kernel_runs : runs_left_q) == 8'd1;
+        run_offset_q <= last_run_q ? channel_offset : next_run_offset;
+        x_offset_q   <= last_run_q ? channel_offset : next_run_offset;
       end
       if (end_tile) begin
         pixels_left_q  <= last_tile ? instr_q.pixels : pixels_left_q - tile_pixels;
@@ -202,53 +213,56 @@ module dsf_matrix_seq
       y_offset_q      <= next_skips ? rows_i.y_offset : '0;
       weight_offset_q <= next_skips ? rows_i.weight_offset : '0;
       below_q         <= rows_i.below;
+      last_row_q      <= next_skips ? rows_i.last : (copy ? walked_q.kernel_rows : instr_q.kernel_rows) == 8'd1;
     end else if (emit && end_row) begin
       rows_left_q  <= rows_left_q - 1'b1;
       row_offset_q <= row_offset_q + instr_q.kernel_row_step;
       y_offset_q   <= y_offset_q + AddrBits'(instr_q.y_dilation);
       below_q      <= below_q - signed'(AddrBits'(instr_q.y_dilation));
+      last_row_q   <= row_after_is_last;
     end
   end
 
-  // One slot ahead, in a register.
+  // Slots ahead, in registers: whether another one may come does not depend on the one that leaves in the same cycle.
 
-  slot_t slot_q;
-  logic  slot_valid_q;
+  slot_t slot;
+  logic  slot_valid, slot_room;
 
-  assign emit = valid_q && tile_valid_q && (!slot_valid_q || slot_ready_i);
+  assign slot_valid = valid_q && tile_valid_q;
+  assign emit       = slot_valid && slot_room;
 
-  always_ff @(posedge clk_i `DSF_OR_RESET) begin
-    if (!rst_ni) slot_valid_q <= 1'b0;
-    else slot_valid_q <= emit || (slot_valid_q && !slot_ready_i);
-  end
+  assign slot = '{
+    first:          first_q,
+    accumulate:     instr_q.accumulate,
+    last:           end_tile,
+    tall:           instr_q.tall,
+    depthwise:      instr_q.depthwise,
+    steps_left:     (last_chunk_q ? instr_q.last_chunk : instr_q.chunk) - 1'b1,
+    pixels_left:    PixelBits'(tile_pixels - 1'b1),
+    row_offset:     row_offset_q,
+    x_offset:       x_offset_q,
+    x_step:         instr_q.depthwise ? AddrBits'(instr_q.x_step) : '0,
+    y_offset:       y_offset_q,
+    row_elements:   instr_q.row_elements,
+    height:         instr_q.height,
+    pad_value:      instr_q.pad_value,
+    weight_address: weight_address_q + weight_offset_q,
+    weight_bank:    weight_bank_q,
+    bank_words:     instr_q.bank_words
+  };
 
-  always_ff @(posedge clk_i) begin
-    if (emit) begin
-      slot_q <= '{
-        first:          first_q,
-        accumulate:     instr_q.accumulate,
-        last:           end_tile,
-        tall:           instr_q.tall,
-        depthwise:      instr_q.depthwise,
-        steps_left:     (last_chunk ? instr_q.last_chunk : instr_q.chunk) - 1'b1,
-        pixels_left:    PixelBits'(tile_pixels - 1'b1),
-        row_offset:     row_offset_q,
-        x_offset:       x_offset_q,
-        x_step:         instr_q.depthwise ? AddrBits'(instr_q.x_step) : '0,
-        y_offset:       y_offset_q,
-        row_elements:   instr_q.row_elements,
-        height:         instr_q.height,
-        pad_value:      instr_q.pad_value,
-        weight_address: weight_address_q + weight_offset_q,
-        weight_bank:    weight_bank_q,
-        bank_words:     instr_q.bank_words
-      };
-    end
-  end
+  dsf_skid #(.Width($bits(slot_t))) u_slot (
+    .clk_i,
+    .rst_ni,
+    .in_valid_i (slot_valid),
+    .in_ready_o (slot_room),
+    .in_data_i  (slot),
+    .out_valid_o(slot_valid_o),
+    .out_ready_i(slot_ready_i),
+    .out_data_o (slot_o)
+  );
 
-  assign slot_valid_o = slot_valid_q;
-  assign slot_o       = slot_q;
-  assign busy_o       = walked_valid_q || valid_q || slot_valid_q;
+  assign busy_o = walked_valid_q || valid_q || slot_valid_o;
 
   `DSF_ASSERT_STREAM(slot, slot_valid_o, slot_ready_i, slot_o)
   `DSF_ASSERT_STREAM(instr, instr_valid_i, instr_ready_o, instr_i)

@@ -53,7 +53,7 @@ module dsf_pixel_table
 
   localparam int unsigned DepthwiseGroups = depthwise_groups(Groups, Lanes, VecLen);
 
-  logic               walking_q, walk, push, pass_end, pass_last;
+  logic               walking_q, walk, push, pass_end, pass_last_q;
   logic [RowBits-1:0] row_q;
   logic [11:0]        groups_left_q, groups_per_pass;
   logic [PtrBits:0]   count_q;
@@ -85,22 +85,24 @@ module dsf_pixel_table
 
   assign groups_per_pass = instr_i.tall      ? 12'd1 :
                            instr_i.depthwise ? 12'(DepthwiseGroups) : 12'(Groups);
-  assign pass_last       = groups_left_q <= groups_per_pass;
   assign walk            = walking_q && !count_q[PtrBits];
   assign push            = walk && (!instr_i.depthwise || row_q == '0);
-  assign walk_done_o     = walk && pass_end && pass_last;
+  assign walk_done_o     = walk && pass_end && pass_last_q;
   assign active_o        = walk;
 
   always_ff @(posedge clk_i `DSF_OR_RESET) begin
     if (!rst_ni) begin
       walking_q     <= 1'b0;
       groups_left_q <= '0;
+      pass_last_q   <= 1'b0;
     end else if (walk_start_i) begin
       walking_q     <= 1'b1;
       groups_left_q <= instr_i.channel_groups;
+      pass_last_q   <= instr_i.channel_groups <= groups_per_pass;
     end else if (walk && pass_end) begin
-      walking_q     <= !pass_last;
+      walking_q     <= !pass_last_q;
       groups_left_q <= groups_left_q - groups_per_pass;
+      pass_last_q   <= groups_left_q - groups_per_pass <= groups_per_pass;
     end
   end
 

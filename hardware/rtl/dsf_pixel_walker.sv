@@ -43,27 +43,42 @@ module dsf_pixel_walker
 
   // Positions that follow in this row, rows in this image, images.
   logic [CountBits-1:0] columns_left_q, rows_left_q, images_left_q;
+  // Which of them are 0, in registers: much hangs on that.
+  logic                 column_last_q, row_last_q, image_last_q;
   logic                 row_end, image_end;
 
-  assign column_last_o = columns_left_q == '0;
-  assign row_last_o    = rows_left_q == '0;
+  assign column_last_o = column_last_q;
+  assign row_last_o    = row_last_q;
   assign row_end       = column_last_o;
   assign image_end     = column_last_o && row_last_o;
-  assign last_o        = image_end && images_left_q == '0;
+  assign last_o        = image_end && image_last_q;
 
   always_ff @(posedge clk_i `DSF_OR_RESET) begin
     if (!rst_ni) begin
       columns_left_q <= '0;
       rows_left_q    <= '0;
       images_left_q  <= '0;
+      column_last_q  <= 1'b1;
+      row_last_q     <= 1'b1;
+      image_last_q   <= 1'b1;
     end else if (start_i || (next_i && last_o)) begin
       columns_left_q <= columns_i - 1'b1;
       rows_left_q    <= rows_i - 1'b1;
       images_left_q  <= images_i - 1'b1;
+      column_last_q  <= columns_i == CountBits'(1);
+      row_last_q     <= rows_i == CountBits'(1);
+      image_last_q   <= images_i == CountBits'(1);
     end else if (next_i) begin
       columns_left_q <= row_end ? columns_i - 1'b1 : columns_left_q - 1'b1;
-      if (row_end) rows_left_q <= image_end ? rows_i - 1'b1 : rows_left_q - 1'b1;
-      if (image_end) images_left_q <= images_left_q - 1'b1;
+      column_last_q  <= (row_end ? columns_i : columns_left_q) == CountBits'(1);
+      if (row_end) begin
+        rows_left_q <= image_end ? rows_i - 1'b1 : rows_left_q - 1'b1;
+        row_last_q  <= (image_end ? rows_i : rows_left_q) == CountBits'(1);
+      end
+      if (image_end) begin
+        images_left_q <= images_left_q - 1'b1;
+        image_last_q  <= images_left_q == CountBits'(1);
+      end
     end
   end
 

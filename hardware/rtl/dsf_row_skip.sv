@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // For each tile of a MATRIX instruction with skip_rows, ahead: the first kernel row that is not padding for all of its
-// positions, and how far the image reaches below it, which tells the last one.
+// positions, whether it is the last one too, and how far the image reaches below it, which tells the last one of others.
 //
 //   top, bottom = least and largest y of the tile's positions
 //   kernel row k is skipped where bottom + k * y_dilation < 0 or top + k * y_dilation >= height
@@ -137,6 +137,7 @@ module dsf_row_skip
   always_comb begin
     rows_o       = rows_q;
     rows_o.below = y_t'({1'b0, instr_i.height}) - top_q;
+    rows_o.last  = rows_q.rows_left == '0 || rows_o.below <= y_t'({1'b0, instr_i.y_dilation});
   end
 
   assign done_o  = !running_q;

@@ -122,15 +122,17 @@ module dsf_row_walker
   logic                running_q;
   job_t                job_q;          // base: of the row; rows: that follow it
   logic [AddrBits-1:0] addr_q, left_q; // next element of the row, elements that are left of it
-  logic [AddrBits:0]   limit_q;        // largest legal base of a row; negative if there is none
-  logic                outside, moved, row_end;
+  logic [AddrBits-1:0] limit_q;        // largest legal base of a row, if there is one
+  logic                outside_q;      // the row's, found a cycle ahead: requests wait for it
+  logic [AddrBits-1:0] next_base;
+  logic                moved, row_end;
 
-  assign outside  = limit_q[AddrBits] || job_q.base > limit_q[AddrBits-1:0];
-  assign row_end  = left_q <= AddrBits'(BeatElems);
-  assign moved    = beat_valid_o && beat_next_i;
-  assign job_take = (!running_q || (moved && beat_last_o)) && job_valid && !error_q;
+  assign next_base = job_q.base + job_q.stride;
+  assign row_end   = left_q <= AddrBits'(BeatElems);
+  assign moved     = beat_valid_o && beat_next_i;
+  assign job_take  = (!running_q || (moved && beat_last_o)) && job_valid && !error_q;
 
-  assign beat_valid_o    = running_q && !outside && !error_q;
+  assign beat_valid_o    = running_q && !outside_q && !error_q;
   assign beat_addr_o     = addr_q;
   assign beat_count_o    = row_end ? left_q[BeatBits-1:0] : BeatBits'(BeatElems);
   assign beat_row_last_o = row_end;
@@ -143,7 +145,7 @@ module dsf_row_walker
     end else begin
       if (job_take)                  running_q <= 1'b1;
       else if (moved && beat_last_o) running_q <= 1'b0;
-      if (running_q && outside) error_q <= 1'b1;
+      if (running_q && outside_q) error_q <= 1'b1;
     end
   end
 
@@ -153,12 +155,14 @@ module dsf_row_walker
       job_q.rows <= job.rows - 1'b1;
       addr_q     <= job.base;
       left_q     <= job.row_elements;
-      limit_q    <= (AddrBits + 1)'(FeatureElements) - {1'b0, job.row_elements};
+      limit_q    <= AddrBits'(FeatureElements) - job.row_elements;
+      outside_q  <= {1'b0, job.base} + {1'b0, job.row_elements} > (AddrBits + 1)'(FeatureElements);
     end else if (moved && row_end) begin
       job_q.rows <= job_q.rows - 1'b1;
-      job_q.base <= job_q.base + job_q.stride;
-      addr_q     <= job_q.base + job_q.stride;
+      job_q.base <= next_base;
+      addr_q     <= next_base;
       left_q     <= job_q.row_elements;
+      outside_q  <= next_base > limit_q;
     end else if (moved) begin
       addr_q <= addr_q + AddrBits'(BeatElems);
       left_q <= left_q - AddrBits'(BeatElems);

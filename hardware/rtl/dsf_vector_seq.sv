@@ -139,7 +139,7 @@ module dsf_vector_seq
 
   // Elements of the current window.
 
-  logic                 walking_q, elem_next, column_end, window_end, first_q;
+  logic                 walking_q, elem_room, elem_next, column_end, window_end, first_q;
   logic [CountBits-1:0] columns_left_q, rows_left_q;
   logic [AddrBits-1:0]  addr_q, row_addr_q, next_row_addr;
   coord_t               x_q, row_x_q, y_q;
@@ -147,7 +147,7 @@ module dsf_vector_seq
 
   assign column_end    = columns_left_q == '0;
   assign window_end    = column_end && rows_left_q == '0;
-  assign elem_next     = walking_q && (!elem_valid_o || elem_ready_i);
+  assign elem_next     = walking_q && elem_room;
   assign window_take   = window_valid_q && (!walking_q || (elem_next && window_end));
   assign next_row_addr = row_addr_q + config_i.kernel_row_step;
 
@@ -184,32 +184,53 @@ module dsf_vector_seq
     end
   end
 
-  // The element, registered: its address goes to the memory's arbiter.
+  // The element, in registers: its address goes to the memory's arbiter, and whether the next one may come does not depend on
+  // the arbiter's answer.
 
-  logic x_inside, y_inside, in_image;
+  typedef struct packed {
+    logic                read;
+    logic                pad;
+    logic [AddrBits-1:0] addr;
+    logic                first;
+    logic                last;
+    window_t             window;
+  } element_t;
+
+  logic     x_inside, y_inside, in_image;
+  element_t elem, taken;
 
   assign x_inside = !x_q[AddrBits-1] && x_q < coord_t'({1'b0, config_i.row_elements});
   assign y_inside = !y_q[AddrBits-1] && y_q < coord_t'({1'b0, config_i.height});
   assign in_image = x_inside && y_inside;
 
-  always_ff @(posedge clk_i `DSF_OR_RESET) begin
-    if (!rst_ni)           elem_valid_o <= 1'b0;
-    else if (elem_next)    elem_valid_o <= 1'b1;
-    else if (elem_ready_i) elem_valid_o <= 1'b0;
-  end
+  assign elem = '{
+    read:   in_image || (two_i && !first_q),
+    pad:    !in_image && pad_i,
+    addr:   addr_q,
+    first:  first_q,
+    last:   window_end,
+    window: current_q
+  };
 
-  always_ff @(posedge clk_i) begin
-    if (elem_next) begin
-      elem_read_o  <= in_image || (two_i && !first_q);
-      elem_pad_o   <= !in_image && pad_i;
-      elem_addr_o  <= addr_q;
-      elem_first_o <= first_q;
-      elem_last_o  <= window_end;
-      elem_dst_o   <= current_q.dst;
-      elem_lanes_o <= current_q.lanes;
-      elem_done_o  <= current_q.done;
-    end
-  end
+  dsf_skid #(.Width($bits(element_t))) u_elem (
+    .clk_i,
+    .rst_ni,
+    .in_valid_i (walking_q),
+    .in_ready_o (elem_room),
+    .in_data_i  (elem),
+    .out_valid_o(elem_valid_o),
+    .out_ready_i(elem_ready_i),
+    .out_data_o (taken)
+  );
+
+  assign elem_read_o  = taken.read;
+  assign elem_pad_o   = taken.pad;
+  assign elem_addr_o  = taken.addr;
+  assign elem_first_o = taken.first;
+  assign elem_last_o  = taken.last;
+  assign elem_dst_o   = taken.window.dst;
+  assign elem_lanes_o = taken.window.lanes;
+  assign elem_done_o  = taken.window.done;
 
   // Fields that only the rest of the unit reads.
   logic unused;

@@ -35,6 +35,7 @@ DRAIN = (
 )
 VECTOR = (
     "dsf_fifo",
+    "dsf_skid",
     "dsf_pixel_walker",
     "dsf_pool_lane",
     "dsf_divider_lane",

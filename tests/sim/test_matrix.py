@@ -23,6 +23,7 @@ RTL = [
         "dsf_matrix_pkg",
         "dsf_ram",
         "dsf_delay",
+        "dsf_skid",
         "dsf_pixel_walker",
         "dsf_pixel_table",
         "dsf_row_skip",
