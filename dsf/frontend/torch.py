@@ -1,9 +1,10 @@
 """
 PyTorch modules: through torch.export and torch.onnx.export to ONNX, and from there to QDQ.
 
-A float module is quantised by calibration data. Two kinds are quantised already, and the QDQ model computes what they compute:
-one that calls torch.fake_quantize_per_tensor_affine and _per_channel_affine is exported as QDQ, a Brevitas module goes by way
-of QONNX. Nodes are named after the modules that they come from.
+A float module is quantised by calibration data. Three kinds are quantised already, and the QDQ model computes what they do: one
+that calls torch.fake_quantize_per_tensor_affine and _per_channel_affine is exported as QDQ, one that torch.ao.quantization
+prepared is made such a one first (`dsf.frontend.prepared`), a Brevitas module goes by way of QONNX. Nodes are named after the
+modules that they come from.
 """
 
 from __future__ import annotations
@@ -14,18 +15,20 @@ import io
 import logging
 import tempfile
 import warnings
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import onnx
 import torch
 from torch import Tensor, nn
+from torch.ao.nn.quantized import FloatFunctional
 
 from dsf.errors import ModelError, ToolError
 from dsf.frontend.names import name_by_module
 from dsf.frontend.onnx.from_onnx import import_onnx
 from dsf.frontend.onnx.model import OnnxModel
+from dsf.frontend.prepared import exportable, is_prepared
 from dsf.frontend.qonnx import qonnx_to_qdq
 from dsf.frontend.quantize import QuantizedModel, QuantizeOptions, quantize_model
 from dsf.frontend.quantize.quantize import Progress
@@ -106,16 +109,11 @@ def torch_to_onnx(module: nn.Module, example_inputs: Tensor | Sequence[Tensor]) 
     `quantize_torch`.
     """
     inputs = _checked(module, example_inputs)
-    # The parts of such a layer, its packed weights, are of that package too.
-    parts = cast("Iterable[tuple[str, nn.Module]]", module.named_modules())
-    names = [name or _name(module) for name, one in parts if ".quantized." in type(one).__module__]
-    converted = [name for name in names if name.rpartition(".")[0] not in names]
-    if converted:
-        raise ModelError(
-            f"'{_name(module)}': has layers of torch.ao.nn.quantized ({', '.join(converted)}), needs layers that "
-            "torch.onnx.export can write; pass the float module with calibration=, or one that quantises by "
-            "torch.fake_quantize_per_tensor_affine"
-        )
+    problems = list(_module_problems(module))
+    if problems:
+        raise ModelError(problems)
+    if is_prepared(module):
+        return torch_to_onnx(exportable(module), inputs)
     if importlib.util.find_spec("onnxscript") is None:
         raise ToolError("'from_torch': the package onnxscript is not installed, needs it to export; install dsf[torch]")
     with _in_eval_mode(module), _quiet(), torch.no_grad():
@@ -129,6 +127,38 @@ def torch_to_onnx(module: nn.Module, example_inputs: Tensor | Sequence[Tensor]) 
             ) from failure
     name_by_module(model)
     return model
+
+
+def _module_problems(module: nn.Module) -> Iterator[str]:
+    """Modules of which there is a form that can be exported, but not this one."""
+    if isinstance(module, torch.jit.ScriptModule):
+        yield f"'{_name(module)}': is TorchScript, needs a module that torch.export can trace; pass the module it was made of"
+        return
+    # The parts of such a layer, its packed weights, are of that package too.
+    parts = list(cast("Iterable[tuple[str, nn.Module]]", module.named_modules()))
+    names = [name or _name(module) for name, one in parts if _is_converted(one)]
+    converted = [name for name in names if name.rpartition(".")[0] not in names]
+    if converted:
+        yield (
+            f"'{_name(module)}': has layers of torch.ao.nn.quantized ({', '.join(converted)}), needs layers that "
+            "torch.onnx.export can write; pass the module as it was before convert, with its fake quantisation or "
+            "observers, or the float module with calibration="
+        )
+    nodes = module.graph.nodes if isinstance(module, torch.fx.GraphModule) else ()
+    if any(one.target is torch.quantize_per_tensor for one in nodes):
+        yield (
+            f"'{_name(module)}': computes with quantised tensors, as convert_to_reference_fx makes it, needs real numbers "
+            "between its layers; pass the module as prepare_fx or prepare_qat_fx made it"
+        )
+    others = {str(one.dtype) for one in module.parameters() if one.dtype != torch.float32}
+    if others:
+        yield f"'{_name(module)}': has weights of {', '.join(sorted(others))}, needs torch.float32; call its method float()"
+
+
+def _is_converted(module: nn.Module) -> bool:
+    """Whether a module computes with integers; the reference ones and what stands between prepared layers do not."""
+    where = type(module).__module__
+    return ".quantized." in where and ".reference." not in where and not isinstance(module, FloatFunctional)
 
 
 def is_brevitas(module: nn.Module) -> bool:
@@ -161,6 +191,9 @@ def _export_brevitas(module: nn.Module, inputs: tuple[Tensor, ...]) -> onnx.Mode
 
 def _checked(module: object, example_inputs: object) -> tuple[Tensor, ...]:
     """The inputs as a tuple. Raises `ModelError` for what is no module and no tensors of floating-point numbers."""
+    if isinstance(module, torch.export.ExportedProgram):
+        change = "pass its method module()'s result, or the model itself"
+        raise ModelError(f"'from_torch': ExportedProgram is no torch.nn.Module, needs one; {change}")
     if not isinstance(module, nn.Module):
         raise ModelError(f"'from_torch': {type(module).__name__} is no torch.nn.Module, needs one; pass the model itself")
     inputs = (example_inputs,) if isinstance(example_inputs, Tensor) else example_inputs
@@ -216,7 +249,8 @@ def _reason(failure: BaseException) -> str:
 @contextlib.contextmanager
 def _in_eval_mode(module: nn.Module) -> Generator[None]:
     training = [one for one in module.modules() if one.training]
-    module.eval()
+    with contextlib.suppress(NotImplementedError):  # What torch.export made has the mode that it was traced in.
+        module.eval()
     try:
         yield
     finally:
