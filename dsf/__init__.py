@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dsf.nn.cores import QConvCore, QConvTransposeCore, QDenseCore
     from dsf.nn.layers import (
         QAdd,
+        QClip,
         QExp,
         QGelu,
         QHardSigmoid,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         Softmax,
     )
     from dsf.nn.model import BundleModel
+    from dsf.nn.moves import QConcat, QPad, QResize, QSlice, QTranspose
 
 __all__ = [
     "Bundle",
@@ -40,6 +42,8 @@ __all__ = [
     "Hardware",
     "OnnxModel",
     "QAdd",
+    "QClip",
+    "QConcat",
     "QConvCore",
     "QConvTransposeCore",
     "QDenseCore",
@@ -52,11 +56,15 @@ __all__ = [
     "QLeakyReLU",
     "QLeakyReLu",
     "QMul",
+    "QPad",
     "QPool",
     "QReLU6",
+    "QResize",
     "QSigmoid",
+    "QSlice",
     "QSwish",
     "QTanh",
+    "QTranspose",
     "Softmax",
     "from_onnx",
     "from_torch",
@@ -70,6 +78,7 @@ _MODULES = {
     "dsf.nn.cores": ("QConvCore", "QConvTransposeCore", "QDenseCore"),
     "dsf.nn.layers": (
         "QAdd",
+        "QClip",
         "QExp",
         "QGelu",
         "QHardSigmoid",
@@ -86,6 +95,7 @@ _MODULES = {
         "Softmax",
     ),
     "dsf.nn.model": ("BundleModel",),
+    "dsf.nn.moves": ("QConcat", "QPad", "QResize", "QSlice", "QTranspose"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -3,24 +3,37 @@ The graph of a model: symbolic tensors and bundles.
 
 A bundle is what the engine does with one pass over the pixels, in this order:
 
-    core (convolution | transposed convolution | dense), activation, residual add or product, activation, pooling, activation,
-    flatten, softmax
+    moves, core (convolution | transposed convolution | dense), activation, residual add or product, activation, pooling,
+    activation, flatten, softmax
 
-`QInput` and `Bundle(...)(x)` return symbolic tensors that know their shape, fraction and producer; `BundleModel`
-follows the producers from output to input. Tensors are NHWC, (N, H, W, C), or (N, K).
+any of which may be left out. `QInput` and `Bundle(...)(x)` return symbolic tensors that know their shape, fraction and
+producer; `BundleModel` follows the producers from output to input. Tensors are NHWC, (N, H, W, C), or (N, K).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from dsf.errors import ModelError
 from dsf.geometry import Window, resolve_padding
 from dsf.hardware import Hardware
 from dsf.nn.checks import Problems
 from dsf.nn.cores import QConvCore, QConvTransposeCore, QCore, QDenseCore
-from dsf.nn.layers import QActivation, QAdd, QIdentity, QMul, QPool, Softmax, output_frac
+from dsf.nn.layers import (
+    ACTIVATION_NAMES,
+    ACTIVATIONS,
+    QActivation,
+    QAdd,
+    QIdentity,
+    QMul,
+    QPool,
+    Softmax,
+    output_frac,
+)
+from dsf.nn.moves import MOVE_NAMES, MOVES, QConcat, QMove
 from dsf.transposed import TransposedWindow, resolve_transposed
 
 Shape = tuple[int, ...]
@@ -99,12 +112,15 @@ class Node:
     """
     One use of a bundle: its input, its layers with shapes and fractions resolved, and the shape that leaves it.
 
-    `window` is the convolution's (`None`: dense); `activation` is `None` where the raw sums leave. `add` may be a product.
+    `window` is the convolution's (`None`: dense); `activation` is `None` where the raw sums leave, or there is neither core nor
+    activation. `add` may be a product. `moved_shape` is what `moves` make of the input, `core_shape` what the core makes of it.
     """
 
     bundle: Bundle
     source: QTensor
-    core: QCore
+    moves: tuple[QMove, ...]
+    moved_shape: Shape
+    core: QCore | None
     window: Window | TransposedWindow | None
     core_shape: Shape
     activation: QActivation | None
@@ -118,12 +134,17 @@ class Node:
     @property
     def raw(self) -> bool:
         """Raw 32-bit sums leave this bundle."""
-        return self.activation is None
+        return self.core is not None and self.activation is None
+
+    @property
+    def computes(self) -> bool:
+        """Whether there is anything in it but a flattening, which is nothing to the engine."""
+        return self.core is not None or bool(self.moves) or (self.activation, self.add, self.pool) != (None, None, None)
 
     @property
     def sum_frac(self) -> int:
-        """Fraction of the core's sums."""
-        return self.source.frac_bits + self.core.weights_frac_bits
+        """Fraction of the core's sums, or without one of the input."""
+        return self.source.frac_bits + (0 if self.core is None else self.core.weights_frac_bits)
 
     @property
     def shape_before_flatten(self) -> Shape:
@@ -135,24 +156,32 @@ class Node:
 
     @property
     def sources(self) -> tuple[QTensor, ...]:
-        """Input and, if any, the tensor that is added."""
-        return (self.source,) if self.add is None else (self.source, self.add.skip)
+        """Input and, if any, the tensors that are concatenated with it, and the one that is added."""
+        return (self.source, *self.others, *(() if self.add is None else (self.add.skip,)))
+
+    @property
+    def others(self) -> tuple[QTensor, ...]:
+        """The tensors that are concatenated with the input."""
+        return tuple(other for one in self.moves if isinstance(one, QConcat) for other in one.others)
 
     @property
     def macs(self) -> int:
         """Multiply-accumulates for the whole batch, padding included; of a transposed convolution what each input takes."""
+        if self.core is None:
+            return 0
         if isinstance(self.core, QConvTransposeCore):
-            return math.prod(self.source.shape) * math.prod(self.core.kernel_size) * self.core.filters // self.core.groups
+            return math.prod(self.moved_shape) * math.prod(self.core.kernel_size) * self.core.filters // self.core.groups
         if isinstance(self.core, QConvCore):
-            taps = math.prod(self.core.kernel_size) * self.source.shape[3] // self.core.groups
+            taps = math.prod(self.core.kernel_size) * self.moved_shape[3] // self.core.groups
         else:
-            taps = self.source.shape[1]
+            taps = self.moved_shape[1]
         return math.prod(self.core_shape) * taps
 
 
 class Bundle:
     """
-    A core with what follows it. Exactly one of `core` and `dense`; `pool=QAdd(x)` is accepted for `add=QAdd(x)`.
+    A core with what follows it: `core` or `dense`; `pool=QAdd(x)` is accepted for `add=QAdd(x)`. `moves` come before it, one or
+    a list. Without a core the others stand alone: `activation`, which otherwise is the core's, `add` or `mul`, `pool`, moves.
 
     Called on a tensor it returns the tensor that leaves it, once: a bundle has one set of weights. Raises `ModelError` with
     all problems of the bundle.
@@ -167,13 +196,30 @@ class Bundle:
         flatten: bool = False,
         softmax: bool = False,
         mul: QMul | None = None,
+        activation: QActivation | None = None,
+        moves: QMove | Sequence[QMove] = (),
     ):
         problems = Problems("Bundle")
-        cores = "two cores" if core is not None else "no core"
-        problems.need(
-            (core is None) != (dense is None), f"has {cores}, needs one; give core=QConvCore(...) or dense=QDenseCore(...)"
-        )
+        problems.need(core is None or dense is None, "has two cores, needs one; use two bundles")
         none = type(None)
+        several = tuple(moves) if isinstance(moves, list | tuple) else (moves,)
+        for one in several:
+            problems.instance("a move", one, MOVES, f"one of {MOVE_NAMES}")
+        has_core = core is not None or dense is not None
+        parts = (core, dense, add, pool, mul, activation, *several)
+        problems.need(
+            flatten or any(one is not None for one in parts),
+            "has nothing to do, needs a layer; give core=QConvCore(...), dense=QDenseCore(...), pool=, add=, activation= or "
+            "moves=",
+        )
+        problems.need(
+            not has_core or activation is None,
+            "has a core and an activation of its own, needs the core's; give it to the core",
+        )
+        problems.instance("activation", activation, (*ACTIVATIONS, none), f"{ACTIVATION_NAMES} or None")
+        problems.need(
+            has_core or softmax is not True, "has a softmax and no core, needs its sums; give softmax=True to the bundle before"
+        )
         kinds = (QConvCore, QConvTransposeCore, QDenseCore, none)
         problems.instance("core", core, kinds, "a QConvCore, a QConvTransposeCore or a QDenseCore")
         problems.instance("dense", dense, (QDenseCore, none), "a QDenseCore; a QConvCore goes into core=")
@@ -188,9 +234,9 @@ class Bundle:
         problems.flag("flatten", flatten)
         problems.flag("softmax", softmax)
         problems.raise_if_any()
-        chosen = core if core is not None else dense
-        assert chosen is not None
-        self._core: QCore = chosen
+        self._core: QCore | None = core if core is not None else dense
+        self._moves = cast("tuple[QMove, ...]", several)
+        self._activation = activation
         self._add = pool if isinstance(pool, QAdd) else add if add is not None else mul
         self._pool = pool if isinstance(pool, QPool) else None
         self._flatten = flatten
@@ -198,7 +244,7 @@ class Bundle:
         self._used = False
 
     def __call__(self, x: QTensor) -> QTensor:
-        where = _label(self._core)
+        where = self._label()
         if not isinstance(x, QTensor):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ModelError(
                 f"'{where}': called on a {type(x).__name__}, needs a tensor that QInput or a Bundle returned; "
@@ -211,39 +257,55 @@ class Bundle:
         return QTensor(node.shape, node.frac_bits, x.hw, node)
 
     @property
-    def parts(self) -> tuple[QCore, QAdd | QMul | None, QPool | None, bool, bool]:
+    def parts(self) -> tuple[QCore | None, QAdd | QMul | None, QPool | None, bool, bool]:
         """Core, add or product, pool, flatten, softmax."""
         return self._core, self._add, self._pool, self._flatten, self._softmax
 
+    @property
+    def moves(self) -> tuple[QMove, ...]:
+        """What comes before the core."""
+        return self._moves
 
-def _label(core: QCore) -> str:
-    if isinstance(core, QDenseCore):
-        return f"Bundle(QDenseCore(outputs={core.outputs}))"
-    return f"Bundle({type(core).__name__}(filters={core.filters}, kernel_size={core.kernel_size}))"
+    @property
+    def activation(self) -> QActivation | None:
+        """That of a bundle without a core."""
+        return self._activation
+
+    def _label(self) -> str:
+        core = self._core
+        if core is None:
+            kinds = (*self._moves, self._activation, self._add, self._pool)
+            return f"Bundle({', '.join(type(one).__name__ for one in kinds if one is not None) or 'flatten'})"
+        if isinstance(core, QDenseCore):
+            return f"Bundle(QDenseCore(outputs={core.outputs}))"
+        return f"Bundle({type(core).__name__}(filters={core.filters}, kernel_size={core.kernel_size}))"
 
 
 def _resolve(bundle: Bundle, x: QTensor, problems: Problems) -> Node:
     core, add, pool, flatten, softmax = bundle.parts
     _check_tensor(problems, "its input", x, x.hw)
-    activation = None if isinstance(core.activation, Softmax) else core.activation
-    softmax = softmax or isinstance(core.activation, Softmax)
-    if core.bias_frac_bits is not None:
+    moved = _moved_shape(bundle.moves, x, problems)
+    given = bundle.activation if core is None else core.activation
+    activation = None if isinstance(given, Softmax) else given
+    softmax = softmax or isinstance(given, Softmax)
+    if core is not None and core.bias_frac_bits is not None:
         problems.need(
             core.bias_frac_bits <= x.frac_bits + core.weights_frac_bits,
             f"bias_frac_bits={core.bias_frac_bits}, needs at most {x.frac_bits + core.weights_frac_bits}, the input's "
             f"{x.frac_bits} + the weights' {core.weights_frac_bits}; lower it",
         )
-    if activation is None:
+    if core is not None and activation is None:
         problems.need(
             add is None and pool is None,
             "a QAdd, QMul or QPool follows a core without activation, needs rounded values; give the core "
             "activation=QIdentity(frac_bits=...) or QLeakyReLu(...), and the Bundle softmax=True for a softmax behind them",
         )
-    window, shape = _core_shape(core, x, problems)
+    window, shape = (None, moved) if core is None else _core_shape(core, moved, problems)
     problems.raise_if_any()
 
     core_shape = shape
-    frac = x.frac_bits + core.weights_frac_bits if activation is None else activation.frac_bits
+    frac = x.frac_bits if core is None else x.frac_bits + core.weights_frac_bits
+    frac = frac if activation is None else activation.frac_bits
     resolved_add = _resolve_add(add, shape, frac, x.hw, problems)
     frac = resolved_add.frac_bits if resolved_add is not None else frac
     resolved_pool, shape = _resolve_pool(pool, shape, frac, problems)
@@ -251,7 +313,30 @@ def _resolve(bundle: Bundle, x: QTensor, problems: Problems) -> Node:
     problems.raise_if_any()
     if flatten:
         shape = (shape[0], math.prod(shape[1:]))
-    return Node(bundle, x, core, window, core_shape, activation, resolved_add, resolved_pool, flatten, softmax, shape, frac)
+    after = (activation, resolved_add, resolved_pool, flatten, softmax, shape, frac)
+    return Node(bundle, x, bundle.moves, moved, core, window, core_shape, *after)
+
+
+def _moved_shape(moves: Sequence[QMove], x: QTensor, problems: Problems) -> Shape:
+    """What moves make of the shape of their input."""
+    shape = x.shape
+    for one in moves:
+        name = type(one).__name__
+        if isinstance(one, QConcat):
+            for other in one.others:
+                _check_tensor(problems, "a tensor that QConcat takes", other, x.hw)
+                problems.need(
+                    other.frac_bits == x.frac_bits,
+                    f"QConcat of tensors with {x.frac_bits} and {other.frac_bits} fractional bits, needs equal ones; put a "
+                    "Bundle(activation=QIdentity(frac_bits=...)) before it",
+                )
+        elif not problems.need(
+            len(shape) == 4, f"{name} on a tensor of shape {shape}, needs (N, H, W, C); move it before flatten"
+        ):
+            return shape
+        shape = one.shape_of(shape, problems)
+        problems.raise_if_any()
+    return shape
 
 
 def _check_tensor(problems: Problems, role: str, x: QTensor, hw: Hardware) -> None:
@@ -265,18 +350,16 @@ def _check_tensor(problems: Problems, role: str, x: QTensor, hw: Hardware) -> No
     )
 
 
-def _core_shape(core: QCore, x: QTensor, problems: Problems) -> tuple[Window | TransposedWindow | None, Shape]:
+def _core_shape(core: QCore, of: Shape, problems: Problems) -> tuple[Window | TransposedWindow | None, Shape]:
     if isinstance(core, QDenseCore):
         problems.need(
-            len(x.shape) == 2,
-            f"a dense core on a tensor of shape {x.shape}, needs (N, K); give the bundle before it flatten=True",
+            len(of) == 2,
+            f"a dense core on a tensor of shape {of}, needs (N, K); give the bundle before it flatten=True",
         )
-        return None, (x.shape[0], core.outputs)
-    if not problems.need(
-        len(x.shape) == 4, f"a convolution on a tensor of shape {x.shape}, needs (N, H, W, C); use a QDenseCore"
-    ):
-        return None, x.shape
-    batch, height, width, channels = x.shape
+        return None, (of[0], core.outputs)
+    if not problems.need(len(of) == 4, f"a convolution on a tensor of shape {of}, needs (N, H, W, C); use a QDenseCore"):
+        return None, of
+    batch, height, width, channels = of
     problems.need(
         channels % core.groups == 0 and core.filters % core.groups == 0,
         f"groups={core.groups}, needs a divisor of its {channels} input channels and of its {core.filters} filters",
@@ -287,7 +370,7 @@ def _core_shape(core: QCore, x: QTensor, problems: Problems) -> tuple[Window | T
     else:
         padding = resolve_padding(core.padding, (height, width), core.kernel_size, core.strides, core.dilation)
         window = Window(core.kernel_size, core.strides, padding, core.dilation)
-    return window, (batch, *_output_size(window, x.shape, "kernel", problems), core.filters)
+    return window, (batch, *_output_size(window, of, "kernel", problems), core.filters)
 
 
 def _resolve_add(add: QAdd | QMul | None, shape: Shape, frac: int, hw: Hardware, problems: Problems) -> Add | None:

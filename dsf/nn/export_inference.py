@@ -122,4 +122,5 @@ def _float_pass(model: BundleModel, x: Ints) -> dict[str, Ints]:
         outputs = model.forward_bundles(as_tensor(dequantize(x, model.input.frac_bits), torch.float64))
     grids = [node.frac_bits for node in model.nodes]
     values = (as_ints(np.ldexp(y.cpu().numpy(), frac)) for y, frac in zip(outputs, grids, strict=True))
-    return dict(zip(model.names, values, strict=True))
+    named = zip(model.names, values, model.nodes, strict=True)
+    return {name: value for name, value, node in named if node.computes}

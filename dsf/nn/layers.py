@@ -9,6 +9,7 @@ Descriptions are immutable and hold no weights; `dsf.nn.modules` computes with t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
@@ -26,9 +27,10 @@ _SLOPES = (0.0, *(2.0**-k for k in range(MAX_LEAK + 1)))
 @dataclass(frozen=True)
 class QLeakyReLu:
     """
-    Leaky ReLU, then rounding to `frac_bits` fractional bits. `negative_slope` is 0 (ReLU) or `2**-k`, k = 0 to 15.
+    Leaky ReLU, then rounding to `frac_bits` fractional bits. A `negative_slope` of 0 (ReLU) or `2**-k`, k = 0 to 15, is part
+    of one rounding; any other is looked up: of what was rounded to `frac_bits` before, as `QFunction`.
 
-    Raises `ModelError` for other slopes.
+    Raises `ModelError` for what is no finite number.
     """
 
     negative_slope: float
@@ -38,13 +40,45 @@ class QLeakyReLu:
         normalise(self)
         problems = Problems("QLeakyReLu")
         problems.need(
-            is_real(self.negative_slope) and self.negative_slope in _SLOPES,
-            f"negative_slope={self.negative_slope!r}, needs 0 or a power of two from 1 down to 2**-{MAX_LEAK}; "
-            "use the nearest one, such as 0.125",
+            is_real(self.negative_slope) and math.isfinite(self.negative_slope),
+            f"negative_slope={self.negative_slope!r}, needs a finite number, such as 0.125; powers of two cost least",
         )
         problems.frac("frac_bits", self.frac_bits)
         problems.raise_if_any()
         object.__setattr__(self, "negative_slope", float(self.negative_slope))
+
+
+@dataclass(frozen=True)
+class QClip:
+    """
+    `min(max(x, minimum), maximum)`, then rounding to `frac_bits` fractional bits: limits of the rounding, which cost nothing.
+    `None` is no limit at that side.
+    """
+
+    minimum: float | None
+    maximum: float | None
+    frac_bits: int
+
+    def __post_init__(self) -> None:
+        normalise(self)
+        problems = Problems("QClip")
+        limits = {"minimum": self.minimum, "maximum": self.maximum}
+        for name, limit in limits.items():
+            ok = limit is None or (is_real(limit) and math.isfinite(limit))
+            problems.need(ok, f"{name}={limit!r}, needs a finite number or None")
+        problems.frac("frac_bits", self.frac_bits)
+        problems.raise_if_any()
+        low, high = self.minimum, self.maximum
+        problems.need(
+            low is None or high is None or low <= high,
+            f"minimum={low} above maximum={high}, needs it the other way; exchange them",
+        )
+        problems.raise_if_any()
+
+    @property
+    def negative_slope(self) -> float:
+        """Of the identity."""
+        return 1.0
 
 
 #: The spelling of PyTorch.
@@ -168,15 +202,39 @@ FUNCTIONS: dict[str, type[QFunction]] = {
     one.KIND: one for one in (QSigmoid, QTanh, QExp, QGelu, QSwish, QHardSigmoid, QHardSwish)
 }
 
-QActivation: TypeAlias = QLeakyReLu | QIdentity | QReLU6 | QFunction
+QActivation: TypeAlias = QLeakyReLu | QIdentity | QReLU6 | QClip | QFunction
 #: What may be an activation, for checks and their messages.
-ACTIVATIONS = (QLeakyReLu, QIdentity, QReLU6, QFunction)
-ACTIVATION_NAMES = f"QLeakyReLu, QIdentity, QReLU6, {', '.join(one.__name__ for one in FUNCTIONS.values())}"
+ACTIVATIONS = (QLeakyReLu, QIdentity, QReLU6, QClip, QFunction)
+ACTIVATION_NAMES = f"QLeakyReLu, QIdentity, QReLU6, QClip, {', '.join(one.__name__ for one in FUNCTIONS.values())}"
 
 
-def rounded_frac(activation: QActivation) -> int:
-    """Fraction bits of the rounding that an activation has inside or, of a function that is looked up, before it."""
-    return activation.input_frac_bits if isinstance(activation, QFunction) else activation.frac_bits
+@dataclass(frozen=True)
+class Rounding:
+    """
+    What an activation is on the engine: a rounding to `frac_bits` with a slope that is a shift, or 0, and limits, then a
+    function that is looked up (one of `dsf.numerics.FUNCTIONS` and its parameters), if any.
+    """
+
+    frac_bits: int
+    slope: float
+    minimum: float | None = None
+    maximum: float | None = None
+    function: tuple[str, tuple[float, ...]] | None = None
+
+
+def rounding_of(activation: QActivation) -> Rounding:
+    """How an activation is computed."""
+    match activation:
+        case QFunction():
+            return Rounding(activation.input_frac_bits, 1.0, function=(activation.KIND, ()))
+        case QLeakyReLu() if activation.negative_slope not in _SLOPES:
+            return Rounding(activation.frac_bits, 1.0, function=("leaky_relu", (activation.negative_slope,)))
+        case QReLU6():
+            return Rounding(activation.frac_bits, 0.0, maximum=6.0)
+        case QClip():
+            return Rounding(activation.frac_bits, 1.0, activation.minimum, activation.maximum)
+        case _:
+            return Rounding(activation.frac_bits, activation.negative_slope)
 
 
 @dataclass(frozen=True, eq=False)

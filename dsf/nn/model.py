@@ -86,14 +86,16 @@ class BundleModel(nn.Module):
         if not isinstance(x, Tensor):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ModelError(f"'input': a {type(x).__name__}, needs a torch.Tensor; pass arrays to predict")
         self._check_input(x.shape)
-        weight = next(self.parameters())
-        x = x.to(weight.device, torch.promote_types(x.dtype, weight.dtype))
+        weight = next(self.parameters(), None)
+        if weight is not None:
+            x = x.to(weight.device, torch.promote_types(x.dtype, weight.dtype))
         if quantized:
             x = fake_quantize(x, self.hw.bits_input, self.input.frac_bits)
         values: dict[Node | None, Tensor] = {None: _channels_first(x)}
         for node, bundle in zip(self.nodes, self.bundles, strict=True):
             skip = None if node.add is None else values[node.add.skip.producer]
-            values[node] = bundle(values[node.source.producer], skip, quantized)
+            others = [values[one.producer] for one in node.others]
+            values[node] = bundle(values[node.source.producer], skip, quantized, others)
         return [_channels_last(values[node]) for node in self.nodes]
 
     def predict(self, x: ArrayLike | Tensor, *, quantized: bool = True, batch_size: int = 256) -> Floats:

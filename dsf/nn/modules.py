@@ -9,7 +9,7 @@ Images are NCHW here, as PyTorch has them; `BundleModel` converts.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import torch
@@ -19,8 +19,9 @@ from torch import Tensor, nn
 from dsf import numerics
 from dsf.geometry import Window
 from dsf.nn.bundle import Node, Pool
-from dsf.nn.cores import EPSILON, QConvTransposeCore, QDenseCore, channels_out
-from dsf.nn.layers import QActivation, QFunction, QReLU6, rounded_frac
+from dsf.nn.cores import EPSILON, QConvTransposeCore, QCore, QDenseCore, channels_out
+from dsf.nn.layers import QActivation, rounding_of
+from dsf.nn.moves import QConcat, QMove, QPad, QResize, QSlice
 from dsf.nn.quantize import fake_quantize
 from dsf.transposed import TransposedWindow
 
@@ -30,13 +31,13 @@ MOMENTUM = 0.1
 
 class BundleModule(nn.Module):
     """
-    The weights of one bundle and its forward pass.
+    The weights of one bundle, if it has a core, and its forward pass.
 
     `weight` is (outputs, inputs / groups, KH, KW), or (outputs, inputs) for a dense core; `bias` is (outputs,). With batch
     normalisation there are `gamma`, `beta`, `running_mean` and `running_variance`, (outputs,) each, instead of `bias`.
     """
 
-    weight: nn.Parameter
+    weight: nn.Parameter | None
     bias: nn.Parameter | None
     gamma: nn.Parameter
     beta: nn.Parameter
@@ -47,6 +48,10 @@ class BundleModule(nn.Module):
         super().__init__()
         self.node = node
         core, hw = node.core, node.source.hw
+        if core is None:
+            self.register_parameter("weight", None)
+            self.register_parameter("bias", None)
+            return
         outputs = channels_out(core)
         self.weight = nn.Parameter(_initial_weight(weight_shape(node), node, hw.bits_weights))
         has_bias = core.bias_frac_bits is not None and not core.batch_norm
@@ -57,15 +62,17 @@ class BundleModule(nn.Module):
             self.register_buffer("running_mean", torch.zeros(outputs))
             self.register_buffer("running_variance", torch.ones(outputs))
 
-    def forward(self, x: Tensor, skip: Tensor | None = None, quantized: bool = True) -> Tensor:
+    def forward(self, x: Tensor, skip: Tensor | None = None, quantized: bool = True, others: Sequence[Tensor] = ()) -> Tensor:
         """
-        Input (and tensor to add or to multiply by) to output, (N, C, H, W) or (N, K). `quantized=False` leaves out every
-        rounding and clip.
+        Input (and tensor to add or to multiply by, and `others` that are concatenated) to output, (N, C, H, W) or (N, K).
+        `quantized=False` leaves out every rounding and clip.
 
         A bundle that ends in a softmax returns what goes into it.
         """
         node = self.node
-        y = self._core(x, quantized)
+        y = self._moved(x, list(others), quantized)
+        if node.core is not None:
+            y = self._core(y, node.core, quantized)
         if node.activation is not None:
             y = self._activate(y, node.activation, quantized)
         if node.add is not None:
@@ -83,30 +90,45 @@ class BundleModule(nn.Module):
 
     def folded(self) -> tuple[Tensor, Tensor | None]:
         """Weight and bias in float64 with the running statistics folded in, not yet quantised."""
+        assert self.weight is not None and self.node.core is not None
         if not self.node.core.batch_norm:
             return self.weight.double(), None if self.bias is None else self.bias.double()
         return self._fold(self.running_mean, self.running_variance)
 
     def _fold(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+        assert self.weight is not None
         # The order of operations is that of the pass fold-batch-norm, so that both round alike.
         scale = self.gamma.double() / torch.sqrt(variance.double() + EPSILON)
         weight = self.weight.double() * scale.reshape(-1, *[1] * (self.weight.dim() - 1))
         return weight, self.beta.double() + (0.0 - mean.double()) * scale
 
-    def _core(self, x: Tensor, quantized: bool) -> Tensor:
+    def _moved(self, x: Tensor, others: list[Tensor], quantized: bool) -> Tensor:
+        """What the bundle's moves make of its input; those that concatenate take from `others`."""
+        for one in self.node.moves:
+            if isinstance(one, QConcat):
+                taken, others = others[: len(one.others)], others[len(one.others) :]
+                x = torch.cat([x, *taken], 1)
+            elif isinstance(one, QPad) and quantized:
+                value = torch.tensor(one.value, dtype=torch.float64)
+                x = move(x, one, float(self._round(value, self.node.source.frac_bits, quantized)))
+            else:
+                x = move(x, one, one.value if isinstance(one, QPad) else 0.0)
+        return x
+
+    def _core(self, x: Tensor, core: QCore, quantized: bool) -> Tensor:
         node, hw = self.node, self.node.source.hw
         if isinstance(node.window, Window):
             top, bottom, left, right = node.window.padding
             x = F.pad(x, (left, right, top, bottom))
-        if self.training and node.core.batch_norm:
+        if self.training and core.batch_norm:
             weight, bias = self._fold(*self._batch_statistics(x))
         else:
             weight, bias = self.folded()
         if quantized:
-            weight = fake_quantize(weight, hw.bits_weights, node.core.weights_frac_bits)
+            weight = fake_quantize(weight, hw.bits_weights, core.weights_frac_bits)
             if bias is not None:
-                assert node.core.bias_frac_bits is not None
-                bias = fake_quantize(bias, hw.bits_bias, node.core.bias_frac_bits)
+                assert core.bias_frac_bits is not None
+                bias = fake_quantize(bias, hw.bits_bias, core.bias_frac_bits)
         return self._product(x, weight.to(x.dtype), None if bias is None else bias.to(x.dtype))
 
     def _product(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -116,11 +138,12 @@ class BundleModule(nn.Module):
         if isinstance(core, QConvTransposeCore):
             assert isinstance(window, TransposedWindow)
             return conv_transpose(x, weight, bias, window, core.groups)
-        assert isinstance(window, Window)
+        assert isinstance(window, Window) and core is not None
         return F.conv2d(x, weight, bias, window.strides, 0, window.dilation, core.groups)
 
     def _batch_statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance per channel of the sums of this batch; updates the running ones."""
+        assert self.weight is not None
         sums = self._product(x, self.weight.to(x.dtype), None)
         axes = [axis for axis in range(sums.dim()) if axis != 1]
         count = sums.numel() // sums.shape[1]
@@ -133,21 +156,44 @@ class BundleModule(nn.Module):
 
     def _activate(self, x: Tensor, activation: QActivation, quantized: bool) -> Tensor:
         """The activation, with its rounding; of a function that is looked up, those before and after it."""
-        y = leaky(x, activation.negative_slope)
-        if isinstance(activation, QReLU6):
-            y = y.clamp(max=6.0)
-        y = self._round(y, rounded_frac(activation), quantized)
-        if not isinstance(activation, QFunction):
+        how = rounding_of(activation)
+        y = leaky(x, how.slope)
+        if (how.minimum, how.maximum) != (None, None):
+            y = y.clamp(how.minimum, how.maximum)
+        y = self._round(y, how.frac_bits, quantized)
+        if how.function is None:
             return y
-        return look_up(y, activation, self.node.source.hw.bits_input) if quantized else FUNCTIONS[activation.KIND](y)
+        if quantized:
+            return look_up(y, activation, self.node.source.hw.bits_input)
+        return function(*how.function)(y)
 
     def _round(self, x: Tensor, frac: int, quantized: bool) -> Tensor:
         return fake_quantize(x, self.node.source.hw.bits_input, frac) if quantized else x
 
 
+def move(x: Tensor, one: QMove, value: float) -> Tensor:
+    """Images moved, borders of `value`; not concatenated."""
+    match one:
+        case QSlice():
+            (row, column, channel), (rows, columns, channels) = one.first, one.size
+            return x[:, channel : channel + channels, row : row + rows, column : column + columns]
+        case QPad():
+            top, bottom, left, right = one.sides
+            return F.pad(x, (left, right, top, bottom), value=value)
+        case QResize():
+            return x.repeat_interleave(one.factors[0], 2).repeat_interleave(one.factors[1], 3)
+        case QConcat():
+            raise AssertionError(one)
+        case _:
+            axes = (1 + axis for axis in one.permutation)
+            return x.permute(0, 2, 3, 1).permute(0, *axes).permute(0, 3, 1, 2)
+
+
 def weight_shape(node: Node) -> tuple[int, ...]:
-    """(outputs, inputs / groups, KH, KW), or (outputs, inputs) for a dense core."""
-    core, inputs = node.core, node.source.shape[-1]
+    """(outputs, inputs / groups, KH, KW), or (outputs, inputs) for a dense core; of no core no weights, (0,)."""
+    core, inputs = node.core, node.moved_shape[-1]
+    if core is None:
+        return (0,)
     if isinstance(core, QDenseCore):
         return core.outputs, inputs
     return core.filters, inputs // core.groups, *core.kernel_size
@@ -178,21 +224,31 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def look_up(x: Tensor, activation: QFunction, bits: int) -> Tensor:
+def function(kind: str, parameters: tuple[float, ...]) -> Callable[[Tensor], Tensor]:
+    """A function of real numbers."""
+    if kind == "leaky_relu":
+        (slope,) = parameters
+        return lambda x: F.leaky_relu(x, slope)
+    return FUNCTIONS[kind]
+
+
+def look_up(x: Tensor, activation: QActivation, bits: int) -> Tensor:
     """
     A function of quantised numbers as the engine looks it up, with the gradient of the function itself: the table's values are
     those of float64, which another float64 implementation may round otherwise.
     """
-    before, after = activation.input_frac_bits, activation.frac_bits
+    how, after = rounding_of(activation), activation.frac_bits
+    assert how.function is not None
+    (kind, parameters), before = how.function, how.frac_bits
     entries = numerics.table(
-        lambda reals: numerics.apply_function(activation.KIND, reals),
+        lambda reals: numerics.apply_function(kind, reals, parameters),
         bits,
         lambda integers: numerics.dequantize(integers, before),
         lambda reals: numerics.quantize(reals, bits, after),
     )
     values = torch.tensor(numerics.dequantize(entries, after).tolist(), dtype=x.dtype, device=x.device)
     index = torch.round(x.detach() * 2.0**before).long() - numerics.int_range(numerics.table_bits(bits))[0]
-    smooth = fake_quantize(FUNCTIONS[activation.KIND](x), bits, after)
+    smooth = fake_quantize(function(kind, parameters)(x), bits, after)
     # Both lie on the grid, so that the difference and the sum are exact.
     return smooth + (values[index] - smooth).detach()
 
@@ -224,6 +280,7 @@ def _initial_weight(shape: tuple[int, ...], node: Node, bits_weights: int) -> Te
     He's normal initialisation, but not below half a step of the weights' grid: on a coarse grid a wide layer would begin with
     all weights rounded to zero, and learn nothing.
     """
+    assert node.core is not None
     step = 2.0**-node.core.weights_frac_bits
     deviation = max(math.sqrt(2.0 / math.prod(shape[1:])), step / 2)
     limit = step * (1 << (bits_weights - 1))

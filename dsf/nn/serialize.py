@@ -23,7 +23,8 @@ from dsf.errors import DsfError, ModelError, OutputError
 from dsf.hardware import Hardware
 from dsf.nn.bundle import Bundle, Node, QInput, QTensor
 from dsf.nn.cores import QConvCore, QConvTransposeCore, QDenseCore
-from dsf.nn.layers import FUNCTIONS, QAdd, QIdentity, QLeakyReLu, QMul, QPool, QReLU6, Softmax
+from dsf.nn.layers import FUNCTIONS, QAdd, QClip, QIdentity, QLeakyReLu, QMul, QPool, QReLU6, Softmax
+from dsf.nn.moves import QConcat, QPad, QResize, QSlice, QTranspose
 
 if TYPE_CHECKING:
     from dsf.nn.model import BundleModel
@@ -43,11 +44,18 @@ _LAYERS: dict[str, type] = {
     "leaky_relu": QLeakyReLu,
     "identity": QIdentity,
     "relu6": QReLU6,
+    "clip": QClip,
     **FUNCTIONS,
     "softmax": Softmax,
+    "slice": QSlice,
+    "pad": QPad,
+    "resize": QResize,
+    "transpose": QTranspose,
 }
 #: Those that may be activations.
-ACTIVATION_LAYERS = (QLeakyReLu, QIdentity, QReLU6, *FUNCTIONS.values())
+ACTIVATION_LAYERS = (QLeakyReLu, QIdentity, QReLU6, QClip, *FUNCTIONS.values())
+#: Moves of the bundle's input alone.
+MOVE_LAYERS = (QSlice, QPad, QResize, QTranspose)
 _LAYER_NAMES = {layer: name for name, layer in _LAYERS.items()}
 
 
@@ -80,6 +88,7 @@ def _node_to_dict(node: Node, place_of: Callable[[QTensor], int | str]) -> _Obje
     core, add, pool, flatten, softmax = node.bundle.parts
     return {
         "input": place_of(node.source),
+        **_without_core(node.bundle, place_of),
         "core": _layer_to_dict(core),
         "add": None
         if add is None
@@ -93,6 +102,21 @@ def _node_to_dict(node: Node, place_of: Callable[[QTensor], int | str]) -> _Obje
         "flatten": flatten,
         "softmax": softmax,
     }
+
+
+def _without_core(bundle: Bundle, place_of: Callable[[QTensor], int | str]) -> _Object:
+    """What not every bundle has: moves, and an activation without a core."""
+    entry: _Object = {}
+    if bundle.moves:
+        entry["moves"] = [
+            {"type": "concat", "others": [place_of(other) for other in one.others]}
+            if isinstance(one, QConcat)
+            else _layer_to_dict(one)
+            for one in bundle.moves
+        ]
+    if bundle.activation is not None:
+        entry["activation"] = _layer_to_dict(bundle.activation)
+    return entry
 
 
 def _layer_to_dict(layer: Any) -> Any:
@@ -157,7 +181,7 @@ def model_from_dict(entry: object, where: str = "model") -> BundleModel:
 
 
 def _bundle_from_dict(entry: object, where: str, x_in: QInput, tensors: list[QTensor]) -> QTensor:
-    bundle = _keys(entry, where, "input", "core", "add", "pool", "flatten", "softmax")
+    bundle = _keys(entry, where, "input", "core", "add", "pool", "flatten", "softmax", optional=("moves", "activation"))
 
     def tensor(place: object, where: str) -> QTensor:
         if place == _INPUT:
@@ -183,7 +207,28 @@ def _bundle_from_dict(entry: object, where: str, x_in: QInput, tensors: list[QTe
     x = tensor(bundle["input"], f"{where}.input")
     added, multiplied = add if isinstance(add, QAdd) else None, add if isinstance(add, QMul) else None
     flags = bundle["flatten"], bundle["softmax"]
-    return _located(where, lambda: Bundle(core, None, added, pool, *flags, mul=multiplied)(x))
+    activation = _layer(bundle.get("activation"), f"{where}.activation", *ACTIVATION_LAYERS)
+    moves = _moves(bundle.get("moves", []), f"{where}.moves", tensor)
+    more = {"mul": multiplied, "activation": activation, "moves": moves}
+    return _located(where, lambda: Bundle(core, None, added, pool, *flags, **cast(_Object, more))(x))
+
+
+def _moves(entries: object, where: str, tensor: Callable[[object, str], QTensor]) -> list[Any]:
+    if not isinstance(entries, list):
+        raise ModelError(f"'{where}': {entries!r}, needs a list of moves")
+    moves: list[Any] = []
+    for place, entry in enumerate(cast("list[object]", entries)):
+        here = f"{where}[{place}]"
+        kind = cast(_Object, entry).get("type") if isinstance(entry, dict) else None
+        if kind == "concat":
+            fields = _keys(cast(object, entry), here, "type", "others")
+            if not isinstance(fields["others"], list):
+                raise ModelError(f"'{here}.others': {fields['others']!r}, needs a list of bundles")
+            others = [tensor(one, f"{here}.others") for one in cast("list[object]", fields["others"])]
+            moves.append(_located(here, lambda others=others: QConcat(*others)))
+        else:
+            moves.append(_layer(cast(object, entry), here, *MOVE_LAYERS))
+    return moves
 
 
 def _layer(entry: object, where: str, *allowed: type) -> Any:
@@ -208,13 +253,15 @@ def _layer(entry: object, where: str, *allowed: type) -> Any:
     return _located(where, lambda: layer(**arguments))
 
 
-def _keys(entry: object, where: str, *names: str) -> _Object:
-    """`entry` if it is an object with exactly these keys."""
+def _keys(entry: object, where: str, *names: str, optional: tuple[str, ...] = ()) -> _Object:
+    """`entry` if it is an object with exactly these keys, and perhaps the optional ones."""
     if not isinstance(entry, dict):
         raise ModelError(f"'{where}': {entry!r}, needs an object")
     found = cast(_Object, entry)
     problems = [
-        f"'{where}': key {key!r} is unknown, needs only {', '.join(names)}; remove it" for key in found if key not in names
+        f"'{where}': key {key!r} is unknown, needs only {', '.join(names)}; remove it"
+        for key in found
+        if key not in (*names, *optional)
     ]
     problems += [f"'{where}': key {name!r} is missing, needs {', '.join(names)}; add it" for name in names if name not in found]
     if problems:

@@ -32,14 +32,16 @@ from dsf.dialects.bundle import (
 )
 from dsf.dialects.bundle_conv_transpose import ConvTransposeOp
 from dsf.dialects.bundle_cores import BatchNormOp, ConvOp, CoreOp, DenseOp
+from dsf.dialects.bundle_moves import ConcatOp, PadOp, ResizeOp, SliceOp, TransposeOp
 from dsf.dialects.bundle_types import PoolKind, QType, tensor_of
 from dsf.dialects.engine import HardwareOp
 from dsf.errors import ModelError
 from dsf.geometry import Window
 from dsf.nn.bundle import Node, QInput
-from dsf.nn.cores import EPSILON, QDenseCore, channels_out
-from dsf.nn.layers import QActivation, QFunction, QReLU6, rounded_frac
+from dsf.nn.cores import EPSILON, QCore, QDenseCore, channels_out
+from dsf.nn.layers import QActivation, Rounding, rounding_of
 from dsf.nn.modules import BundleModule, weight_shape
+from dsf.nn.moves import QConcat, QPad, QResize, QSlice
 from dsf.numerics import Floats
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ MAX_WEIGHTS = 1 << 28
 
 @dataclass(frozen=True)
 class _Core:
-    """The constants of one core: weights with the output channel last, bias, and what a batch normalisation takes."""
+    """The constants of one core: weights with the output channel last, bias, and what a batch normalisation takes; or none."""
 
     weights: Floats
     bias: Floats | None
@@ -102,30 +104,34 @@ def _module(source: QInput, nodes: Sequence[Node], cores: Sequence[_Core]) -> Mo
 def _layers(node: Node, constants: _Core, values: dict[Node | None, SSAValue]) -> list[Operation]:
     """The operations of one bundle, each on the result of the one before."""
     bits = node.source.hw.bits_input
-    layers: list[Operation] = _core(node, constants, values[node.source.producer])
+    layers: list[Operation] = _moves(node, values)
+    if node.core is not None:
+        layers += _core(node, node.core, constants, layers[-1].results[0] if layers else values[node.source.producer])
 
     def last() -> SSAValue:
-        return layers[-1].results[0]
+        return layers[-1].results[0] if layers else values[node.source.producer]
 
     def look_up(activation: QActivation) -> None:
-        if isinstance(activation, QFunction):
-            layers.append(FunctionOp(last(), activation.KIND, QType.of(bits, activation.frac_bits)))
+        function = rounding_of(activation).function
+        if function is not None:
+            kind, parameters = function
+            layers.append(FunctionOp(last(), kind, QType.of(bits, activation.frac_bits), parameters))
 
-    def type_of(activation: QActivation) -> QType:
+    def type_of(how: Rounding) -> QType:
         """Of what is rounded, before a function is looked up."""
-        return QType.of(bits, rounded_frac(activation))
+        return QType.of(bits, how.frac_bits)
 
     if node.activation is not None:
-        how = node.activation
-        layers.append(ActivationOp(last(), type_of(how), how.negative_slope, maximum=_maximum(how)))
-        look_up(how)
+        how = rounding_of(node.activation)
+        layers.append(ActivationOp(last(), type_of(how), how.slope, minimum=how.minimum, maximum=how.maximum))
+        look_up(node.activation)
     if node.add is not None:
-        how, kind = node.add.activation, MultiplyOp if node.add.multiplies else AddOp
+        how, kind = rounding_of(node.add.activation), MultiplyOp if node.add.multiplies else AddOp
         skip = values[node.add.skip.producer]
-        layers.append(kind(last(), skip, type_of(how), how.negative_slope, maximum=_maximum(how)))
-        look_up(how)
+        layers.append(kind(last(), skip, type_of(how), how.slope, minimum=how.minimum, maximum=how.maximum))
+        look_up(node.add.activation)
     if node.pool is not None:
-        window, how = node.pool.window, node.pool.activation
+        window, how = node.pool.window, rounding_of(node.pool.activation)
         layers.append(
             PoolOp(
                 last(),
@@ -134,13 +140,13 @@ def _layers(node: Node, constants: _Core, values: dict[Node | None, SSAValue]) -
                 type_of(how),
                 strides=window.strides,
                 padding=window.padding,
-                negative_slope=how.negative_slope,
+                negative_slope=how.slope,
             )
         )
-        if _maximum(how) is not None:
+        if (how.minimum, how.maximum) != (None, None):
             # What is rounded already, on the same grid: a clip.
-            layers.append(ActivationOp(last(), type_of(how), maximum=_maximum(how)))
-        look_up(how)
+            layers.append(ActivationOp(last(), type_of(how), minimum=how.minimum, maximum=how.maximum))
+        look_up(node.pool.activation)
     if node.flatten and len(node.shape_before_flatten) == 4:
         layers.append(FlattenOp(last()))
     if node.softmax:
@@ -148,13 +154,28 @@ def _layers(node: Node, constants: _Core, values: dict[Node | None, SSAValue]) -
     return layers
 
 
-def _maximum(activation: QActivation) -> float | None:
-    """The upper limit of an activation, if it has one."""
-    return 6.0 if isinstance(activation, QReLU6) else None
+def _moves(node: Node, values: dict[Node | None, SSAValue]) -> list[Operation]:
+    """What moves the input of a bundle, one operation after the other."""
+    x, made = values[node.source.producer], list[Operation]()
+    for one in node.moves:
+        match one:
+            case QConcat():
+                op: Operation = ConcatOp([x, *(values[other.producer] for other in one.others)])
+            case QSlice():
+                op = SliceOp(x, one.first, one.size)
+            case QPad():
+                op = PadOp(x, one.sides, one.value)
+            case QResize():
+                op = ResizeOp(x, one.factors)
+            case _:
+                op = TransposeOp(x, one.permutation)
+        made.append(op)
+        x = op.results[0]
+    return made
 
 
-def _core(node: Node, constants: _Core, x: SSAValue) -> list[Operation]:
-    core, hw = node.core, node.source.hw
+def _core(node: Node, core: QCore, constants: _Core, x: SSAValue) -> list[Operation]:
+    hw = node.source.hw
     bias_type = None if core.bias_frac_bits is None else QType.of(hw.bits_bias, core.bias_frac_bits)
     arguments: dict[str, Any] = {
         "weights": constants.weights,
@@ -180,6 +201,8 @@ def _core(node: Node, constants: _Core, x: SSAValue) -> list[Operation]:
 
 
 def _constants(module: BundleModule) -> _Core:
+    if module.weight is None or module.node.core is None:
+        return _Core(np.zeros(0), None)
     weights = _output_last(_floats(module.weight))
     if not module.node.core.batch_norm:
         return _Core(weights, None if module.bias is None else _floats(module.bias))
@@ -189,6 +212,8 @@ def _constants(module: BundleModule) -> _Core:
 
 def _zeros(node: Node) -> _Core:
     """As after folding: a bias instead of a batch normalisation."""
+    if node.core is None:
+        return _Core(np.zeros(0), None)
     bias = None if node.core.bias_frac_bits is None else np.zeros(channels_out(node.core))
     outputs, *inputs = weight_shape(node)
     return _Core(np.zeros((*inputs[1:], inputs[0], outputs)), bias)
