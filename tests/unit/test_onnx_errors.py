@@ -108,6 +108,20 @@ def falling(made: Graph, parts: int) -> None:
     made.quantise(made.node("LeakyRelu", x, name="leaky", alpha=-0.5))
 
 
+def different(made: Graph, *sizes: int) -> str:
+    return made.constant(np.arange(np.prod(sizes), dtype=np.float32).reshape(sizes))
+
+
+def product_of_images(made: Graph) -> None:
+    made.conv(3, 3, "conv", kernel=1)
+    made.then("Reshape", ints(made, 0, 0, -1), name="line")
+    made.then("MatMul", weights(made, 64, 2), name="mul")
+
+
+def cast_of_constant(made: Graph) -> None:
+    made.node("Cast", made.constant(np.ones(3, np.float32)), name="cast", to=TensorProto.FLOAT8E4M3FN)
+
+
 def negative_in_groups(made: Graph) -> None:
     codes = made.constant(np.full((3, 1, 2, 2), -128, np.int8))
     w = made.node("DequantizeLinear", codes, made.constant(np.float32(0.01)))
@@ -157,7 +171,7 @@ def float_input() -> onnx.ModelProto:
 
 ERRORS: list[tuple[str, Callable[[], onnx.ModelProto]]] = [
     (r"'test': inputs 'x', 'z', needs one; make constants of the others, or split the model", two_inputs),
-    (r"'x': an input of shape 1x3x\?x8, needs a batch and fixed sizes; export it with a fixed shape", without_size),
+    (r"'x': an input of shape 1x3x\?x8, needs fixed sizes, but for a batch; export it with a fixed shape", without_size),
     (r"'test': operators of version 9, needs 10 to 28; export it .*|'test': no valid ONNX model .*", old_operators),
     (
         r"'conv': weights in floating point, needs integers behind a DequantizeLinear; quantise the model: .*",
@@ -189,19 +203,43 @@ ERRORS: list[tuple[str, Callable[[], onnx.ModelProto]]] = [
     ),
     (r"'second': an operand whose axes were moved, 1x4x16x8 of the engine's 1x8x8x8, needs images .*", lambda: graph(moved)),
     (
-        r"'add': a constant of shape \(8, 8\) for a tensor of \(1, 3, 8, 8\), needs one number, or one for each channel; .*",
-        lambda: graph(lambda made: made.then("Add", made.constant(np.ones((8, 8), np.float32)), name="add")),
+        r"'add': a constant of shape \(8, 7\) for a tensor of \(1, 3, 8, 8\), needs one that broadcasts against it; use .*",
+        lambda: graph(lambda made: made.then("Add", made.constant(np.ones((8, 7), np.float32)), name="add")),
+    ),
+    (
+        r"'add': numbers that differ from image to image, or along several axes, of a tensor of \(1, 3, 40, 40\), needs one .*",
+        lambda: graph(lambda made: made.then("Add", different(made, 3, 40, 40), name="add"), (1, 3, 40, 40)),
+    ),
+    (
+        r"'add': numbers that differ from image to image, or along several axes, of a tensor of \(2, 3, 8, 8\), needs one .*",
+        lambda: graph(lambda made: made.then("Add", different(made, 2, 1, 1, 1), name="add"), (2, 3, 8, 8)),
+    ),
+    (
+        r"'mul': a product over an axis that is made of several, or is part of one, of a tensor of \(1, 3, 64\), needs one .*",
+        lambda: graph(product_of_images),
+    ),
+    (
+        r"'mul': a product of ranks 4 and 3, needs weights of rank 2, the same for each image; reshape them",
+        lambda: graph(lambda made: made.then("MatMul", weights(made, 3, 8, 2), name="mul")),
+    ),
+    (
+        r"'mean': a mean over axes \(0, 2\) of a tensor of \(2, 3, 8, 8\), needs axes of rows or images; average the batch .*",
+        lambda: graph(lambda made: made.then("ReduceMean", ints(made, 0, 2), name="mean"), (2, 3, 8, 8)),
+    ),
+    (
+        r"'cast': a cast to float8_e4m3fn, needs integers, or real numbers of 16 bits or more; use such a type",
+        lambda: graph(cast_of_constant),
     ),
     (
         r"'div': a divisor of 0, needs other numbers; correct the constant",
         lambda: graph(lambda made: made.then("Div", made.constant(np.float32(0)), name="div")),
     ),
     (
-        r"'sub': what is subtracted that is computed, needs a constant; export the model with constants folded",
-        lambda: graph(lambda made: made.then("Sub", made.x, name="sub")),
+        r"'div': a divisor that is computed, needs a constant; export the model with constants folded",
+        lambda: graph(lambda made: made.then("Div", made.x, name="div")),
     ),
     (
-        r"'gemm': a product of ranks 4 and 2, needs 2 and 2; flatten the input",
+        r"'gemm': an input of rank 4, needs 2; flatten it",
         lambda: graph(lambda made: made.then("Gemm", weights(made, 3, 2), name="gemm")),
     ),
     (r"'conv': operands or attributes that do not belong together \(IndexError: .*\), needs some that do; .*", no_weights),
@@ -248,8 +286,8 @@ ERRORS: list[tuple[str, Callable[[], onnx.ModelProto]]] = [
         ),
     ),
     (
-        r"'concat': operands of shapes .* along axis 0, needs such that fit; not to join batches",
-        lambda: graph(lambda made: made.then("Concat", made.x, name="concat", axis=0)),
+        r"'concat': operands of shapes .* along axis 4, needs such that fit; export the model again",
+        lambda: graph(lambda made: made.then("Concat", made.x, name="concat", axis=4)),
     ),
     (
         r"'part': a part without elements, needs at least one along each axis; export the model again",

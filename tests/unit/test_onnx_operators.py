@@ -367,6 +367,49 @@ def qlinear_concat(made: Graph) -> None:
     made.x = made.node("DequantizeLinear", codes, *y)
 
 
+def numbers(made: Graph, *sizes: int) -> str:
+    """Constants of both signs, of which none is small."""
+    drawn = np.random.default_rng(len(made.nodes)).uniform(0.4, 1.6, sizes)
+    drawn.reshape(-1)[::3] *= -1
+    return made.constant(drawn.astype(np.float32))
+
+
+def sub_from_constant(made: Graph) -> None:
+    made.quantise(made.node("Sub", made.constant(np.array([1, 0.5, -0.7], np.float32).reshape(3, 1, 1)), made.x))
+
+
+def sub_tensors(made: Graph) -> None:
+    source = made.x
+    made.quantise(made.node("Sigmoid", source), 1 / 256, 0)
+    made.then("Sub", source, name="sub")
+
+
+def matmul_rows(made: Graph) -> None:
+    """Rows are multiplied, and what follows adds one number to each of their results."""
+    made.then("Transpose", name="turn", perm=[0, 1, 3, 2])
+    sums = made.node("MatMul", made.x, weights(made, 8, 5))
+    made.quantise(made.node("Add", sums, numbers(made, 5)))
+
+
+def matmul_of_sums(made: Graph) -> None:
+    """Of a sequence (N, L, C), as a convolution and a Transpose leave it."""
+    made.conv(6, 3, "conv")
+    made.then("Reshape", ints(made, 0, 6, -1), name="line")
+    made.then("Transpose", name="turn", perm=[0, 2, 1])
+    made.then("MatMul", weights(made, 6, 5), name="dense")
+    made.x = made.node("Unsqueeze", made.x, ints(made, 1))
+
+
+def reduced(*axes: int) -> Change:
+    """Without the axes; the result has as many as the input, for who compares."""
+
+    def change(made: Graph) -> None:
+        made.quantise(made.node("ReduceMean", made.x, ints(made, *axes), keepdims=0), 0.013717, 120)
+        made.x = made.node("Unsqueeze", made.x, ints(made, *axes))
+
+    return change
+
+
 OPERATORS: dict[str, Change] = {
     "pad": padded,
     "pad-axes": padded_axes,
@@ -431,6 +474,18 @@ OPERATORS: dict[str, Change] = {
     "add-constant": lambda made: channel_constant(made, "Add", [0.5, -0.25, 1.0]),
     "sub-constant": lambda made: channel_constant(made, "Sub", [0.5, -0.25, 1.0]),
     "mul-constant": lambda made: channel_constant(made, "Mul", [0.53, -1.27, 0.0]),
+    "add-everywhere": lambda made: made.then("Add", numbers(made, 3, 8, 8), name="op"),
+    "mul-rows-and-channels": lambda made: made.then("Mul", numbers(made, 3, 8, 1), name="op"),
+    "sub-columns": lambda made: made.then("Sub", numbers(made, 8), name="op"),
+    "div-rows": lambda made: made.then("Div", numbers(made, 1, 8, 1), name="op"),
+    "sub-from-constant": sub_from_constant,
+    "sub-tensors": sub_tensors,
+    "matmul-columns": lambda made: made.then("MatMul", weights(made, 8, 5), name="op"),
+    "matmul-rows": matmul_rows,
+    "matmul-of-sums": matmul_of_sums,
+    "reduce-channels": reduced(1),
+    "reduce-rows": reduced(2),
+    "reduce-some": reduced(1, 3),
     "div-constant": lambda made: channel_constant(made, "Div", [1.93, -1.27, 0.61]),
     "folded": folded,
     "batch-norm": batch_norm,
@@ -486,6 +541,71 @@ def test_transposed_line() -> None:
     compare(transposed_line, (1, 5, 12))
 
 
+def sequence(made: Graph) -> None:
+    """(N, L, C): two dense layers with a function between them, and the mean over L."""
+    made.quantise(made.node("Add", made.node("MatMul", made.x, weights(made, 12, 6)), numbers(made, 6)))
+    made.then("Sigmoid", name="function")
+    made.then("MatMul", weights(made, 6, 5, scale=0.02), name="second")
+    made.quantise(made.node("ReduceMean", made.x, ints(made, 1), keepdims=0), 0.013717, 120)
+
+
+def test_sequences() -> None:
+    compare(sequence, (4, 7, 12), 0.02, rank=2)
+
+
+def test_mean_of_everything() -> None:
+    compare(reduced(-1, -2, -3), (1, 2, 1, 2))
+
+
+def image(made: Graph) -> None:
+    """(C, H, W), as PyTorch exports a convolution without a batch."""
+    made.then("Unsqueeze", ints(made, 0), name="batch")
+    made.conv(4, 3, "conv")
+    made.then("Squeeze", ints(made, 0), name="squeeze")
+
+
+def test_images_without_a_batch() -> None:
+    compare(image, (3, 8, 8))
+
+
+def row(made: Graph) -> None:
+    made.then("Mul", numbers(made, 12), name="op")
+    made.then("Sigmoid", name="function")
+    made.then("MatMul", weights(made, 12, 5, scale=0.02), name="dense")
+
+
+def test_rows_without_a_batch() -> None:
+    compare(row, (12,))
+
+
+def turned_dense(made: Graph) -> None:
+    """The batch is the second axis of the input."""
+    made.quantise(made.node("Gemm", made.x, weights(made, 12, 5), transA=1), 0.0371, 120)
+
+
+def test_transposed_rows() -> None:
+    compare(turned_dense, (12, 3), rank=2)
+
+
+def nothing(made: Graph) -> None:
+    """The engine copies it, in the model's order."""
+    made.x = made.node("Transpose", made.x, perm=[1, 0, 3, 2])
+
+
+def test_a_network_that_computes_nothing() -> None:
+    compare(nothing, (1, 3, 4, 5))
+
+
+def joined_batches(made: Graph) -> None:
+    source = made.x
+    made.then("Sigmoid", name="function")
+    made.then("Concat", source, name="concat", axis=0)
+
+
+def test_batches_joined() -> None:
+    compare(joined_batches, (2, 3, 4, 5))
+
+
 @pytest.mark.parametrize(("bits", "most"), [(4, 4), (4, 8), (8, 8)])
 def test_weights_in_parts_are_their_sum(bits: int, most: int) -> None:
     codes = np.random.default_rng(bits + most).integers(-(1 << bits) + 1, 1 << bits, (40, 50))
@@ -496,16 +616,17 @@ def test_weights_in_parts_are_their_sum(bits: int, most: int) -> None:
     assert min(one.min() for one in parts) >= -(1 << (width - 1)) and max(one.max() for one in parts) < 1 << (width - 1)
 
 
-def compare(change: Change, shape: tuple[int, ...], neighbours: float = 0.01) -> None:
+def compare(change: Change, shape: tuple[int, ...], neighbours: float = 0.01, *, rank: int | None = None) -> None:
+    """`rank` is that of the result, if it is another one than that of the input."""
     made = Graph(shape)
     change(made)
-    proto = made.model(len(shape))
+    proto = made.model(len(shape) if rank is None else rank)
     model = from_onnx(proto, HARDWARE)
-    x = np.random.default_rng(0).normal(size=(4, *shape[1:])).astype(np.float32) * 2
+    x = np.random.default_rng(0).normal(size=(4 * shape[0], *shape[1:])).astype(np.float32) * 2
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(proto.SerializeToString(), options)
-    wanted = np.concatenate([session.run(None, {"x": one[None]})[0] for one in x])
+    wanted = np.concatenate([session.run(None, {"x": one})[0] for one in np.split(x, 4)])
     got = model.predict(x)
     assert got.shape == wanted.shape
     apart = np.abs(got - wanted)

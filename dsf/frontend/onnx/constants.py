@@ -16,7 +16,11 @@ Fold = Callable[[Node, list[Array]], Array]
 
 
 def _cast(node: Node, x: list[Array]) -> Array:
-    return x[0].astype(helper.tensor_dtype_to_np_dtype(int(node.get("to", TensorProto.FLOAT))))
+    kind = helper.tensor_dtype_to_np_dtype(int(node.get("to", TensorProto.FLOAT)))
+    if kind.name.startswith(("float8", "float4")):
+        # What does not fit has rules of its own there.
+        raise UnsupportedError(f"a cast to {kind}", "integers, or real numbers of 16 bits or more", "use such a type")
+    return x[0].astype(kind)
 
 
 def _filled(node: Node, x: list[Array]) -> Array:
@@ -51,6 +55,8 @@ FOLDS: dict[str, Fold] = {
     "Neg": lambda node, x: -x[0],
     "Sqrt": lambda node, x: np.sqrt(x[0]),
     "Exp": lambda node, x: np.exp(x[0]),
+    "GreaterOrEqual": lambda node, x: x[0] >= x[1],
+    "Where": lambda node, x: np.where(x[0], x[1], x[2]),
     "Floor": lambda node, x: np.floor(x[0]),
     "Cast": _cast,
     "Concat": lambda node, x: np.concatenate(x, axis=int(node.get("axis", 0))),

@@ -17,16 +17,19 @@ from functools import cached_property
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.ir import Block, BlockArgument, Operation, Region, SSAValue
 
 from dsf.dialects.bundle import (
     AffineType,
+    FunctionOp,
     Grid,
+    grid_of,
     tensor_of,
 )
 from dsf.dialects.engine import HardwareOp
 from dsf.errors import ModelError
 from dsf.frontend.absorbed import absorbed_of, resolved
+from dsf.frontend.onnx.engine_order import engine_order
 from dsf.frontend.onnx.graph import CODE_TYPES, Graph, GraphInput, Node
 from dsf.frontend.onnx.rounding import core, straightened
 from dsf.frontend.onnx.values import (
@@ -239,11 +242,12 @@ class Importer:
     def _sizes(self, source: GraphInput) -> tuple[int, ...] | None:
         """The shape of an input; `None`, and a problem, where that is not known or too large."""
         first, *others = source.shape or (None,)
-        sizes = (self.batch if first is None else first, *others)
+        # Of one axis that is left open there is no telling how long it is.
+        sizes = (self.batch if first is None and others else first, *others)
         fixed = tuple(one for one in sizes if one is not None and one >= 1)
-        if len(source.shape) < 2 or len(fixed) < len(sizes):
+        if len(fixed) < len(sizes):
             text = "x".join("?" if one is None else str(one) for one in source.shape) or "none"
-            needs = "a batch and fixed sizes"
+            needs = "fixed sizes, but for a batch"
             self.problems.append(f"'{source.name}': an input of shape {text}, needs {needs}; export it with a fixed shape")
         elif math.prod(fixed) > MAX_ELEMENTS:
             needs = f"at most {MAX_ELEMENTS} elements"
@@ -335,6 +339,8 @@ class Importer:
                 raise UnsupportedError("an output that does not depend on the input", "one that does", "export the model again")
         except UnsupportedError as error:
             raise ModelError(f"'{name}': {error}") from error
+        if isinstance(value, BlockArgument):
+            value = self._copied(value, name)
         self.block.add_op(ReturnOp(value))
         signature = ([one.type for one in self.block.args], [value.type])
         module = ModuleOp([HardwareOp.from_hardware(self.hardware), FuncOp("main", signature, Region(self.block))])
@@ -343,6 +349,12 @@ class Importer:
         makers = {tensor: node.name for node in self.graph.nodes for tensor in node.outputs if tensor}
         reads = {node.name: tuple(makers[one] for one in node.inputs if one in makers) for node in self.graph.nodes}
         return Imported(module, self.input_spec, output, placements, reads, self.into, wires)
+
+    def _copied(self, value: SSAValue, name: str) -> SSAValue:
+        """The input, by a table that changes nothing: of a network that computes nothing it is the result."""
+        copy = FunctionOp(value, "leaky_relu", grid_of(value), (1.0,))
+        self.insert(copy, name)
+        return copy.output
 
     def _output(self, name: str, state: State) -> tuple[SSAValue, OutputSpec]:
         """What the function returns, and how to read it."""
@@ -388,7 +400,7 @@ class Importer:
         """The input as a tensor of the engine, on the grid that the model quantises it to."""
         if self.input_spec is None:
             (source,) = (one for one in self.graph.inputs if one.name == state.name)
-            sizes, places = _engine_order(self.graph, source.name, self._sizes(source) or ())
+            sizes, places = engine_order(self.graph, source.name, self._sizes(source) or ())
             argument = self.block.insert_arg(tensor_of(sizes, grid), 0)
             argument.name_hint = "input"
             self.input_spec = InputSpec(state.name, places, grid, state.kind, offset)
@@ -399,44 +411,6 @@ class Importer:
             )
         places = spec.places.reshape(-1)[state.places]
         return Wire(self.block.args[0], grid, places, codes, offset)
-
-
-#: Operators through which the order of an input's elements is followed.
-_ELEMENTWISE = {"QuantizeLinear", "DequantizeLinear", "Identity", "Cast", "Dropout", "Relu", "Clip"}
-
-
-def _engine_order(graph: Graph, name: str, sizes: tuple[int, ...]) -> tuple[tuple[int, ...], Places]:
-    """
-    The shape of the input in the engine, and the places of its elements there: images as the first operator on channels needs
-    them, (N, H, W, C), whatever transposes come before it; anything else as rows.
-    """
-    orders = {name: tuple(range(len(sizes)))}
-    for node in graph.nodes:
-        order = orders.get(node.inputs[0]) if node.inputs else None
-        if order is None:
-            continue
-        if node.op_type == "Transpose":
-            axes = node.ints("perm", tuple(reversed(range(len(sizes)))))
-            if sorted(axes) == sorted(order):
-                orders[node.outputs[0]] = tuple(order[axis] for axis in axes)
-        elif node.op_type in _ELEMENTWISE:
-            orders[node.outputs[0]] = order
-        elif len(sizes) in (3, 4) and node.op_type not in _FLATTENING:
-            return _channels_last(sizes, order)
-    rows = (sizes[0], int(np.prod(sizes[1:])))
-    return rows, row_major(sizes)
-
-
-#: Operators after which there are no images.
-_FLATTENING = {"Flatten", "Reshape", "Gemm", "MatMul", "QLinearMatMul", "MatMulInteger", "Squeeze"}
-
-
-def _channels_last(sizes: tuple[int, ...], order: tuple[int, ...]) -> tuple[tuple[int, ...], Places]:
-    """An input that is (N, C, ...) with its axes in this order, as (N, H, W, C); of one spatial axis H is 1."""
-    last = (order[0], *order[2:], order[1])
-    moved = tuple(sizes[axis] for axis in last)
-    images = moved if len(moved) == 4 else (moved[0], 1, *moved[1:])
-    return images, np.ascontiguousarray(row_major(moved).transpose(np.argsort(last)))
 
 
 #: What stands between two operators in floating point.

@@ -36,7 +36,7 @@ from dsf.frontend.onnx.values import (
 @handles("Concat")
 def concat(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
     """
-    Quantised tensors, each with a scale of its own if a QuantizeLinear follows: images along any axis but the batch, copied by
+    Quantised tensors, each with a scale of its own if a QuantizeLinear follows: images along any axis, copied by
     the engine where their channels follow each other; and rows. Signs, of one bit, along channels only.
     """
     rank = max((len(getattr(one, "shape", ())) for one in inputs), default=0)
@@ -52,8 +52,8 @@ def _concatenated(importer: Importer, node: Node, inputs: Sequence[State | None]
     parts: list[Real] = [*wires] if codes and len(wires) == len(inputs) else [real_of(one) for one in inputs]
     shapes = [one.shape for one in parts]
     others = {(*one[:axis], *one[axis + 1 :]) for one in shapes}
-    if len(others) != 1 or not 0 < axis < len(shapes[0]):
-        raise UnsupportedError(f"operands of shapes {shapes} along axis {axis}", "such that fit", "not to join batches")
+    if len(others) != 1 or not 0 <= axis < len(shapes[0]):
+        raise UnsupportedError(f"operands of shapes {shapes} along axis {axis}", "such that fit", "export the model again")
     importer.note(node, "concatenation")
     grids = {one.grid for one in wires if not one.stand_in}
     if len(wires) < len(parts) or len(grids) > 1:

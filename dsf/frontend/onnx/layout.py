@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from math import prod
 
 import numpy as np
 
+from dsf.frontend.onnx.engine_order import flattened_shape, reshaped
 from dsf.frontend.onnx.graph import Node
 from dsf.frontend.onnx.importer import Importer, constant_of, handles
 from dsf.frontend.onnx.linear import transposed
@@ -53,8 +53,11 @@ def _moved_constant(constant: QuantisedConstant, move: Callable[[Array], Array])
 def identity(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
     """In inference; nothing to do."""
     importer.note(node, "nothing to do")
-    if len(inputs) > 2 and inputs[2] is not None and bool(constant_of(inputs[2], "training_mode").any()):
+    training = len(inputs) > 2 and inputs[2] is not None and bool(constant_of(inputs[2], "training_mode").any())
+    if training and (inputs[1] is None or bool(constant_of(inputs[1], "a ratio").any())):
         raise UnsupportedError("training_mode", "inference", "export the model in eval mode")
+    if len(node.outputs) > 1 and node.outputs[1] in importer.read:
+        raise UnsupportedError("a second result, the mask", "the numbers only", "drop what uses it")
     assert inputs[0] is not None
     return [inputs[0]]
 
@@ -76,26 +79,14 @@ def transpose(importer: Importer, node: Node, inputs: Sequence[State | None]) ->
 @handles("Flatten")
 def flatten(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
     """Before a dense layer, whose weights are permuted, and at the end."""
-    axis = int(node.get("axis", 1))
-
-    def move(x: Array) -> Array:
-        first = axis + x.ndim if axis < 0 else axis
-        return x.reshape(prod(x.shape[:first]), -1)
-
-    return moved_places(importer, node, inputs[0], move)
+    return moved_places(importer, node, inputs[0], lambda x: x.reshape(flattened_shape(node, x.shape)))
 
 
 @handles("Reshape")
 def reshape(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
     """A constant shape; before a dense layer, whose weights are permuted, and at the end."""
-    wanted = [int(size) for size in constant_of(inputs[1], "a shape").reshape(-1).tolist()]
-    keep = not node.get("allowzero", 0)
-
-    def move(x: Array) -> Array:
-        sizes = [x.shape[axis] if size == 0 and keep else size for axis, size in enumerate(wanted)]
-        return x.reshape(sizes)
-
-    return moved_places(importer, node, inputs[0], move)
+    wanted = tuple(int(size) for size in constant_of(inputs[1], "a shape").reshape(-1).tolist())
+    return moved_places(importer, node, inputs[0], lambda x: x.reshape(reshaped(node, x.shape, wanted)))
 
 
 def _axes(node: Node, inputs: Sequence[State | None]) -> tuple[int, ...] | None:

@@ -18,7 +18,7 @@ from dsf.errors import ModelError
 from dsf.frontend.onnx.graph import Node
 from dsf.frontend.onnx.importer import Importer, constant_of, handles, wire_of
 from dsf.frontend.onnx.quantisation import grid_of_numbers, quantised_constant
-from dsf.frontend.onnx.rounding import flattened, quantise
+from dsf.frontend.onnx.rounding import flattened, quantise, with_last
 from dsf.frontend.onnx.values import (
     MAX_ELEMENTS,
     Array,
@@ -31,6 +31,7 @@ from dsf.frontend.onnx.values import (
     Sum,
     UnsupportedError,
     Wire,
+    channels_first,
     is_images,
     places_of_images,
     row_major,
@@ -199,13 +200,18 @@ def _convolve(
 
 
 def _multiply(importer: Importer, node: Node, x: Wire, weights: QuantisedConstant, bias: Floats | None) -> Sum:
-    """A dense layer; weights are (K, CO)."""
-    if weights.codes.ndim != 2 or len(x.shape) != 2:
+    """A dense layer; weights are (K, CO). Of more than rows, one of every pixel."""
+    if weights.codes.ndim != 2 or len(x.shape) == 0:
         has = f"a product of ranks {len(x.shape)} and {weights.codes.ndim}"
-        raise UnsupportedError(has, "2 and 2", "flatten the input")
+        raise UnsupportedError(has, "weights of rank 2, the same for each image", "reshape them")
     inputs, outputs = weights.codes.shape
-    if x.shape[1] != inputs:
-        raise UnsupportedError(f"{x.shape[1]} inputs and weights for {inputs}", "as many", "correct the weights")
+    if x.shape[-1] != inputs:
+        raise UnsupportedError(f"{x.shape[-1]} inputs and weights for {inputs}", "as many", "correct the weights")
+    if len(x.shape) > 2:
+        return _multiply_pixels(importer, node, x, weights, bias)
+    if len(x.shape) == 1:
+        row = _multiply(importer, node, replace(x, places=x.places[None]), weights, bias)
+        return replace(row, places=row.places[0])
     bits, parts = fitted(weights, importer.hardware)
     given = parts[0]
     if len(parts) > 1:
@@ -230,6 +236,24 @@ def _multiply(importer: Importer, node: Node, x: Wire, weights: QuantisedConstan
     )
 
 
+def _multiply_pixels(importer: Importer, node: Node, x: Wire, weights: QuantisedConstant, bias: Floats | None) -> Sum:
+    """The product of the last axis (..., K) of a tensor with weights (K, CO): a convolution of one tap."""
+    inputs, outputs = weights.codes.shape
+    sizes = shape(x.value)
+    coordinates = np.unravel_index(x.places, sizes)
+    along: Ints = np.broadcast_to(np.arange(inputs, dtype=np.int64), x.shape)
+    axis = next((one for one in range(1, len(sizes)) if np.array_equal(coordinates[one], along)), 0)
+    others = [coordinates[one] for one in range(len(sizes)) if one != axis]
+    if len(sizes) != 4 or axis == 0 or sizes[axis] != inputs or any(bool(np.ptp(one, axis=-1).any()) for one in others):
+        has = f"a product over an axis that is made of several, or is part of one, of a tensor of {x.shape}"
+        raise UnsupportedError(has, "one axis of images", "reshape it to rows before")
+    x = with_last(importer, x, axis, node.name)
+    whole = replace(x, places=channels_first(shape(x.value)))
+    taps = transposed(weights, (1, 0))
+    made = _convolve(importer, node, whole, replace(taps, codes=taps.codes[:, :, None, None]), bias)
+    return replace(made, places=x.places[..., :1] // inputs * outputs + np.arange(outputs))
+
+
 @handles("Conv")
 def conv(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
     """
@@ -247,10 +271,11 @@ def conv(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequ
 
 @handles("Gemm")
 def gemm(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
-    """The first operand (N, K) as it is, the second constant weights as of Conv; alpha above 0, any beta, transB."""
+    """
+    The first operand (N, K), or transposed where that only renames it; the second constant weights as of Conv; alpha above 0,
+    any beta, transB.
+    """
     alpha, beta = float(node.get("alpha", 1.0)), float(node.get("beta", 1.0))
-    if node.get("transA", 0):
-        raise UnsupportedError("transA", "rows of the first operand as images", "transpose it before")
     if alpha <= 0:
         raise UnsupportedError(f"alpha {alpha}", "a positive number", "put its sign into the weights")
     weights = weights_of(inputs[1])
@@ -259,12 +284,16 @@ def gemm(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequ
     if weights.codes.ndim != 2:
         raise UnsupportedError(f"weights of rank {weights.codes.ndim}", "2", "reshape them")
     bias = beta * bias_of(inputs[2] if len(inputs) > 2 else None, weights.codes.shape[1])
-    return [_multiply(importer, node, wire_of(inputs[0]), replace(weights, scale=alpha * weights.scale), bias)]
+    x = wire_of(inputs[0])
+    x = replace(x, places=x.places.T) if node.get("transA", 0) else x
+    if len(x.shape) != 2:
+        raise UnsupportedError(f"an input of rank {len(x.shape)}", "2", "flatten it")
+    return [_multiply(importer, node, x, replace(weights, scale=alpha * weights.scale), bias)]
 
 
 @handles("MatMul")
 def matmul(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
-    """(N, K) times constant weights (K, M), as of Conv."""
+    """(..., K) times constant weights (K, M), as of Conv; of more than rows, K has to be one axis of images."""
     return [_multiply(importer, node, wire_of(inputs[0]), weights_of(inputs[1]), None)]
 
 

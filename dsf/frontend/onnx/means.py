@@ -12,11 +12,23 @@ from math import prod
 
 import numpy as np
 
+from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.importer import Importer
-from dsf.frontend.onnx.linear import engine_shape, images_of, lifted
+from dsf.frontend.onnx.linear import engine_shape, images_of, lifted, rows_of
 from dsf.frontend.onnx.moves import moved_wire
 from dsf.frontend.onnx.rounding import COLUMNS, ROWS
-from dsf.frontend.onnx.values import Joined, Mean, Part, Places, Sum, UnsupportedError, Wire, places_of_images, sizes_of
+from dsf.frontend.onnx.values import (
+    Joined,
+    Mean,
+    Part,
+    Places,
+    Sum,
+    UnsupportedError,
+    Wire,
+    places_of_images,
+    row_major,
+    sizes_of,
+)
 from dsf.geometry import Window
 
 
@@ -82,6 +94,49 @@ def mean(importer: Importer, x: Wire, window: Window, name: str) -> Sum:
         bias=np.zeros(channels),
         window=window,
         groups=channels,
+    )
+
+
+def mean_over(importer: Importer, x: Wire, axes: set[int], name: str) -> Sum:
+    """The mean over axes of images (N, C, H, W) or (N, C, L), or of rows (N, K), which keep a size of 1."""
+    if len(x.shape) == 2:
+        return _mean_of_rows(importer, x, name)
+    whole = lifted(x).shape[2:] if len(x.shape) == 4 else (1, x.shape[2])
+    window = Window((whole[0] if len(x.shape) == 4 and 2 in axes else 1, whole[1] if len(x.shape) - 1 in axes else 1))
+    found = mean(importer, x, window, name)
+    if 1 not in axes:
+        return found
+    channels = x.shape[1]
+    sizes = (*found.shape_of_engine[:3], 1)
+    return replace(
+        found,
+        places=places_of_images(sizes, len(x.shape)),
+        shape_of_engine=sizes,
+        weights=np.ones((*window.kernel, channels, 1), dtype=np.int64),
+        scales=found.scales[:1] / channels,
+        bias=np.zeros(1),
+        groups=1,
+    )
+
+
+def _mean_of_rows(importer: Importer, x: Wire, name: str) -> Sum:
+    """The mean of each row (N, K)."""
+    value, order = rows_of(importer, x, name)
+    weights = np.zeros((shape(value)[1], 1), dtype=np.int64)
+    weights[order] = 1
+    sizes = (x.shape[0], 1)
+    scales = np.full(1, x.grid.unit / len(order))
+    return Sum(
+        row_major(sizes),
+        sizes,
+        name,
+        x=value,
+        x_grid=x.grid,
+        weights=weights,
+        bits=2,
+        scales=scales,
+        bias=np.zeros(1),
+        window=None,
     )
 
 

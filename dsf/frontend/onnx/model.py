@@ -117,7 +117,7 @@ class OnnxModel:
         if self._integers is None:
             self._integers = to_level(self.module, "fxp")
         module = self._integers
-        return np.concatenate([self.outputs_of(run_integers(module, self.integers_of(one))) for one in self.batches(x)])
+        return _together([self.outputs_of(run_integers(module, self.integers_of(one))) for one in self.batches(x)])
 
     def export_inference(
         self,
@@ -145,7 +145,7 @@ class OnnxModel:
         cost = None if self.quantization is None or not self.quantization.layers else self.quantization.to_dict()
         proved = prove(self.module, inputs, folder, options, steps, source=self.source, quantisation=cost)
         runs = np.split(proved.integers, len(inputs))
-        return OnnxInference(np.concatenate([self.outputs_of(one) for one in runs]), proved)
+        return OnnxInference(_together([self.outputs_of(one) for one in runs]), proved)
 
     def batches(self, x: ArrayLike) -> Iterator[Array]:
         """`x` in parts of the batch of one run."""
@@ -155,6 +155,11 @@ class OnnxModel:
             raise ModelError(f"'{self.imported.input.name}': an input of shape {values.shape}, needs {needs}; reshape it")
         for first in range(0, len(values), batch):
             yield values[first : first + batch]
+
+
+def _together(results: list[Array]) -> Array:
+    """The outputs of several runs, one after the other; single numbers as a list."""
+    return results[0] if len(results) == 1 else np.concatenate([np.atleast_1d(one) for one in results])
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from dsf.dialects.bundle import Grid
+from dsf.dialects.bundle import AffineType, Grid
 from dsf.dialects.shapes import shape
+from dsf.frontend.onnx.affine import scaled_and_shifted
 from dsf.frontend.onnx.graph import Node
-from dsf.frontend.onnx.importer import UNIT_BITS, Importer, constant_of, handles, real_of, wire_of
-from dsf.frontend.onnx.linear import array_of, images_of, operand, rounded, rows_of
+from dsf.frontend.onnx.importer import Importer, constant_of, handles, real_of, wire_of
+from dsf.frontend.onnx.linear import array_of, images_of, operand, rounded
 from dsf.frontend.onnx.quantisation import on_host
-from dsf.frontend.onnx.rounding import SLOPES, then
+from dsf.frontend.onnx.rounding import SLOPES, quantise, then
 from dsf.frontend.onnx.values import (
     Addition,
     Array,
@@ -34,13 +35,9 @@ from dsf.frontend.onnx.values import (
     Sum,
     UnsupportedError,
     Wire,
-    channels_first,
     is_in_order,
-    row_major,
 )
-from dsf.frontend.onnx.wide_weights import negated
-from dsf.geometry import Window
-from dsf.numerics import Floats, Ints, as_ints
+from dsf.numerics import as_ints
 
 
 @handles("Relu")
@@ -146,12 +143,12 @@ def clip(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequ
 
 @handles("Add")
 def add(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
-    """Two quantised tensors of equal shape; or one tensor and a constant with one number, or one for each channel."""
+    """Two quantised tensors of equal shape; or one tensor and a constant, which is the same for each image of a batch."""
     a, b = inputs[0], inputs[1]
     if isinstance(a, Constant | QuantisedConstant):
         a, b = b, a
     if isinstance(b, Constant | QuantisedConstant):
-        return [_scale_and_shift(importer, node, real_of(a), None, b.array)]
+        return [scaled_and_shifted(importer, node, real_of(a), None, b.array)]
     return [_sum(importer, node, wire_of(a), wire_of(b))]
 
 
@@ -180,14 +177,26 @@ def qlinear_add(importer: Importer, node: Node, inputs: Sequence[State | None]) 
 
 @handles("Sub")
 def subtract(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
-    """A constant with one number, or one for each channel."""
-    return [_scale_and_shift(importer, node, real_of(inputs[0]), None, -constant_of(inputs[1], "what is subtracted"))]
+    """As Add; of two tensors the second one is negated before."""
+    a, b = inputs[0], inputs[1]
+    if isinstance(b, Constant | QuantisedConstant):
+        return [scaled_and_shifted(importer, node, real_of(a), None, -b.array)]
+    if isinstance(a, Constant | QuantisedConstant):
+        return [scaled_and_shifted(importer, node, real_of(b), np.array(-1.0), a.array)]
+    return [_sum(importer, node, wire_of(a), _negative(importer, node, wire_of(b)))]
+
+
+def _negative(importer: Importer, node: Node, x: Wire) -> Wire:
+    """A tensor times -1, on the grid that has the numbers of its own negated."""
+    grid = AffineType.of(x.grid.bits.data, x.grid.unit, -1 - x.grid.zero)
+    negative = scaled_and_shifted(importer, node, x, np.array(-1.0), None)
+    return replace(quantise(importer, negative, grid, 0, node.name), codes=False)
 
 
 @handles("Mul")
 def multiply(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
     """
-    By a constant with one number, or one for each channel; of two quantised tensors of equal shape, or one of them with one
+    By a constant, which is the same for each image of a batch; of two quantised tensors of equal shape, or one of them with one
     pixel for each image.
     """
     a, b = inputs[0], inputs[1]
@@ -195,7 +204,7 @@ def multiply(importer: Importer, node: Node, inputs: Sequence[State | None]) -> 
         a, b = b, a
     if not isinstance(b, Constant | QuantisedConstant):
         return [_product(importer, node, wire_of(a), wire_of(b))]
-    return [_scale_and_shift(importer, node, real_of(a), constant_of(b, "the other factor"), None)]
+    return [scaled_and_shifted(importer, node, real_of(a), constant_of(b, "the other factor"), None)]
 
 
 def _product(importer: Importer, node: Node, a: Wire, b: Wire) -> Product:
@@ -235,11 +244,11 @@ def _operands(importer: Importer, inputs: Sequence[State | None]) -> tuple[Wire,
 
 @handles("Div")
 def divide(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
-    """By a constant with one number, or one for each channel."""
+    """By a constant, which is the same for each image of a batch."""
     divisor = constant_of(inputs[1], "a divisor").astype(np.float64)
     if not bool(divisor.all()):
         raise UnsupportedError("a divisor of 0", "other numbers", "correct the constant")
-    return [_scale_and_shift(importer, node, real_of(inputs[0]), 1 / divisor, None)]
+    return [scaled_and_shifted(importer, node, real_of(inputs[0]), 1 / divisor, None)]
 
 
 @handles("BatchNormalization")
@@ -257,81 +266,7 @@ def batch_normalization(importer: Importer, node: Node, inputs: Sequence[State |
     scale = gamma / np.sqrt(least)
     x = real_of(inputs[0])
     along = (1, -1, *(1,) * (len(x.shape) - 2))
-    return [_scale_and_shift(importer, node, x, scale.reshape(along), (beta - mean * scale).reshape(along))]
-
-
-def _scale_and_shift(importer: Importer, node: Node, x: Real, factor: Array | None, offset: Array | None) -> State:
-    """`x * factor + offset`, with constants that have one number for each channel, or one."""
-    channels = x.shape[1]
-    scales = np.ones(channels) if factor is None else _per_channel(factor, x.shape)
-    offsets = np.zeros(channels) if offset is None else _per_channel(offset, x.shape)
-    if isinstance(x, Sum) and x.function.is_identity and not x.moves and _is_by_channel(x):
-        importer.note(node, f"in the weights of '{x.name}'")
-        sign = np.where(scales < 0, -1, 1)
-        # A factor of 0 leaves the bias: weights of 0 with any scale.
-        sign, magnitude = np.where(scales == 0, 0, sign), np.where(scales == 0, 1.0, np.abs(scales))
-        return replace(negated(importer, x, sign), scales=x.scales * magnitude, bias=x.bias * scales + offsets)
-    if not isinstance(x, Wire):
-        has = "a factor or an offset of what is not quantised, behind a function or of moved axes"
-        raise UnsupportedError(has, "a QuantizeLinear and DequantizeLinear before it", "quantise the model there")
-    importer.note(node, "depthwise convolution of one tap")
-    return _channelwise(importer, node, x, scales, offsets)
-
-
-def _is_by_channel(x: Sum) -> bool:
-    """Whether the channels of an ONNX tensor are still those of the core."""
-    channels = x.shape[1]
-    along = np.arange(channels).reshape(1, -1, *(1,) * (len(x.shape) - 2))
-    return x.scales.size == channels and bool((x.places % channels == along).all())
-
-
-def _per_channel(values: Array, sizes: tuple[int, ...]) -> Floats:
-    """A constant that broadcasts against a tensor (N, C, ...), as one number for each channel."""
-    rank = len(sizes)
-    reals = values.astype(np.float64)
-    if not bool(np.isfinite(reals).all()):
-        raise UnsupportedError("a constant that is NaN or infinite", "finite numbers", "correct it")
-    shape = (1,) * (rank - reals.ndim) + reals.shape
-    others = [size for axis, size in enumerate(shape) if axis != 1]
-    if len(shape) != rank or any(size != 1 for size in others) or shape[1] not in (1, sizes[1]):
-        has = f"a constant of shape {values.shape} for a tensor of {sizes}"
-        raise UnsupportedError(has, "one number, or one for each channel", "use a constant that broadcasts over the channels")
-    return np.broadcast_to(reals.reshape(-1), sizes[1]).copy()
-
-
-def _channelwise(importer: Importer, node: Node, x: Wire, scales: Floats, offsets: Floats) -> Sum:
-    """A depthwise convolution of one tap, or of rows a product with a diagonal matrix."""
-    sign = np.where(scales < 0, -1, 1) * (scales != 0)
-    magnitude = np.where(scales == 0, 1.0, np.abs(scales))
-    # The smallest weights, so that there is room to make the unit of the bias finer.
-    taps: Ints = sign.astype(np.int64)
-    if len(x.shape) == 4:
-        value = images_of(x)
-        sizes = shape(value)
-        weights = taps.reshape(1, 1, 1, -1)
-        window = Window((1, 1))
-        groups = len(taps)
-        places = channels_first((sizes[0], sizes[1], sizes[2], sizes[3]))
-    elif len(x.shape) == 2:
-        value, order = rows_of(importer, x, node.name)
-        places, sizes, window, groups = row_major(x.shape), x.shape, None, 1
-        weights = np.zeros((len(taps), len(taps)), dtype=np.int64)
-        weights[order, np.arange(len(taps))] = taps
-    else:
-        raise UnsupportedError(f"a tensor of rank {len(x.shape)}", "4 or 2", "reshape it")
-    return Sum(
-        places,
-        sizes,
-        node.name,
-        x=value,
-        x_grid=x.grid,
-        weights=weights,
-        bits=UNIT_BITS,
-        scales=x.grid.unit * magnitude,
-        bias=offsets,
-        window=window,
-        groups=groups,
-    )
+    return [scaled_and_shifted(importer, node, x, scale.reshape(along), (beta - mean * scale).reshape(along))]
 
 
 # At the end.

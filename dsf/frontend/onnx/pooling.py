@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from dsf.frontend.onnx.graph import Node
 from dsf.frontend.onnx.importer import Importer, constant_of, handles, wire_of
 from dsf.frontend.onnx.linear import array_of, convolution_window, operand, rounded
-from dsf.frontend.onnx.means import mean, mean_of_parts, stretches
+from dsf.frontend.onnx.means import mean, mean_of_parts, mean_over, stretches
 from dsf.frontend.onnx.moves import moved, tensor_of
 from dsf.frontend.onnx.values import Mean, State, Sum, UnsupportedError, Wire
 from dsf.geometry import Window, span
@@ -49,7 +51,7 @@ def _check(window: Window) -> None:
 @handles("MaxPool")
 def max_pool(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
     """One or two spatial axes, pads less than the window, ceil_mode; no dilation and no indices."""
-    if len(node.outputs) > 1 and node.outputs[1] != "":
+    if len(node.outputs) > 1 and node.outputs[1] in importer.read:
         raise UnsupportedError("a second result, the indices", "the maxima only", "drop what uses them")
     x = tensor_of(inputs[0])
     _, window = _windows(node, x.shape[2:])
@@ -113,22 +115,32 @@ def _covers_inside(window: Window, size: tuple[int, int]) -> bool:
     return top == left == 0 and ends[0] <= size[0] and ends[1] <= size[1]
 
 
-@handles("GlobalAveragePool", "ReduceMean")
+@handles("GlobalAveragePool")
 def global_average_pool(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
-    """Over the two axes of images, which the hardware's max_kernel_size has to hold; by the array."""
+    """Over whole images, which the hardware's max_kernel_size has to hold; by the array."""
     x = wire_of(inputs[0])
-    keep = bool(node.get("keepdims", 1))
-    if node.op_type == "ReduceMean":
-        axes = node.ints("axes") if len(inputs) < 2 or inputs[1] is None else tuple(constant_of(inputs[1], "axes").tolist())
-        if sorted(int(axis) % max(len(x.shape), 1) for axis in axes) != [2, 3] or len(x.shape) != 4:
-            raise UnsupportedError(
-                f"a mean over axes {tuple(axes)} of {len(x.shape)}", "axes 2 and 3 of images", "transpose it"
-            )
-    if len(x.shape) != 4:
-        raise UnsupportedError(f"a tensor of rank {len(x.shape)}", "4", "reshape to images")
+    if len(x.shape) not in (3, 4):
+        raise UnsupportedError(f"a tensor of rank {len(x.shape)}", "4 or 3", "reshape to images")
     importer.note(node, "average pooling, by the array")
-    found = mean(importer, x, Window((x.shape[2], x.shape[3])), node.name)
-    return [found if keep else replace(found, places=found.places[:, :, 0, 0])]
+    return [mean(importer, x, Window(lines_of(x.shape)), node.name)]
+
+
+@handles("ReduceMean")
+def reduce_mean(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """Over any axes but that of a batch, of images or rows; rows and columns as GlobalAveragePool, or one of the two."""
+    x = wire_of(inputs[0])
+    rank = len(x.shape)
+    axes = node.ints("axes") if len(inputs) < 2 or inputs[1] is None else tuple(constant_of(inputs[1], "axes").tolist())
+    if not axes and node.get("noop_with_empty_axes", 0):
+        return [x]
+    over = {int(axis) % rank for axis in axes} or set(range(rank))
+    if rank not in (2, 3, 4) or (0 in over and x.shape[0] > 1):
+        has = f"a mean over axes {tuple(sorted(over))} of a tensor of {x.shape}"
+        raise UnsupportedError(has, "axes of rows or images", "average the batch outside")
+    importer.note(node, "average pooling, by the array")
+    longer = {axis for axis in over if x.shape[axis] > 1}
+    found = mean_over(importer, x, longer, node.name) if longer else x
+    return [found if node.get("keepdims", 1) else replace(found, places=np.squeeze(found.places, tuple(over)))]
 
 
 @handles("com.microsoft.QLinearAveragePool", "com.microsoft.QLinearGlobalAveragePool")

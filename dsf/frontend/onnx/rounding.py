@@ -279,6 +279,19 @@ def straightened(importer: Importer, x: Wire, name: str) -> Wire:
     return replace(x, value=op.output, places=places_of_images(shape(op.output), len(x.shape)))
 
 
+def with_last(importer: Importer, x: Wire, axis: int, name: str) -> Wire:
+    """A tensor whose elements along this axis of the engine's follow each other: images exchange it with their channels."""
+    sizes = shape(x.value)
+    if axis == len(sizes) - 1:
+        return x
+    order = (*(one for one in range(1, len(sizes)) if one != axis), axis)
+    op = TransposeOp(x.value, tuple(one - 1 for one in order))
+    importer.insert(op, name)
+    before = np.unravel_index(x.places, sizes)
+    places = np.ravel_multi_index([before[one] for one in (0, *order)], shape(op.output))
+    return replace(x, value=op.output, places=places)
+
+
 def flattened(importer: Importer, value: SSAValue, name: str) -> SSAValue:
     """Images as rows (N, H*W*C); rows as they are."""
     if len(shape(value)) == 2:

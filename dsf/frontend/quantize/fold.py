@@ -41,12 +41,17 @@ def simplify(graph: Graph) -> None:
     graph.sort()
     _fold_with_shapes(graph)
     for node in [one for one in graph.nodes if one.op_type in ("Identity", "Dropout")]:
+        if any(graph.is_output(name) or graph.consumers(name) for name in node.output[1:]):
+            continue  # It is more than nothing: somebody wants its mask.
         source = graph.producer(node.input[0])
         graph.absorb(node, "nothing to do", [] if source is None else [source])
         graph.bypass(node)
     fuse_gelus(graph)
     for node in [one for one in graph.nodes if one.op_type == "MatMul"]:
+        _vector_to_matrix(graph, node)
         _matmul_to_gemm(graph, node)
+    for node in [one for one in graph.nodes if one.op_type == "Gemm" and attribute(one, "transA", 0)]:
+        _transpose_before(graph, node)
     for node in [one for one in graph.nodes if one.op_type == "Gemm"]:
         _fold_factors(graph, node)
 
@@ -135,6 +140,34 @@ def _constant_results(graph: Graph, node: NodeProto) -> dict[str, Array] | None:
             f"'{label(node)}': a {node.op_type} of constants that fails ({failure}), needs valid ones; export again"
         ) from failure
     return {one.name: np.asarray(value) for one, value in zip(results, values, strict=True)}
+
+
+def _vector_to_matrix(graph: Graph, node: NodeProto) -> None:
+    """A product with a vector is one with a matrix of one column, which is taken away afterwards."""
+    weights, shape = graph.constant(node, 1), graph.shape(node.output[0])
+    if weights is None or weights.ndim != 1 or shape is None:
+        return
+    node.input[1] = graph.add_constant(f"{label(node)}.weight", weights[:, None])
+    result = node.output[0]
+    node.output[0] = graph.fresh(f"{result}.column")
+    graph.declare(node.output[0], (*shape, 1))
+    axis = graph.add_constant(f"{label(node)}.axis", np.array([-1], dtype=np.int64))
+    squeeze = helper.make_node("Squeeze", [node.output[0], axis], [result], name=f"{label(node)}.squeeze")
+    graph.replace(node, [node, squeeze])
+
+
+def _transpose_before(graph: Graph, node: NodeProto) -> None:
+    """A Gemm of a transposed tensor is a Transpose and a Gemm."""
+    shape = graph.shape(node.input[0])
+    kept = [one for one in node.attribute if one.name != "transA"]
+    del node.attribute[:]
+    node.attribute.extend(kept)
+    result = graph.fresh(f"{node.input[0]}.T")
+    transpose = helper.make_node("Transpose", [node.input[0]], [result], name=f"{label(node)}.T", perm=[1, 0])
+    if shape is not None:
+        graph.declare(transpose.output[0], shape[::-1])
+    node.input[0] = transpose.output[0]
+    graph.replace(node, [transpose, node])
 
 
 def _matmul_to_gemm(graph: Graph, node: NodeProto) -> None:

@@ -109,6 +109,10 @@ class Graph:
         self._names.add(free)
         return free
 
+    def declare(self, name: str, shape: Sequence[int]) -> None:
+        """Says that a new tensor holds real numbers, and how many."""
+        self.infos[name] = helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+
     def add_constant(self, name: str, value: Array) -> str:
         """A new constant; returns its name."""
         free = self.fresh(name)

@@ -42,6 +42,8 @@ MOVES = frozenset(
         "SpaceToDepth",
         "Relu",
         "Clip",
+        "Identity",
+        "Dropout",
     }
 )
 #: Any function of an element, by table.
