@@ -71,7 +71,6 @@ bench-random: setup ## Compare random networks on random hardware between interp
 
 bench-accuracy: setup ## Train small networks, take them through other exporters, and compare accuracies
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
-	$(BIN)/python -m pytest tests/unit/test_from_brevitas.py
 	$(BIN)/python -m benchmarks.accuracy
 
 bench-resnet50: setup ## Export ResNet-50 from PyTorch, quantise it by onnxruntime, and compare every layer (long)

@@ -103,14 +103,14 @@ def compare_layers(model: OnnxModel, proto: onnx.ModelProto, inputs: Iterable[ND
     totals: dict[tuple[str, str], Difference] = {}
     for x in inputs:
         tensors = dict(zip(wires, session.run(None, {model.imported.input.name: x}), strict=True))
-        for one in _differences(model, tensors):
+        for one in differences(model, tensors):
             key = (one.layer, one.operation)
             totals[key] = totals[key] + one if key in totals else one
     return list(totals.values())
 
 
-def _differences(model: OnnxModel, tensors: Mapping[str, NDArray]) -> Iterator[Difference]:
-    """Those of one input, of which onnxruntime has these integers."""
+def differences(model: OnnxModel, tensors: Mapping[str, NDArray]) -> Iterator[Difference]:
+    """Those of one input, of which another runtime has these integers."""
     theirs = {wire.value: _placed(wire, tensors[name]) for name, wire in quantised_tensors(model).items()}
     ours: dict[SSAValue, Ints] = {}
     interpreter = Interpreter(model.module)

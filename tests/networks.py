@@ -56,15 +56,20 @@ def random_hardware(rng: random.Random, **widths: int) -> Hardware:
     )
 
 
+#: By how many rows or columns transposed convolutions crop their results at most, unless that is what is wanted.
+USUAL_CROP = 2
+
+
 def random_network(
-    rng: random.Random, hardware: Hardware, *, layers: int = 4, depthwise: bool = False, crop: int = 2
+    rng: random.Random, hardware: Hardware, *, layers: int = 4, depthwise: bool = False, crop: int = USUAL_CROP
 ) -> ModuleOp:
     """
     A module of the `bundle` level, `engine.hardware` included, with one function `@main` of up to `layers` bundles named
     bundle_0, bundle_1, ...: convolutions with every kind of kernel, stride and padding, in groups and depthwise, also
     transposed, residual adds, poolings, flatten and dense layers, activations of all slopes; the last layer raw or
     quantised. With `depthwise`, convolutions are depthwise wherever they can be, and dilated more often. Transposed
-    ones lose up to `crop` rows or columns at each side: if that is more than a kernel reaches, phases begin inside the image.
+    ones lose up to `crop` rows or columns at each side: if that is more than usual, most layers are such, and their phases
+    often begin inside the image.
     """
     module = _Network(rng, hardware, depthwise, crop).build(rng.randint(1, layers))
     module.verify()
@@ -125,7 +130,7 @@ class _Network:
     def _image_bundle(self, last: bool, flatten: bool) -> None:
         rng = self.rng
         kinds = ("conv", "pool", "activation", "function", "add", "multiply", "gate", "move", "transposed")
-        kind = rng.choices(kinds, (12, 2, 1, 1, 1, 1, 1, 2, 2))[0]
+        kind = rng.choices(kinds, (2, 2, 1, 1, 1, 1, 1, 2, 12) if self.crop > USUAL_CROP else (12, 2, 1, 1, 1, 1, 1, 2, 2))[0]
         if kind == "conv":
             target = self._skip_target() if rng.random() < 0.4 else None
             self._conv(target)
@@ -231,11 +236,11 @@ class _Network:
         if kernel[0] * kernel[1] * channels > self.hardware.weight_words:
             kernel = (1, 1)
         dilation = (rng.randint(1, 3), rng.randint(1, 3)) if rng.random() < 0.2 else (1, 1)
-        most = self.crop
-        explicit = ((rng.randint(0, most), rng.randint(0, most)), (rng.randint(0, most), rng.randint(0, most)))
+        sizes, reach = (height, width), (span(one, step) for one, step in zip(kernel, dilation, strict=True))
+        rows, columns = (self._lost((size - 1) * step + one) for size, step, one in zip(sizes, strides, reach, strict=True))
         more = (rng.randint(0, strides[0] - 1), rng.randint(0, strides[1] - 1))
-        same = rng.random() < 0.4
-        window = resolve_transposed("same" if same else explicit, kernel, strides, dilation, (0, 0) if same else more)
+        same = rng.random() < 0.4 and self.crop == USUAL_CROP
+        window = resolve_transposed("same" if same else (rows, columns), kernel, strides, dilation, (0, 0) if same else more)
         try:
             image = window.output_shape(height, width)
         except ModelError:
@@ -260,6 +265,12 @@ class _Network:
             )
         )
         return True
+
+    def _lost(self, size: int) -> tuple[int, int]:
+        """By how much an axis of a result is cropped at its ends; if by much, so that something is left."""
+        most = self.crop if self.crop == USUAL_CROP else min(self.crop, size - 1)
+        before = self.rng.randint(0, most)
+        return before, self.rng.randint(0, most if self.crop == USUAL_CROP else min(self.crop, size - 1 - before))
 
     def _groups(self, wanted: int | None) -> tuple[int, int]:
         """Groups and output channels, `wanted` if given: often one group, or as many as channels, or any number between."""

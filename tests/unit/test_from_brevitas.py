@@ -1,27 +1,18 @@
 """
-`dsf.from_torch` with layers of Brevitas, beside what the module itself computes. Brevitas is no part of the tests' environment:
-`make bench-accuracy` installs it and runs these.
+`dsf.from_torch` with layers of Brevitas, beside what the module itself computes: the whole, and layer by layer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+import brevitas.nn as layers
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
-
-import dsf
-from dsf import Hardware
-from dsf.compiler import compile_module
-from dsf.errors import ModelError
-
-pytest.importorskip("brevitas", reason="Brevitas is not installed; make bench-accuracy installs it, and runs these tests")
-
-import brevitas.nn as layers
 from brevitas.quant import (
     Int8ActPerTensorFixedPoint,
+    Int8ActPerTensorFloat,
     Int8WeightPerChannelFloat,
     Int8WeightPerTensorFixedPoint,
     Int16Bias,
@@ -29,8 +20,18 @@ from brevitas.quant import (
     SignedBinaryActPerTensorConst,
     SignedBinaryWeightPerTensorConst,
     Uint8ActPerTensorFixedPoint,
+    Uint8ActPerTensorFloat,
 )
+from torch import Tensor, nn
 
+import dsf
+from benchmarks.layerwise import Difference, differences, quantised_tensors
+from dsf import Hardware
+from dsf.compiler import compile_module
+from dsf.errors import ModelError
+
+#: Arguments of a layer that say how it quantises.
+Kind = dict[str, object]
 HARDWARE = Hardware(bits_bias=32)
 BINARY = Hardware(bits_input=1, bits_weights=1, bits_sum=24)
 #: Scales that are powers of two, and quantised biases: what Brevitas computes in float32 is exact.
@@ -41,27 +42,38 @@ SIGNS = {"act_quant": SignedBinaryActPerTensorConst, "scaling_init": 0.5}
 SIGN_WEIGHTS = {"weight_quant": SignedBinaryWeightPerTensorConst, "weight_scaling_init": 0.25}
 
 
-class Exact(nn.Module):
-    """Convolutions (plain, depthwise, strided), a residual addition, a pooling and a dense layer, all in fixed point."""
+class Mixed(nn.Module):
+    """Convolutions (plain, depthwise, strided), a residual addition, a pooling and a dense layer."""
 
-    def __init__(self) -> None:
+    def __init__(self, weights: Kind, signed: Kind, unsigned: Kind, bias: object) -> None:
         super().__init__()
-        self.input = layers.QuantIdentity(**SIGNED, return_quant_tensor=True)
-        self.stem = layers.QuantConv2d(3, 8, 3, padding=1, bias=True, bias_quant=Int16Bias, **WEIGHTS)
-        self.relu = layers.QuantReLU(**UNSIGNED, return_quant_tensor=True)
-        self.depthwise = layers.QuantConv2d(8, 8, 3, padding=1, groups=8, bias=True, bias_quant=Int16Bias, **WEIGHTS)
-        self.rounded, self.same = (layers.QuantIdentity(**SIGNED) for _ in range(2))
-        self.sum = layers.QuantReLU(**UNSIGNED)
+        self.input = layers.QuantIdentity(**signed, return_quant_tensor=True)
+        self.stem = layers.QuantConv2d(3, 8, 3, padding=1, bias=True, bias_quant=bias, **weights)
+        self.relu = layers.QuantReLU(**unsigned, return_quant_tensor=True)
+        self.depthwise = layers.QuantConv2d(8, 8, 3, padding=1, groups=8, bias=True, bias_quant=bias, **weights)
+        self.rounded, self.same = (layers.QuantIdentity(**signed) for _ in range(2))
+        self.sum = layers.QuantReLU(**unsigned)
         self.pool = nn.MaxPool2d(2)
-        self.down = layers.QuantConv2d(8, 12, 3, stride=2, bias=False, **WEIGHTS)
-        self.tail = layers.QuantReLU(**UNSIGNED, bit_width=4)
-        self.head = layers.QuantLinear(12, 5, bias=False, **WEIGHTS)
+        self.down = layers.QuantConv2d(8, 12, 3, stride=2, bias=False, **weights)
+        self.tail = layers.QuantReLU(**unsigned, bit_width=4)
+        self.head = layers.QuantLinear(12, 5, bias=False, **weights)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.relu(self.stem(self.input(x)))
         # Each rounded once more to a plain tensor: Brevitas adds tensors that carry scales only if those are alike.
         x = self.sum(self.rounded(self.depthwise(x)) + self.same(x))
         return self.head(self.tail(self.down(self.pool(x))).flatten(1))
+
+
+def exact() -> nn.Module:
+    """In fixed point."""
+    return Mixed(WEIGHTS, SIGNED, UNSIGNED, Int16Bias)
+
+
+def free(bits: int) -> nn.Module:
+    """With scales and biases in floating point."""
+    weights = {"weight_quant": Int8WeightPerChannelFloat, "weight_bit_width": bits}
+    return Mixed(weights, {"act_quant": Int8ActPerTensorFloat}, {"act_quant": Uint8ActPerTensorFloat}, None)
 
 
 class Averaged(nn.Module):
@@ -116,7 +128,7 @@ def calibrated(build: Callable[[], nn.Module], x: Tensor) -> tuple[nn.Module, np
         return module, module.eval()(x).numpy()
 
 
-@pytest.mark.parametrize("build", [Exact, Averaged, Added])
+@pytest.mark.parametrize("build", [exact, Averaged, Added])
 def test_fixed_point_equals_the_module_bit_for_bit(build: Callable[[], nn.Module]) -> None:
     x = torch.randn(16, 3, 8, 8, generator=torch.Generator().manual_seed(2))
     module, wanted = calibrated(build, x)
@@ -124,6 +136,33 @@ def test_fixed_point_equals_the_module_bit_for_bit(build: Callable[[], nn.Module
     assert np.unique(wanted).size > 20
     assert np.array_equal(model.predict(x.numpy()), wanted)
     compile_module(model.module, verify_each=True)
+
+
+@pytest.mark.parametrize(
+    ("build", "most"), [(exact, 0), (lambda: free(4), 0.001), (lambda: free(8), 0.001)], ids=["fixed point", "4 bits", "8 bits"]
+)
+def test_every_layer_equals_its_module_on_the_inputs_of_the_module(build: Callable[[], nn.Module], most: float) -> None:
+    """What goes into the modules goes into the layers: at most 1 step apart, and hardly ever; in fixed point never."""
+    x = torch.randn(64, 3, 8, 8, generator=torch.Generator().manual_seed(2))
+    module, _ = calibrated(build, x)
+    model = dsf.from_torch(module, x[:1], HARDWARE)
+    results: dict[str, Tensor] = {}
+    for name, child in module.named_children():
+        child.register_forward_hook(lambda _, inputs, y, name=name: results.update({name: getattr(y, "value", y)}))
+    with torch.no_grad():
+        module(x)
+    totals: dict[str, Difference] = {}
+    for index in range(len(x)):
+        tensors = {
+            name: wire.grid.to_integers(results[name.split(".")[0].removesuffix("_quantized")][[index]].numpy()) + wire.offset
+            for name, wire in quantised_tensors(model).items()
+        }
+        for one in differences(model, tensors):
+            totals[one.layer + one.operation] = totals[one.layer + one.operation] + one if index else one
+    assert len(totals) == 5
+    for one in totals.values():
+        assert one.most <= 1, one
+        assert one.different <= most * one.elements, one
 
 
 def test_signs_equal_the_module_bit_for_bit() -> None:

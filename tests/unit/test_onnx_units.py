@@ -7,12 +7,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from every_sum import wrong_results
 from xdsl.ir import Block
 
 from dsf.dialects.bundle import AffineType, tensor_of
 from dsf.frontend.onnx.rounding import core
 from dsf.frontend.onnx.units import in_fine_units, unit_factors
-from dsf.frontend.onnx.values import Sum, UnsupportedError, row_major
+from dsf.frontend.onnx.values import Pointwise, Sum, UnsupportedError, row_major
 from dsf.hardware import Hardware
 from dsf.numerics import int_range, scale_to_multiplier
 
@@ -64,12 +65,47 @@ def test_a_gain_gets_units_that_the_multiplier_has() -> None:
     factors = unit_factors(pending, WIDE, grid)
     assert factors[2] == 1
 
-    def error(sums: Sum) -> np.ndarray:
-        multiplier, shift = scale_to_multiplier(sums.scales)
-        return np.abs(np.ldexp(multiplier.astype(float), -shift) / sums.scales - 1)
+    def error(gains: np.ndarray) -> np.ndarray:
+        multiplier, shift = scale_to_multiplier(gains)
+        return np.abs(np.ldexp(multiplier.astype(float), -shift) / gains - 1)
 
-    assert np.all(error(pending)[:2] > 2.0**-18)
-    assert np.all(error(in_fine_units(pending, WIDE, grid)) < 2.0**-20)
+    assert np.all(error(pending.scales)[:2] > 2.0**-18)
+    assert np.all(error(pending.scales / factors) < 2.0**-20)
+
+
+@pytest.mark.parametrize("most", [127, 7, 1], ids=["8 bits", "4 bits", "2 bits"])
+@pytest.mark.parametrize(
+    "function",
+    [Pointwise(), Pointwise(0.0), Pointwise(0.25), Pointwise(minimum=-1.5, maximum=2.5)],
+    ids=["no function", "relu", "leaky", "clip"],
+)
+def test_most_sums_get_the_right_result(most: int, function: Pointwise) -> None:
+    """Where weights have room for a factor; else about as many are wrong as with the nearest numbers."""
+    rng = np.random.default_rng(most)
+    weights = rng.integers(-most, most + 1, (40, 12))
+    weights[0] = most
+    pending = replace(dense(weights.tolist(), [0.0] * 12, -3), function=function)
+    # The largest sums have the largest results.
+    grid, sums = AffineType.of(8, 0.031, -5), 74 * np.sqrt(40) * most
+    pending = replace(pending, scales=rng.uniform(0.8, 1.2, 12) * grid.unit * 128 / sums, bias=rng.normal(size=12) * 0.5)
+    nearest = replace(pending, bias=np.rint(pending.bias / pending.scales) * pending.scales)
+    chosen = in_fine_units(pending, WIDE, grid)
+    (before, _), (after, _) = (wrong_results(pending, one, grid) for one in (nearest, chosen))
+    assert after <= {127: 1.15, 7: 0.05, 1: 0}[most] * before
+
+
+def test_what_the_engine_has_stays_as_it_is() -> None:
+    """Gains that are powers of two or have 16 bits, and whole biases."""
+    pending = replace(dense([[7, 3], [-1, 2]], [0.0, 0.0]), scales=np.array([2.0**-5, 40001 * 2.0**-22]))
+    pending = replace(pending, bias=pending.scales * [3, -7])
+    assert in_fine_units(pending, WIDE, AffineType.of(8, 1.0, 4)) is pending
+
+
+def test_a_bias_stays_within_the_hardware() -> None:
+    """Of 8 bits: 127.4 units can't become 128."""
+    pending = replace(dense([[127], [3]], [127.4 * 0.0137]), scales=np.array([0.0137]))
+    chosen = in_fine_units(pending, Hardware(bits_bias=8, bits_sum=32), AffineType.of(8, 1.0, 0))
+    assert np.rint(chosen.bias / chosen.scales) <= 127
 
 
 def test_weights_of_all_bits_stay_as_they_are() -> None:

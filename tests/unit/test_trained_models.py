@@ -9,12 +9,14 @@ import numpy as np
 import onnx
 import pytest
 import qonnx_semantics
+from every_sum import wrong_results
 from quantize_graphs import decibels, run
 
 from benchmarks.layerwise import compare_layers
 from dsf import Hardware, from_onnx
 from dsf.errors import ModelError
 from dsf.frontend.forms import to_qdq
+from dsf.frontend.onnx import rounding
 from dsf.frontend.qonnx import is_qonnx
 from dsf.frontend.quantize import QuantizeOptions, quantize_model
 
@@ -133,14 +135,37 @@ def test_on_the_engine(name, form):
 def test_every_layer_equals_onnxruntime_on_its_inputs(name, form):
     """
     Within 1 of 8 bits, and at most one in a thousand differs, by the 16 bits of the engine's multipliers and the rounding of a
-    bias in floating point; not counted what is half-way between two steps, which onnxruntime rounds by the noise of float32.
+    bias in floating point; not counted what is half-way between two steps, which onnxruntime rounds by the noise of float32. In
+    fixed point none differs.
     """
     proto = to_qdq(load(name, form))
     layers = compare_layers(from_onnx(proto, HARDWARE), proto, [one[None] for one in data_of(name)["x"]])
     assert len(layers) >= 2
     for one in layers:
         assert one.most <= 1, one
-        assert one.different - one.undecided <= max(MOST_DIFFERENT * one.elements, 1), one
+        most = 0 if form == "fixed" else max(MOST_DIFFERENT * one.elements, 1)
+        assert one.different - one.undecided <= most, one
+
+
+@pytest.mark.parametrize(("form", "least"), [("qonnx", 0.9995), ("qcdq", 0.9995), ("qdq", 0.9993), ("fixed", 1)])
+def test_nearly_all_sums_there_are_get_the_result_that_the_model_means(form, least, monkeypatch):
+    """Of every channel of every layer, each sum that its inputs may have: as the scales and the bias say, without float32."""
+    pending = []
+    choose = rounding.in_fine_units
+
+    def noted(meant, hardware, grid=None):
+        taken = choose(meant, hardware, grid)
+        if grid is not None:
+            pending.append((meant, taken, grid))
+        return taken
+
+    monkeypatch.setattr(rounding, "in_fine_units", noted)
+    for name in NETWORKS:
+        from_onnx(load(name, form), HARDWARE)
+    assert len(pending) >= 18
+    wrong, total = np.sum([wrong_results(*one) for one in pending], axis=0)
+    assert total > 1_000_000
+    assert 1 - wrong / total >= least, (wrong, total)
 
 
 def test_layers_of_all_kinds_are_compared():

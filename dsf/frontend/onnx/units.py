@@ -16,23 +16,52 @@ from numpy.typing import NDArray
 
 from dsf import numerics
 from dsf.dialects.bundle import Grid
+from dsf.frontend.onnx.thresholds import rescaling
 from dsf.frontend.onnx.values import Sum
 from dsf.hardware import Hardware
 from dsf.numerics import Floats, Ints
 
 #: What was meant to be a whole number differs from it by so much, of it, where scales were rounded to float32.
 WHOLE = 2.0**-20
+#: How many factors of weights are looked at closely.
+PROMISING = 8
+#: Gains that the engine has.
+MOST_GAIN, LEAST_GAIN = float(1 << (numerics.MULTIPLIER_BITS - 1)), 2.0**-31
 
 
 def in_fine_units(pending: Sum, hardware: Hardware, grid: Grid | None = None) -> Sum:
     """
     The same sum in units in which bias and gain are nearer to what the engine has, as far as the hardware's widths allow. The
-    result goes to `grid`, or is not rounded.
+    result goes to `grid`, for which they are what the engine has, or is not rounded.
     """
+    if grid is not None and grid.bits.data > 1 and not _is_exact(pending, grid):
+        return _rescaled(pending, hardware, grid)
     factors = unit_factors(pending, hardware, grid)
     if bool(np.all(factors == 1)):
         return pending
     return replace(pending, weights=pending.weights * factors, bits=hardware.bits_weights, scales=pending.scales / factors)
+
+
+def _is_exact(pending: Sum, grid: Grid) -> bool:
+    """Whether the engine has bias and gain as they are; or can't have the gain at all."""
+    gains: Floats = pending.scales / grid.unit
+    if gains.max() >= MOST_GAIN or gains.min() < LEAST_GAIN:
+        return True
+    return bool((_error_of_gains(gains) == 0).all() and _is_whole(pending.bias / pending.scales).all())
+
+
+def _rescaled(pending: Sum, hardware: Hardware, grid: Grid) -> Sum:
+    """With the multiplier, the bias and the factor with which most sums get the result that they should."""
+    found = rescaling(pending, hardware, grid, _promising_factors(pending, hardware, grid))
+    scales = found.gains * grid.unit
+    changed = bool(np.any(found.factors != 1))
+    return replace(
+        pending,
+        weights=pending.weights * found.factors if changed else pending.weights,
+        bits=hardware.bits_weights if changed else pending.bits,
+        scales=scales,
+        bias=found.bias * scales,
+    )
 
 
 def whole_bias(pending: Sum, *, down: bool = False) -> Floats:
@@ -51,6 +80,19 @@ def _is_whole(exact: Floats) -> NDArray[np.bool_]:
 
 def unit_factors(pending: Sum, hardware: Hardware, grid: Grid | None = None) -> Ints:
     """By what to multiply the weights of each channel."""
+    return 1 + _errors(pending, hardware, grid).argmin(axis=0)
+
+
+def _promising_factors(pending: Sum, hardware: Hardware, grid: Grid) -> Ints:
+    """For each channel 1 and some others, those with the smallest errors first: (candidates, channels)."""
+    errors = _errors(pending, hardware, grid)
+    order = np.argsort(errors, axis=0, kind="stable")[:PROMISING]
+    factors = np.where(np.isfinite(np.take_along_axis(errors, order, axis=0)), order + 1, 1)
+    return np.concatenate([np.ones_like(factors[:1]), factors])
+
+
+def _errors(pending: Sum, hardware: Hardware, grid: Grid | None) -> Floats:
+    """How wrong bias and gain are with weights times 1, 2 and so on, (factors, channels); infinitely where there is no room."""
     weights = pending.weights.reshape(-1, pending.bias.size)
     room = ((1 << (hardware.bits_weights - 1)) - 1) // np.maximum(np.abs(weights).max(axis=0), 1)
     factors = np.arange(1, max(int(room.max()), 1) + 1).reshape(-1, 1)
@@ -65,7 +107,7 @@ def unit_factors(pending: Sum, hardware: Hardware, grid: Grid | None = None) -> 
     if grid is not None and grid.bits.data > 1:
         gains: Floats = pending.scales / factors / grid.unit
         error = apart * gains + _error_of_gains(gains) * (1 << (grid.bits.data - 1))
-    return 1 + np.where(fits, error, np.inf).argmin(axis=0)
+    return np.where(fits, error, np.inf)
 
 
 def _error_of_gains(gains: Floats) -> Floats:
