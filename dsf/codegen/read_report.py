@@ -7,7 +7,7 @@ from pathlib import Path
 from types import NoneType
 from typing import cast
 
-from dsf.codegen.report import MEMORIES, PORTS, Report
+from dsf.codegen.report import MEMORIES, NOTHING, PORTS, RATIOS, Report
 from dsf.disk import read_json
 from dsf.errors import BinaryError
 from dsf.isa.registers import ARRAY, array_name
@@ -51,7 +51,8 @@ _OF_LAYER: Keys = {
     **dict.fromkeys(("name", "operator", "tensor"), (str,)),
     "shape": (list,),
     **dict.fromkeys(("bits", "zero_point"), (int, NoneType)),
-    **dict.fromkeys(("scale", "snr_layer", "snr_total"), _MAYBE_NUMBER),
+    "scale": _MAYBE_NUMBER,
+    **dict.fromkeys(RATIOS, (*_MAYBE_NUMBER, str)),
 }
 _OF_ARRAY: Keys = {array_name(counter): (int,) for counter in ARRAY}
 
@@ -88,8 +89,14 @@ def _wrong_quantisation(entry: Report) -> list[str]:
     problems = _wrong_keys(entry, _OF_QUANTISATION, "quantisation")
     layers = [] if problems else cast("list[object]", entry["layers"])
     for index, layer in enumerate(layers):
-        problems += _wrong_keys(layer, _OF_LAYER, f"quantisation.layers[{index}]")
+        where = f"quantisation.layers[{index}]"
+        wrong = _wrong_keys(layer, _OF_LAYER, where)
+        problems += wrong or [f"{where}.{name} has a wrong value" for name in _wrong_ratios(cast("Report", layer))]
     return problems
+
+
+def _wrong_ratios(layer: Report) -> list[str]:
+    return [name for name in RATIOS if isinstance(layer[name], str) and layer[name] != NOTHING]
 
 
 def _wrong_parts(entry: Report, where: str) -> list[str]:

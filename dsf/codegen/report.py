@@ -39,6 +39,8 @@ Interval = tuple[int, int]
 
 #: The ports of the bus.
 PORTS: tuple[str, ...] = ("instructions", "features", "weights", "output")
+#: What a quantised layer has of signal-to-noise ratios, and what stands for one of -inf: JSON has no infinity.
+RATIOS, NOTHING = ("snr_layer", "snr_total"), "-inf"
 
 #: The memories of an engine, as `Hardware` names them.
 MEMORIES: tuple[str, ...] = ("feature_memory", "weight_memory")

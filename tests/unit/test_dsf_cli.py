@@ -221,6 +221,8 @@ LOAD = {"cycles": 8, "measured_cycles": None, "dram_words": 9}
 REPORT |= {"feature_memory_bytes": 4, "weight_memory_bytes": 5}
 REPORT |= {"port_bytes": BYTES, "array": CYCLES, "register_accesses": 8, "load_program": LOAD, "weight_bytes": 10}
 QUANTISED = {"layers": [], "options": {}, "samples": 1}
+LAYER = {"name": "a", "operator": "Conv", "tensor": "y", "shape": [1, 2], "bits": 8, "scale": 0.5, "zero_point": 0}
+LAYER |= {"snr_layer": "-inf", "snr_total": None}
 BUNDLE = {key: REPORT[key] for key in ("macs", "cycles", "measured_cycles", "utilization", "dram_words", "port_bytes", "array")}
 BUNDLE |= {key: REPORT[key] for key in ("feature_memory_bytes", "weight_memory_bytes")}
 BUNDLE |= {"name": "[/b] :smile:", "shape": [1, 2], "mode": "[b]wide"}
@@ -260,6 +262,10 @@ def test_names_are_no_markup(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         (REPORT | {"bundles": [], "quantisation": {}}, "quantisation lacks layers, options, samples"),
         (REPORT | {"bundles": [], "quantisation": QUANTISED | {"layers": [{}]}}, "quantisation.layers[0] lacks name, operator"),
         (REPORT | {"bundles": [], "quantisation": QUANTISED | {"samples": "1"}}, "quantisation.samples has a wrong value"),
+        (
+            REPORT | {"bundles": [], "quantisation": QUANTISED | {"layers": [LAYER | {"snr_total": "much"}]}},
+            "quantisation.layers[0].snr_total has a wrong value",
+        ),
     ],
 )
 def test_foreign_report(report: object, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -118,6 +118,41 @@ def check_quantised(rng: random.Random) -> int:
     return len(compared)
 
 
+@pytest.mark.parametrize(
+    ("weights", "activations", "message"),
+    [
+        (QuantType.QInt4, QuantType.QInt8, None),
+        (QuantType.QUInt4, QuantType.QUInt8, None),
+        (QuantType.QInt8, QuantType.QUInt8, None),
+        (QuantType.QInt8, QuantType.QInt16, "activations of type int16, needs int8 or uint8"),
+    ],
+)
+def test_onnxruntimes_own_operators(weights: QuantType, activations: QuantType, message: str | None, tmp_path: Path) -> None:
+    """QuantizeLinear and DequantizeLinear of its domain, as it writes them for types that the model's opset has not."""
+    model = random_model(random.Random(3))
+    model.opset_import[0].version = 17
+    x = inputs_of(model, INPUTS, 1)
+    onnx.save(model, tmp_path / "float.onnx")
+    quantize_static(
+        tmp_path / "float.onnx",
+        tmp_path / "quantised.onnx",
+        Samples(x[:8]),
+        activation_type=activations,
+        weight_type=weights,
+        extra_options={"UseQDQContribOps": True},
+    )
+    quantised = onnx.load(tmp_path / "quantised.onnx")
+    assert {one.domain for one in quantised.graph.node if one.op_type.endswith("QuantizeLinear")} == {"com.microsoft"}
+    if message is not None:
+        with pytest.raises(ModelError, match=message):
+            from_onnx(quantised, HARDWARE)
+        return
+    compared = compare_layers(from_onnx(quantised, HARDWARE), quantised, [one[None] for one in x])
+    assert len(compared) >= 3
+    for one in compared:
+        assert one.most <= 1 and one.different - one.undecided <= MOST_DIFFERENT * one.elements + INPUTS, one
+
+
 def rate_of(one: Difference) -> float:
     """Of the results of a layer, so many at most may round to the neighbour."""
     if one.operation == "bundle.concat" or (one.layer.startswith("averagepool") and one.operation == "bundle.add"):

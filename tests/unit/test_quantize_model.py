@@ -3,6 +3,7 @@
 import json
 import math
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -15,6 +16,7 @@ from dsf.frontend.quantize import QuantizeOptions, quantize_model
 from dsf.frontend.quantize.fold import prepare
 from dsf.frontend.quantize.graph import Graph
 from dsf.frontend.quantize.ready import with_static_shapes
+from dsf.frontend.quantize.report import Energy, LayerReport, QuantizationReport
 from dsf.frontend.quantize.run import Runner
 
 
@@ -208,6 +210,26 @@ def test_a_row_for_each_layer():
     with console.capture() as text:
         console.print(report.table())
     assert f"{report.layers[2].snr_layer:.1f}" in text.get()
+
+
+def test_noise_without_a_signal_is_json_too():
+    """JSON has no infinity: Python would write one, and nothing else reads it."""
+    energy = Energy()
+    energy.add(np.zeros(2), np.array([0.0, 0.5]))
+    row = LayerReport("a", "Conv", "y", (1, 2), 8, 0.5, 0, energy.decibels, None)
+    report = QuantizationReport([row, replace(row, snr_layer=None, snr_total=31.5)], {"ranges": "mse"}, 4)
+
+    def refuse(name):
+        raise AssertionError(name)
+
+    data = json.loads(report.to_json(), parse_constant=refuse)
+    assert [one["snr_layer"] for one in data["layers"]] == ["-inf", None]
+    again = QuantizationReport.of_dict(data)
+    assert [(one.snr_layer, one.snr_total) for one in again.layers] == [(-np.inf, None), (None, 31.5)]
+    console = Console(width=160)
+    with console.capture() as text:
+        console.print(again.table())
+    assert "-inf" in text.get()
 
 
 def test_a_layer_alone_does_not_see_errors_before_it():

@@ -20,6 +20,10 @@ from dsf.frontend.reading import ONNX_DOMAINS
 Array = NDArray[Any]
 
 
+#: onnxruntime's copies of ONNX's operators, for types that older versions of these have not.
+COPIES = {("com.microsoft", "QuantizeLinear"), ("com.microsoft", "DequantizeLinear")}
+
+
 @dataclass(frozen=True)
 class Node:
     """An operator: its type, with the domain before it unless that is ONNX's own; `inputs` that are left out are ''."""
@@ -113,7 +117,7 @@ def _input(value: onnx.ValueInfoProto, model: str) -> GraphInput:
 
 
 def _node(proto: onnx.NodeProto, place: int, taken: set[str], model: str) -> Node:
-    own = proto.domain in ONNX_DOMAINS
+    own = proto.domain in ONNX_DOMAINS or (proto.domain, proto.op_type) in COPIES
     wanted = proto.name or f"{proto.op_type}_{place}"
     name, copy = wanted, 1
     while name in taken:

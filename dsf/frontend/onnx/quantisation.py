@@ -77,7 +77,7 @@ def _axis(node: Node, rank: int, scale: Array) -> int | None:
 def quantize_linear(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
     """
     Integers of 2, 4 or 8 bits with or without sign; one scale and zero point for an activation, one for each index of an axis
-    for a constant; no blocks. The one of the input is the processor's.
+    for a constant; no blocks. The one of the input is the processor's. Also onnxruntime's copy of it, com.microsoft.
     """
     x = inputs[0]
     scale, zero_point = _numbers(inputs)

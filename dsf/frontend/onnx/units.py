@@ -88,7 +88,7 @@ def _promising_factors(pending: Sum, hardware: Hardware, grid: Grid) -> Ints:
     errors = _errors(pending, hardware, grid)
     order = np.argsort(errors, axis=0, kind="stable")[:PROMISING]
     factors = np.where(np.isfinite(np.take_along_axis(errors, order, axis=0)), order + 1, 1)
-    return np.concatenate([np.ones_like(factors[:1]), factors])
+    return np.stack([np.ones_like(factors[0]), *(one for one in factors if bool((one != 1).any()))])
 
 
 def _errors(pending: Sum, hardware: Hardware, grid: Grid | None) -> Floats:

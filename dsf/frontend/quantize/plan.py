@@ -141,8 +141,6 @@ def _node_problem(graph: Graph, node: NodeProto, any_operator: bool) -> str | No
         return " whose bias is computed, needs a constant one; add it by an Add"
     if node.op_type == "Gemm" and len(node.input) > 2 and node.input[2] and _is_matrix(graph.constant(node, 2)):
         return " with a matrix as bias, needs one number for each output, or one; add it by an Add"
-    if node.op_type == "Gemm" and attribute(node, "transA", 0):
-        return " of a transposed tensor, needs transA=0; transpose before it"
     if node.op_type in HOST and not _host_reads(graph, node.output[0]):
         return " whose result other layers read, needs to end the network; remove it, or what stands behind it"
     shapes = [graph.shape(name) for name in node.output if name]

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
+from dsf.codegen.report import NOTHING, RATIOS
+
 
 @dataclass
 class Energy:
@@ -37,8 +39,8 @@ class LayerReport:
     A quantised tensor, named by the layer that computes it.
 
     `snr_layer` is the signal-to-noise ratio in decibels of this layer alone, given the float network's inputs; `snr_total` that
-    of the network so far, in which errors accumulate. `None`: no difference. `bits`, `scale` and `zero_point` are `None` for a
-    result that leaves as it is.
+    of the network so far, in which errors accumulate. `None`: no difference; -inf: noise without a signal. `bits`, `scale` and
+    `zero_point` are `None` for a result that leaves as it is.
     """
 
     name: str
@@ -61,18 +63,21 @@ class QuantizationReport:
     samples: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON types only."""
-        return asdict(self)
+        """JSON types only: ratios of -inf as text."""
+        data = asdict(self)
+        for layer in data["layers"]:
+            layer |= {name: NOTHING if layer[name] == -np.inf else layer[name] for name in RATIOS}
+        return data
 
     @staticmethod
     def of_dict(data: dict[str, Any]) -> QuantizationReport:
         """What `to_dict` wrote, read again."""
         names = [one.name for one in fields(LayerReport)]
-        layers = [LayerReport(**{name: layer[name] for name in names}) for layer in data["layers"]]
+        layers = [LayerReport(**{name: _read(name, layer[name]) for name in names}) for layer in data["layers"]]
         return QuantizationReport(layers, data["options"], data["samples"])
 
     def to_json(self) -> str:
-        return json.dumps(self.to_dict(), indent=2)
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False)
 
     def table(self) -> Table:
         """For people: one row a layer."""
@@ -87,6 +92,10 @@ class QuantizationReport:
             numbers += ["" if one.zero_point is None else str(one.zero_point), _text(one.snr_layer), _text(one.snr_total)]
             table.add_row(one.name, one.operator, shape, *numbers)
         return table
+
+
+def _read(name: str, value: Any) -> Any:
+    return -np.inf if name in RATIOS and value == NOTHING else value
 
 
 def _text(decibels: float | None) -> str:
