@@ -108,6 +108,11 @@ def falling(made: Graph, parts: int) -> None:
     made.quantise(made.node("LeakyRelu", x, name="leaky", alpha=-0.5))
 
 
+def clip_to(made: Graph, place: int, limit: float) -> None:
+    limits = [made.constant(np.float32(limit if index == place else other)) for index, other in enumerate((-np.inf, np.inf))]
+    made.then("Clip", *limits, name="clip")
+
+
 def different(made: Graph, *sizes: int) -> str:
     return made.constant(np.arange(np.prod(sizes), dtype=np.float32).reshape(sizes))
 
@@ -354,6 +359,13 @@ ERRORS: list[tuple[str, Callable[[], onnx.ModelProto]]] = [
     (
         r"'sigmoid': an operand that is the input in floating point, needs a QuantizeLinear and Dequant.*; quantise .*",
         float_input,
+    ),
+    *(
+        (
+            rf"'clip': '{'min' if place == 0 else 'max'}' of {limit}, needs a number; correct it",
+            lambda place=place, limit=limit: graph(lambda made: clip_to(made, place, limit)),
+        )
+        for place, limit in ((0, np.inf), (0, np.nan), (1, -np.inf))
     ),
     *(
         (

@@ -410,6 +410,12 @@ def reduced(*axes: int) -> Change:
     return change
 
 
+def pad_positive(made: Graph) -> None:
+    """Channels and rows of a negative number, beside ones whose grid has none."""
+    made.quantise(made.node("Relu", made.x), 0.05, 0)
+    pad_with(0, 2, 0, 0, 0, 1, 1, 0)(made)
+
+
 OPERATORS: dict[str, Change] = {
     "pad": padded,
     "pad-axes": padded_axes,
@@ -417,6 +423,7 @@ OPERATORS: dict[str, Change] = {
     "pad-result": pad_on_the_grid_of_the_result,
     "pad-rescaled": pad_to_another_scale,
     "pad-channels": pad_with(0, 2, 0, 0, 0, 1, 1, 0),
+    "pad-channels-of-another-grid": pad_positive,
     "pad-less-than-nothing": pad_with(0, -1, -2, 1, 0, 0, 0, -1),
     "pad-then-pool": pad_then_pool,
     "pad-of-sums": pad_of_sums,

@@ -208,6 +208,14 @@ def test_masks():
         from_onnx(quantize_model(proto, random(8, 4)).model, Hardware(bits_bias=32))
 
 
+def test_a_bias_for_other_channels():
+    """Which the batch normalisation behind it would be folded into."""
+    norm = node("BatchNormalization", "c norm.scale norm.offset norm.mean norm.variance", "y")
+    nodes = [node("Conv", "x w b", "c"), norm]
+    proto = model(nodes, {"x": (2, 3, 4, 4)}, ["y"], {"w": random(3, 3, 1, 1), "b": random(2), **norm_constants(3)})
+    assert "needs a model that ONNX can run" in only(problems(proto, random(4, 3, 4, 4)))
+
+
 def test_batch_norms_in_training():
     norm = node("BatchNormalization", "x norm.scale norm.offset norm.mean norm.variance", "y m v", training_mode=1)
     proto = model([norm], {"x": (2, 3, 4, 4)}, ["y"], norm_constants(3))

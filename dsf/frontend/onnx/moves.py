@@ -267,8 +267,11 @@ def bordered(importer: Importer, state: Padded, name: str) -> State:
     return moved(importer, state.wire, [Border(state.margin, 0.0)], name)
 
 
-def _more_channels(importer: Importer, node: Node, x: Real, before: int, after: int, value: float) -> Wire:
-    """Images with channels of one number before and behind their own: a convolution of one tap, whose weights select."""
+def _more_channels(importer: Importer, node: Node, x: Real, before: int, after: int, value: float) -> Real:
+    """
+    Images with channels of one number before and behind their own: a convolution of one tap, whose weights select. Unless their
+    grid has the number the result waits for its own.
+    """
     if not isinstance(x, Wire):
         has = "more channels of what is not quantised"
         raise UnsupportedError(has, "a QuantizeLinear and DequantizeLinear before it", "quantise the model there")
@@ -291,4 +294,6 @@ def _more_channels(importer: Importer, node: Node, x: Real, before: int, after: 
         bias=bias,
         window=Window((1, 1)),
     )
+    if not _is_on(x.grid, value):
+        return pending
     return replace(quantise(importer, pending, x.grid, x.offset, node.name), codes=x.codes)

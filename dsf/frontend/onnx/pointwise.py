@@ -132,13 +132,20 @@ def qlinear_function(importer: Importer, node: Node, inputs: Sequence[State | No
 @handles("Clip")
 def clip(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
     """Constant limits; in the rounding of what is before it."""
-    limits: list[float | None] = []
-    for place, name in ((1, "min"), (2, "max")):
-        state = inputs[place] if len(inputs) > place else None
-        limit = node.get(name) if state is None else float(constant_of(state, f"'{name}'").astype(np.float64).item())
-        limits.append(None if limit is None or not np.isfinite(limit) else float(limit))
+    low, high = (_limit(node, inputs, place, name) for place, name in ((1, "min"), (2, "max")))
     importer.note(node, "in the rounding before it")
-    return [_limited(inputs[0], node.name, *limits)]
+    return [_limited(inputs[0], node.name, low, high)]
+
+
+def _limit(node: Node, inputs: Sequence[State | None], place: int, name: str) -> float | None:
+    """A limit of a Clip, or `None` if there is none."""
+    state = inputs[place] if len(inputs) > place else None
+    given = node.get(name) if state is None else constant_of(state, f"'{name}'").astype(np.float64).item()
+    if given is None or given == (-np.inf if name == "min" else np.inf):
+        return None
+    if not np.isfinite(given):
+        raise UnsupportedError(f"'{name}' of {given}", "a number", "correct it")
+    return float(given)
 
 
 @handles("Add")

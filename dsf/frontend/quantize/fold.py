@@ -211,12 +211,18 @@ def norm_problems(graph: Graph, node: NodeProto) -> Iterator[tuple[NodeProto, st
         yield node, f"'{label(node)}': the shape of its input is unknown, needs fixed sizes; export without dynamic shapes"
 
 
+def _channels(graph: Graph, tensor: str) -> int:
+    _, channels, *_ = graph.shape(tensor) or (0, 0)
+    return channels
+
+
 def _folds(graph: Graph, core: NodeProto) -> bool:
     """Whether only a batch normalisation reads the sums of `core`, whose weights are constants used by it alone."""
     if core.op_type not in _CHANNEL_AXIS or graph.only_consumer(core.output[0]) is None:
         return False
     bias = graph.constant(core, 2)
-    bias_ok = len(core.input) < 3 or not core.input[2] or (bias is not None and bias.size in (1, bias.shape[-1]))
+    sizes = (1, _channels(graph, core.output[0]))
+    bias_ok = len(core.input) < 3 or not core.input[2] or (bias is not None and bias.size in sizes)
     plain = attribute(core, "alpha", 1.0) == 1.0 and attribute(core, "beta", 1.0) == 1.0
     grouped = core.op_type == "ConvTranspose" and attribute(core, "group", 1) != 1
     return graph.constant(core, 1) is not None and bias_ok and plain and not grouped
