@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 import onnx
@@ -89,8 +90,9 @@ def with_outputs(model: onnx.ModelProto, wires: Mapping[str, Wire]) -> onnx.Mode
 
 
 def quantised_tensors(model: OnnxModel) -> dict[str, Wire]:
-    """The tensors of the ONNX model that the engine has as integers too, by name."""
-    return {name: wire for name, wire in model.imported.wires.items() if wire.codes}
+    """The tensors of the ONNX model that the engine has as integers too, and whole, by name."""
+    wires = model.imported.wires
+    return {name: one for name, one in wires.items() if one.codes and one.places.size == prod(shape(one.value))}
 
 
 def compare_layers(model: OnnxModel, proto: onnx.ModelProto, inputs: Iterable[NDArray]) -> list[Difference]:

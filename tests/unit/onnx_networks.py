@@ -134,7 +134,9 @@ class Drawn:
             limits = [self.constant([one], np.int64) for one in (first, stop, axis, step)]
             self.push(kind, self.x, *limits, shape=sizes)
         if kind == "Pad":
-            top, left, bottom, right = (rng.randint(0, 2) for _ in range(4))
+            # Less than nothing crops.
+            least = [-min(2, (size - 1) // 2) for size in shape[2:]]
+            top, left, bottom, right = (rng.randint(one, 2) for one in (*least, *least))
             sizes = (*shape[:2], shape[2] + top + bottom, shape[3] + left + right)
             value = [self.constant(rng.uniform(-0.5, 0.5))] if rng.random() < 0.5 else []
             self.push(kind, self.x, self.constant([0, 0, top, left, 0, 0, bottom, right], np.int64), *value, shape=sizes)
@@ -145,6 +147,26 @@ class Drawn:
             factors = (rng.randint(1, 2), rng.randint(1, 2))
             sizes = (*shape[:2], shape[2] * factors[0], shape[3] * factors[1])
             self.push(kind, self.x, "", self.constant((1, 1, *factors)), shape=sizes, mode="nearest")
+
+    def scaled(self) -> None:
+        """A factor or an offset by constants, one for each channel, row or column."""
+        _, *sizes = self.shape
+        differ = self.rng.choice(((1, 0, 0), (0, 1, 0), (0, 0, 1)))
+        shape = [size if one else 1 for size, one in zip(sizes, differ, strict=True)]
+        kind = self.rng.choice(("Add", "Mul", "Sub", "Div"))
+        drawn = self.draw.uniform(0.5, 1.5, shape) * self.draw.choice((-1, 1), shape)
+        self.push(kind, self.x, self.constant(drawn), shape=self.shape)
+
+    def mean(self) -> None:
+        """Over one axis or two, which keep a size of 1."""
+        axes = self.rng.choice(([1], [2], [3], [1, 2], [2, 3]))
+        shape = tuple(1 if axis in axes else size for axis, size in enumerate(self.shape))
+        self.push("ReduceMean", self.x, self.constant(axes, np.int64), shape=shape)
+
+    def product(self) -> None:
+        """Of the last axis, that of columns."""
+        inputs, outputs = self.shape[3], self.rng.randint(1, 8)
+        self.push("MatMul", self.x, self.weights(inputs, outputs, inputs=inputs), shape=(*self.shape[:3], outputs))
 
     def rows(self) -> None:
         inputs = int(np.prod(self.shape[1:]))
@@ -169,7 +191,9 @@ def random_model(rng: random.Random) -> onnx.ModelProto:
     made = Drawn(rng)
     made.conv()
     for _ in range(rng.randint(1, 5)):
-        kind = rng.choice(("conv", "conv", "transposed", "pool", "two", "move", "pointwise"))
+        kind = rng.choice(
+            ("conv", "conv", "conv", "transposed", "pool", "two", "move", "pointwise", "scaled", "mean", "product")
+        )
         if kind == "pointwise":
             made.pointwise(rng.choice(POINTWISE))
         else:

@@ -113,6 +113,20 @@ def clip_to(made: Graph, place: int, limit: float) -> None:
     made.then("Clip", *limits, name="clip")
 
 
+def mean_of_rows(made: Graph) -> None:
+    made.then("Flatten", name="flat")
+    w = made.node("DequantizeLinear", made.constant(np.ones((192, 8), np.int8)), made.constant(np.float32(0.01)))
+    made.then("MatMul", w, name="dense")
+    made.then("Reshape", ints(made, 1, 2, 2, 2), name="images")
+    made.then("ReduceMean", ints(made, 2), name="mean")
+
+
+def five_axes(made: Graph) -> None:
+    """And something of these axes behind it."""
+    made.then("Mul", made.constant(np.ones((1, 3, 1, 1, 1), np.float32)), name="mul")
+    made.then("Add", made.x, name="add")
+
+
 def different(made: Graph, *sizes: int) -> str:
     return made.constant(np.arange(np.prod(sizes), dtype=np.float32).reshape(sizes))
 
@@ -230,6 +244,14 @@ ERRORS: list[tuple[str, Callable[[], onnx.ModelProto]]] = [
     (
         r"'mean': a mean over axes \(0, 2\) of a tensor of \(2, 3, 8, 8\), needs axes of rows or images; average the batch .*",
         lambda: graph(lambda made: made.then("ReduceMean", ints(made, 0, 2), name="mean"), (2, 3, 8, 8)),
+    ),
+    (
+        r"'mean': an operand whose axes were moved, 1x2x2x2 of the engine's 1x8, needs images .*",
+        lambda: graph(mean_of_rows),
+    ),
+    (
+        r"'mul': a constant of shape \(1, 3, 1, 1, 1\) for a tensor of \(1, 3, 8, 8\), needs one that broadcasts against .*",
+        lambda: graph(five_axes),
     ),
     (
         r"'cast': a cast to float8_e4m3fn, needs integers, or real numbers of 16 bits or more; use such a type",

@@ -356,6 +356,21 @@ def turned_and_back(made: Graph) -> None:
     made.conv(4, 1, "conv", kernel=3)
 
 
+def part_of_turned(made: Graph) -> None:
+    """Every second of some of the rows that channels become: the engine exchanges axes, and takes them."""
+    made.then("Sigmoid", name="first")
+    made.then("Transpose", name="turn", perm=[0, 3, 2, 1])
+    made.then("Slice", ints(made, 1, 2), ints(made, 7, 8), ints(made, 1, 2), ints(made, 1, 3), name="part")
+    made.quantise(made.node("Conv", made.x, weights(made, 8, 6, 1, 2)), 0.0371, 120)
+
+
+def part_of_product(made: Graph) -> None:
+    """Rows of what a product of columns makes."""
+    made.then("MatMul", weights(made, 8, 5), name="product")
+    made.then("Slice", ints(made, 2), ints(made, 7), ints(made, 2), name="part")
+    made.then("MaxPool", name="pool", kernel_shape=[2, 2])
+
+
 def qlinear_concat(made: Graph) -> None:
     """On integers, with a scale for each operand and another one for the result."""
     first = made.nodes[-1].input[0]
@@ -456,6 +471,8 @@ OPERATORS: dict[str, Change] = {
     "clipped-table": clipped_table,
     "turned": turned,
     "turned-and-back": turned_and_back,
+    "part-of-turned": part_of_turned,
+    "part-of-product": part_of_product,
     "transposed": transposed(3, 5, 3, 3, strides=[2, 2], pads=[1, 1, 1, 1], output_padding=[1, 1]),
     "transposed-groups": transposed(3, 2, 2, 3, group=3, strides=[1, 2], pads=[0, 1, 1, 0]),
     "transposed-dilated": transposed(3, 4, 3, 2, dilations=[2, 3], strides=[2, 1]),

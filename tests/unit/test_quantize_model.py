@@ -190,6 +190,18 @@ def test_progress_reaches_its_end():
     assert [one for one in seen if one[1] == one[2]] == [(what, 2, 2) for what in ("limits", "values", "bias", "report")]
 
 
+def test_pads_that_crop():
+    """Which the reference of ONNX does not do, but onnxruntime."""
+    nodes = [node("Pad", "x pads", "p"), node("Conv", "p w", "y")]
+    constants = {"pads": np.array([0, 0, -1, 2, 0, 0, 1, -3]), "w": random(3, 2, 3, 3, seed=1)}
+    proto = model(nodes, {"x": (1, 2, 8, 8)}, ["y"], constants)
+    result = quantized(proto, random(8, 2, 8, 8))
+    x = random(1, 2, 8, 8, seed=5)
+    (expected,), (real,) = (run(one, {"x": x}) for one in (proto, result.model))
+    assert expected.shape == (1, 3, 6, 5)
+    assert decibels(expected, real) > 25
+
+
 # The report.
 
 

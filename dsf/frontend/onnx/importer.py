@@ -31,7 +31,7 @@ from dsf.errors import ModelError
 from dsf.frontend.absorbed import absorbed_of, resolved
 from dsf.frontend.onnx.engine_order import engine_order
 from dsf.frontend.onnx.graph import CODE_TYPES, Graph, GraphInput, Node
-from dsf.frontend.onnx.rounding import core, straightened
+from dsf.frontend.onnx.rounding import core
 from dsf.frontend.onnx.values import (
     MAX_ELEMENTS,
     Array,
@@ -311,7 +311,7 @@ class Importer:
 
     def _results(self, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
         from dsf.frontend.onnx.constants import fold
-        from dsf.frontend.onnx.moves import bordered
+        from dsf.frontend.onnx.moves import as_images, bordered
 
         folded = fold(node, inputs)
         if folded is not None:
@@ -321,7 +321,7 @@ class Importer:
         if node.op_type not in PADDING:
             inputs = [bordered(self, one, node.name) if isinstance(one, Padded) else one for one in inputs]
         if node.op_type in OF_IMAGES:
-            inputs = [straightened(self, one, node.name) if isinstance(one, Wire) else one for one in inputs]
+            inputs = [as_images(self, one, node.name) if isinstance(one, Wire) else one for one in inputs]
         return handler(self, node, inputs)
 
     def _handler(self, node: Node) -> Handler:

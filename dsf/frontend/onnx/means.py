@@ -79,8 +79,8 @@ def stretches(size: int, window: tuple[int, int, int], before: int, windows: int
 def mean(importer: Importer, x: Wire, window: Window, name: str) -> Sum:
     """The mean over windows that lie inside images."""
     lines = lifted(x)
-    batch, height, width, channels = sizes_of(lines)
     value = images_of(lines)
+    batch, height, width, channels = sizes_of(lines)
     sizes = engine_shape(window, batch, height, width, channels)
     return Sum(
         places_of_images(sizes, len(x.shape)),
@@ -98,7 +98,7 @@ def mean(importer: Importer, x: Wire, window: Window, name: str) -> Sum:
 
 
 def mean_over(importer: Importer, x: Wire, axes: set[int], name: str) -> Sum:
-    """The mean over axes of images (N, C, H, W) or (N, C, L), or of rows (N, K), which keep a size of 1."""
+    """The mean over axes of images (N, C, H, W) or (N, C, L), or of rows (N, K); the axes keep a size of 1."""
     if len(x.shape) == 2:
         return _mean_of_rows(importer, x, name)
     whole = lifted(x).shape[2:] if len(x.shape) == 4 else (1, x.shape[2])

@@ -140,7 +140,7 @@ def reduce_mean(importer: Importer, node: Node, inputs: Sequence[State | None]) 
     importer.note(node, "average pooling, by the array")
     longer = {axis for axis in over if x.shape[axis] > 1}
     found = mean_over(importer, x, longer, node.name) if longer else x
-    return [found if node.get("keepdims", 1) else replace(found, places=np.squeeze(found.places, tuple(over)))]
+    return [found if node.get("keepdims", 1) == 1 else replace(found, places=np.squeeze(found.places, tuple(over)))]
 
 
 @handles("com.microsoft.QLinearAveragePool", "com.microsoft.QLinearGlobalAveragePool")

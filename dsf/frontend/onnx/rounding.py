@@ -54,9 +54,6 @@ from dsf.frontend.onnx.values import (
     Sum,
     UnsupportedError,
     Wire,
-    is_images,
-    order_of_images,
-    places_of_images,
 )
 from dsf.geometry import Window
 from dsf.numerics import MAX_LEAK, int_range
@@ -267,16 +264,6 @@ def join(importer: Importer, values: Sequence[SSAValue], axis: int, name: str) -
         importer.insert(add, name)
         result = add.output
     return result
-
-
-def straightened(importer: Importer, x: Wire, name: str) -> Wire:
-    """A tensor whose axes were exchanged, exchanged by the engine, so that it is images; any other as it is."""
-    order = None if x.stand_in or is_images(x) else order_of_images(x)
-    if order is None:
-        return x
-    op = TransposeOp(x.value, order)
-    importer.insert(op, name)
-    return replace(x, value=op.output, places=places_of_images(shape(op.output), len(x.shape)))
 
 
 def with_last(importer: Importer, x: Wire, axis: int, name: str) -> Wire:

@@ -34,6 +34,8 @@ def in_fine_units(pending: Sum, hardware: Hardware, grid: Grid | None = None) ->
     The same sum in units in which bias and gain are nearer to what the engine has, as far as the hardware's widths allow. The
     result goes to `grid`, for which they are what the engine has, or is not rounded.
     """
+    if pending.bias.size > hardware.max_channels_out:
+        return pending  # It is refused.
     if grid is not None and grid.bits.data > 1 and not _is_exact(pending, grid):
         return _rescaled(pending, hardware, grid)
     factors = unit_factors(pending, hardware, grid)

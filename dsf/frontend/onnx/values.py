@@ -13,7 +13,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -387,19 +386,6 @@ def is_images(x: Real) -> bool:
     places = x.places if len(x.shape) == 4 else x.places[:, :, None, :]
     last = places.transpose(0, 2, 3, 1)
     return last.shape == sizes and is_in_order(last)
-
-
-def order_of_images(x: Wire) -> tuple[int, ...] | None:
-    """In which order the engine's axes (rows, columns, channels) are images of a tensor (N, C, H, W), if there is one."""
-    sizes = shape(x.value)
-    if len(x.shape) not in (3, 4) or len(sizes) != 4:
-        return None
-    places = x.places if len(x.shape) == 4 else x.places[:, :, None, :]
-    last = places.transpose(0, 2, 3, 1)
-    for order in permutations(range(3)):
-        if np.array_equal(row_major(sizes).transpose(0, *(axis + 1 for axis in order)), last):
-            return order
-    return None
 
 
 def places_of_images(sizes: tuple[int, ...], rank: int) -> Places:

@@ -1,6 +1,6 @@
 """
 Runs a float or QDQ graph on arrays: onnx's reference evaluator, which says what ONNX means, with poolings that are not loops in
-Python, and transposed convolutions in groups.
+Python, transposed convolutions in groups, and pads that crop.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from onnx.reference import ReferenceEvaluator
 from onnx.reference.ops.op_average_pool import AveragePool_19
 from onnx.reference.ops.op_conv_transpose import ConvTranspose
 from onnx.reference.ops.op_max_pool import MaxPool
+from onnx.reference.ops.op_pad import Pad_18
 
 from dsf.errors import ModelError
 from dsf.runtime.interpreters.convolution import convolve_transposed_reals
@@ -26,7 +27,7 @@ class Runner:
     """A model whose every tensor can be looked at."""
 
     def __init__(self, model: onnx.ModelProto):
-        self._evaluator = ReferenceEvaluator(model, new_ops=[_MaxPool, _AveragePool, _ConvTranspose])
+        self._evaluator = ReferenceEvaluator(model, new_ops=[_MaxPool, _AveragePool, _ConvTranspose, _Pad])
         self._name = model.graph.name
 
     def __call__(self, feeds: dict[str, Any]) -> dict[str, Array]:
@@ -121,6 +122,20 @@ class _ConvTranspose(ConvTranspose):
         return (sums if rank == 4 else sums[:, :, 0],)
 
 
+class _Pad(Pad_18):
+    """The reference can't crop."""
+
+    def _run(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, data: Array, pads: Array, constant_value: Any = None, axes: Any = None, mode: str | None = None
+    ) -> Any:
+        over = list(range(data.ndim)) if axes is None else [int(axis) % data.ndim for axis in np.reshape(axes, -1)]
+        index = [slice(None)] * data.ndim
+        for axis, before, after in zip(over, pads[: len(over)].tolist(), pads[len(over) :].tolist(), strict=True):
+            index[axis] = slice(max(-before, 0), data.shape[axis] - max(-after, 0))
+        return cast(Any, super())._run(data[tuple(index)], np.maximum(pads, 0), constant_value, axes, mode)
+
+
+_Pad.__name__ = "Pad"
 _ConvTranspose.__name__ = "ConvTranspose"
 _AveragePool.__name__ = "AveragePool"
 _MaxPool.__name__ = "MaxPool"
