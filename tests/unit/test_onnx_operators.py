@@ -371,6 +371,21 @@ def part_of_product(made: Graph) -> None:
     made.then("MaxPool", name="pool", kernel_shape=[2, 2])
 
 
+def joined_turned(made: Graph) -> None:
+    """Along columns, of images whose rows are the engine's channels."""
+    made.then("Relu", name="first")
+    made.then("Transpose", name="turn", perm=[0, 2, 1, 3])
+    made.then("Concat", made.x, name="both", axis=3)
+    made.then("MaxPool", name="pool", kernel_shape=[2, 3])
+
+
+def joined_products(made: Graph) -> None:
+    """Along rows, of images whose columns are the engine's channels."""
+    made.then("MatMul", weights(made, 8, 5), name="product")
+    made.then("Concat", made.x, name="both", axis=2)
+    made.then("MaxPool", name="pool", kernel_shape=[3, 2])
+
+
 def qlinear_concat(made: Graph) -> None:
     """On integers, with a scale for each operand and another one for the result."""
     first = made.nodes[-1].input[0]
@@ -473,6 +488,8 @@ OPERATORS: dict[str, Change] = {
     "turned-and-back": turned_and_back,
     "part-of-turned": part_of_turned,
     "part-of-product": part_of_product,
+    "joined-turned": joined_turned,
+    "joined-products": joined_products,
     "transposed": transposed(3, 5, 3, 3, strides=[2, 2], pads=[1, 1, 1, 1], output_padding=[1, 1]),
     "transposed-groups": transposed(3, 2, 2, 3, group=3, strides=[1, 2], pads=[0, 1, 1, 0]),
     "transposed-dilated": transposed(3, 4, 3, 2, dilations=[2, 3], strides=[2, 1]),

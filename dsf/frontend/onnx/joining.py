@@ -16,6 +16,7 @@ import numpy as np
 from dsf.frontend.onnx.graph import Node
 from dsf.frontend.onnx.importer import Importer, handles, real_of
 from dsf.frontend.onnx.linear import array_of, operand, rounded
+from dsf.frontend.onnx.moves import as_images
 from dsf.frontend.onnx.rounding import CHANNELS, COLUMNS, NUMBERS, ROWS, join
 from dsf.frontend.onnx.values import (
     MAX_ELEMENTS,
@@ -55,12 +56,21 @@ def _concatenated(importer: Importer, node: Node, inputs: Sequence[State | None]
     if len(others) != 1 or not 0 <= axis < len(shapes[0]):
         raise UnsupportedError(f"operands of shapes {shapes} along axis {axis}", "such that fit", "export the model again")
     importer.note(node, "concatenation")
+    if not all(_follows(one, axis) for one in parts):
+        # Not the engine's channels: images are joined along any axis.
+        parts = [as_images(importer, one, node.name) if isinstance(one, Wire) else one for one in parts]
+        wires = [one for one in parts if isinstance(one, Wire)]
     grids = {one.grid for one in wires if not one.stand_in}
     if len(wires) < len(parts) or len(grids) > 1:
         if codes:
             raise UnsupportedError("integers of several scales", "one scale", "dequantise them before")
         return _layout(parts, axis, node.name)
     return concatenated(importer, wires, axis, node.name)
+
+
+def _follows(x: Real, axis: int) -> bool:
+    """Whether the elements along an axis of ONNX's follow each other in the engine's tensor."""
+    return bool((np.diff(x.places, axis=axis) == 1).all())
 
 
 def concatenated(importer: Importer, wires: Sequence[Wire], axis: int, name: str) -> Wire:

@@ -131,7 +131,8 @@ def _taken(x: Wire) -> tuple[tuple[int, ...], list[range]] | None:
     indices = np.unravel_index(last, sizes)
     for order in permutations(range(3)):
         spans = [_span(np.moveaxis(indices[axis + 1], place + 1, 0)[:, 0, 0, 0]) for place, axis in enumerate(order)]
-        if spans[2].step == 1 and all(spans):
+        inside = all(one and one[-1] < sizes[axis + 1] for one, axis in zip(spans, order, strict=True))
+        if inside and spans[2].step == 1:
             whole = row_major(sizes).transpose(0, *(axis + 1 for axis in order))
             if np.array_equal(whole[np.ix_(np.arange(sizes[0]), *(np.array(one) for one in spans))], last):
                 return order, spans
