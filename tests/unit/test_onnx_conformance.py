@@ -52,6 +52,7 @@ REASONS = {
     "no tensor": r"without a shape, needs a tensor",
     "a definition by operators that are not supported": (
         rf"is a (?!({'|'.join(HANDLERS.keys() - OF_CONSTANTS.keys())}),)\w+, needs an operator that can be quantised"
+        r"|: operator \w+, needs an operator of docs/SUPPORTED.md"
     ),
     "8 bits don't hold what the result depends on": r"8 bits don't hold",
 }

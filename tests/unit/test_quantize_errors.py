@@ -200,6 +200,13 @@ def test_the_page_lists_all_operators():
     assert re.split(r",\s+", others[1]) == sorted(SUPPORTED - HANDLERS.keys())
 
 
+def test_results_that_are_constants():
+    nodes = [node("Gemm", "x w", "a"), node("Gemm", "k w", "y")]
+    proto = model(nodes, {"x": (4, 4)}, ["y"], {"w": random(4, 4), "k": random(4, 4)})
+    found = only(problems(proto, random(8, 4)))
+    assert found == "'y': is a constant, needs a result that depends on the input; export the model again"
+
+
 def test_masks():
     """What nobody can compute is not lost on the way."""
     proto = model([node("Dropout", "x", "y mask")], {"x": (4, 4)}, ["y"])

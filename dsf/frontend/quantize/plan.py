@@ -114,6 +114,9 @@ class Plan:
 
 def problems_of(graph: Graph) -> Iterator[str]:
     """Everything that keeps a graph from being quantised."""
+    for one in graph.outputs:
+        if one.name in graph.constants:
+            yield f"'{one.name}': is a constant, needs a result that depends on the input; export the model again"
     yield from (problem for _, problem in node_problems(graph))
     yield from constants_problems(graph)
 
