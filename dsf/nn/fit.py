@@ -77,6 +77,8 @@ class Recipe:
     def make(model: nn.Module, optimizer: Optimizer, loss: str | Loss, lr: float, schedule: Literal["cosine"] | None) -> Recipe:
         """Names to objects. Raises `ModelError` for unknown names, a rate that is not positive and what is no function."""
         problems: list[str] = []
+        if next(model.parameters(), None) is None:
+            raise ModelError("'compile': a model without weights, needs a bundle with a core to train; leave training out")
         if isinstance(optimizer, str) and optimizer not in _OPTIMIZERS:
             problems.append(f"'compile': optimizer={optimizer!r}, needs {', '.join(_OPTIMIZERS)}, or a torch.optim.Optimizer")
         if not isinstance(optimizer, (str, torch.optim.Optimizer)) and not callable(optimizer):

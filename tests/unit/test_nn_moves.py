@@ -206,3 +206,10 @@ def test_errors(make: Callable[[], object], message: str) -> None:
     with pytest.raises(ModelError) as caught:
         make()
     assert any(one.startswith(message) for one in caught.value.problems), caught.value.problems
+
+
+def test_nothing_to_train() -> None:
+    model = BundleModel(X, Bundle(pool=QPool(type="max", size=2))(X))
+    for train in (model.compile, lambda: model.fit(np.zeros((2, 6, 5, 4)), np.zeros((2, 6, 5, 4)))):
+        with pytest.raises(ModelError, match="'compile': a model without weights, needs a bundle with a core to train"):
+            train()
