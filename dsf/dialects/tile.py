@@ -34,7 +34,7 @@ groups of its own. Depthwise it has all groups.
 from __future__ import annotations
 
 from xdsl.dialects.builtin import I64, DenseIntOrFPElementsAttr, IntegerAttr, TensorType, i32
-from xdsl.ir import Attribute, Dialect, SSAValue
+from xdsl.ir import Attribute, Dialect, OpResult, SSAValue
 from xdsl.irdl import (
     AttrSizedOperandSegments,
     IRDLOperation,
@@ -59,6 +59,7 @@ from dsf.dialects.integers import (
     check_weights,
     width,
 )
+from dsf.dialects.records import ints
 from dsf.dialects.shapes import (
     as_text,
     check_kernel,
@@ -77,6 +78,7 @@ from dsf.dialects.tile_types import (
     CutAttr,
     ModeAttr,
     MultiplyAttr,
+    Outer,
     OuterAttr,
     PartAttr,
     Place,
@@ -250,9 +252,26 @@ class MatrixOp(IRDLOperation):
             )
             need((shape(self.y)[0], image[2]) == (batch, made[2]), self, has, needs, "correct the result type")
         place = self.cut.place.data
-        able = place is Place.CHIP or self.is_whole
-        need(able, self, f"a part of a result whose place is {place}", "it on chip", "change the place")
+        able = place is not Place.STRIPS or self.is_whole
+        need(able, self, f"a part of a result whose place is {place}", "it on chip or in DRAM", "change the place")
         _check_into(self, self.into)
+        if place is Place.DRAM and not self.is_whole:
+            self._verify_strips()
+
+    def _verify_strips(self) -> None:
+        """Each strip of a result in DRAM is made by all operations that make parts of it, one after the other."""
+        cut, step = self.cut, self.target.steps[0]
+        has = f"rows {self.target.starts[0]} of every {step} of a result in DRAM"
+        need(self.target.starts[0] < step, self, has, f"rows 0 to {step - 1}", "put it on chip")
+        has = f"strips of {' + '.join(map(str, ints(cut.rows)))} rows, {cut.outer.data} outside, of a result in DRAM"
+        uniform = len(ints(cut.rows)) == 1 and cut.outer.data is Outer.STRIPS
+        need(uniform, self, has, "equal strips, all channels of each at once", "change the cut")
+        if isinstance(self.into, OpResult) and isinstance(self.into.owner, MatrixOp):
+            other = self.into.owner
+            size = min(ints(other.cut.rows)[0], self.image[0])
+            same = other.cut.place.data is Place.DRAM and other.cut.images == cut.images and size == ints(cut.rows)[0]
+            has = f"strips of {ints(cut.rows)[0]} rows of {cut.images.data} images in DRAM"
+            need(same, self, has, "those of what it writes into", "cut both alike")
 
     def _verify_parameters(self) -> None:
         check_constants(self, *int_range(RAW_BITS), bias=self.bias)

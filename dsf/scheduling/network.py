@@ -151,6 +151,11 @@ class Layer:
             return Span(0, self.result_image[0])
         return Span(*self.op.target.rows(rows.first, rows.count))
 
+    def strip_of_result(self, rows: Span) -> Span:
+        """The rows of the result that operations which make parts of it, row by row in turn, make together for rows of each."""
+        step, (height, *_) = self.op.target.steps[0] if isinstance(self.op, tile.MatrixOp) else 1, self.result_image
+        return Span(rows.first * step, min(rows.stop * step, height) - rows.first * step)
+
     def rows_made(self, rows: int) -> int:
         """How many rows of the result are there once the first `rows` of this layer's, which is the last to write it, are."""
         if not isinstance(self.op, tile.CopyOp | tile.MatrixOp):
@@ -416,6 +421,13 @@ def network_of(function: func.FuncOp, hw: Hardware) -> Network:
         f"'{layer.name}': a copy of what is there in strips only, needs it on chip or in DRAM; change the place of its input"
         for layer in network.layers
         if isinstance(layer.op, tile.CopyOp) and network.places[layer.source] is Place.STRIPS
+    ]
+    problems += [
+        f"'{layer.name}': parts of a result in DRAM with another layer between, needs them one after the other; reorder them"
+        for index, layer in enumerate(network.layers)
+        if network.places[layer.result] is Place.DRAM
+        and not layer.completes_result
+        and network.layers[index + 1].result != layer.result
     ]
     if problems:
         raise ModelError(problems)

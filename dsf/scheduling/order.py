@@ -28,6 +28,7 @@ from dsf.scheduling.accesses import piece_range
 from dsf.scheduling.features import FeaturePlan
 from dsf.scheduling.hazards import Memory
 from dsf.scheduling.network import Layer, Network
+from dsf.scheduling.parts import loads_stay, makes_parts, of_images, parts_strips
 from dsf.scheduling.pieces import Block, Cut, Piece, Span, input_rows
 from dsf.scheduling.rooms import Use, in_bytes
 from dsf.scheduling.segments import Segments
@@ -114,6 +115,19 @@ class _Run:
     pieces: deque[tuple[Piece, tile_types.Mode, bool]]
 
 
+@dataclass(frozen=True)
+class _Part:
+    """
+    A strip that several layers make: the first of them, through whose windows all see it, the rows that are read and made,
+    counted through all images, and whether all their loads are on chip at once.
+    """
+
+    layer: int
+    read: Span
+    made: Span
+    stays: bool
+
+
 def _layer_pieces(layer: Layer, images: int, hw: Hardware) -> Iterator[tuple[Piece, tile_types.Mode, bool]]:
     return Cut.of(layer.op.cut).pieces(Span(0, images), layer.output_image[0], layer.blocks, layer.lanes(hw))
 
@@ -151,6 +165,9 @@ class _Planner:
 
     def _add_chunk(self, chunk: int, images: int) -> None:
         for first, *others in self.plan.chains(self.network):
+            if makes_parts(self.network, [first, *others]):
+                self._add_parts(chunk, images, [first, *others])
+                continue
             made: Span | None = None
             behind = self._runs(others, images)
             pieces = list(_layer_pieces(self.network.layers[first], images, self.hw))
@@ -166,6 +183,25 @@ class _Planner:
                     self._rows_of_next(chunk, first, pieces[number + 1][0])
                 if done:
                     self._follow(chunk, images, behind, first, piece)
+
+    def _add_parts(self, chunk: int, images: int, chain: Sequence[int]) -> None:
+        """Layers that make parts of one result: strip by strip, each strip by all of them."""
+        layers = [self.network.layers[index] for index in chain]
+        cuts = [Cut.of(layer.op.cut) for layer in layers]
+        stays = loads_stay(self.hw, zip(layers, cuts, strict=True))
+        pieces = [list(_layer_pieces(layer, images, self.hw)) for layer in layers]
+        for strip in parts_strips(layers, cuts, images):
+            read = of_images(strip.images, strip.read, layers[0].input_image[0])
+            made = of_images(strip.images, strip.made, layers[0].result_image[0])
+            work = [
+                (index, piece, mode)
+                for index, rows, some in zip(chain, strip.rows, pieces, strict=True)
+                for piece, mode, _ in some
+                if (piece.images, piece.rows) == (strip.images, rows)
+            ]
+            for number, (index, piece, mode) in enumerate(work):
+                part = _Part(chain[0], read, made, stays)
+                self._add(chunk, images, index, piece, mode, number + 1 == len(work), (), part)
 
     def _rows_of_next(self, chunk: int, index: int, piece: Piece) -> None:
         """Lets the window over the input of a layer slide to the rows of its next piece."""
@@ -226,36 +262,51 @@ class _Planner:
         return stretch.memory in self.resident
 
     def _add(
-        self, chunk: int, images: int, index: int, piece: Piece, mode: tile_types.Mode, complete: bool, behind: Sequence[_Run]
+        self,
+        chunk: int,
+        images: int,
+        index: int,
+        piece: Piece,
+        mode: tile_types.Mode,
+        complete: bool,
+        behind: Sequence[_Run],
+        part: _Part | None = None,
     ) -> None:
         layer = self.network.layers[index]
+        window = index if part is None else part.layer
+        read = self._rows_read(index, piece) if part is None else part.read
+        made = self._rows_made(index, piece) if part is None else part.made
         if self.plan.places[self.network.input] is Location.CHIP:
             self._need_input(chunk, index, images, self._input_needed(layer, piece))
-        x = self._operand(chunk, index, Use.X, layer.source, self._rows_read(index, piece), piece)
+        x = self._operand(chunk, window, Use.X, layer.source, read, piece)
         second = None
         if layer.second is not None:
-            second = self._operand(chunk, index, Use.SECOND, layer.second, self._rows_of_second(index, piece), piece)
-        y = self._result(chunk, index, piece, behind)
+            rows = self._rows_of_second(index, piece) if part is None else part.made
+            second = self._operand(chunk, window, Use.SECOND, layer.second, rows, piece)
+        y = self._result(chunk, window, piece, made, behind)
         step = len(self.spine)
         matrix = isinstance(layer.op, tile.MatrixOp)
         first = piece.channels(layer.lanes(self.hw)).first if matrix else 0
         stretches = self.stream.stretches.get((index, first, piece.block.inputs.first if matrix else 0), ())
         # The weights of the parts of a reduction are not on chip at once, so each strip loads them anew.
-        strip = (piece.images.first, piece.rows.first) if piece.is_cut else (0, 0)
-        loads = tuple(self._number(chunk, one, step, strip if one.memory is Memory.WEIGHT else (0, 0)) for one in stretches)
-        stored = self._store(index, piece, step) if complete and self.plan.places[layer.result] is Location.DRAM else None
+        stays = not piece.is_cut and (part is None or part.stays)
+        strip = (0, 0) if stays else (piece.images.first, piece.rows.first)
+        again = [Memory.WEIGHT] if part is None or part.stays else WEIGHT_MEMORIES
+        loads = tuple(self._number(chunk, one, step, strip if one.memory in again else (0, 0)) for one in stretches)
+        stored = self._store(index, made, step) if complete and self.plan.places[layer.result] is Location.DRAM else None
         last = matrix or piece.block.outputs.stop == layer.output_image[2]
         output = self._output_made(layer, piece) if complete and last and stored is None else 0
         self.spine.append(Work(chunk, index, piece, mode, x, y, second, loads, len(self.inputs), output, stored))
         if output > 0:
             # The store takes what did not fill a beat before, too.
             self.used.assign(y.address, y.address + output, step)
-        self._use(x, self._rows_read(index, piece), self._row(layer.source, layer.input_image, x), step)
-        self._use(y, self._rows_made(index, piece), self._row(layer.result, layer.result_image, y), step)
+        self._use(x, read, self._row(layer.source, layer.input_image, x), step)
+        # A store behind it takes all that has been made.
+        self._use(y, made, self._row(layer.result, layer.result_image, y), step)
         if second is not None:
             _, image = layer.second_rows(piece.rows)
             row = self._row(second.tensor, image, second)
-            self._use(second, self._rows_of_second(index, piece), row, step)
+            self._use(second, self._rows_of_second(index, piece) if part is None else part.made, row, step)
 
     def _number(self, chunk: int, stretch: Stretch, step: int, strip: tuple[int, int] = (0, 0)) -> int:
         """The number of the load that brings `stretch` for this chunk, or a strip of it."""
@@ -319,21 +370,21 @@ class _Planner:
         whole = channels == Span(0, layer.output_image[2]) or Cut.of(layer.op.cut).outer is Outer.STRIPS
         return None if whole or not in_bytes(self.hw, layer) else channels
 
-    def _result(self, chunk: int, index: int, piece: Piece, behind: Sequence[_Run]) -> Held:
+    def _result(self, chunk: int, index: int, piece: Piece, rows: Span, behind: Sequence[_Run]) -> Held:
         layer = self.network.layers[index]
-        place, rows = self.plan.places[layer.result], self._rows_made(index, piece)
+        place = self.plan.places[layer.result]
         if place is Location.CHIP:
             return self._whole(layer.result, chunk)
         part = self._part(index, piece)
         if not isinstance(layer.op, tile.MatrixOp) and piece.block.outputs.count < layer.output_image[2]:
             part = piece.block.outputs
-        window = self._window(index, Use.Y, layer.result, layer.output_image, part)
+        window = self._window(index, Use.Y, layer.result, layer.result_image, part)
         if place is Location.STRIPS and behind[0].pieces:
             # What the next layer has not read stays.
             first = min(rows.first, self._rows_read(behind[0].index, behind[0].pieces[0][0]).first)
             rows = Span(first, rows.stop - first)
         slide = window.slide(rows, self._next_lap())
-        self._copy(chunk, index, slide, layer.output_image, window.row)
+        self._copy(chunk, index, slide, layer.result_image, window.row)
         return slide.held
 
     def _next_lap(self) -> int:
@@ -364,9 +415,9 @@ class _Planner:
             earliest = max(earliest, 1 + max(step for _, _, step in made if step is not None))
         self.inputs.append(FeatureLoad(chunk, index, held, part, earliest))
 
-    def _store(self, index: int, piece: Piece, step: int) -> Span:
+    def _store(self, index: int, rows: Span, step: int) -> Span:
         """The rows that a piece completes, noted as stored after `step`."""
-        layer, rows = self.network.layers[index], self._rows_made(index, piece)
+        layer = self.network.layers[index]
         row = self.network.tensors[layer.result].elements // layer.result_image[0]
         self.stored.setdefault(layer.result, Segments()).assign(rows.first * row, rows.stop * row, step)
         return rows

@@ -48,6 +48,7 @@ from dsf.scheduling.cuts import (
     weight_problems,
 )
 from dsf.scheduling.network import Layer, Network, bank_words
+from dsf.scheduling.parts import loads_stay, makes_parts
 from dsf.scheduling.pieces import Cut, Load, Piece, Span, strip_window
 from dsf.scheduling.prefetch import Arriving, cycles_with_loads
 from dsf.scheduling.rooms import (
@@ -169,13 +170,16 @@ class _Chooser:
         return at_once or behind.input_image == layer.output_image
 
     def _place(self, tensor: int) -> Place:
-        """In DRAM, if one layer makes it row by row, and its rows are whole bytes wherever it is made or read."""
+        """
+        In DRAM, if one layer makes it row by row, or the phases of a transposed convolution do, and its rows are whole bytes
+        wherever it is made or read.
+        """
         makers = [self.network.layers[index] for index in self.network.makers(tensor)]
         readers = [self.network.layers[index] for index in self.network.readers(tensor)]
-        if not all(layer.fills_result for layer in makers):
+        if not all(layer.fills_result or isinstance(layer.op, tile.MatrixOp) for layer in makers):
             return Place.CHIP
         elements = self.network.tensors[tensor].elements
-        heights = [layer.output_image[0] for layer in makers]
+        heights = [layer.result_image[0] for layer in makers]
         heights += [layer.second_rows(Span(0, 1))[1][0] for layer in readers if tensor == layer.second]
         heights += [layer.input_image[0] for layer in readers if tensor == layer.source]
         return Place.DRAM if all(rows_in_bytes(self.hw, elements, height) for height in heights) else Place.CHIP
@@ -297,6 +301,14 @@ class _Chooser:
         strips = [(1, (rows,)) for rows in heights] + [(1, (height,)), (self.images, (height,))]
         if self.options.rows != 0:
             strips = [(1, (min(self.options.rows, height),))]
+        if makes_parts(self.network, chain):
+            for images, rows in dict.fromkeys(strips):
+                in_dram = places[self.network.layers[chain[0]].result] is Place.DRAM
+                cuts = [self._part_cut(self.network.layers[index], images, rows[0], in_dram) for index in chain]
+                made = tuple(cut for cut in cuts if cut is not None)
+                if len(made) == len(cuts):
+                    yield made
+            return
         in_parts = in_bytes(self.hw, layer) or places[self.network.layers[chain[-1]].result] is Place.CHIP
         layers = [self.network.layers[index] for index in chain]
         # Strips of some channels are those of the next layer too.
@@ -313,6 +325,25 @@ class _Chooser:
             for images, rows in dict.fromkeys(strips):
                 first = Cut(images, rows, groups, modes, outer, layer.op.cut.block.data)
                 yield self._followed(chain, first)
+
+    def _part_cut(self, layer: Layer, images: int, rows: int, in_dram: bool) -> Cut | None:
+        """
+        The fastest cut of a layer that makes a part of a result, with strips of so many rows, or of all that it makes. In DRAM
+        each strip has all its channels at once.
+        """
+        strip = images, (min(rows, layer.output_image[0]),)
+        found = [replace(cut, outer=Outer.STRIPS) for cut in self._long(layer, [strip]) if (cut.images, cut.rows) == strip]
+        if layer.words(layer.blocks[0]) <= self.hw.weight_words:
+            depthwise = layer.is_depthwise
+            modes = depthwise_modes(layer, self.hw, self.options) if depthwise else dense_modes(self.hw, self.options)
+            found += [
+                Cut(*strip, *shapes, Outer.STRIPS, layer.op.cut.block.data)
+                for groups in self._sizes(layer)
+                for shapes in self._shapes(layer, groups, modes)
+            ]
+        if not in_dram:
+            found = [cut if loads_stay(self.hw, [(layer, cut)]) else replace(cut, outer=Outer.GROUPS) for cut in found]
+        return min(found, key=lambda cut: self._array_cycles(layer, cut), default=None)
 
     def _long(self, layer: Layer, strips: Iterable[tuple[int, tuple[int, ...]]]) -> Iterator[Cut]:
         """
@@ -375,7 +406,7 @@ class _Chooser:
             for shapes in self._shapes(layer, groups, modes):
                 sizes, of_each = shapes
                 cut = Cut(1, (1,), sizes, of_each, Outer.STRIPS, layer.op.cut.block.data)
-                if self._stays(layer, cut):
+                if loads_stay(self.hw, [(layer, cut)]):
                     yield sizes, of_each, Outer.STRIPS
                 elif in_parts:
                     yield sizes, of_each, Outer.GROUPS
@@ -402,17 +433,6 @@ class _Chooser:
             sizes = Span(0, wide).sizes(max(passes, groups // passes * passes))
             yield (*sizes, left), (*(Mode.WIDE for _ in sizes), Mode.TALL)
 
-    def _stays(self, layer: Layer, cut: Cut) -> bool:
-        """Whether all loads of a layer are on chip at once, wherever the first one lies."""
-        loads = cut.loads(layer.blocks, layer.lanes(self.hw))
-        depths = [weight_depth(self.hw, layer.words(load.block), load.groups.count) for load in loads]
-        groups = [load.groups.count for load in loads]
-        gap = 1 if len(loads) > 1 else 0
-        return (
-            sum(depths) + gap * max(depths) <= self.hw.weight_words
-            and sum(groups) + gap * max(groups) <= self.hw.parameter_groups
-        )
-
     # Costs.
 
     def _priced(self, chain: Sequence[int], cuts: tuple[Cut, ...], places: Sequence[Place], free: int) -> Choice | None:
@@ -433,14 +453,17 @@ class _Chooser:
             else:
                 cost = layer.vector_cost(self.hw, self.images * layer.output_image[0] * layer.output_image[1])
                 vector += cost.busy + number * passes * cost.gap
-            if places[layer.source] is Place.DRAM:
+            if (Use.X, index) in sizes:
                 whole = sizes[Use.X, index] >= next(one.most for one in windows if (one.use, one.layer) == (Use.X, index))
                 features += (1 if whole else passes) * self._beats(layer.source)
-            if layer.second is not None and places[layer.second] is Place.DRAM:
+            if layer.second is not None and (Use.SECOND, index) in sizes:
                 features += self._beats(layer.second)
-            if places[layer.result] is Place.DRAM:
+            if places[layer.result] is Place.DRAM and (Use.Y, index) in sizes:
                 results += self._beats(layer.result)
             strips = max(strips, number)
+        if makes_parts(self.network, chain) and places[first.result] is Place.DRAM:
+            layers = [self.network.layers[index] for index in chain]
+            weights *= 1 if loads_stay(self.hw, zip(layers, cuts, strict=True)) else strips
         waits = sum(one.waits(sizes[one.use, one.layer]) for one in windows)
         cycles = max(array, vector, features, results, weights) + passes * waits
         cycles += (features + results) // (passes * strips)
@@ -504,4 +527,6 @@ class _Chooser:
 def _window_of(layer: Layer) -> object:
     """How a layer sees its input, apart from the sizes."""
     op = layer.op
-    return (op.part, op.target) if isinstance(op, tile.CopyOp) else op.window
+    if isinstance(op, tile.CopyOp):
+        return op.part, op.target
+    return (op.window, op.target) if isinstance(op, tile.MatrixOp) else op.window

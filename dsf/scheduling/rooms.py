@@ -22,6 +22,7 @@ from dsf.hardware import Hardware
 from dsf.layout import packed_bytes
 from dsf.scheduling.allocator import Request, allocate, check_allocation
 from dsf.scheduling.network import Layer, Network
+from dsf.scheduling.parts import makes_parts, parts_strips
 from dsf.scheduling.pieces import Cut, Span, input_rows
 from dsf.scheduling.strips import Room
 from dsf.sizes import align_up, power_of_two_at_least
@@ -72,10 +73,14 @@ class Wanted:
 
 
 def chains(network: Network, places: Sequence[Place], along: Set[int] = frozenset()) -> list[list[int]]:
-    """The layers in order; those that run along with the one before it, strip by strip, are in a list with it."""
+    """
+    The layers in order; those that run along with the one before it, strip by strip, are in a list with it, and so are those
+    that make parts of one result in DRAM.
+    """
     made: list[list[int]] = []
     for index, layer in enumerate(network.layers):
-        if index > 0 and (index in along or places[layer.source] is Place.STRIPS):
+        parts = index > 0 and layer.result == network.layers[index - 1].result and places[layer.result] is Place.DRAM
+        if index > 0 and (index in along or places[layer.source] is Place.STRIPS or parts):
             made[-1].append(index)
         else:
             made.append([index])
@@ -156,6 +161,9 @@ class Cuts:
     def wanted(self, chain: Sequence[int]) -> Iterator[Wanted]:
         """The windows of a chain."""
         network, hw = self.network, self.hw
+        if makes_parts(network, chain):
+            yield from self._of_parts(chain)
+            return
         first = network.layers[chain[0]]
         at_once = channels_at_once(first, self.cuts[chain[0]], hw)
         for number, index in enumerate(chain):
@@ -182,6 +190,27 @@ class Cuts:
                 yield self._wanted(Use.Y, index, least, most, height * part, self._follow(behind, index, at_once))
             elif self.places[layer.result] is Place.DRAM:
                 yield self._wanted(Use.Y, index, made * part, 2 * made * part, height * part)
+
+    def _of_parts(self, chain: Sequence[int]) -> Iterator[Wanted]:
+        """The windows of layers that make parts of one result, which they share."""
+        layers, cuts, index = [self.network.layers[one] for one in chain], [self.cuts[one] for one in chain], chain[0]
+        strips = list(parts_strips(layers, cuts, self.images))
+        images = cuts[0].images - 1
+
+        def window(use: Use, tensor: int, rows: Iterable[Span], height: int) -> Wanted:
+            row = self.network.tensors[tensor].elements // height
+            least = (images * height + max(1, *(one.count for one in rows))) * row
+            return self._wanted(use, index, least, 2 * least, height * row)
+
+        if self.places[layers[0].source] is Place.DRAM:
+            yield window(Use.X, layers[0].source, (one.read for one in strips), layers[0].input_image[0])
+        made, height = [one.made for one in strips], layers[0].result_image[0]
+        for layer in layers:
+            if layer.second is not None and self.places[layer.second] is Place.DRAM:
+                yield window(Use.SECOND, layer.second, made, height)
+                break
+        if self.places[layers[0].result] is Place.DRAM:
+            yield window(Use.Y, layers[0].result, made, height)
 
     def _wanted(self, use: Use, index: int, least: int, overlap: int, image: int, wait: int | None = None) -> Wanted:
         """`wait` is given for strips that are read as they are made; others are moved, and what is read twice copied."""

@@ -201,15 +201,16 @@ class _Stores:
         stores = [(task.cost, one) for task, one in zip(tasks, times, strict=True) if task.queue is Queue.STORE]
         self._stretches = [(one.start, one.start + one.busy, cost.reads) for cost, one in stores if cost.reads > 0]
 
-    def reads(self, first: int, last: int) -> float:
-        """Those between two cycles."""
+    def reads(self, first: int, last: int) -> tuple[float, int]:
+        """Those between two cycles, and in how many of these there are any."""
         index = bisect_right(self._stretches, first, key=lambda stretch: stretch[1])
-        total = 0.0
+        total, cycles = 0.0, 0
         for begin, end, reads in self._stretches[index:]:
             if begin >= last:
                 break
-            total += reads * (min(end, last) - max(begin, first)) / (end - begin)
-        return total
+            both = min(end, last) - max(begin, first)
+            total, cycles = total + reads * both / (end - begin), cycles + both
+        return total, min(cycles, last - first)
 
 
 class _Bus:
@@ -286,11 +287,16 @@ class _Ports:
         return max((port.cycles(start, cost) for port in self._of.get(task.queue, ())), default=cost.busy)
 
     def waits(self, index: int, first: int, task: Task) -> int:
-        """How long MATRIX task `index` lets STORE read if its first step comes at `first`."""
+        """
+        How long MATRIX task `index` lets STORE read if its first step comes at `first`, beside the cycles in which it waits for
+        results to leave.
+        """
         cost = task.cost
         if cost.yields == 0:
             return 0
-        return round(min(cost.yields, self._stores.reads(first, first + self._before.get(index, cost.busy))))
+        before = max(1, self._before.get(index, cost.busy))
+        reads, cycles = self._stores.reads(first, first + before)
+        return max(0, round(min(cost.yields, reads) - (cost.busy - cost.reads) * cycles / before))
 
     def late(self, index: int) -> int:
         """By how much MATRIX task `index` is complete later because of what the next one reads."""

@@ -35,7 +35,7 @@ from dsf.dialects.fxp import (
 )
 from dsf.dialects.integers import RAW_BITS, width
 from dsf.dialects.shapes import shape
-from dsf.dialects.tile_types import Mode, Outer
+from dsf.dialects.tile_types import Mode, Outer, Place
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.isa.table import BaseRegister
@@ -146,7 +146,9 @@ def _check_loads(network: Network, hw: Hardware, stream: WeightStream) -> None:
                     f"needs at most {most}; cut into fewer groups or raise {parameter}"
                 )
     for index, layer in enumerate(network.layers):
-        if isinstance(layer.op, tile.MatrixOp) and _goes_back_to_loads(layer, hw):
+        # Parts of a result in DRAM have loads for each strip.
+        in_dram = network.places[layer.result] is Place.DRAM and not layer.fills_result
+        if isinstance(layer.op, tile.MatrixOp) and not in_dram and _goes_back_to_loads(layer, hw):
             problems += [
                 f"'{layer.name}': several loads for each strip, needs all weights on chip, {stream.needs(memory)} {what} "
                 f"and has {capacity_of(memory, hw)}; cut it with outer = groups or raise {parameter}"

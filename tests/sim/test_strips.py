@@ -41,7 +41,15 @@ def wide_weights() -> Network:
     return network
 
 
-NETWORKS = {"pooled": pooled_and_added, "weights": wide_weights}
+def enlarged() -> Network:
+    """A transposed convolution, all of whose phases make each strip of its result of 20x20x24, and a layer that reads it."""
+    network = Network(WIDE, (1, 10, 10, 24))
+    network.transposed((4, 4), 24, (2, 2))
+    network.conv(3, 8, stride=2)
+    return network
+
+
+NETWORKS = {"pooled": pooled_and_added, "weights": wide_weights, "enlarged": enlarged}
 
 
 @pytest.mark.parametrize("make", NETWORKS.values(), ids=NETWORKS.keys())

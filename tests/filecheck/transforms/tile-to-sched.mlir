@@ -113,6 +113,19 @@ func.func @main(%x: tensor<1x4x4x4xi8>) -> tensor<1x4x4x12xi8> {
 
 // -----
 
+// Parts of a result in DRAM are made strip by strip, so nothing may stand between them.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 512, weight_memory = 64, parameter_groups = 4}
+func.func @main(%x: tensor<1x4x4x4xi8>) -> tensor<1x8x4x4xi8> {
+  %0 = tile.matrix %x target <strides = [2, 1]> window <kernel = [1, 1]> requantize <low = 0, high = 127> cut <images = 1, rows = 2, outer = strips, place = dram> weights dense<1> : tensor<1x1x4x4xi8> bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<0> : tensor<4xi8> : tensor<1x4x4x4xi8> -> tensor<1x8x4x4xi8> loc("even")
+  %1 = tile.pool max %x window <kernel = [1, 1]> scale <low = -128, high = 127> cut <images = 1, rows = 4> : tensor<1x4x4x4xi8> -> tensor<1x4x4x4xi8>
+  %2 = tile.matrix %1 into %0 target <first = [1, 0, 0], strides = [2, 1]> window <kernel = [1, 1]> requantize <low = 0, high = 127> cut <images = 1, rows = 2, outer = strips, place = dram> weights dense<1> : tensor<1x1x4x4xi8> bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<0> : tensor<4xi8> : tensor<1x4x4x4xi8> into tensor<1x8x4x4xi8> -> tensor<1x8x4x4xi8> loc("odd")
+  func.return %2 : tensor<1x8x4x4xi8>
+}
+// CHECK: 'even': parts of a result in DRAM with another layer between, needs them one after the other; reorder them
+
+// -----
+
 // Nothing fits: all problems at once.
 
 engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 512, weight_memory = 64, parameter_groups = 1}

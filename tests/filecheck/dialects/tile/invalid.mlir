@@ -461,7 +461,26 @@
 
 %x = "test.op"() : () -> tensor<1x2x2x2xi8>
 %y = tile.matrix %x target <strides = [1, 2]> window <kernel = [1, 1]> requantize <low = 0, high = 1> cut <images = 1, rows = 2, place = dram> weights dense<1> : tensor<1x1x2x4xi4> bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<0> : tensor<4xi8> : tensor<1x2x2x2xi8> -> tensor<1x2x4x4xi8>
-// CHECK: 'tile.matrix': a part of a result whose place is dram, needs it on chip; change the place
+// CHECK: 'tile.matrix': strips of 2 rows, groups outside, of a result in DRAM, needs equal strips, all channels of each at once; change the cut
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x2x2x2xi8>
+%y = tile.matrix %x target <strides = [1, 2]> window <kernel = [1, 1]> requantize <low = 0, high = 1> cut <images = 1, rows = 2, place = strips> weights dense<1> : tensor<1x1x2x4xi4> bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<0> : tensor<4xi8> : tensor<1x2x2x2xi8> -> tensor<1x2x4x4xi8>
+// CHECK: 'tile.matrix': a part of a result whose place is strips, needs it on chip or in DRAM; change the place
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x2x2x2xi8>
+%y = tile.matrix %x target <first = [2, 0, 0], strides = [2, 1]> window <kernel = [1, 1]> requantize <low = 0, high = 1> cut <images = 1, rows = 1, outer = strips, place = dram> weights dense<1> : tensor<1x1x2x4xi4> bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<0> : tensor<4xi8> : tensor<1x2x2x2xi8> -> tensor<1x8x2x4xi8>
+// CHECK: 'tile.matrix': rows 2 of every 2 of a result in DRAM, needs rows 0 to 1; put it on chip
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x2x2x2xi8>
+%y = tile.matrix %x target <strides = [2, 1]> window <kernel = [1, 1]> requantize <low = 0, high = 1> cut <images = 1, rows = 2, outer = strips, place = dram> weights dense<1> : tensor<1x1x2x4xi4> bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<0> : tensor<4xi8> : tensor<1x2x2x2xi8> -> tensor<1x4x2x4xi8>
+%z = tile.matrix %x into %y target <first = [1, 0, 0], strides = [2, 1]> window <kernel = [1, 1]> requantize <low = 0, high = 1> cut <images = 1, rows = 1, outer = strips, place = dram> weights dense<1> : tensor<1x1x2x4xi4> bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<0> : tensor<4xi8> : tensor<1x2x2x2xi8> into tensor<1x4x2x4xi8> -> tensor<1x4x2x4xi8>
+// CHECK: 'tile.matrix': strips of 1 rows of 1 images in DRAM, needs those of what it writes into; cut both alike
 
 // -----
 
