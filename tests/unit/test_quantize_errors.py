@@ -200,6 +200,16 @@ def test_the_page_lists_all_operators():
     assert re.split(r",\s+", others[1]) == sorted(SUPPORTED - HANDLERS.keys())
 
 
+def test_single_numbers_that_are_infinite():
+    """Limits of a Clip may be; what is added, or stands around images, may not."""
+    nodes = [node("Pad", "x pads border", "p"), node("Add", "p much", "a"), node("Clip", "a low", "y")]
+    constants = {name: np.float32(sign * np.inf) for name, sign in {"border": -1, "much": 1, "low": -1}.items()}
+    proto = model(nodes, {"x": (1, 2, 4, 4)}, ["y"], {"pads": np.array([0, 0, 1, 1, 0, 0, 1, 1]), **constants})
+    found = problems(proto, random(8, 2, 4, 4))
+    end = "has values that are infinite or no numbers, needs finite ones; correct the model, or train it again"
+    assert found == [f"'border': {end}", f"'much': {end}"]
+
+
 def test_results_that_are_constants():
     nodes = [node("Gemm", "x w", "a"), node("Gemm", "k w", "y")]
     proto = model(nodes, {"x": (4, 4)}, ["y"], {"w": random(4, 4), "k": random(4, 4)})

@@ -164,12 +164,15 @@ def _is_large(sizes: tuple[int, ...] | None) -> bool:
 def constants_problems(graph: Graph) -> Iterator[str]:
     """Constants that are too large, or no numbers."""
     used = {name for node in graph.nodes for name in node.input}
+    # Others than limits, which may be infinite.
+    numbers = {name for node in graph.nodes for name in (node.input[:1] if node.op_type == "Clip" else node.input)}
     for name in sorted(used & graph.constants.keys()):
         value = graph.constants[name]
         if value.size > MAX_CONSTANT_ELEMENTS:
             yield f"'{name}': has {value.size} elements, needs at most {MAX_CONSTANT_ELEMENTS}; make the layer smaller"
-        elif value.dtype.kind == "f" and not np.all(np.isfinite(value)) and value.size > 1:
-            yield f"'{name}': has values that are infinite or no numbers, needs finite weights; train the model again"
+        elif value.dtype.kind == "f" and not np.all(np.isfinite(value)) and name in numbers:
+            needs = "needs finite ones; correct the model, or train it again"
+            yield f"'{name}': has values that are infinite or no numbers, {needs}"
 
 
 def make_plan(graph: Graph, options: QuantizeOptions) -> Plan:
