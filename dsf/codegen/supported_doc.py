@@ -6,7 +6,7 @@ from collections.abc import Callable
 from inspect import cleandoc
 
 from dsf.constraints import CONSTRAINTS
-from dsf.frontend.onnx.constants import FOLDS
+from dsf.frontend.onnx.folding import FOLDS
 from dsf.frontend.onnx.from_onnx import HANDLERS
 
 _HEAD = """\

@@ -30,7 +30,9 @@ from dsf.dialects.engine import HardwareOp
 from dsf.errors import ModelError
 from dsf.frontend.absorbed import absorbed_of, resolved
 from dsf.frontend.onnx.engine_order import engine_order
+from dsf.frontend.onnx.folding import FOLDS, fold
 from dsf.frontend.onnx.graph import CODE_TYPES, Graph, GraphInput, Node
+from dsf.frontend.onnx.moving import bordered
 from dsf.frontend.onnx.rounding import core
 from dsf.frontend.onnx.values import (
     MAX_ELEMENTS,
@@ -43,10 +45,7 @@ from dsf.frontend.onnx.values import (
     Pending,
     Places,
     Pointwise,
-    QuantisedConstant,
-    Real,
     Rounded,
-    Sign,
     State,
     Sum,
     Unknown,
@@ -102,7 +101,6 @@ def malformed(failure: Exception) -> UnsupportedError:
 
 def is_known(node: Node) -> bool:
     """Whether there is such an operator, or it is computed if all its operands are known."""
-    from dsf.frontend.onnx.constants import FOLDS
 
     return node.op_type in HANDLERS or node.op_type in FOLDS
 
@@ -310,8 +308,7 @@ class Importer:
         return self._standing_in(self._shapes.get(name, ()))
 
     def _results(self, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
-        from dsf.frontend.onnx.constants import fold
-        from dsf.frontend.onnx.moves import as_images, bordered
+        from dsf.frontend.onnx.moves import as_images
 
         folded = fold(node, inputs)
         if folded is not None:
@@ -358,7 +355,6 @@ class Importer:
 
     def _output(self, name: str, state: State) -> tuple[SSAValue, OutputSpec]:
         """What the function returns, and how to read it."""
-        from dsf.frontend.onnx.moves import bordered
 
         state = bordered(self, state, name) if isinstance(state, Padded) else state
         steps = state.steps if isinstance(state, Host) else ()
@@ -411,44 +407,3 @@ class Importer:
             )
         places = spec.places.reshape(-1)[state.places]
         return Wire(self.block.args[0], grid, places, codes, offset)
-
-
-#: What stands between two operators in floating point.
-QDQ = "a QuantizeLinear and DequantizeLinear before it"
-
-
-def constant_of(state: State | None, what: str) -> Array:
-    """The numbers of an operand that has to be known."""
-    if isinstance(state, Constant | QuantisedConstant):
-        return state.array
-    raise UnsupportedError(f"{what} that is computed", "a constant", "export the model with constants folded")
-
-
-def real_of(state: State | None, what: str = "an operand") -> Real:
-    """An operand that is a real tensor on a grid, or waits for one."""
-    if isinstance(state, Wire) and not state.codes:
-        return state
-    if isinstance(state, Pending):
-        return state
-    if isinstance(state, Input):
-        if "float" not in state.kind:
-            raise UnsupportedError(f"{what} that is the input of type {state.kind}", "real numbers", "add a DequantizeLinear")
-        change = "quantise the model: dsf compile --calibrate DATA.npz, or onnxruntime's quantize_static"
-        raise UnsupportedError(
-            f"{what} that is the input in floating point", "a QuantizeLinear and DequantizeLinear before it", change
-        )
-    if isinstance(state, Host):
-        raise UnsupportedError(f"{what} behind a function of the processor", "it at the network's end", "end the network there")
-    kind = "integers" if isinstance(state, Wire) else "a comparison" if isinstance(state, Sign) else "a constant"
-    raise UnsupportedError(f"{what} that is {kind}", "real numbers that the network computes", "add a DequantizeLinear")
-
-
-def wire_of(state: State | None, what: str = "an operand") -> Wire:
-    """An operand that is a real tensor on a grid."""
-    real = real_of(state, what)
-    if isinstance(real, Wire):
-        return real
-    change = "quantise the model with a QuantizeLinear and DequantizeLinear after each operator"
-    raise UnsupportedError(
-        f"{what} that is not quantised ('{real.name}')", "a QuantizeLinear and DequantizeLinear before it", change
-    )

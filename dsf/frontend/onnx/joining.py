@@ -8,29 +8,22 @@ Tensors of several scales, or that wait for one, are quantised to the scale of t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from math import prod
 
 import numpy as np
 
 from dsf.frontend.onnx.graph import Node
-from dsf.frontend.onnx.importer import Importer, handles, real_of
-from dsf.frontend.onnx.linear import array_of, operand, rounded
+from dsf.frontend.onnx.importer import Importer, handles
+from dsf.frontend.onnx.linear import operand, rounded
 from dsf.frontend.onnx.moves import as_images
-from dsf.frontend.onnx.rounding import CHANNELS, COLUMNS, NUMBERS, ROWS, join
+from dsf.frontend.onnx.moving import concatenated, joined
+from dsf.frontend.onnx.operands import array_of, real_of
 from dsf.frontend.onnx.values import (
-    MAX_ELEMENTS,
     Constant,
-    Joined,
-    Places,
     QuantisedConstant,
     Real,
     State,
     UnsupportedError,
     Wire,
-    is_images,
-    places_of_images,
-    sizes_of,
 )
 
 
@@ -64,47 +57,13 @@ def _concatenated(importer: Importer, node: Node, inputs: Sequence[State | None]
     if len(wires) < len(parts) or len(grids) > 1:
         if codes:
             raise UnsupportedError("integers of several scales", "one scale", "dequantise them before")
-        return _layout(parts, axis, node.name)
+        return joined(parts, axis, node.name)
     return concatenated(importer, wires, axis, node.name)
 
 
 def _follows(x: Real, axis: int) -> bool:
     """Whether the elements along an axis of ONNX's follow each other in the engine's tensor."""
     return bool((np.diff(x.places, axis=axis) == 1).all())
-
-
-def concatenated(importer: Importer, wires: Sequence[Wire], axis: int, name: str) -> Wire:
-    """Tensors of one grid along an axis of ONNX's."""
-    joined = _layout(wires, axis, name)
-    first = next((one for one in wires if not one.stand_in), wires[0])
-    if any(one.stand_in for one in wires):
-        return Wire.standing_in(joined.shape, first.grid, codes=first.codes, offset=first.offset)
-    return replace(first, value=join(importer, [one.value for one in wires], joined.axis, name), places=joined.places)
-
-
-def _layout(parts: Sequence[Real], axis: int, name: str) -> Joined:
-    """Where the elements of tensors joined along an axis of ONNX's lie in the engine's."""
-    rank = len(parts[0].shape)
-    if rank > 2 and axis > 1 and all(is_images(one) for one in parts):
-        along = ROWS if axis == 2 and rank == 4 else COLUMNS
-        sizes = list(sizes_of(parts[0]))
-        sizes[along] = sum(sizes_of(one)[along] for one in parts)
-        return Joined(places_of_images(tuple(sizes), rank), tuple(sizes), name, parts=tuple(parts), axis=along)
-    engine = [sizes_of(one) for one in parts]
-    if len({one[:3] for one in engine}) > 1 or len(engine[0]) != 4:
-        engine = [(one[0], prod(one[1:])) for one in engine]
-    if len({one[:-1] for one in engine}) > 1:
-        raise UnsupportedError("operands of several batches of the engine's", "one batch", "reshape to the batch first")
-    sizes = (*engine[0][:-1], sum(one[-1] for one in engine))
-    if prod(sizes) > MAX_ELEMENTS:
-        raise UnsupportedError(f"a result of {sizes}", f"at most {MAX_ELEMENTS} elements", "join smaller tensors")
-    first = 0
-    found: list[Places] = []
-    for one, part in zip(engine, parts, strict=True):
-        pixel, channel = np.divmod(part.places, one[-1])
-        found.append(pixel * sizes[-1] + first + channel)
-        first += one[-1]
-    return Joined(np.concatenate(found, axis), sizes, name, parts=tuple(parts), axis=CHANNELS if len(sizes) == 4 else NUMBERS)
 
 
 @handles("com.microsoft.QLinearConcat")

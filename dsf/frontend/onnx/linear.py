@@ -14,15 +14,23 @@ import numpy as np
 from xdsl.ir import SSAValue
 
 from dsf.dialects.shapes import shape
-from dsf.errors import ModelError
 from dsf.frontend.onnx.graph import Node
-from dsf.frontend.onnx.importer import Importer, constant_of, handles, wire_of
+from dsf.frontend.onnx.importer import Importer, handles
+from dsf.frontend.onnx.operands import (
+    array_of,
+    bias_of,
+    engine_shape,
+    images_of,
+    lifted,
+    scales_of_channels,
+    transposed,
+    weights_of,
+    wire_of,
+)
 from dsf.frontend.onnx.quantisation import grid_of_numbers, quantised_constant
 from dsf.frontend.onnx.rounding import flattened, quantise, with_last
 from dsf.frontend.onnx.values import (
-    MAX_ELEMENTS,
     Array,
-    Constant,
     Input,
     Padded,
     QuantisedConstant,
@@ -32,57 +40,12 @@ from dsf.frontend.onnx.values import (
     UnsupportedError,
     Wire,
     channels_first,
-    is_images,
     places_of_images,
     row_major,
 )
 from dsf.frontend.onnx.wide_weights import fitted, repeat_channels, repeat_columns, repeat_inputs
 from dsf.geometry import Window, span
 from dsf.numerics import Floats, Ints
-
-
-def weights_of(state: State | None) -> QuantisedConstant:
-    """Weights that are quantised."""
-    if isinstance(state, Constant):
-        change = "quantise the model: dsf compile --calibrate DATA.npz, or onnxruntime's quantize_static"
-        raise UnsupportedError("weights in floating point", "integers behind a DequantizeLinear", change)
-    if not isinstance(state, QuantisedConstant):
-        raise UnsupportedError("weights that are computed", "constants", "make one operand a constant")
-    if state.codes.size == 0:
-        raise UnsupportedError("no weights", "at least one", "export the model again")
-    return state
-
-
-def scales_of_channels(weights: QuantisedConstant, axis: int, channels: int) -> Floats:
-    """One scale for each output channel, which is this axis of the weights."""
-    if weights.axis is None:
-        return np.full(channels, float(weights.scale[0]))
-    if weights.axis % weights.codes.ndim != axis:
-        has = f"scales along axis {weights.axis} of the weights"
-        raise UnsupportedError(has, f"axis {axis}, that of the output channels", "quantise per output channel, or per tensor")
-    return weights.scale
-
-
-def bias_of(state: State | None, channels: int) -> Floats:
-    """A bias as real numbers, one for each output channel."""
-    if state is None:
-        return np.zeros(channels)
-    bias = constant_of(state, "a bias").astype(np.float64)
-    if bias.size not in (1, channels):
-        raise UnsupportedError(f"a bias of shape {bias.shape}", f"one number for each of {channels} channels", "correct it")
-    return np.broadcast_to(bias.reshape(-1), channels).copy()
-
-
-def images_of(x: Wire) -> SSAValue:
-    """The engine's tensor (N, H, W, C) whose ONNX tensor is (N, C, H, W)."""
-    if len(x.shape) == 4 and is_images(x):
-        return x.value
-    value = shape(x.value)
-    raise UnsupportedError(
-        f"an operand whose axes were moved, {'x'.join(map(str, x.shape))} of the engine's {'x'.join(map(str, value))}",
-        "images (N, C, H, W), as convolutions leave them",
-        "move the Transpose or Reshape to the input or the end of the network",
-    )
 
 
 def rows_of(importer: Importer, x: Wire, name: str) -> tuple[SSAValue, Ints]:
@@ -93,11 +56,6 @@ def rows_of(importer: Importer, x: Wire, name: str) -> tuple[SSAValue, Ints]:
     if value[0] != batch or not bool((order == order[0]).all()):
         raise UnsupportedError(f"a batch of {batch} made of {value[0]} images", "the same batch", "reshape to the batch first")
     return flattened(importer, x.value, name), order[0]
-
-
-def lifted(x: Wire) -> Wire:
-    """A tensor (N, C, L) as images of one line."""
-    return replace(x, places=x.places[:, :, None, :]) if len(x.shape) == 3 else x
 
 
 def convolution_window(node: Node, sizes: tuple[int, ...], kernel: tuple[int, ...]) -> Window:
@@ -135,17 +93,6 @@ def _same(sizes: tuple[int, ...], spans: list[int], strides: tuple[int, ...], *,
     total = [max((-(-size // step) - 1) * step + one - size, 0) for size, one, step in zip(sizes, spans, strides, strict=True)]
     small, large = [one // 2 for one in total], [one - one // 2 for one in total]
     return (*small, *large) if upper else (*large, *small)
-
-
-def engine_shape(window: Window, batch: int, height: int, width: int, channels: int) -> tuple[int, int, int, int]:
-    try:
-        rows, columns = window.output_shape(height, width)
-    except ModelError as error:
-        raise UnsupportedError(f"a window: {error.problems[0]}", "one inside the padded image", "use larger images") from error
-    if prod((batch, rows, columns, channels)) > MAX_ELEMENTS:
-        has = f"a result of {batch}x{channels}x{rows}x{columns}"
-        raise UnsupportedError(has, f"at most {MAX_ELEMENTS} elements", "use smaller images or a smaller batch")
-    return batch, rows, columns, channels
 
 
 def _convolve(
@@ -297,12 +244,6 @@ def matmul(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Se
     return [_multiply(importer, node, wire_of(inputs[0]), weights_of(inputs[1]), None)]
 
 
-def transposed(constant: QuantisedConstant, axes: tuple[int, ...]) -> QuantisedConstant:
-    """A quantised constant with its axes in another order."""
-    axis = None if constant.axis is None else axes.index(constant.axis % constant.codes.ndim)
-    return replace(constant, codes=constant.codes.transpose(axes), axis=axis)
-
-
 # On integers.
 
 
@@ -320,12 +261,6 @@ def operand(importer: Importer, state: State | None, scale: Array, zero_point: A
     if grid != state.grid:
         raise UnsupportedError(f"numbers {grid} of an operand quantised to {state.grid}", "the same", "export the model again")
     return replace(state, codes=False)
-
-
-def array_of(state: State | None, what: str) -> Array:
-    if not isinstance(state, Constant):
-        raise UnsupportedError(f"{what} that is computed", "a constant", "export the model with constants folded")
-    return state.array
 
 
 def _integer_weights(codes: Array, scale: Array, zero_point: Array | None, axis: int) -> QuantisedConstant:

@@ -14,8 +14,9 @@ import numpy as np
 
 from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.importer import Importer
-from dsf.frontend.onnx.linear import engine_shape, images_of, lifted, rows_of
-from dsf.frontend.onnx.moves import moved_wire
+from dsf.frontend.onnx.linear import rows_of
+from dsf.frontend.onnx.moving import moved_wire
+from dsf.frontend.onnx.operands import engine_shape, images_of, lifted
 from dsf.frontend.onnx.rounding import COLUMNS, ROWS
 from dsf.frontend.onnx.values import (
     Joined,

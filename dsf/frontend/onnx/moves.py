@@ -8,22 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import permutations
-from math import prod
 
 import numpy as np
 
-from dsf.dialects.bundle import Grid, TransposeOp
+from dsf.dialects.bundle import TransposeOp
 from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.graph import Node
-from dsf.frontend.onnx.importer import UNIT_BITS, Importer, constant_of, handles, real_of
+from dsf.frontend.onnx.importer import UNIT_BITS, Importer, handles
 from dsf.frontend.onnx.layout import moved_places
-from dsf.frontend.onnx.linear import engine_shape, images_of, lifted
+from dsf.frontend.onnx.moving import is_on, moved
+from dsf.frontend.onnx.operands import constant_of, engine_shape, images_of, lifted, real_of
 from dsf.frontend.onnx.rounding import move, pending_of, quantise
 from dsf.frontend.onnx.values import (
-    MAX_ELEMENTS,
     Border,
     Constant,
-    Enlargement,
     Host,
     Input,
     Move,
@@ -47,53 +45,6 @@ from dsf.numerics import Ints, as_ints
 #: A border, before and after.
 Sides = tuple[int, int]
 NOTHING: Sides = (0, 0)
-
-
-def size_after(one: Move, sizes: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape (N, H, W, C) of images after a move. Raises `UnsupportedError` if there would be none, or too many elements."""
-    batch, height, width, channels = sizes
-    match one:
-        case Window():
-            return engine_shape(one, batch, height, width, channels)
-        case Part():
-            found = (batch, *one.size)
-        case Border():
-            top, bottom, left, right = one.padding
-            found = (batch, height + top + bottom, width + left + right, channels)
-        case Enlargement():
-            found = (batch, height * one.factors[0], width * one.factors[1], channels)
-    if prod(found) > MAX_ELEMENTS:
-        raise UnsupportedError(f"a result of {'x'.join(map(str, found))}", f"at most {MAX_ELEMENTS} elements", "use less")
-    return found
-
-
-def moved(importer: Importer, x: Real, moves: Sequence[Move], name: str) -> Real:
-    """Images after moves: those of the engine at once, others when they are rounded."""
-    if isinstance(x, Wire):
-        return moved_wire(importer, x, moves, name)
-    sizes = _sizes_after(x, moves)
-    pending = pending_of(x, name)
-    places = places_of_images(sizes, len(x.shape))
-    return replace(pending, places=places, shape_of_engine=sizes, moves=(*pending.moves, *moves))
-
-
-def moved_wire(importer: Importer, x: Wire, moves: Sequence[Move], name: str) -> Wire:
-    """Images of the engine after moves."""
-    places = places_of_images(_sizes_after(x, moves), len(x.shape))
-    return replace(x, value=move(importer, images_of(lifted(x)), moves, name), places=places)
-
-
-def _sizes_after(x: Real, moves: Sequence[Move]) -> tuple[int, ...]:
-    if not is_images(x):
-        raise UnsupportedError(
-            "an operand whose axes were moved",
-            "images (N, C, H, W), as convolutions leave them",
-            "move the Transpose or Reshape to the input or the end of the network",
-        )
-    sizes = sizes_of(x)
-    for one in moves:
-        sizes = size_after(one, sizes)
-    return sizes
 
 
 def tensor_of(state: State | None) -> Real:
@@ -295,24 +246,10 @@ def _padded(importer: Importer, node: Node, x: Real, sides: Sequence[Sides], val
     if value == 0 and isinstance(x, Wire):
         importer.note(node, "padding of the convolution after it, or a border")
         return Padded(x, border)
-    if isinstance(x, Wire) and not _is_on(x.grid, value):
+    if isinstance(x, Wire) and not is_on(x.grid, value):
         # Perhaps it is on the grid of the result.
         x = pending_of(x, node.name)
     return moved(importer, x, [Border(border, value)], node.name)
-
-
-def _is_on(grid: Grid, value: float) -> bool:
-    """Whether a number is one of a grid, but for what float32 leaves of it."""
-    nearest = float(grid.to_reals(grid.to_integers(np.array(value))))
-    return abs(nearest - value) <= 2.0**-20 * abs(value)
-
-
-def bordered(importer: Importer, state: Padded, name: str) -> State:
-    """Images whose margin of zeros no convolution adds. Raises `UnsupportedError` where their grid has no 0."""
-    if not _is_on(state.wire.grid, 0.0):
-        has = f"a border of 0 around images on the grid {state.wire.grid}"
-        raise UnsupportedError(has, "one of their own numbers, or a Conv after it", "pad with such, or in the Conv")
-    return moved(importer, state.wire, [Border(state.margin, 0.0)], name)
 
 
 def _more_channels(importer: Importer, node: Node, x: Real, before: int, after: int, value: float) -> Real:
@@ -342,6 +279,6 @@ def _more_channels(importer: Importer, node: Node, x: Real, before: int, after: 
         bias=bias,
         window=Window((1, 1)),
     )
-    if not _is_on(x.grid, value):
+    if not is_on(x.grid, value):
         return pending
     return replace(quantise(importer, pending, x.grid, x.offset, node.name), codes=x.codes)

@@ -16,8 +16,9 @@ from dsf.dialects.bundle import AffineType, Grid
 from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.affine import scaled_and_shifted
 from dsf.frontend.onnx.graph import Node
-from dsf.frontend.onnx.importer import Importer, constant_of, handles, real_of, wire_of
-from dsf.frontend.onnx.linear import array_of, images_of, operand, rounded
+from dsf.frontend.onnx.importer import Importer, handles
+from dsf.frontend.onnx.linear import operand, rounded
+from dsf.frontend.onnx.operands import array_of, constant_of, images_of, real_of, wire_of
 from dsf.frontend.onnx.quantisation import on_host
 from dsf.frontend.onnx.rounding import SLOPES, quantise, then
 from dsf.frontend.onnx.values import (

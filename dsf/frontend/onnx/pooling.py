@@ -8,10 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from dsf.frontend.onnx.graph import Node
-from dsf.frontend.onnx.importer import Importer, constant_of, handles, wire_of
-from dsf.frontend.onnx.linear import array_of, convolution_window, operand, rounded
+from dsf.frontend.onnx.importer import Importer, handles
+from dsf.frontend.onnx.linear import convolution_window, operand, rounded
 from dsf.frontend.onnx.means import mean, mean_of_parts, mean_over, stretches
-from dsf.frontend.onnx.moves import moved, tensor_of
+from dsf.frontend.onnx.moves import tensor_of
+from dsf.frontend.onnx.moving import moved
+from dsf.frontend.onnx.operands import array_of, constant_of, wire_of
 from dsf.frontend.onnx.values import Mean, State, Sum, UnsupportedError, Wire
 from dsf.geometry import Window, span
 

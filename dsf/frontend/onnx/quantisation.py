@@ -10,7 +10,8 @@ import numpy as np
 from dsf.dialects.bundle import AffineType
 from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.graph import CODE_TYPES, Node, is_float
-from dsf.frontend.onnx.importer import Importer, constant_of, handles, real_of
+from dsf.frontend.onnx.importer import Importer, handles
+from dsf.frontend.onnx.operands import constant_of, real_of
 from dsf.frontend.onnx.rounding import pending_of, quantise
 from dsf.frontend.onnx.signs import signs_of
 from dsf.frontend.onnx.values import (

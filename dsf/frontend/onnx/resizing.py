@@ -11,8 +11,10 @@ from math import gcd
 import numpy as np
 
 from dsf.frontend.onnx.graph import Node
-from dsf.frontend.onnx.importer import Importer, constant_of, handles
-from dsf.frontend.onnx.moves import every, moved, size_after, tensor_of
+from dsf.frontend.onnx.importer import Importer, handles
+from dsf.frontend.onnx.moves import every, tensor_of
+from dsf.frontend.onnx.moving import moved, size_after
+from dsf.frontend.onnx.operands import constant_of
 from dsf.frontend.onnx.values import Array, Enlargement, Move, State, UnsupportedError, is_images, sizes_of
 
 #: The largest factor, of repeating and of leaving out, that an enlargement is made of.

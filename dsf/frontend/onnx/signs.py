@@ -13,7 +13,8 @@ import numpy as np
 
 from dsf.dialects.bundle import AffineType
 from dsf.frontend.onnx.graph import Node
-from dsf.frontend.onnx.importer import Importer, constant_of, handles, real_of
+from dsf.frontend.onnx.importer import Importer, handles
+from dsf.frontend.onnx.operands import constant_of, real_of
 from dsf.frontend.onnx.rounding import quantise
 from dsf.frontend.onnx.values import Array, Input, Joined, Pointwise, Real, Sign, State, UnsupportedError, Wire
 

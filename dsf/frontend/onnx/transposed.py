@@ -9,8 +9,8 @@ import numpy as np
 
 from dsf.errors import ModelError
 from dsf.frontend.onnx.graph import Node
-from dsf.frontend.onnx.importer import Importer, handles, wire_of
-from dsf.frontend.onnx.linear import bias_of, images_of, lifted, scales_of_channels, weights_of
+from dsf.frontend.onnx.importer import Importer, handles
+from dsf.frontend.onnx.operands import bias_of, images_of, lifted, scales_of_channels, weights_of, wire_of
 from dsf.frontend.onnx.transposed_window import transposed_window
 from dsf.frontend.onnx.values import (
     MAX_ELEMENTS,

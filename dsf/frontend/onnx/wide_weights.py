@@ -17,6 +17,7 @@ import numpy as np
 
 from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.importer import Importer
+from dsf.frontend.onnx.moving import concatenated, moved_wire
 from dsf.frontend.onnx.values import (
     Enlargement,
     Part,
@@ -84,8 +85,6 @@ def repeat_channels(importer: Importer, x: Wire, parts: Sequence[Ints], name: st
     Images, and behind their channels again those for which there is more than one part; and weights (CO, CI, KH, KW) for all of
     them.
     """
-    from dsf.frontend.onnx.joining import concatenated
-    from dsf.frontend.onnx.moves import moved_wire
 
     _, height, width, channels = sizes_of(x)
     wires, weights = [x], [parts[0]]
@@ -101,7 +100,6 @@ def repeat_channels(importer: Importer, x: Wire, parts: Sequence[Ints], name: st
 
 def repeat_columns(importer: Importer, x: Wire, parts: Sequence[Ints], window: Window, name: str) -> tuple[Wire, Ints, Window]:
     """Images whose columns are there once for each part; weights (CO, CI / groups, KH, KW) and the window over them."""
-    from dsf.frontend.onnx.moves import moved_wire
 
     count, step = len(parts), window.dilation[1]
     height, wide = window.kernel[0], span(window.kernel[1], step)
@@ -120,6 +118,5 @@ def repeat_columns(importer: Importer, x: Wire, parts: Sequence[Ints], window: W
 
 def repeat_inputs(importer: Importer, x: Wire, parts: Sequence[Ints], name: str) -> tuple[Wire, Ints]:
     """Rows whose numbers are there once for each part, and weights (K, CO) for all of them."""
-    from dsf.frontend.onnx.joining import concatenated
 
     return concatenated(importer, [x] * len(parts), 1, name), np.concatenate(parts)

@@ -1,0 +1,130 @@
+"""Images that are moved, bordered with zeros, or put together along an axis: what several handlers do with tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dsf.dialects.bundle import Grid
+from dsf.frontend.onnx.operands import engine_shape, images_of, lifted
+from dsf.frontend.onnx.rounding import CHANNELS, COLUMNS, NUMBERS, ROWS, join, move, pending_of
+from dsf.frontend.onnx.values import (
+    MAX_ELEMENTS,
+    Border,
+    Enlargement,
+    Joined,
+    Move,
+    Padded,
+    Part,
+    Places,
+    Real,
+    State,
+    UnsupportedError,
+    Wire,
+    is_images,
+    places_of_images,
+    sizes_of,
+)
+from dsf.geometry import Window
+
+if TYPE_CHECKING:
+    from dsf.frontend.onnx.importer import Importer
+
+
+def size_after(one: Move, sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape (N, H, W, C) of images after a move. Raises `UnsupportedError` if there would be none, or too many elements."""
+    batch, height, width, channels = sizes
+    match one:
+        case Window():
+            return engine_shape(one, batch, height, width, channels)
+        case Part():
+            found = (batch, *one.size)
+        case Border():
+            top, bottom, left, right = one.padding
+            found = (batch, height + top + bottom, width + left + right, channels)
+        case Enlargement():
+            found = (batch, height * one.factors[0], width * one.factors[1], channels)
+    if prod(found) > MAX_ELEMENTS:
+        raise UnsupportedError(f"a result of {'x'.join(map(str, found))}", f"at most {MAX_ELEMENTS} elements", "use less")
+    return found
+
+
+def moved(importer: Importer, x: Real, moves: Sequence[Move], name: str) -> Real:
+    """Images after moves: those of the engine at once, others when they are rounded."""
+    if isinstance(x, Wire):
+        return moved_wire(importer, x, moves, name)
+    sizes = _sizes_after(x, moves)
+    pending = pending_of(x, name)
+    places = places_of_images(sizes, len(x.shape))
+    return replace(pending, places=places, shape_of_engine=sizes, moves=(*pending.moves, *moves))
+
+
+def moved_wire(importer: Importer, x: Wire, moves: Sequence[Move], name: str) -> Wire:
+    """Images of the engine after moves."""
+    places = places_of_images(_sizes_after(x, moves), len(x.shape))
+    return replace(x, value=move(importer, images_of(lifted(x)), moves, name), places=places)
+
+
+def _sizes_after(x: Real, moves: Sequence[Move]) -> tuple[int, ...]:
+    if not is_images(x):
+        raise UnsupportedError(
+            "an operand whose axes were moved",
+            "images (N, C, H, W), as convolutions leave them",
+            "move the Transpose or Reshape to the input or the end of the network",
+        )
+    sizes = sizes_of(x)
+    for one in moves:
+        sizes = size_after(one, sizes)
+    return sizes
+
+
+def is_on(grid: Grid, value: float) -> bool:
+    """Whether a number is one of a grid, but for what float32 leaves of it."""
+    nearest = float(grid.to_reals(grid.to_integers(np.array(value))))
+    return abs(nearest - value) <= 2.0**-20 * abs(value)
+
+
+def bordered(importer: Importer, state: Padded, name: str) -> State:
+    """Images whose margin of zeros no convolution adds. Raises `UnsupportedError` where their grid has no 0."""
+    if not is_on(state.wire.grid, 0.0):
+        has = f"a border of 0 around images on the grid {state.wire.grid}"
+        raise UnsupportedError(has, "one of their own numbers, or a Conv after it", "pad with such, or in the Conv")
+    return moved(importer, state.wire, [Border(state.margin, 0.0)], name)
+
+
+def concatenated(importer: Importer, wires: Sequence[Wire], axis: int, name: str) -> Wire:
+    """Tensors of one grid along an axis of ONNX's."""
+    together = joined(wires, axis, name)
+    first = next((one for one in wires if not one.stand_in), wires[0])
+    if any(one.stand_in for one in wires):
+        return Wire.standing_in(together.shape, first.grid, codes=first.codes, offset=first.offset)
+    return replace(first, value=join(importer, [one.value for one in wires], together.axis, name), places=together.places)
+
+
+def joined(parts: Sequence[Real], axis: int, name: str) -> Joined:
+    """Where the elements of tensors joined along an axis of ONNX's lie in the engine's."""
+    rank = len(parts[0].shape)
+    if rank > 2 and axis > 1 and all(is_images(one) for one in parts):
+        along = ROWS if axis == 2 and rank == 4 else COLUMNS
+        sizes = list(sizes_of(parts[0]))
+        sizes[along] = sum(sizes_of(one)[along] for one in parts)
+        return Joined(places_of_images(tuple(sizes), rank), tuple(sizes), name, parts=tuple(parts), axis=along)
+    engine = [sizes_of(one) for one in parts]
+    if len({one[:3] for one in engine}) > 1 or len(engine[0]) != 4:
+        engine = [(one[0], prod(one[1:])) for one in engine]
+    if len({one[:-1] for one in engine}) > 1:
+        raise UnsupportedError("operands of several batches of the engine's", "one batch", "reshape to the batch first")
+    sizes = (*engine[0][:-1], sum(one[-1] for one in engine))
+    if prod(sizes) > MAX_ELEMENTS:
+        raise UnsupportedError(f"a result of {sizes}", f"at most {MAX_ELEMENTS} elements", "join smaller tensors")
+    first = 0
+    found: list[Places] = []
+    for one, part in zip(engine, parts, strict=True):
+        pixel, channel = np.divmod(part.places, one[-1])
+        found.append(pixel * sizes[-1] + first + channel)
+        first += one[-1]
+    return Joined(np.concatenate(found, axis), sizes, name, parts=tuple(parts), axis=CHANNELS if len(sizes) == 4 else NUMBERS)
