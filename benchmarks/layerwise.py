@@ -21,7 +21,7 @@ from xdsl.dialects.func import ReturnOp
 from xdsl.interpreter import Interpreter
 from xdsl.ir import Operation, SSAValue
 
-from dsf.constraints import name_of
+from dsf.constraints.layers import name_of
 from dsf.dialects.bundle import ActivationOp, AddOp, FunctionOp, MultiplyOp, PoolKind, PoolOp, core_of, grid_of
 from dsf.dialects.bundle_scales import gains
 from dsf.dialects.shapes import shape

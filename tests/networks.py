@@ -20,7 +20,7 @@ from xdsl.dialects.builtin import FunctionType, ModuleOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 
 from dsf import numerics
-from dsf.constraints import problems_of
+from dsf.constraints.check import problems_of
 from dsf.dialects import bundle
 from dsf.dialects.engine import HardwareOp
 from dsf.dialects.shapes import shape

@@ -21,7 +21,8 @@ from xdsl.ir import Operation
 
 from dsf import numerics
 from dsf.bisection.difference import Difference, first_difference
-from dsf.constraints import bundle_of, engine_bias, source_of, users_of
+from dsf.constraints.layers import bundle_of, source_of, users_of
+from dsf.constraints.sums import engine_bias
 from dsf.dialects import bundle, fxp, tile
 from dsf.dialects.bundle_cores import BatchNormOp, CoreOp
 from dsf.dialects.engine import hardware_of

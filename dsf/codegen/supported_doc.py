@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from inspect import cleandoc
 
-from dsf.constraints import CONSTRAINTS
+from dsf.constraints.check import CONSTRAINTS
 from dsf.frontend.onnx.folding import FOLDS
 from dsf.frontend.onnx.from_onnx import HANDLERS
 

@@ -19,7 +19,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 
-from dsf.constraints import problems_of
+from dsf.constraints.check import problems_of
 from dsf.dialects.bundle import (
     ActivationOp,
     AddOp,

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from xdsl.dialects.builtin import i1
 
 from dsf import numerics
-from dsf.constraints import overflow
+from dsf.constraints.sums import overflow
 from dsf.dialects import tile
 from dsf.dialects.constants import ints_of
 from dsf.dialects.integers import width

@@ -83,7 +83,8 @@ def _checked(path: Path, hardware: Hardware | None, batch: int) -> Checked:
     if path.suffix == ".onnx":
         return check_onnx(path, hardware or DEFAULT_HARDWARE, batch=batch)
     from dsf.compiler import context
-    from dsf.constraints import bundle_of, problems_of
+    from dsf.constraints.check import problems_of
+    from dsf.constraints.layers import bundle_of
     from dsf.dialects.bundle_group import LETTERS
     from dsf.tools.load import load_model
     from dsf.transforms.fold_batch_norm import FoldBatchNormPass

@@ -24,7 +24,8 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from dsf import numerics
-from dsf.constraints import CONVOLUTIONS, MOVES, bundle_of, engine_bias, is_last, name_of, quantised, source_of
+from dsf.constraints.layers import CONVOLUTIONS, MOVES, bundle_of, is_last, name_of, source_of
+from dsf.constraints.sums import engine_bias, quantised
 from dsf.dialects import bundle, fxp
 from dsf.dialects.bundle_scales import has_free_scale, multipliers
 from dsf.dialects.constants import dense_ints, integer, pair, quad

@@ -13,7 +13,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
-from dsf.constraints import problems_of
+from dsf.constraints.check import problems_of
 from dsf.errors import ModelError
 
 

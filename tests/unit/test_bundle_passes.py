@@ -16,7 +16,7 @@ from xdsl.ir import Block, Operation, Region
 from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.transforms.canonicalize import CanonicalizePass
 
-from dsf.constraints import problems_of
+from dsf.constraints.check import problems_of
 from dsf.dialects import bundle
 from dsf.dialects.bundle import PoolKind, QType, tensor_of
 from dsf.dominance import check_dominance

@@ -12,7 +12,7 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import FunctionType, ModuleOp
 from xdsl.ir import Block, Operation, Region
 
-from dsf.constraints import CONSTRAINTS, problems_of
+from dsf.constraints.check import CONSTRAINTS, problems_of
 from dsf.dialects import bundle
 from dsf.dialects.bundle import QType, tensor_of
 from dsf.dialects.bundle_types import PoolKind

@@ -11,7 +11,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Region
 
 from dsf.compiler import compile_module, random_input
-from dsf.constraints import problems_of
+from dsf.constraints.check import problems_of
 from dsf.dialects import bundle
 from dsf.dialects.engine import HardwareOp
 from dsf.hardware import Hardware

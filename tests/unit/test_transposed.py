@@ -16,7 +16,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Region
 
 from dsf import numerics
-from dsf.constraints import problems_of
+from dsf.constraints.check import problems_of
 from dsf.dialects import bundle
 from dsf.dialects.engine import HardwareOp
 from dsf.errors import ModelError

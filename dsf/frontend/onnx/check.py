@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dsf.constraints import problems_of, problems_of_layers
+from dsf.constraints.check import problems_of, problems_of_layers
 from dsf.errors import ModelError
 from dsf.frontend.onnx.from_onnx import importer_of
 from dsf.frontend.onnx.graph import Node, graph_of

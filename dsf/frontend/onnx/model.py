@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from xdsl.dialects.builtin import ModuleOp
 
 from dsf.codegen.source import ModelTensors, SourceNode, SourceTensor
-from dsf.constraints import problems_of
+from dsf.constraints.check import problems_of
 from dsf.errors import ModelError
 from dsf.frontend.onnx.from_onnx import import_onnx
 from dsf.frontend.onnx.importer import Imported

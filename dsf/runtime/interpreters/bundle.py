@@ -149,7 +149,7 @@ class BundleFunctions(InterpreterFunctions):
             counting = op.count_padding is not None
             pooled, counts = window_sums(x, op.window, count_padding=counting, pad_value=pad_value)
         if has_free_scale(op) and bundle.bits_of(op.output) > 1:
-            # Of codes, on one grid: see `dsf.constraints.one_grid`.
+            # Of codes, on one grid: see `dsf.constraints.scales.one_grid`.
             low = bundle.grid_of(op.output).zero if op.negative_slope.value.data == 0 else -np.inf
             return (np.maximum(np.rint(pooled / counts), low).astype(np.int64),)
         reals = to_reals(pooled, op.input) / counts

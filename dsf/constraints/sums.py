@@ -1,0 +1,63 @@
+"""
+What the engine adds up for a core: integers of weights and bias, with the zero point of the input in the bias, and how many
+bits their sums take.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dsf import numerics
+from dsf.constraints.layers import Problems
+from dsf.dialects import bundle
+from dsf.dialects.shapes import shape
+from dsf.transposed import phase_weights
+
+
+def quantised(op: bundle.CoreOp) -> tuple[numerics.Ints, numerics.Ints | None]:
+    """The integers of a core's weights, and of its bias if it has one."""
+    weights = numerics.quantize(op.weights_array, op.weights_type.bits.data, op.weights_type.frac.data)
+    if op.bias_array is None or op.bias_type is None:
+        return weights, None
+    return weights, numerics.quantize(op.bias_array, op.bias_type.bits.data, op.bias_type.frac.data)
+
+
+def integer_bias(op: bundle.CoreOp) -> tuple[numerics.Ints, int]:
+    """(one integer for each channel, left shift) that is added to a core's sum; zeros if there is nothing to add."""
+    _, bias = quantised(op)
+    return (np.zeros(op.channels_out, dtype=np.int64), 0) if bias is None else (bias, max(op.bias_shift, 0))
+
+
+def engine_bias(op: bundle.CoreOp) -> tuple[numerics.Ints, int]:
+    """
+    The same for the sums of the `fxp` level. An ordinary convolution multiplies elements as they are there, so that a zero
+    point of the input is in its bias.
+    """
+    if isinstance(op, bundle.ConvTransposeOp):
+        return integer_bias(op)
+    return numerics.fold_zero_point(*integer_bias(op), quantised(op)[0], bundle.grid_of(op.input).zero)
+
+
+def engine_sums(op: bundle.CoreOp) -> list[tuple[numerics.Ints, numerics.Ints, int]]:
+    """
+    (weights, one bias for each channel, its left shift) of the convolutions that the engine computes for a core, each for some
+    of the positions of the result; all but transposed ones are a single one. The engine multiplies elements as they are, so a
+    zero point of the input is in the bias: `-zero_point * sum(w)`.
+    """
+    weights, _ = quantised(op)
+    kernels = [weights]
+    if isinstance(op, bundle.ConvTransposeOp):
+        _, height, width, _ = shape(op.input)
+        kernels = [phase_weights(weights, phase) for phase in op.window.phases(height, width)]
+    zero = bundle.grid_of(op.input).zero
+    return [(kernel, *numerics.fold_zero_point(*integer_bias(op), kernel, zero)) for kernel in kernels]
+
+
+def overflow(name: str, bound: numerics.Ints, bits_sum: int) -> Problems:
+    """What to say of the layer `name` if sums up to `bound`, one for each channel, need more than `bits_sum` bits."""
+    channel = int(bound.argmax())
+    needed = numerics.bits_for(int(bound[channel]))
+    if needed > bits_sum:
+        change = f"Hardware(bits_sum={needed}) or smaller weights" if needed <= 32 else "fewer or smaller weights"
+        has = f"sums of up to {bound[channel]} (channel {channel}) in {bits_sum} bits"
+        yield f"{name}: {has}, needs {needed} bits; use {change}"
