@@ -12,8 +12,9 @@ from xdsl.irdl import irdl_op_definition, prop_def
 
 from dsf.dialects.bundle_cores import CoreOp, sum_type
 from dsf.dialects.bundle_types import QType, tensor_of
-from dsf.dialects.constants import IntsAttr, integer, ints_attr, pair, quad
-from dsf.dialects.shapes import check_convolution, check_lists, need, shape
+from dsf.dialects.constants import IntsAttr, integer, ints_attr
+from dsf.dialects.conv_transpose import check_transposed_convolution, transposed_window_of
+from dsf.dialects.shapes import shape
 from dsf.geometry import Window
 from dsf.transposed import TransposedWindow
 
@@ -95,14 +96,8 @@ class ConvTransposeOp(CoreOp):
 
     @property
     def window(self) -> TransposedWindow:
-        kernel_height, kernel_width, *_ = self.weights.get_shape()
-        window = Window((kernel_height, kernel_width), pair(self.strides), quad(self.padding), pair(self.dilation))
-        return TransposedWindow(window, pair(self.output_padding))
+        return transposed_window_of(self)
 
     def verify_(self) -> None:
-        lists = {"strides": self.strides, "padding": self.padding, "dilation": self.dilation}
-        check_lists(self, **lists, output_padding=self.output_padding)
-        rank = len(self.weights.get_shape())
-        need(rank == 4, self, f"weights of rank {rank}", "(KH, KW, CI / groups, CO)", "reshape the weights")
-        check_convolution(self, self.input, self.weights, self.window, self.groups.value.data)
+        check_transposed_convolution(self)
         self.verify_constants()

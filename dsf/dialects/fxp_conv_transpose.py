@@ -9,10 +9,10 @@ from xdsl.ir import SSAValue
 from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, prop_def, result_def, traits_def
 from xdsl.traits import Pure
 
-from dsf.dialects.constants import DenseAttr, IntsAttr, integer, ints_attr, pair, quad
+from dsf.dialects.constants import DenseAttr, IntsAttr, integer, ints_attr
+from dsf.dialects.conv_transpose import check_transposed_convolution, transposed_window_of
 from dsf.dialects.integers import check_between, check_integers, check_weights, integers, width
-from dsf.dialects.shapes import check_convolution, check_lists, need, shape
-from dsf.geometry import Window
+from dsf.dialects.shapes import shape
 from dsf.numerics import int_range
 from dsf.transposed import TransposedWindow
 
@@ -77,16 +77,10 @@ class ConvTransposeOp(IRDLOperation):
 
     @property
     def window(self) -> TransposedWindow:
-        kernel_height, kernel_width, *_ = self.weights.get_shape()
-        window = Window((kernel_height, kernel_width), pair(self.strides), quad(self.padding), pair(self.dilation))
-        return TransposedWindow(window, pair(self.output_padding))
+        return transposed_window_of(self)
 
     def verify_(self) -> None:
         check_integers(self, self.input, self.output)
-        lists = {"strides": self.strides, "padding": self.padding, "dilation": self.dilation}
-        check_lists(self, **lists, output_padding=self.output_padding)
-        rank = len(self.weights.get_shape())
-        need(rank == 4, self, f"weights of rank {rank}", "(KH, KW, CI / groups, CO)", "reshape the weights")
         check_weights(self, self.weights)
-        check_convolution(self, self.input, self.weights, self.window, self.groups.value.data)
+        check_transposed_convolution(self)
         check_between(self, *int_range(width(self.input)), zero_point=self.zero_point)
