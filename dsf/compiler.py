@@ -66,6 +66,8 @@ def parse_module(path: Path) -> ModuleOp:
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "not text"
         raise BinaryError(f"'{path}': {why}, needs a file of textual IR") from error
+    if not text.strip():
+        raise BinaryError(f"'{path}': is empty, needs a file of textual IR")
     return PositionParser(context(), resolve(text, path.parent), str(path)).parse_module()
 
 

@@ -50,7 +50,8 @@ def read_input(program: Program, source: ModelTensors | None, path: Path, layout
         try:
             integers = as_ints(values)
         except ValueError as error:
-            raise ModelError(f"'{path}': {error}, needs real numbers or integers; save it with numpy.save") from error
+            has = f"has elements of type {values.dtype}"
+            raise ModelError(f"'{path}': {has}, needs real numbers or integers; convert it with .astype") from error
     if not of_model or source is None:
         return Given(integers, False, real)
     if not real:

@@ -80,16 +80,21 @@ def _check(chosen: argparse.Namespace) -> None:
 def _checked(path: Path, hardware: Hardware | None, batch: int) -> Checked:
     from dsf.frontend.onnx.check import Checked, Placement, check_onnx
 
-    if path.suffix == ".onnx":
+    if path.suffix.lower() == ".onnx":
         return check_onnx(path, hardware or DEFAULT_HARDWARE, batch=batch)
     from dsf.compiler import context
     from dsf.constraints.check import problems_of
     from dsf.constraints.layers import bundle_of
     from dsf.dialects.bundle_group import LETTERS
+    from dsf.runtime.execute import LEVELS
     from dsf.tools.load import load_model
     from dsf.transforms.fold_batch_norm import FoldBatchNormPass
 
     module = load_model(path, hardware)
+    level = next((op.dialect_name() for op in module.walk() if op.dialect_name() in LEVELS[1:]), None)
+    if level is not None:
+        change = "check the model that it was made of, or use dsf estimate, which compiles it"
+        raise ModelError(f"'{path}': a network of the level {level}, needs one of the level bundle; {change}")
     FoldBatchNormPass().apply(context(), module)
     layers = [op for op in module.walk() if op.name in LETTERS]
     placements = tuple(Placement(bundle_of(op) or op.name, op.name.removeprefix("bundle."), _becomes(op)) for op in layers)

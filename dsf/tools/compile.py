@@ -112,7 +112,7 @@ def _compile(chosen: argparse.Namespace) -> None:
 
 def _load(chosen: argparse.Namespace, hardware: Hardware | None, step: Steps) -> _Network:
     path: Path = chosen.model
-    if path.suffix == ".onnx":
+    if path.suffix.lower() == ".onnx":
         return _load_onnx(path, chosen.calibrate, hardware or DEFAULT_HARDWARE, chosen.batch, step)
     from dsf.compiler import random_input
     from dsf.tools.load import load_model

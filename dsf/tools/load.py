@@ -30,7 +30,7 @@ def load_model(path: Path, hardware: Hardware | None = None) -> ModuleOp:
     """
     if not path.exists():
         raise ModelError(f"'{path}': No such file or directory, needs a network; correct the path")
-    load = _load_directory if path.is_dir() else _LOADERS.get(path.suffix)
+    load = _load_directory if path.is_dir() else _LOADERS.get(path.suffix.lower())
     if load is None:
         kinds = f"{', '.join(_LOADERS)}, or a directory that a compile wrote"
         raise ModelError(f"'{path}': a network by no name that DSF knows, needs one of {kinds}; rename it")

@@ -9,7 +9,7 @@ from dsf.disk import make_directory
 from dsf.errors import OutputError
 from dsf.hardware import Hardware
 from dsf.progress import Steps, new_console
-from dsf.tools.command import Commands, new_command
+from dsf.tools.command import Commands, add_json, new_command, print_json
 
 _ZOO = """\
 Without NAME: lists the networks that DSF brings along. With it: compiles one, with random weights, for the
@@ -23,6 +23,7 @@ examples:
   dsf zoo                                                 list the networks
   dsf zoo resnet50 --hw config_hw.json -o build/resnet50  compile one
   dsf zoo resnet8 --expected && dsf sim build/resnet8     compile one and run it
+  dsf zoo --json                                          for programs
 """
 
 
@@ -37,6 +38,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="draws the weights")
     parser.add_argument("--expected", action="store_true", help="interpret the program too, and write expected.bin")
     parser.add_argument("--timing", action="store_true", help="say how many seconds each step takes")
+    add_json(parser)
 
 
 def _zoo(chosen: argparse.Namespace) -> None:
@@ -44,6 +46,9 @@ def _zoo(chosen: argparse.Namespace) -> None:
     from dsf import zoo
 
     if chosen.name is None:
+        if chosen.json:
+            print_json({name: network.summary for name, network in zoo.NETWORKS.items()})
+            return
         for name, network in zoo.NETWORKS.items():
             print(f"  {name:<14}{network.summary}")
         return
@@ -51,7 +56,7 @@ def _zoo(chosen: argparse.Namespace) -> None:
     hw = Hardware(**limits) if chosen.hw is None else Hardware.from_json(chosen.hw)
     directory: Path = Path("build") / chosen.name if chosen.output is None else chosen.output
     make_directory(directory, OutputError)
-    _compile(chosen, hw, directory, Steps(new_console(stderr=True), seconds=chosen.timing))
+    _compile(chosen, hw, directory, Steps(new_console(quiet=chosen.json, stderr=True), seconds=chosen.timing))
 
 
 def _compile(chosen: argparse.Namespace, hw: Hardware, directory: Path, step: Steps) -> None:
@@ -70,4 +75,7 @@ def _compile(chosen: argparse.Namespace, hw: Hardware, directory: Path, step: St
             expected = run(compiled, x)
     with step("files"):
         paths = write_files(compiled, directory, x=x, expected=expected)
+    if chosen.json:
+        print_json({"files": [str(path) for path in paths]})
+        return
     print(f"{directory}: {', '.join(path.name for path in paths)}")

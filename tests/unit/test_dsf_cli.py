@@ -15,6 +15,7 @@ from dsf.compiler import compile_module, parse_module, random_input
 from dsf.isa.encoding import default_fields
 from dsf.isa.registers import ARRAY, array_name
 from dsf.isa.table import Queue
+from dsf.lowering import to_level
 from dsf.runtime.execute import run
 from dsf.tools.dsf import main
 from dsf.transforms.dsf_pipeline import DsfPipelinePass
@@ -295,6 +296,22 @@ def test_truncated_files(built: Path, capsys: pytest.CaptureFixture[str]):
     program = (built / "program.bin").read_bytes()
     (built / "program.bin").write_bytes(program[:-9])
     assert "it is truncated" in fails(capsys, "disasm", built / "program.bin")
+
+
+def test_what_is_no_network_to_check(built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """A lower level has no layers to be checked; a file may be empty, and its name's end is read in either case."""
+    needs = "a network of the level fxp, needs one of the level bundle; check the model that it was made of"
+    lowered = to_level(parse_module(ROOT / "tests" / "data" / "small_network.mlir"), "fxp")
+    (tmp_path / "lower.mlir").write_text(str(lowered))
+    assert main(["check", str(tmp_path / "lower.mlir")]) == 1
+    assert needs in capsys.readouterr().err
+    (tmp_path / "EMPTY.MLIR").write_text("\n")
+    assert main(["check", str(tmp_path / "EMPTY.MLIR")]) == 1
+    assert "EMPTY.MLIR': is empty, needs a file of textual IR" in capsys.readouterr().err
+    np.save(tmp_path / "x.npy", np.zeros((2, 3), complex))
+    assert "has elements of type complex128, needs real numbers or integers" in fails(
+        capsys, "sim", built, "--input", tmp_path / "x.npy"
+    )
 
 
 def test_asm_shows_the_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

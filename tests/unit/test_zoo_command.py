@@ -1,5 +1,6 @@
 """`dsf zoo`: lists networks and compiles them, with a line for each step."""
 
+import json
 import re
 from pathlib import Path
 
@@ -62,3 +63,13 @@ def test_mistakes_are_messages(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert main(["zoo", "dscnn", *small, "--batch", "0"]) == 1
     assert "a size in input_shape=0, needs an integer of at least 1" in capsys.readouterr().err
     assert not (tmp_path / "net" / "program.bin").exists()
+
+
+def test_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["zoo", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {name: network.summary for name, network in zoo.NETWORKS.items()}
+    assert main(["zoo", "autoencoder", "-o", str(tmp_path), "--json"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    files = [Path(one) for one in json.loads(captured.out)["files"]]
+    assert tmp_path / "program.bin" in files and all(one.is_file() for one in files)
