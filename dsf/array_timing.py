@@ -42,8 +42,14 @@ RAW_TO_WRITE = 5
 #: From the last write to the first result of the next instruction, and to its completion.
 WRITE_TO_RESULT = 3
 WRITE_TO_DONE = 3
-#: Instructions that the drain holds.
-DRAIN_QUEUE = 3
+#: Instructions that the drain holds, and the one that it has not taken yet.
+DRAIN_QUEUE = 4
+#: From the last write of an instruction to the acceptance of one that finds room because of it.
+WRITE_TO_ACCEPT = 2
+#: From the start of a slot until the one after the next may be unrolled, and from an instruction's copy, the cycle in which it
+#: begins to be unrolled, to the acceptance of the next.
+START_TO_UNROLL = 1
+COPY_TO_ACCEPT = 1
 #: From the start of a slot to its first read.
 START_TO_READ = 4
 
@@ -76,10 +82,11 @@ class Tile:
         """Where its last slot starts."""
         return self.cycles - self.pattern[-1]
 
-    @property
-    def before_last(self) -> int | None:
-        """Where the slot before that starts, if there is one."""
-        return None if self.slots == 1 else self.last - self.pattern[-2 if len(self.pattern) > 1 else -1]
+    def before_last(self, slots: int) -> int | None:
+        """Where the slot so many before that starts, if there is one."""
+        if slots >= self.slots:
+            return None
+        return self.last - sum(self.pattern[(-2 - one) % len(self.pattern)] for one in range(slots))
 
     def reads_from(self, start: int) -> Iterator[tuple[int, int]]:
         """The stretches of cycles, from a start on, in which it reads."""
@@ -163,27 +170,29 @@ class Pending:
 class Before:
     """
     What the instructions before have left: cycles from which on the next one may be accepted and unrolled (`copied`), its first
-    tile start, its first last step come, its first result leave, each if nothing else keeps it; and cycles from which on tile
-    buffers are free, in order. `far` is the start of a tile that changes the shape from tall; `writes` are the last writes of
-    the instructions before, the latest last. `waiting` and `reading` are results that have not left and tiles that keep them
-    from it: if the next instruction reads before they have, which the rest does not know.
+    tile start, its first last step come, its first result leave, each if nothing else keeps it; cycles in which their last two
+    slots started (`earlier`, `started`), and from which on tile buffers are free, in order. `far` is the start of a tile that
+    changes the shape from tall; `writes` are the last writes of the instructions before, the latest last. `pending` are results
+    that have not left and tiles that keep them from it: if the next instruction reads before they have, which the rest does not
+    know.
     """
 
     accepted: int = 0
     copied: int = 0
+    earlier: int = 0
     started: int = 0
     free: int = 0
     stepped: int = 0
     result: int = 0
     far: int = 0
     buffers: tuple[int, ...] = ()
-    writes: tuple[int, ...] = (0,) * DRAIN_QUEUE
+    writes: tuple[int, ...] = (-1,) * DRAIN_QUEUE
     pending: Pending | None = None
 
     @property
     def earliest(self) -> int:
         """From when on the next instruction may be accepted."""
-        return max(self.accepted, self.writes[0] + 1)
+        return max(self.accepted, self.writes[0] + WRITE_TO_ACCEPT)
 
     def after(self, cycle: int) -> Before:
         """The same as seen by one that is accepted in this cycle: counted from it, and without what can't matter."""
@@ -198,13 +207,14 @@ class Before:
         return Before(
             0,
             rest(self.copied, 1),
+            rest(self.earlier, 1),
             rest(self.started, 1),
             rest(self.free, start),
             rest(self.stepped, start),
             rest(self.result, start),
             rest(self.far, start),
             tuple(rest(one, start) for one in self.buffers),
-            tuple(rest(one, -1) for one in self.writes),
+            tuple(rest(one, -WRITE_TO_ACCEPT) for one in self.writes),
             None if pending is None else pending.moved(-cycle),
         )
 
@@ -213,6 +223,7 @@ class Before:
         return Before(
             self.accepted + cycles,
             self.copied + cycles,
+            self.earlier + cycles,
             self.started + cycles,
             self.free + cycles,
             self.stepped + cycles,
@@ -351,11 +362,12 @@ class _Run:
     def __init__(self, tiles: Tiles, before: Before):
         self.tiles = tiles
         self.before = before
-        self.free, self.stepped, self.started = before.free, before.stepped, before.started
+        self.free, self.stepped = before.free, before.stepped
+        self.earlier, self.started = before.earlier, before.started
         self.drain = _Drain(before.pending or Pending(before.result, before.buffers, (), ()), tiles.buffers)
         #: When the kernel rows of the tile before became known, and when its last slot was unrolled.
         self.known = ACCEPT_TO_SEARCH - ROWS_TO_SEARCH
-        self.unrolled = max(1, before.copied)
+        self.unrolled = self.copied = max(1, before.copied)
         self.first: int | None = None
         self.last = 0
         #: When the first result leaves, at the earliest.
@@ -385,8 +397,9 @@ class _Run:
         walked = self.last_slots[0] if len(self.last_slots) == held and tiles.positions > tiles.ahead else tiles.positions + 1
         assert self.first is not None
         then = Before(
-            accepted=max(1, before.copied, walked, self.known + 1 if tiles.skips else 0),
+            accepted=max(self.copied + COPY_TO_ACCEPT, walked, self.known + 1 if tiles.skips else 0),
             copied=self.unrolled,
+            earlier=self.earlier,
             started=self.started,
             free=self.free,
             stepped=self.stepped,
@@ -415,6 +428,7 @@ class _Run:
         now = self.free
         return (
             self.stepped - now,
+            self.earlier - now,
             self.started - now,
             self.known - now,
             self.unrolled - now,
@@ -426,6 +440,7 @@ class _Run:
         """What goes on as it did takes so many cycles more."""
         self.free += cycles
         self.stepped += cycles
+        self.earlier += cycles
         self.started += cycles
         self.known += cycles
         self.unrolled += cycles
@@ -443,9 +458,11 @@ class _Run:
             start = max(start, self.known + ROWS_TO_START)
         if self.first is None:
             self.first = start + 1
-        before_last = self.started if tile.before_last is None else start + tile.before_last
-        self.unrolled = max(before_last, self.known + 1 if tile.search else self.unrolled + 1)
-        self.started = start + tile.last
+        # The slots before the last one, the latest first.
+        inside = [start + one for one in map(tile.before_last, (1, 2)) if one is not None]
+        before, earlier, *_ = (*inside, self.started, self.earlier)
+        self.unrolled = max(earlier + START_TO_UNROLL, self.known + 1 if tile.search else self.unrolled + 1)
+        self.earlier, self.started = before, start + tile.last
         self.last = max(self.started + tile.steps, self.stepped)
         late = self.last - self.started - tile.steps
         reads = late + tile.pattern[-1] if tiles.depthwise else tile.pixels
