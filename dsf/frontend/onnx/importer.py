@@ -32,7 +32,7 @@ from dsf.frontend.absorbed import absorbed_of, resolved
 from dsf.frontend.onnx.engine_order import engine_order
 from dsf.frontend.onnx.folding import FOLDS, fold
 from dsf.frontend.onnx.graph import CODE_TYPES, Graph, GraphInput, Node
-from dsf.frontend.onnx.moving import bordered
+from dsf.frontend.onnx.moving import as_images, bordered
 from dsf.frontend.onnx.rounding import core
 from dsf.frontend.onnx.values import (
     MAX_ELEMENTS,
@@ -308,7 +308,6 @@ class Importer:
         return self._standing_in(self._shapes.get(name, ()))
 
     def _results(self, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
-        from dsf.frontend.onnx.moves import as_images
 
         folded = fold(node, inputs)
         if folded is not None:

@@ -14,8 +14,7 @@ import numpy as np
 from dsf.frontend.onnx.graph import Node
 from dsf.frontend.onnx.importer import Importer, handles
 from dsf.frontend.onnx.linear import operand, rounded
-from dsf.frontend.onnx.moves import as_images
-from dsf.frontend.onnx.moving import concatenated, joined
+from dsf.frontend.onnx.moving import as_images, concatenated, joined
 from dsf.frontend.onnx.operands import array_of, real_of
 from dsf.frontend.onnx.values import (
     Constant,

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import permutations
 
 import numpy as np
 
-from dsf.dialects.bundle import TransposeOp
-from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.graph import Node
 from dsf.frontend.onnx.importer import UNIT_BITS, Importer, handles
 from dsf.frontend.onnx.layout import moved_places
-from dsf.frontend.onnx.moving import is_on, moved
+from dsf.frontend.onnx.moving import every, is_on, moved
 from dsf.frontend.onnx.operands import constant_of, engine_shape, images_of, lifted, real_of
-from dsf.frontend.onnx.rounding import move, pending_of, quantise
+from dsf.frontend.onnx.rounding import pending_of, quantise
 from dsf.frontend.onnx.values import (
     Border,
     Constant,
@@ -26,7 +23,6 @@ from dsf.frontend.onnx.values import (
     Input,
     Move,
     Padded,
-    Part,
     QuantisedConstant,
     Real,
     State,
@@ -36,11 +32,10 @@ from dsf.frontend.onnx.values import (
     Wire,
     is_images,
     places_of_images,
-    row_major,
     sizes_of,
 )
 from dsf.geometry import Window
-from dsf.numerics import Ints, as_ints
+from dsf.numerics import as_ints
 
 #: A border, before and after.
 Sides = tuple[int, int]
@@ -50,51 +45,6 @@ NOTHING: Sides = (0, 0)
 def tensor_of(state: State | None) -> Real:
     """An operand that is moved as it is: real numbers, or the integers of a quantised tensor."""
     return state if isinstance(state, Wire) else real_of(state)
-
-
-def as_images(importer: Importer, x: Wire, name: str) -> Wire:
-    """
-    A tensor whose axes were exchanged, and of which perhaps a part was taken, as images: the engine does both. Any other as it
-    is.
-    """
-    taken = None if x.stand_in or is_images(x) else _taken(x)
-    if taken is None:
-        return x
-    order, (rows, columns, channels) = taken
-    value = x.value
-    if order != (0, 1, 2):
-        op = TransposeOp(value, order)
-        importer.insert(op, name)
-        value = op.output
-    value = move(importer, value, every(rows, columns, channels, shape(value)), name)
-    return replace(x, value=value, places=places_of_images(shape(value), len(x.shape)))
-
-
-def _taken(x: Wire) -> tuple[tuple[int, ...], list[range]] | None:
-    """
-    Which of the engine's axes (rows, columns, channels) those of a tensor (N, C, H, W) or (N, C, L) are, and which indices of
-    each it has; `None` if it is made in another way.
-    """
-    sizes = shape(x.value)
-    if len(x.shape) not in (3, 4) or len(sizes) != 4 or x.shape[0] != sizes[0]:
-        return None
-    last: Ints = np.moveaxis(x.places if len(x.shape) == 4 else x.places[:, :, None], 1, -1)
-    indices = np.unravel_index(last, sizes)
-    for order in permutations(range(3)):
-        spans = [_span(np.moveaxis(indices[axis + 1], place + 1, 0)[:, 0, 0, 0]) for place, axis in enumerate(order)]
-        inside = all(one and one[-1] < sizes[axis + 1] for one, axis in zip(spans, order, strict=True))
-        if inside and spans[2].step == 1:
-            whole = row_major(sizes).transpose(0, *(axis + 1 for axis in order))
-            if np.array_equal(whole[np.ix_(np.arange(sizes[0]), *(np.array(one) for one in spans))], last):
-                return order, spans
-    return None
-
-
-def _span(indices: Ints) -> range:
-    """The indices that equally many lie between, beginning as these do; none if they fall."""
-    step = int(indices[1] - indices[0]) if len(indices) > 1 else 1
-    first = int(indices[0])
-    return range(first, first + step * len(indices), step) if step > 0 else range(0)
 
 
 # Parts.
@@ -179,16 +129,6 @@ def _taking(x: Real, spans: Sequence[range]) -> list[Move]:
     _, channels, *image = spans
     rows, columns = image if len(image) == 2 else (range(1), *image)
     return every(rows, columns, channels, sizes_of(x))
-
-
-def every(rows: range, columns: range, channels: range, sizes: tuple[int, ...]) -> list[Move]:
-    """The moves that leave these rows, columns and channels."""
-    first = (rows[0], columns[0], channels[0])
-    size = (rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1, len(channels))
-    strides = (rows.step, columns.step)
-    moves: list[Move] = [] if (*size,) == sizes[1:] else [Part(first, size)]
-    # The maximum of a single element.
-    return [*moves, Window((1, 1), strides)] if strides != (1, 1) else moves
 
 
 # Borders.

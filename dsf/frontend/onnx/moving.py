@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import permutations
 from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dsf.dialects.bundle import Grid
+from dsf.dialects.bundle import Grid, TransposeOp
+from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.operands import engine_shape, images_of, lifted
 from dsf.frontend.onnx.rounding import CHANNELS, COLUMNS, NUMBERS, ROWS, join, move, pending_of
 from dsf.frontend.onnx.values import (
@@ -27,9 +29,11 @@ from dsf.frontend.onnx.values import (
     Wire,
     is_images,
     places_of_images,
+    row_major,
     sizes_of,
 )
 from dsf.geometry import Window
+from dsf.numerics import Ints
 
 if TYPE_CHECKING:
     from dsf.frontend.onnx.importer import Importer
@@ -128,3 +132,58 @@ def joined(parts: Sequence[Real], axis: int, name: str) -> Joined:
         found.append(pixel * sizes[-1] + first + channel)
         first += one[-1]
     return Joined(np.concatenate(found, axis), sizes, name, parts=tuple(parts), axis=CHANNELS if len(sizes) == 4 else NUMBERS)
+
+
+def as_images(importer: Importer, x: Wire, name: str) -> Wire:
+    """
+    A tensor whose axes were exchanged, and of which perhaps a part was taken, as images: the engine does both. Any other as it
+    is.
+    """
+    taken = None if x.stand_in or is_images(x) else _taken(x)
+    if taken is None:
+        return x
+    order, (rows, columns, channels) = taken
+    value = x.value
+    if order != (0, 1, 2):
+        op = TransposeOp(value, order)
+        importer.insert(op, name)
+        value = op.output
+    value = move(importer, value, every(rows, columns, channels, shape(value)), name)
+    return replace(x, value=value, places=places_of_images(shape(value), len(x.shape)))
+
+
+def _taken(x: Wire) -> tuple[tuple[int, ...], list[range]] | None:
+    """
+    Which of the engine's axes (rows, columns, channels) those of a tensor (N, C, H, W) or (N, C, L) are, and which indices of
+    each it has; `None` if it is made in another way.
+    """
+    sizes = shape(x.value)
+    if len(x.shape) not in (3, 4) or len(sizes) != 4 or x.shape[0] != sizes[0]:
+        return None
+    last: Ints = np.moveaxis(x.places if len(x.shape) == 4 else x.places[:, :, None], 1, -1)
+    indices = np.unravel_index(last, sizes)
+    for order in permutations(range(3)):
+        spans = [_span(np.moveaxis(indices[axis + 1], place + 1, 0)[:, 0, 0, 0]) for place, axis in enumerate(order)]
+        inside = all(one and one[-1] < sizes[axis + 1] for one, axis in zip(spans, order, strict=True))
+        if inside and spans[2].step == 1:
+            whole = row_major(sizes).transpose(0, *(axis + 1 for axis in order))
+            if np.array_equal(whole[np.ix_(np.arange(sizes[0]), *(np.array(one) for one in spans))], last):
+                return order, spans
+    return None
+
+
+def _span(indices: Ints) -> range:
+    """The indices that equally many lie between, beginning as these do; none if they fall."""
+    step = int(indices[1] - indices[0]) if len(indices) > 1 else 1
+    first = int(indices[0])
+    return range(first, first + step * len(indices), step) if step > 0 else range(0)
+
+
+def every(rows: range, columns: range, channels: range, sizes: tuple[int, ...]) -> list[Move]:
+    """The moves that leave these rows, columns and channels."""
+    first = (rows[0], columns[0], channels[0])
+    size = (rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1, len(channels))
+    strides = (rows.step, columns.step)
+    moves: list[Move] = [] if (*size,) == sizes[1:] else [Part(first, size)]
+    # The maximum of a single element.
+    return [*moves, Window((1, 1), strides)] if strides != (1, 1) else moves

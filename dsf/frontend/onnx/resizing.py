@@ -12,8 +12,8 @@ import numpy as np
 
 from dsf.frontend.onnx.graph import Node
 from dsf.frontend.onnx.importer import Importer, handles
-from dsf.frontend.onnx.moves import every, tensor_of
-from dsf.frontend.onnx.moving import moved, size_after
+from dsf.frontend.onnx.moves import tensor_of
+from dsf.frontend.onnx.moving import every, moved, size_after
 from dsf.frontend.onnx.operands import constant_of
 from dsf.frontend.onnx.values import Array, Enlargement, Move, State, UnsupportedError, is_images, sizes_of
 
