@@ -72,6 +72,7 @@ bench-random: setup ## Compare random networks on random hardware between interp
 bench-accuracy: setup ## Train small networks, take them through other exporters, and compare accuracies
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m benchmarks.accuracy
+	$(BIN)/python -m benchmarks.every_sum
 
 bench-resnet50: setup ## Export ResNet-50 from PyTorch, quantise it by onnxruntime, and compare every layer (long)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'

@@ -1,6 +1,6 @@
 """
-The tables of `docs/quantization.md` and of the README, from the committed `results/accuracy.json` and `results/resnet50.json`:
-`python -m benchmarks.accuracy_tables` writes them again. A test keeps them current.
+The tables of `docs/quantization.md` and of the README, from the committed `results/accuracy.json`, `results/resnet50.json` and
+`results/every_sum.json`: `python -m benchmarks.accuracy_tables` writes them again. A test keeps them current.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 RESULT = Path(__file__).parent / "results" / "accuracy.json"
 RESNET50 = Path(__file__).parent / "results" / "resnet50.json"
+EVERY_SUM = Path(__file__).parent / "results" / "every_sum.json"
 
 Row = Mapping[str, Any]
 
@@ -77,10 +78,26 @@ def resnet50_table(row: Row) -> str:
     return markdown(["ResNet-50", ""], lines)
 
 
+def sums_table(rows: Sequence[Row]) -> str:
+    """Of how many sums the results are others, by the bits of bias and gain."""
+    head = ("bias, in units of the sum", "gain", "QONNX, 4-bit weights", "QDQ, 8-bit weights")
+    return markdown(
+        head, [(*widths(row), *(f"{row[form][0] / row[form][1]:.4%}" for form in ("qonnx", "qdq"))) for row in rows]
+    )
+
+
+def widths(row: Row) -> tuple[str, str]:
+    if row["chosen"]:
+        return "as the compiler chooses", f"{row['gain_bits']} bits"
+    more = {None: "exact", 0: "whole"}.get(row["bias_bits"], f"{row['bias_bits']} more bits")
+    return more, "exact" if row["gain_bits"] is None else f"{row['gain_bits']} bits"
+
+
 def documents() -> dict[Path, dict[str, str]]:
     """Where the tables stand, by the names in their marks."""
     rows = json.loads(RESULT.read_text())
     long = {"accuracy": full_table(rows), "resnet50": resnet50_table(json.loads(RESNET50.read_text()))}
+    long["sums"] = sums_table(json.loads(EVERY_SUM.read_text()))
     return {ROOT / "docs" / "quantization.md": long, ROOT / "README.md": {"accuracy": short_table(rows)}}
 
 

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from every_sum import wrong_results
 from xdsl.ir import Block
 
+from benchmarks.every_sum import Rescaled, wrong_results
 from dsf.dialects.bundle import AffineType, tensor_of
 from dsf.frontend.onnx.rounding import core
 from dsf.frontend.onnx.units import in_fine_units, unit_factors
@@ -90,7 +90,7 @@ def test_most_sums_get_the_right_result(most: int, function: Pointwise) -> None:
     pending = replace(pending, scales=rng.uniform(0.8, 1.2, 12) * grid.unit * 128 / sums, bias=rng.normal(size=12) * 0.5)
     nearest = replace(pending, bias=np.rint(pending.bias / pending.scales) * pending.scales)
     chosen = in_fine_units(pending, WIDE, grid)
-    (before, _), (after, _) = (wrong_results(pending, one, grid) for one in (nearest, chosen))
+    (before, _), (after, _) = (wrong_results(Rescaled(pending, one, grid)) for one in (nearest, chosen))
     assert after <= {127: 1.15, 7: 0.05, 1: 0}[most] * before
 
 

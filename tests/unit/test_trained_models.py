@@ -3,20 +3,21 @@ Networks trained on real data, as other people's exporters write them (`tests/da
 `python -m benchmarks.accuracy --files tests/data/trained`), through quantisation and conversion to the engine.
 """
 
+import json
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 import qonnx_semantics
-from every_sum import wrong_results
 from quantize_graphs import decibels, run
 
+from benchmarks.accuracy_tables import EVERY_SUM
+from benchmarks.every_sum import sums_of, total
 from benchmarks.layerwise import compare_layers
 from dsf import Hardware, from_onnx
 from dsf.errors import ModelError
 from dsf.frontend.forms import to_qdq
-from dsf.frontend.onnx import rounding
 from dsf.frontend.qonnx import is_qonnx
 from dsf.frontend.quantize import QuantizeOptions, quantize_model
 
@@ -148,24 +149,15 @@ def test_every_layer_equals_onnxruntime_on_its_inputs(name, form):
 
 
 @pytest.mark.parametrize(("form", "least"), [("qonnx", 0.9995), ("qcdq", 0.9995), ("qdq", 0.9993), ("fixed", 1)])
-def test_nearly_all_sums_there_are_get_the_result_that_the_model_means(form, least, monkeypatch):
-    """Of every channel of every layer, each sum that its inputs may have: as the scales and the bias say, without float32."""
-    pending = []
-    choose = rounding.in_fine_units
-
-    def noted(meant, hardware, grid=None):
-        taken = choose(meant, hardware, grid)
-        if grid is not None:
-            pending.append((meant, taken, grid))
-        return taken
-
-    monkeypatch.setattr(rounding, "in_fine_units", noted)
-    for name in NETWORKS:
-        from_onnx(load(name, form), HARDWARE)
-    assert len(pending) >= 18
-    wrong, total = np.sum([wrong_results(*one) for one in pending], axis=0)
-    assert total > 1_000_000
-    assert 1 - wrong / total >= least, (wrong, total)
+def test_nearly_all_sums_there_are_get_the_result_that_the_model_means(form, least):
+    """Of every channel of every layer, each sum that its inputs may have: as scales and bias say, without float32."""
+    sums = sums_of(form)
+    assert len(sums) >= 18
+    wrong, all_of_them = total(sums)
+    assert all_of_them > 1_000_000
+    assert 1 - wrong / all_of_them >= least, (wrong, all_of_them)
+    (documented,) = [row for row in json.loads(EVERY_SUM.read_text()) if row["chosen"]]
+    assert documented.get(form, [wrong, all_of_them]) == [wrong, all_of_them], "write it again: python -m benchmarks.every_sum"
 
 
 def test_layers_of_all_kinds_are_compared():
