@@ -353,12 +353,24 @@ class OuterAttr(EnumAttribute[Outer], SpacedOpaqueSyntaxAttribute):
 class Place(StrEnum):
     """
     Where a tensor lies between the operation that makes it and those that read it: as a whole on chip; in DRAM, from where
-    strips of it are loaded; or nowhere: the next operation reads the strips as they are made, and nothing else does.
+    strips of it are loaded; or nowhere: the next operation reads the strips as they are made, and nothing else does; or in DRAM
+    for others, and the next operation reads the strips as they are made.
     """
 
     CHIP = "chip"
     DRAM = "dram"
     STRIPS = "strips"
+    DRAM_STRIPS = "dram_strips"
+
+    @property
+    def in_dram(self) -> bool:
+        """Whether all of it goes to DRAM."""
+        return self in (Place.DRAM, Place.DRAM_STRIPS)
+
+    @property
+    def in_strips(self) -> bool:
+        """Whether the next operation reads its strips as they are made."""
+        return self in (Place.STRIPS, Place.DRAM_STRIPS)
 
 
 @irdl_attr_definition

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from xdsl.ir import Operation, SSAValue
@@ -36,6 +36,7 @@ from dsf.scheduling.features import FeaturePlan
 from dsf.scheduling.hazards import Hazards, Memory
 from dsf.scheduling.network import Layer, Network
 from dsf.scheduling.order import Copy, FeatureLoad, Order, Work
+from dsf.scheduling.parts import makes_parts
 from dsf.scheduling.pieces import Block, Piece, Span, strip_window
 from dsf.scheduling.rooms import arena_requests
 from dsf.scheduling.strips import Held
@@ -116,6 +117,13 @@ def _cost_of(stretch: Stretch, hw: Hardware) -> Cost:
             return tables_cost(hw, stretch.bytes)
 
 
+def _chains_with_weights(order: Sequence[Sequence[int]], network: Network) -> dict[int, int]:
+    """By layer the number of its chain, of those in which several layers have weights."""
+    matrices = [[index for index in chain if isinstance(network.layers[index].op, tile.MatrixOp)] for chain in order]
+    fused = (number for number, chain in enumerate(order) if len(matrices[number]) > 1 and not makes_parts(network, chain))
+    return {index: number for number in fused for index in matrices[number]}
+
+
 class Emitter:
     """Builds the operations of one program."""
 
@@ -132,6 +140,9 @@ class Emitter:
         self._once = [number for number in numbers if order.weights[number].stretch.memory in resident]
         self._each = [number for number in numbers if order.weights[number].stretch.memory not in resident]
         self._placed: dict[int, tuple[sched.BufferOp, Span]] = {}
+        #: The number of the chain of a layer in which several have weights, and that of the last load into each memory.
+        self._chain_of = _chains_with_weights(plan.chains(network), network)
+        self._last_chain: dict[Memory, int | None] = {}
         self._loads_emitted = 0
         self._costs: dict[object, list[Cost]] = {}
         self._inputs_emitted = 0
@@ -207,9 +218,13 @@ class Emitter:
         """A load, placed, if there is room for it."""
         assert self._stream is not None
         stretch = self.order.weights[number].stretch
-        placed = self._placers[stretch.memory].place(stretch.size)
+        chain = self._chain_of.get(stretch.layer)
+        # Of layers that run along with each other all are on chip at once, as they are if they lie behind each other.
+        in_turn = chain is not None and self._last_chain.get(stretch.memory) == chain
+        placed = self._placers[stretch.memory].place(stretch.size, in_turn=in_turn)
         if placed is None:
             return None
+        self._last_chain[stretch.memory] = chain
         layer = self.network.layers[stretch.layer]
         buffer = self._buffer(SPACES[stretch.memory], layer.name, placed.first, stretch.size)
         set_location(buffer, layer.op)

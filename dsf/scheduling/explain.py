@@ -63,6 +63,7 @@ def _layer(network: Network, index: int, tried: Tried) -> Facts:
         "tried": len(costs),
         "taken": _cut(taken, layer),
         "best": [{**_cut(one.cut, layer), **_cost(one), "why": _why(one, chosen)} for one in shown if chosen is not None],
+        "together": list(_together(network, index, tried)),
         "ways": list(_ways(tried.ways.get(index, []), taken)),
         "not_tried": list(_not_tried(network, index, tried)),
     }
@@ -110,10 +111,28 @@ def _ways(ways: list[TriedWay], taken: Cut) -> Iterator[Facts]:
         yield {"way": mode, "block": way.block, "cycles": None if way.why_not else way.cycles, "why": why}
 
 
+def _together(network: Network, index: int, tried: Tried) -> Iterator[Facts]:
+    """The chains that a layer might begin, in which others go on with each of its strips."""
+    for chain in (chain for chain in tried.chains if chain.layers[0] == index):
+        taken = chain.layers in tried.fused
+        if chain.cycles is None:
+            why = "no room for their strips and all of their weights"
+        elif taken:
+            why = f"taken, {chain.apart - chain.cycles:,} cycles fewer than apart"
+        elif chain.cycles >= chain.apart:
+            why = f"{chain.cycles - chain.apart:,} cycles more than apart"
+        else:
+            why = f"{chain.apart - chain.cycles:,} cycles fewer than apart, but other chains save more"
+        names = list(dict.fromkeys(network.layers[other].name for other in chain.layers[1:]))
+        yield {"layers": names, "cycles": chain.cycles, "dram_words": chain.dram_words, "apart": chain.apart, "why": why}
+
+
 def _not_tried(network: Network, index: int, tried: Tried) -> Iterator[str]:
     """What did not come into question, and why."""
     if index > 0 and network.follower_of(index - 1) is not None and not tried.cuts[index]:
         yield "other strips: it pools each strip of the layer before while the next is computed"
+    elif not tried.cuts[index] and any(index in chain[1:] for chain in tried.fused):
+        yield "other strips: it goes on with those of the layer before"
     yield from tried.notes[index]
 
 
@@ -134,6 +153,10 @@ def explanation_lines(explanation: Facts) -> Iterator[str]:
         for way in layer["ways"]:
             cycles = f"{way['cycles']:>12,} cycles  " if way["cycles"] is not None else " " * 14
             yield f"{cycles}groups {way['way']}, {way['block']} at once: {way['why']}"
+        for chain in layer["together"]:
+            with_room = chain["cycles"] is not None
+            cost = f"{chain['cycles']:>12,} cycles {chain['dram_words']:>10,} DRAM words  " if with_room else " " * 14
+            yield f"{cost}with {', '.join(chain['layers'])}, strip by strip: {chain['why']}"
         for text in layer["not_tried"]:
             yield f"  not tried: {text}"
 

@@ -25,7 +25,8 @@ from dsf.hardware import Hardware
 from dsf.isa.table import MATRIX
 from dsf.scheduling.allocator import Request, allocate, check_allocation, live_at
 from dsf.scheduling.network import Layer, Network
-from dsf.scheduling.rooms import Use, chains, plan_rooms
+from dsf.scheduling.passed import chains
+from dsf.scheduling.rooms import Use, plan_rooms
 from dsf.scheduling.strips import Room
 from dsf.scheduling.tried import Tried, TriedChunk
 from dsf.sizes import align_up, power_of_two_at_least

@@ -418,11 +418,6 @@ def network_of(function: func.FuncOp, hw: Hardware) -> Network:
     input_place = place.data if isinstance(place, tile.PlaceAttr) else Place.CHIP
     network = Network(images, tuple(builder.tensors), tuple(builder.layers), first, output, input_place)
     problems += [
-        f"'{layer.name}': a copy of what is there in strips only, needs it on chip or in DRAM; change the place of its input"
-        for layer in network.layers
-        if isinstance(layer.op, tile.CopyOp) and network.places[layer.source] is Place.STRIPS
-    ]
-    problems += [
         f"'{layer.name}': parts of a result in DRAM with another layer between, needs them one after the other; reorder them"
         for index, layer in enumerate(network.layers)
         if network.places[layer.result] is Place.DRAM
@@ -431,4 +426,4 @@ def network_of(function: func.FuncOp, hw: Hardware) -> Network:
     ]
     if problems:
         raise ModelError(problems)
-    return network
+    return Network(images, tuple(builder.tensors), tuple(builder.layers), first, output, input_place)

@@ -2,9 +2,9 @@
 In what order instructions stand in the program.
 
 The spine is the order of computing: chunk by chunk, layer by layer, piece by piece. A layer that runs along with the one before
-it, such as a pooling, has each piece right behind the last one that it needs. Of a tensor in DRAM each piece has the strip that
-it reads slide into feature memory (`dsf.scheduling.strips`), and its results are stored behind it. Loads of weights and
-features go in between, each queue in the order of first use. Two rules place them:
+it, such as a pooling, has each piece right behind the last one that it needs, or a strip later (`dsf.scheduling.passed`). Of a
+tensor in DRAM each piece has the strip that it reads slide into feature memory (`dsf.scheduling.strips`), and its results are
+stored behind it. Loads of weights and features go in between, each queue in the order of first use. Two rules place them:
 
 - a load stands before its first use, and after the last use of what lay in its place and after the stores of what it loads, so
   that every instruction waits for earlier ones only and no order of the queues deadlocks;
@@ -29,6 +29,7 @@ from dsf.scheduling.features import FeaturePlan
 from dsf.scheduling.hazards import Memory
 from dsf.scheduling.network import Layer, Network
 from dsf.scheduling.parts import loads_stay, makes_parts, of_images, parts_strips
+from dsf.scheduling.passed import first_with, height_of, place_for, rows_needed, waits_a_strip
 from dsf.scheduling.pieces import Block, Cut, Piece, Span, input_rows
 from dsf.scheduling.rooms import Use, in_bytes
 from dsf.scheduling.segments import Segments
@@ -113,6 +114,8 @@ class _Run:
 
     index: int
     pieces: deque[tuple[Piece, tile_types.Mode, bool]]
+    #: The rows that the layer before has made, counted through all images.
+    there: int = 0
 
 
 @dataclass(frozen=True)
@@ -182,7 +185,8 @@ class _Planner:
                     # What the array waits for comes before what the vector unit does with this piece.
                     self._rows_of_next(chunk, first, pieces[number + 1][0])
                 if done:
-                    self._follow(chunk, images, behind, first, piece)
+                    self._follow(chunk, images, behind, piece)
+            self._finish(chunk, images, behind)
 
     def _add_parts(self, chunk: int, images: int, chain: Sequence[int]) -> None:
         """Layers that make parts of one result: strip by strip, each strip by all of them."""
@@ -206,7 +210,7 @@ class _Planner:
     def _rows_of_next(self, chunk: int, index: int, piece: Piece) -> None:
         """Lets the window over the input of a layer slide to the rows of its next piece."""
         source = self.network.layers[index].source
-        if self.plan.places[source] is Location.DRAM:
+        if self._place(index, source) is Location.DRAM:
             self._operand(chunk, index, Use.X, source, self._rows_read(index, piece), piece)
 
     def _runs(self, indices: Sequence[int], images: int, channels: Span | None = None) -> list[_Run]:
@@ -220,18 +224,32 @@ class _Planner:
             runs.append(_Run(index, pieces))
         return runs
 
-    def _follow(self, chunk: int, images: int, behind: list[_Run], index: int, made: Piece) -> None:
-        """Adds what the layers behind one can compute with `made`, which completes a strip of it."""
+    def _follow(self, chunk: int, images: int, behind: list[_Run], made: Piece) -> None:
+        """Adds what the layers behind one can take on when `made` completes a strip of it."""
         if not behind:
             return
+        run = behind[0]
+        before, layer = run.there, self.network.layers[run.index]
+        height = height_of(layer, self.network.layers[run.index - 1].result)
+        run.there = (made.images.stop - 1) * height + made.rows.stop
+        self._take(chunk, images, behind, before if waits_a_strip(layer) else run.there)
+
+    def _take(self, chunk: int, images: int, behind: list[_Run], there: int) -> None:
+        """Adds the pieces of the layer behind one that need no more than the first rows of it, and what follows them."""
         run, *others = behind
-        height, *_ = self.network.layers[run.index].input_image
-        there = (made.images.stop - 1) * height + made.rows.stop
-        while run.pieces and self._rows_read(run.index, run.pieces[0][0]).stop <= there:
+        while run.pieces and self._rows_passed(run.index, run.pieces[0][0]).stop <= there:
             piece, mode, complete = run.pieces.popleft()
             self._add(chunk, images, run.index, piece, mode, complete, others)
+            if run.pieces:
+                self._rows_of_next(chunk, run.index, run.pieces[0][0])
             if complete:
-                self._follow(chunk, images, others, run.index, piece)
+                self._follow(chunk, images, others, piece)
+
+    def _finish(self, chunk: int, images: int, behind: list[_Run]) -> None:
+        """Adds what is left of the layers behind one that is complete."""
+        if behind:
+            self._take(chunk, images, behind, behind[0].there)
+            self._finish(chunk, images, behind[1:])
 
     def _part(self, index: int, piece: Piece) -> Span | None:
         """The channels of a piece, if the result leaves feature memory some channels after the other."""
@@ -246,6 +264,15 @@ class _Planner:
         height, *_ = layer.input_image
         rows = input_rows(layer.window, piece.rows, height)
         return Span(piece.images.first * height + rows.first, (piece.images.count - 1) * height + rows.count)
+
+    def _rows_passed(self, index: int, piece: Piece) -> Span:
+        """The rows of what the layer before makes, counted through all images, that a piece reads."""
+        layer = self.network.layers[index]
+        return rows_needed(layer, self.network.layers[index - 1].result, piece.images, piece.rows)
+
+    def _place(self, index: int, tensor: int) -> Location:
+        """Where a layer finds an operand."""
+        return place_for(self.network, self.plan.places, index, tensor)
 
     def _rows_of_second(self, index: int, piece: Piece) -> Span:
         """The rows of a layer's second operand, counted through all images, that a piece reads."""
@@ -293,7 +320,7 @@ class _Planner:
         strip = (0, 0) if stays else (piece.images.first, piece.rows.first)
         again = [Memory.WEIGHT] if part is None or part.stays else WEIGHT_MEMORIES
         loads = tuple(self._number(chunk, one, step, strip if one.memory in again else (0, 0)) for one in stretches)
-        stored = self._store(index, made, step) if complete and self.plan.places[layer.result] is Location.DRAM else None
+        stored = self._store(index, made, step) if complete and self.plan.places[layer.result].in_dram else None
         last = matrix or piece.block.outputs.stop == layer.output_image[2]
         output = self._output_made(layer, piece) if complete and last and stored is None else 0
         self.spine.append(Work(chunk, index, piece, mode, x, y, second, loads, len(self.inputs), output, stored))
@@ -351,11 +378,11 @@ class _Planner:
 
     def _operand(self, chunk: int, index: int, use: Use, tensor: int, rows: Span, piece: Piece) -> Held:
         """Where rows of an operand lie: on chip as a whole, in the strip that was made last, or in one that is loaded."""
-        place, layer = self.plan.places[tensor], self.network.layers[index]
+        place, layer = self._place(index, tensor), self.network.layers[index]
         if place is Location.CHIP:
             return self._whole(tensor, chunk)
         if place is Location.STRIPS:
-            return self.windows[Use.Y, index - 1].held
+            return self.windows[Use.Y, index - 1].lap_of(rows)
         image = layer.input_image if use is Use.X else layer.second_rows(piece.rows)[1]
         channels = self._part_of_second(layer, piece) if use is Use.SECOND else None
         window = self._window(index, use, tensor, image, channels)
@@ -379,9 +406,10 @@ class _Planner:
         if not isinstance(layer.op, tile.MatrixOp) and piece.block.outputs.count < layer.output_image[2]:
             part = piece.block.outputs
         window = self._window(index, Use.Y, layer.result, layer.result_image, part)
-        if place is Location.STRIPS and behind[0].pieces:
-            # What the next layer has not read stays.
-            first = min(rows.first, self._rows_read(behind[0].index, behind[0].pieces[0][0]).first)
+        if place.in_strips:
+            # What the next layer reads together with any of it stays.
+            needed = (self._rows_passed(behind[0].index, piece) for piece, *_ in behind[0].pieces)
+            first = first_with(needed, rows)
             rows = Span(first, rows.stop - first)
         slide = window.slide(rows, self._next_lap())
         self._copy(chunk, index, slide, layer.result_image, window.row)

@@ -2,8 +2,7 @@
 Which tensors lie in DRAM where not all fit on chip, and how the layers are cut then.
 
 What the vector unit makes of the result of a convolution, if nothing else reads it, runs along, and the result is nowhere as a
-whole. For
-the layers of such a chain a cut is the height of a strip and the loads of weights, in one of two orders:
+whole. For the layers of such a chain a cut is the height of a strip and the loads of weights, in one of two orders:
 
     groups outer    each load of weights once; strips are loaded for each of them, or once if all of a tensor has room
     strips outer    each strip once; all weights of the layer have to be on chip at once
@@ -15,7 +14,8 @@ Of all that fits, what takes the fewest cycles is chosen, a word of DRAM traffic
 where the array waits for weights that have no room on chip beside those before them (`dsf.scheduling.prefetch`).
 
 At first all tensors are in DRAM. Then one after the other is kept on chip, those first that save most traffic for their room,
-if all layers meanwhile still have room for their strips and the sum of all costs becomes less.
+if all layers meanwhile still have room for their strips and the sum of all costs becomes less. That is done twice, the second
+time with longer chains (`dsf.scheduling.fusion`), and what costs less in total is taken.
 """
 
 from __future__ import annotations
@@ -44,11 +44,25 @@ from dsf.scheduling.cuts import (
     pixels_at_once,
     strips_behind,
     strips_of,
-    weight_depth,
     weight_problems,
+)
+from dsf.scheduling.fusion import (
+    MAX_FACTOR,
+    MAX_LAYERS,
+    Loads,
+    Segment,
+    can_pass,
+    depth_of,
+    fit_together,
+    reads_itself,
+    rows_behind,
+    shortest,
+    smaller_loads,
+    with_passed,
 )
 from dsf.scheduling.network import Layer, Network, bank_words
 from dsf.scheduling.parts import loads_stay, makes_parts
+from dsf.scheduling.passed import chains, place_for
 from dsf.scheduling.pieces import Cut, Load, Piece, Span, strip_window
 from dsf.scheduling.prefetch import Arriving, cycles_with_loads
 from dsf.scheduling.rooms import (
@@ -56,14 +70,13 @@ from dsf.scheduling.rooms import (
     Use,
     Wanted,
     all_requests,
-    chains,
     in_bytes,
     live_elements,
     rows_in_bytes,
     sizes_of,
     tensor_requests,
 )
-from dsf.scheduling.tried import Tried, TriedCut
+from dsf.scheduling.tried import Tried, TriedChain, TriedCut
 from dsf.sizes import align_up, power_of_two_at_least
 
 #: Words of DRAM traffic that are worth a cycle.
@@ -95,10 +108,11 @@ def choose_places(
     Raises `ModelError` with all layers that have no room for their strips or their weights.
     """
     chooser = _Chooser(network, hw, images, options)
-    chosen = chooser.choose()
+    chooser.choose()
+    best = min(chooser, chooser.fused(), key=lambda one: one.cost)
     if tried is not None:
-        chooser.explain(tried, chosen[1])
-    return chosen
+        best.explain(tried)
+    return best.places[network.input], best.cuts()
 
 
 @dataclass
@@ -111,40 +125,105 @@ class _Chooser:
     choices: dict[object, Choice | None] = field(default_factory=dict[object, "Choice | None"])
     costs: dict[object, int] = field(default_factory=dict[object, int])
     order: list[list[int]] = field(default_factory=list[list[int]])
+    #: The places before any tensor is kept on chip that need not be.
+    start: list[Place] = field(default_factory=list[Place])
     #: Between which chains each tensor lives, and what those on chip take meanwhile.
     lives: dict[int, Request] = field(default_factory=dict[int, Request])
     held: list[int] = field(default_factory=list[int])
+    #: For each chain what was chosen.
+    chosen: list[Choice] = field(default_factory=list[Choice])
+    #: Longer chains that were tried.
+    tried_chains: list[TriedChain] = field(default_factory=list[TriedChain])
 
-    def choose(self) -> tuple[Place, list[tile.CutAttr]]:
+    def choose(self) -> None:
+        """Chooses places and cuts; chains are those of the vector unit behind the array."""
         self.places = self._in_dram()
-        self.order = chains(self.network, self.places)
-        for chain in self.order:
+        for chain in chains(self.network, self.places):
             if next(self._cuts(chain, self.places), None) is None:
                 # Channels that are no whole bytes, and too many weights for all at once.
                 self.places[self.network.layers[chain[-1]].result] = Place.CHIP
-        self.lives = tensor_requests(self.network, self.images, [Place.CHIP] * len(self.places), self.order)
-        on_chip = (request for tensor, request in self.lives.items() if self.places[tensor] is Place.CHIP)
-        self.held = live_elements(self.hw, on_chip, len(self.order))
+        self._order_chains()
         problems = self._problems()
         if problems:
             raise ModelError(problems)
+        self.start = list(self.places)
+        self._keep_on_chip()
+
+    def fused(self) -> _Chooser:
+        """The same with longer chains, as far as they are better with all else in DRAM."""
+        other = replace(self, places=list(self.start))
+        other._order_chains()
+        passed = [index for one in other._segments() for index in other._ends(one.first, one.last)]
+        other.places = with_passed(self.network, self.start, passed)
+        other._order_chains()
+        other._keep_on_chip()
+        return other
+
+    @property
+    def cost(self) -> float:
+        return sum(choice.cost for choice in self.chosen)
+
+    def cuts(self) -> list[tile.CutAttr]:
+        """The cut of each layer, with the place of its result."""
+        return [
+            replace(cut, place=self.places[self.network.layers[index].result]).attribute
+            for chain, choice in zip(self.order, self.chosen, strict=True)
+            for index, cut in zip(chain, choice.cuts, strict=True)
+        ]
+
+    def _order_chains(self) -> None:
+        """The chains that the places make, when tensors live, and what those on chip take meanwhile."""
+        self.order = chains(self.network, self.places)
+        self.lives = tensor_requests(self.network, self.images, [Place.CHIP] * len(self.places), self.order)
+        on_chip = (request for tensor, request in self.lives.items() if self.places[tensor] is Place.CHIP)
+        self.held = live_elements(self.hw, on_chip, len(self.order))
+
+    def _keep_on_chip(self) -> None:
+        """Chooses cuts, and moves tensors on chip while that is better."""
         chosen = [self._choice(number) for number in range(len(self.order))]
         kept = [tensor for tensor in self._candidates() if self._keep(tensor, chosen)]
-        chosen = self._allocated(kept, chosen)
-        cuts: list[Cut] = []
-        for chain, choice in zip(self.order, chosen, strict=True):
-            for index, cut in zip(chain, choice.cuts, strict=True):
-                cuts.append(replace(cut, place=self.places[self.network.layers[index].result]))
-        return self.places[self.network.input], [cut.attribute for cut in cuts]
+        self.chosen = self._allocated(kept, chosen)
 
-    def explain(self, tried: Tried, taken: Sequence[tile.CutAttr]) -> None:
+    def explain(self, tried: Tried) -> None:
         """Notes all cuts that have room, with what is on chip now, and those that were taken."""
+        taken = self.cuts()
+        tried.chains[:], tried.fused = self.tried_chains, {tuple(chain) for chain in self.order}
         for number, chain in enumerate(self.order):
             for index in chain:
                 tried.cuts[index], tried.notes[index], tried.taken[index] = [], [], Cut.of(taken[index])
-            tried.cuts[chain[0]] = [
-                TriedCut(choice.cuts[0], round(choice.cost), choice.words) for choice in self._choices(number)
-            ]
+            best: dict[Cut, TriedCut] = {}
+            for choice in self._choices(number):
+                one = TriedCut(choice.cuts[0], round(choice.cost), choice.words)
+                # Those that differ in what layers behind it do are one.
+                best[one.cut] = min(best.get(one.cut, one), one, key=lambda other: other.cycles)
+            tried.cuts[chain[0]] = list(best.values())
+
+    # Chains.
+
+    def _ends(self, first: int, last: int) -> list[int]:
+        """The layers that pass on their results where chains `first` to `last` are one."""
+        return [chain[-1] for chain in self.order[first:last]]
+
+    def _segments(self) -> list[Segment[Choice]]:
+        """The chains in order, in longer ones of the least total cost."""
+        return shortest(len(self.order), self._as_one)
+
+    def _as_one(self, first: int, last: int) -> tuple[float, Choice] | None:
+        """Chains `first` to `last` as one; `None` if they can't be, or have no room."""
+        chain = [index for one in self.order[first : last + 1] for index in one]
+        if first == last:
+            choice = self._choice(first)
+            return choice.cost, choice
+        if len(chain) > MAX_LAYERS or not can_pass(self.network, self.places, self.order[first][-1]):
+            return None
+        places = with_passed(self.network, self.places, self._ends(first, last))
+        if reads_itself(self.network, places, chain):
+            return None
+        choice = self._best_of(chain, places, self.hw.feature_elements - max(self.held[first : last + 1]))
+        cost, words = (None, None) if choice is None else (round(choice.cost), choice.words)
+        apart = sum(self._choice(number).cost for number in range(first, last + 1))
+        self.tried_chains.append(TriedChain(tuple(chain), cost, words, round(apart)))
+        return None if choice is None else (choice.cost, choice)
 
     # Places.
 
@@ -265,26 +344,111 @@ class _Chooser:
 
     def _best(self, number: int) -> Choice | None:
         """The best cuts of a chain; `None` if none has room."""
-        chain, free = self.order[number], self.hw.feature_elements - self.held[number]
-        key = (free, *(self._likeness(self.network.layers[index], self.places) for index in chain))
+        return self._best_of(self.order[number], self.places, self.hw.feature_elements - self.held[number])
+
+    def _best_of(self, chain: Sequence[int], places: Sequence[Place], free: int) -> Choice | None:
+        """The best cuts of some layers as a chain, with `free` elements of feature memory."""
+        key = (free, *(self._likeness(index, places) for index in chain))
         if key not in self.choices:
-            self.choices[key] = min(self._choices(number), key=lambda choice: choice.cost, default=None)
+            self.choices[key] = min(self._choices_of(chain, places, free), key=lambda choice: choice.cost, default=None)
         return self.choices[key]
 
     def _choices(self, number: int) -> Iterator[Choice]:
         """All cuts of a chain that have room."""
-        chain, free = self.order[number], self.hw.feature_elements - self.held[number]
-        for cuts in self._cuts(chain, self.places):
-            choice = self._priced(chain, cuts, self.places, free)
+        return self._choices_of(self.order[number], self.places, self.hw.feature_elements - self.held[number])
+
+    def _choices_of(self, chain: Sequence[int], places: Sequence[Place], free: int) -> Iterator[Choice]:
+        if self._is_fused(chain, places):
+            yield from self._fused_choices(chain, places, free)
+            return
+        for cuts in self._cuts(chain, places):
+            choice = self._priced(chain, cuts, places, free)
             if choice is not None:
                 yield choice
 
-    def _likeness(self, layer: Layer, places: Sequence[Place]) -> object:
+    def _is_fused(self, chain: Sequence[int], places: Sequence[Place]) -> bool:
+        """Whether a chain is more than the vector unit behind the array."""
+        if len(chain) == 1 or makes_parts(self.network, chain):
+            return False
+        first, made = chain[0], self.network.layers[chain[0]].result
+        return len(chain) > 2 or self.network.follower_of(first) is None or places[made] is not Place.STRIPS
+
+    def _fused_choices(self, chain: Sequence[int], places: Sequence[Place], free: int) -> Iterator[Choice]:
+        """
+        Strips of growing height of the first layer, as long as there is room; for one strip of each layer behind it one, or as
+        many as are best of the one before.
+        """
+        layers = [self.network.layers[index] for index in chain]
+        ways = [self._ways(layer) for layer in layers]
+        for some in smaller_loads(ways):
+            if all(some) and fit_together(self.hw, [min(one, key=lambda way: sum(way.depths)) for one in some]):
+                break
+        else:
+            return
+        height = layers[0].output_image[0]
+        heights = [rows for rows in HEIGHTS if rows < height] + [height]
+        if self.options.rows != 0:
+            heights = [min(self.options.rows, height)]
+        for rows in heights:
+            factors = [1] * (len(layers) - 1)
+            best = self._fused_choice(chain, some, rows, factors, places, free)
+            if best is None:
+                return
+            yield best
+            for number, layer in enumerate(layers[1:]):
+                for factor in range(2, MAX_FACTOR + 1) if isinstance(layer.op, tile.MatrixOp) else ():
+                    other = [*factors[:number], factor, *factors[number + 1 :]]
+                    choice = self._fused_choice(chain, some, rows, other, places, free)
+                    if choice is None:
+                        break
+                    yield choice
+                    if choice.cost < best.cost:
+                        factors, best = other, choice
+
+    def _ways(self, layer: Layer) -> list[Loads]:
+        """How the weights of a layer, all of them on chip, can be loaded."""
+        ways = [(groups, modes) for groups, modes, _ in self._loads(layer, in_parts=False)]
+        return [Loads.of(layer, self.hw, *way) for way in dict.fromkeys(ways)]
+
+    def _fused_choice(
+        self,
+        chain: Sequence[int],
+        ways: Sequence[Sequence[Loads]],
+        rows: int,
+        factors: Sequence[int],
+        places: Sequence[Place],
+        free: int,
+    ) -> Choice | None:
+        """The choice for strips of `rows` rows of the first layer, and these factors for the others."""
+        layers = [self.network.layers[index] for index in chain]
+        strips = [Span(0, layers[0].output_image[0]).sizes(rows)]
+        for (before, layer), factor in zip(pairwise(layers), factors, strict=True):
+            strips.append(rows_behind(layer, before.result, strips[-1], factor))
+        taken: list[Loads] = []
+        for layer, some, of_layer in zip(layers, ways, strips, strict=True):
+            taken.append(min(some, key=lambda way, layer=layer, rows=of_layer: self._cycles_of_way(layer, way, rows)))
+        if not fit_together(self.hw, taken):
+            taken = [min(some, key=lambda way: sum(way.depths)) for some in ways]
+        cuts = [way.cut(layer, of_layer) for way, layer, of_layer in zip(taken, layers, strips, strict=True)]
+        return self._priced(chain, tuple(cuts), places, free)
+
+    def _cycles_of_way(self, layer: Layer, way: Loads, rows: tuple[int, ...]) -> int:
+        """Cycles of the array for a strip of a layer that is neither the first nor the last."""
+        if not isinstance(layer.op, tile.MatrixOp):
+            return 0
+        middle = len(rows) // 2
+        strip = Span(sum(rows[:middle]), rows[middle])
+        loads = way.cut(layer, rows).loads(layer.blocks, layer.lanes(self.hw))
+        return sum(self._piece_cycles(layer, load.piece(Span(0, 1), strip), load.mode) for load in loads)
+
+    def _likeness(self, index: int, places: Sequence[Place]) -> object:
         """What the cut of a layer depends on: another one that has all this in common is cut alike."""
-        op, second = layer.op, None if layer.second is None else places[layer.second]
+        layer = self.network.layers[index]
+        found = tuple(place_for(self.network, places, index, tensor) for tensor in layer.reads)
+        op = layer.op
         shapes = layer.input_image, layer.output_image, _window_of(layer), op.cut
         kind = (op.groups.value.data, op.raw is None) if isinstance(op, tile.MatrixOp) else (type(op), layer.is_pixel)
-        return shapes, kind, places[layer.source], second, places[layer.result]
+        return shapes, kind, found, layer.source == layer.second, places[layer.result]
 
     def _windows(self, chain: Sequence[int], cuts: Sequence[Cut], places: Sequence[Place]) -> list[Wanted]:
         by_layer = dict(zip(chain, cuts, strict=True))
@@ -444,11 +608,13 @@ class _Chooser:
         first = self.network.layers[chain[0]]
         loads = cuts[0].loads(first.blocks, first.lanes(self.hw)) if isinstance(first.op, tile.MatrixOp) else []
         passes = len(loads) if cuts[0].outer is Outer.GROUPS and len(loads) > 1 else 1
-        array = vector = features = results = weights = strips = 0
+        by_layer = [(self.network.layers[index], cut) for index, cut in zip(chain, cuts, strict=True)]
+        fused = self._is_fused(chain, places)
+        array = self._array_of_chain(by_layer) if fused else sum(self._array_cycles(*one) for one in by_layer)
+        vector = features = results = weights = strips = 0
         for index, cut in zip(chain, cuts, strict=True):
             layer, number = self.network.layers[index], self._strips(index, cut)
             if isinstance(layer.op, tile.MatrixOp):
-                array += self._array_cycles(layer, cut)
                 weights += self._weight_cycles(layer, cut)
             else:
                 cost = layer.vector_cost(self.hw, self.images * layer.output_image[0] * layer.output_image[1])
@@ -458,7 +624,7 @@ class _Chooser:
                 features += (1 if whole else passes) * self._beats(layer.source)
             if layer.second is not None and (Use.SECOND, index) in sizes:
                 features += self._beats(layer.second)
-            if places[layer.result] is Place.DRAM and (Use.Y, index) in sizes:
+            if places[layer.result].in_dram and (Use.Y, index) in sizes:
                 results += self._beats(layer.result)
             strips = max(strips, number)
         if makes_parts(self.network, chain) and places[first.result] is Place.DRAM:
@@ -471,34 +637,53 @@ class _Chooser:
         return Choice(cuts, cycles + words / WORDS_OF_A_CYCLE, features + results + weights)
 
     def _strips(self, index: int, cut: Cut) -> int:
-        height = self.network.layers[index].output_image[0]
+        return self._strips_of(self.network.layers[index], cut)
+
+    def _strips_of(self, layer: Layer, cut: Cut) -> int:
+        height = layer.output_image[0]
         return -(-self.images // cut.images) * len(Span(0, height).sizes(*cut.rows))
 
     def _beats(self, tensor: int) -> int:
         return load_cost(self.hw, self.images * self.network.tensors[tensor].elements).beats
 
+    def _array_of_chain(self, layers: Sequence[tuple[Layer, Cut]]) -> int:
+        """Cycles of the array for some layers, strip by strip one after the other."""
+        matrices = [(layer, cut) for layer, cut in layers if isinstance(layer.op, tile.MatrixOp)]
+        steps: tuple[list[tuple[int, int]], ...] = ([], [], [])
+        arriving: list[Arriving] = []
+        for layer, cut in matrices:
+            for load in cut.loads(layer.blocks, layer.lanes(self.hw)):
+                cycles = self._strip_cycles(layer, cut, load)
+                for some, part in zip(steps, _parts(len(cycles)), strict=True):
+                    some.append((len(arriving), sum(cycles[part])))
+                arriving.append(self._arriving(layer, load))
+        modes = {mode for _, cut in matrices for mode in cut.modes}
+        changes = max(self._strips_of(layer, cut) for layer, cut in matrices) if len(modes) > 1 else 0
+        capacity = self.hw.weight_words, self.hw.parameter_groups
+        changed = changes * shape_change(self.hw, True, False)
+        return cycles_with_loads([*steps[0], *steps[1], *steps[2]], arriving, capacity) + changed
+
     def _array_cycles(self, layer: Layer, cut: Cut) -> int:
         """Cycles of the array, and those in which it waits for weights."""
+        if not isinstance(layer.op, tile.MatrixOp):
+            return 0
         loads = cut.loads(layer.blocks, layer.lanes(self.hw))
         by_load = [self._strip_cycles(layer, cut, load) for load in loads]
         if any(load.partial for load in loads):
             # Each strip has loads of its own.
             return sum(map(sum, by_load))
-        sizes = [(self._depth(layer, load), load.groups.count) for load in loads]
-        times = [load_cycles(self.hw, load.groups.count, layer.words(load.block)) for load in loads]
-        arriving = [Arriving(*one) for one in zip(times, sizes, strict=True)]
+        arriving = [self._arriving(layer, load) for load in loads]
         capacity = self.hw.weight_words, self.hw.parameter_groups
         if cut.outer is Outer.GROUPS or len(loads) == 1:
             return cycles_with_loads([(number, sum(one)) for number, one in enumerate(by_load)], arriving, capacity)
         changes = len(by_load[0]) * shape_change(self.hw, True, False) // 2 if len(set(cut.modes)) > 1 else 0
-        parts = slice(0, 1), slice(1, -1), slice(max(1, len(by_load[0]) - 1), None)
-        steps = [(number, sum(one[part])) for part in parts for number, one in enumerate(by_load)]
+        steps = [(number, sum(one[part])) for part in _parts(len(by_load[0])) for number, one in enumerate(by_load)]
         return cycles_with_loads(steps, arriving, capacity) + changes
 
-    def _depth(self, layer: Layer, load: Load) -> int:
-        """Words of each bank that a load takes."""
-        words, groups = layer.words(load.block), load.groups.count
-        return bank_words(self.hw, words, groups, load.mode) or weight_depth(self.hw, words, groups)
+    def _arriving(self, layer: Layer, load: Load) -> Arriving:
+        """What it takes to load the weights of a load."""
+        cycles = load_cycles(self.hw, load.groups.count, layer.words(load.block))
+        return Arriving(cycles, (depth_of(self.hw, layer, load), load.groups.count))
 
     def _strip_cycles(self, layer: Layer, cut: Cut, load: Load) -> list[int]:
         """Cycles of each strip with one load of weights."""
@@ -522,6 +707,11 @@ class _Chooser:
     def _weight_cycles(self, layer: Layer, cut: Cut) -> int:
         loads = cut.loads(layer.blocks, layer.lanes(self.hw))
         return sum(load_cycles(self.hw, load.groups.count, layer.words(load.block)) for load in loads)
+
+
+def _parts(strips: int) -> tuple[slice, slice, slice]:
+    """The first strip, those between, and the last one."""
+    return slice(0, 1), slice(1, -1), slice(max(1, strips - 1), None)
 
 
 def _window_of(layer: Layer) -> object:

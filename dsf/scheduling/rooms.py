@@ -9,9 +9,8 @@ after the other, is loaded once if all of it has room.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import pairwise
 
@@ -23,6 +22,7 @@ from dsf.layout import packed_bytes
 from dsf.scheduling.allocator import Request, allocate, check_allocation
 from dsf.scheduling.network import Layer, Network
 from dsf.scheduling.parts import makes_parts, parts_strips
+from dsf.scheduling.passed import chains, needs_all_channels, passing, place_for
 from dsf.scheduling.pieces import Cut, Span, input_rows
 from dsf.scheduling.strips import Room
 from dsf.sizes import align_up, power_of_two_at_least
@@ -36,6 +36,9 @@ class Use(Enum):
     Y = "y"
 
 
+#: Of the cycles that copying rows of a lap takes, while two layers go on, the array waits for one in so many, about.
+COPIED_ALONG = 8
+
 #: A window: what it is for, and the layer.
 Key = tuple[Use, int]
 
@@ -44,8 +47,8 @@ Key = tuple[Use, int]
 class Wanted:
     """
     Elements of room for strips of a tensor: the `least` that will do, what it takes that transfers and computing overlap, and
-    `most`, where more would be of no use. It moves on by `strip` elements for each of `strips` strips; at the end of a lap
-    computing waits for `wait` cycles, unless there is room for both.
+    `most`, where more would be of no use. It moves on by `strip` elements for each of `strips` strips; at the end of a lap,
+    of `lap` strips in the least room, computing waits for `wait` cycles, unless there is room for both.
     """
 
     use: Use
@@ -55,6 +58,7 @@ class Wanted:
     most: int
     strips: int
     wait: int
+    lap: int = 1
 
     @property
     def strip(self) -> int:
@@ -69,22 +73,7 @@ class Wanted:
         """Cycles of a pass over the tensor in which computing waits, with a room of `size`."""
         if size >= self.overlap:
             return 0
-        return -(-self.strips // (1 + (size - self.least) // self.strip)) * self.wait
-
-
-def chains(network: Network, places: Sequence[Place], along: Set[int] = frozenset()) -> list[list[int]]:
-    """
-    The layers in order; those that run along with the one before it, strip by strip, are in a list with it, and so are those
-    that make parts of one result in DRAM.
-    """
-    made: list[list[int]] = []
-    for index, layer in enumerate(network.layers):
-        parts = index > 0 and layer.result == network.layers[index - 1].result and places[layer.result] is Place.DRAM
-        if index > 0 and (index in along or places[layer.source] is Place.STRIPS or parts):
-            made[-1].append(index)
-        else:
-            made.append([index])
-    return made
+        return -(-self.strips // (self.lap + (size - self.least) // self.strip)) * self.wait
 
 
 def in_bytes(hw: Hardware, layer: Layer) -> bool:
@@ -129,25 +118,6 @@ def rows_overlapping(rows: int, new: int) -> int:
     return (2 + -(-kept // new)) * new + kept
 
 
-def rows_at_once(layer: Layer, cut: Cut, behind: Layer, cut_behind: Cut) -> tuple[int, int]:
-    """
-    Of a result that the next layer reads strip by strip: the most rows that are there at once, from the first that is still to
-    be read to the last that is made, and how many of them were made before.
-    """
-    height, *_ = behind.input_image
-    if cut.images > 1:
-        return cut.images * height, 0
-    window = behind.window
-    waiting = deque(input_rows(window, strip, height) for _, strip in cut_behind.strips(Span(0, 1), behind.output_image[0]))
-    rows = kept = 0
-    for _, strip in cut.strips(Span(0, 1), height):
-        first = min(strip.first, waiting[0].first) if waiting else strip.first
-        rows, kept = max(rows, strip.stop - first), max(kept, strip.first - first)
-        while waiting and waiting[0].stop <= strip.stop:
-            waiting.popleft()
-    return rows, kept
-
-
 @dataclass(frozen=True)
 class Cuts:
     """A network as it is cut, for chunks of `images`: `cuts` by layer, `places` by tensor."""
@@ -166,28 +136,26 @@ class Cuts:
             return
         first = network.layers[chain[0]]
         at_once = channels_at_once(first, self.cuts[chain[0]], hw)
+        if len(chain) > 1 and any(map(self._needs_all, chain[1:])):
+            at_once = first.output_image[2]
         for number, index in enumerate(chain):
             layer = network.layers[index]
             read, new, made = _most_rows(layer, self.cuts[index])
-            if self.places[layer.source] is Place.DRAM:
+            if self._place(index, layer.source) is Place.DRAM:
                 row = network.tensors[layer.source].elements // layer.input_image[0]
                 yield self._wanted(Use.X, index, read * row, rows_overlapping(read, new) * row, layer.input_image[0] * row)
             height, _, channels = layer.output_image
-            if layer.second is not None and self.places[layer.second] is Place.DRAM:
+            # What runs along makes all channels of a strip, or those that the layer before it has made.
+            if number > 0 and (at_once == first.output_image[2] or isinstance(layer.op, tile.MatrixOp)):
+                at_once = channels
+            if layer.second is not None and self._place(index, layer.second) is Place.DRAM:
                 of_image, (rows, width, _) = layer.second_rows(Span(0, min(made, height)))
                 part = width * (at_once if in_bytes(hw, layer) else channels)
                 needed = (self.cuts[index].images - 1) * rows + of_image.count
                 yield self._wanted(Use.SECOND, index, needed * part, 2 * needed * part, rows * part)
-            # What runs along makes all channels of a strip, or those that the layer before it has made.
-            if number > 0 and (at_once == first.output_image[2] or isinstance(layer.op, tile.MatrixOp)):
-                at_once = channels
             part = _of_channels(network, layer.result, layer, at_once)
-            if self.places[layer.result] is Place.STRIPS:
-                behind = network.layers[chain[number + 1]]
-                rows, kept = rows_at_once(layer, self.cuts[index], behind, self.cuts[chain[number + 1]])
-                # Rows that are still to be read are copied to where none of them lies.
-                least, most = (rows + max(0, kept - 1)) * part, rows_overlapping(rows, rows - kept) * part
-                yield self._wanted(Use.Y, index, least, most, height * part, self._follow(behind, index, at_once))
+            if number + 1 < len(chain):
+                yield self._passed(index, chain[number + 1], part, height * part, at_once)
             elif self.places[layer.result] is Place.DRAM:
                 yield self._wanted(Use.Y, index, made * part, 2 * made * part, height * part)
 
@@ -202,15 +170,35 @@ class Cuts:
             least = (images * height + max(1, *(one.count for one in rows))) * row
             return self._wanted(use, index, least, 2 * least, height * row)
 
-        if self.places[layers[0].source] is Place.DRAM:
+        if self.places[layers[0].source].in_dram:
             yield window(Use.X, layers[0].source, (one.read for one in strips), layers[0].input_image[0])
         made, height = [one.made for one in strips], layers[0].result_image[0]
         for layer in layers:
-            if layer.second is not None and self.places[layer.second] is Place.DRAM:
+            if layer.second is not None and self.places[layer.second].in_dram:
                 yield window(Use.SECOND, layer.second, made, height)
                 break
         if self.places[layers[0].result] is Place.DRAM:
             yield window(Use.Y, layers[0].result, made, height)
+
+    def _place(self, index: int, tensor: int) -> Place:
+        """Where a layer finds an operand."""
+        return place_for(self.network, self.places, index, tensor)
+
+    def _needs_all(self, index: int) -> bool:
+        """Whether a layer takes on nothing but whole strips of the one before."""
+        return needs_all_channels(self.network.layers[index], self.network.layers[index - 1].result)
+
+    def _passed(self, index: int, behind: int, row: int, image: int, channels: int) -> Wanted:
+        """Room for what a layer passes on to the one behind it."""
+        layer, follower = self.network.layers[index], self.network.layers[behind]
+        there = passing(layer, self.cuts[index], follower, self.cuts[behind], self.images)
+        if not there.waits:
+            wait, overlap = self._follow(follower, index, channels), rows_overlapping(there.rows, there.rows - there.kept)
+            return self._wanted(Use.Y, index, there.least * row, overlap * row, image, wait)
+        # A new lap has rows of the one before only where the next layer reads some once more.
+        copied = there.kept * row // self.hw.vector_length
+        wanted = self._wanted(Use.Y, index, there.least * row, self.images * image, image, copied // COPIED_ALONG)
+        return replace(wanted, lap=max(1, there.rows // there.strip))
 
     def _wanted(self, use: Use, index: int, least: int, overlap: int, image: int, wait: int | None = None) -> Wanted:
         """`wait` is given for strips that are read as they are made; others are moved, and what is read twice copied."""
@@ -227,8 +215,6 @@ class Cuts:
 
     def _follow(self, behind: Layer, index: int, channels: int) -> int:
         """Cycles in which the vector unit takes on a strip of layer `index`."""
-        if isinstance(behind.op, tile.MatrixOp):
-            return 0
         height, width, _ = behind.output_image
         return behind.vector_cost(self.hw, -(-self.images * height * width // self._strips(index)), channels).busy
 
@@ -254,7 +240,7 @@ def arena_requests(network: Network, images: int, hw: Hardware, order: Sequence[
             max(number[reader] for reader in network.readers(layer.result)),
         )
         for index, layer in enumerate(network.layers)
-        if places[layer.result] is Place.DRAM and layer.result != network.output
+        if places[layer.result].in_dram and layer.result != network.output
     }
 
 

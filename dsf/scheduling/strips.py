@@ -63,12 +63,20 @@ class Sliding:
         self.tensor, self.room, self.row, self.channels = tensor, room, row, channels
         self._lap: Held | None = None
         self._rows = Span(0, 0)
+        #: The lap before, and the first row that is in this one only.
+        self._before: Held | None = None
+        self._new = 0
 
     @property
     def held(self) -> Held:
         """The lap."""
         assert self._lap is not None
         return self._lap
+
+    def lap_of(self, rows: Span) -> Held:
+        """The lap that rows are in which were read or made together: this one, or the one before."""
+        older = self._before is not None and rows.first < self._new and rows.stop <= self._new
+        return self._before if self._before is not None and older else self.held
 
     def slide(self, rows: Span, number: int, last_use: Callable[[int, int], int] | None = None) -> Slide:
         """
@@ -84,10 +92,11 @@ class Sliding:
             # Rows are copied to where none of them lies.
             if self._lap.address + (rows.first - self._rows.first) * self.row >= self.room.address + kept.count * self.row:
                 before = self._lap
-                return Slide(self._begin(rows, number, self.room.address), missing, before, kept)
-        return Slide(self._begin(rows, number, self._start(rows.count * self.row, last_use)), rows)
+                return Slide(self._begin(rows, number, self.room.address, missing.first), missing, before, kept)
+        return Slide(self._begin(rows, number, self._start(rows.count * self.row, last_use), rows.first), rows)
 
-    def _begin(self, rows: Span, number: int, address: int) -> Held:
+    def _begin(self, rows: Span, number: int, address: int, new: int) -> Held:
+        self._before, self._new = self._lap, new
         size = self.room.address + self.room.size - address
         self._lap, self._rows = Held(self.tensor, address, size, rows.first * self.row, self.channels, number), rows
         return self._lap

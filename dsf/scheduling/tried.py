@@ -32,6 +32,19 @@ class TriedWay:
 
 
 @dataclass(frozen=True)
+class TriedChain:
+    """
+    Layers that might go on in one, strip by strip, with all that is not passed on in DRAM: cycles and words of DRAM traffic,
+    `None` if there is no room for their strips or weights; and the cycles of the layers one after the other.
+    """
+
+    layers: tuple[int, ...]
+    cycles: int | None
+    dram_words: int | None
+    apart: int
+
+
+@dataclass(frozen=True)
 class TriedChunk:
     """Images of a chunk, the elements of feature memory that their tensors take at once, and why it is them or not."""
 
@@ -44,7 +57,7 @@ class TriedChunk:
 class Tried:
     """
     Of the batch: all sizes of its chunks that were weighed, last that which was taken. By the number of the layer: all cuts,
-    with that which was taken; all ways of a grouped convolution; what does not fit.
+    with that which was taken; all ways of a grouped convolution; what does not fit. Of the network: chains of layers.
     """
 
     chunks: list[TriedChunk] = field(default_factory=list[TriedChunk])
@@ -52,6 +65,9 @@ class Tried:
     taken: dict[int, Cut] = field(default_factory=dict[int, Cut])
     ways: dict[int, list[TriedWay]] = field(default_factory=dict[int, list[TriedWay]])
     notes: dict[int, list[str]] = field(default_factory=dict[int, list[str]])
+    chains: list[TriedChain] = field(default_factory=list[TriedChain])
+    #: The chains that were taken.
+    fused: set[tuple[int, ...]] = field(default_factory=set[tuple[int, ...]])
 
     def note(self, layer: int, text: str) -> None:
         """Says once why something was not tried."""

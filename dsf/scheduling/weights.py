@@ -9,7 +9,7 @@ equal tables are one and the same. How weights and tables lie in a stretch is in
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
@@ -71,9 +71,9 @@ class WeightStream:
         """What all stretches of a memory take together."""
         return sum(one.size for one in dict.fromkeys(chain(*self.stretches.values())) if one.memory is memory)
 
-    def layer_fits(self, index: int, memory: Memory, hw: Hardware) -> bool:
-        """Whether all stretches of a layer are in a memory at once, wherever the first one lies: the end may stay unused."""
-        stretches = dict.fromkeys(one for (layer, *_), some in self.stretches.items() if layer == index for one in some)
+    def layers_fit(self, indices: Container[int], memory: Memory, hw: Hardware) -> bool:
+        """Whether all stretches of layers are in a memory at once, wherever the first one lies: the end may stay unused."""
+        stretches = dict.fromkeys(one for (layer, *_), some in self.stretches.items() if layer in indices for one in some)
         sizes = [one.size for one in stretches if one.memory is memory]
         return sum(sizes) + (max(sizes) if len(sizes) > 1 else 0) <= capacity_of(memory, hw)
 
@@ -223,10 +223,14 @@ class Placer:
         self._held: list[Span] = []
         self._cursor = 0
 
-    def place(self, size: int) -> Span | None:
-        """A stretch, of at least 1, that is held until it is released; `None` if there is no gap of this size."""
+    def place(self, size: int, *, in_turn: bool = False) -> Span | None:
+        """
+        A stretch, of at least 1, that is held until it is released; `None` if there is no gap of this size. With `in_turn` it
+        is right behind the last one, or at the bottom if the end is too close: what is placed so has no gaps but that one.
+        """
         assert size > 0, size
-        for start in self._starts():
+        behind = self._cursor if self._cursor + size <= self.capacity else 0
+        for start in (behind,) if in_turn else self._starts():
             number = self._number(start)
             if self._is_free(start, size, number):
                 self._cursor = start + size

@@ -46,6 +46,8 @@ from dsf.scheduling.features import MAX_IMAGES, plan_features
 from dsf.scheduling.hazards import Memory
 from dsf.scheduling.network import IMAGES, Layer, Network, function_of, network_of
 from dsf.scheduling.order import order_network
+from dsf.scheduling.parts import makes_parts
+from dsf.scheduling.passed import chains, passing_problems
 from dsf.scheduling.pieces import Cut, Span
 from dsf.scheduling.ranges import check_ranges
 from dsf.scheduling.weights import WEIGHT_MEMORIES, WeightStream, capacity_of, pack_network
@@ -153,7 +155,17 @@ def _check_loads(network: Network, hw: Hardware, stream: WeightStream) -> None:
                 f"'{layer.name}': several loads for each strip, needs all weights on chip, {stream.needs(memory)} {what} "
                 f"and has {capacity_of(memory, hw)}; cut it with outer = groups or raise {parameter}"
                 for memory, (what, parameter) in names.items()
-                if not stream.fits(memory, hw) and not stream.layer_fits(index, memory, hw)
+                if not stream.fits(memory, hw) and not stream.layers_fit((index,), memory, hw)
+            ]
+    for chain in chains(network, network.places):
+        matrices = [index for index in chain if isinstance(network.layers[index].op, tile.MatrixOp)]
+        if len(matrices) > 1 and not makes_parts(network, chain):
+            names_of_chain = ", ".join(network.layers[index].name for index in matrices)
+            problems += [
+                f"'{network.layers[matrices[0]].name}': strips that go on from layer to layer, {names_of_chain}, needs all of "
+                f"their weights on chip, and has {capacity_of(memory, hw)} {what}; change the places or raise {parameter}"
+                for memory, (what, parameter) in names.items()
+                if not stream.fits(memory, hw) and not stream.layers_fit(matrices, memory, hw)
             ]
     if problems:
         raise ModelError(problems)
@@ -177,6 +189,9 @@ def schedule(function: func.FuncOp, hw: Hardware, *, resident_weights: bool) -> 
     if not 1 <= images <= MAX_IMAGES:
         raise ModelError(f"'{IMAGES}': {images}, needs 1 to {MAX_IMAGES}; correct the attribute of the function")
     _check_blocks(network, hw)
+    problems = list(passing_problems(network, hw))
+    if problems:
+        raise ModelError(problems)
     stream = pack_network(network, hw)
     _check_loads(network, hw, stream)
     plan = plan_features(network, hw, images)

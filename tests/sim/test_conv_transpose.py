@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from bundle_networks import Network
 from engines import WIDE
-from test_estimates import Network
 
 from dsf.codegen.program import Program
 from dsf.codegen.report import make_report

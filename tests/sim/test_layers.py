@@ -6,8 +6,8 @@ the compiler estimates it, within 2 % or 20 cycles from the first input beat to 
 from __future__ import annotations
 
 import pytest
+from bundle_networks import Network
 from engines import EIGHT_BITS
-from test_estimates import Network
 
 from benchmarks.layers import CASES, compile_case, run_program
 from dsf.codegen.program import Program

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from bundle_networks import Network
 from engines import WIDE
-from test_estimates import Network
+from xdsl.dialects.builtin import ModuleOp
 
 from dsf.codegen.program import Program
 from dsf.codegen.report import make_report
-from dsf.compiler import compile_module
+from dsf.compiler import compile_module, context, run_pass
+from dsf.dialects import tile
 from dsf.isa.table import BaseRegister
 from dsf.numerics import random_elements
 from dsf.proof import measure
+from dsf.runtime.execute import level_of
 from dsf.runtime.expected import interpret
 from dsf.runtime.rtl import simulate_program
+from dsf.transforms.dsf_pipeline import DsfPipelinePass
 
 
 def pooled_and_added() -> Network:
@@ -49,16 +53,46 @@ def enlarged() -> Network:
     return network
 
 
-NETWORKS = {"pooled": pooled_and_added, "weights": wide_weights, "enlarged": enlarged}
+def fused() -> Network:
+    """
+    Layers that go on in one with each strip: a projection that is added, 1x1 before 3x3, and behind the addition that is stored
+    too; and a pooling before a convolution.
+    """
+    network = Network(WIDE, (1, 24, 24, 16))
+    first = network.conv(3, 32, pool=True)
+    network.conv(1, 16)
+    inner = network.conv(3, 16)
+    network.value = first
+    before = network.conv(1, 40)
+    network.value = inner
+    before = network.conv(1, 40, add=before)
+    network.conv(1, 8)
+    network.conv(3, 8)
+    network.conv(3, 40, add=before)
+    return network
+
+
+NETWORKS = {"pooled": pooled_and_added, "weights": wide_weights, "enlarged": enlarged, "fused": fused}
+
+
+def places_of(module: ModuleOp) -> list[str]:
+    """Where the layers of a network have their results."""
+    for one in DsfPipelinePass().passes():
+        if level_of(module) == "tile":
+            break
+        run_pass(context(), module, one)
+    return [op.cut.place.data for op in module.walk() if isinstance(op, (tile.MatrixOp, tile.PoolOp))]
 
 
 @pytest.mark.parametrize("make", NETWORKS.values(), ids=NETWORKS.keys())
 def test_strips_in_rtl(make) -> None:
-    network = make()
-    program = Program.from_module(compile_module(network.module()))
+    module = make().module()
+    places = places_of(module.clone())
+    program = Program.from_module(compile_module(module))
     loads = [step.instruction for step in program.steps if step.instruction.name == "load"]
     assert any(one["base"] == BaseRegister.ARENA for one in loads)
     assert any(one["rows"] > 1 for one in loads) == (make is wide_weights)
+    assert make is not fused or (places.count("strips") >= 4 and "dram_strips" in places)
     x = random_elements(np.random.default_rng(1), program.inputs[0].dimensions, WIDE.bits_input)
     expected = interpret(program, [x])
     simulation = simulate_program(program, [x], expected=expected)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+from bundle_networks import Network
 from engines import WIDE
-from test_estimates import Network
 
 from dsf.codegen.program import Program
 from dsf.compiler import compile_module

@@ -22,8 +22,9 @@ from dsf.dialects.sched_types import Space
 from dsf.dialects.tile_types import Place
 from dsf.hardware import Hardware
 from dsf.provenance import Provenance
+from dsf.scheduling.passed import chains
 from dsf.scheduling.pieces import Span
-from dsf.scheduling.rooms import Use, Wanted, arena_requests, chains, rows_overlapping, sizes_of
+from dsf.scheduling.rooms import Use, Wanted, arena_requests, rows_overlapping, sizes_of
 from dsf.scheduling.strips import Room, Sliding
 from dsf.transforms.bundle_to_fxp import BundleToFxpPass
 from dsf.transforms.check_hardware import CheckHardwarePass
@@ -174,7 +175,7 @@ def test_a_room_waits_at_the_end_of_its_laps() -> None:
 def test_what_the_end_of_a_chain_stores_does_not_lie_over_what_its_beginning_still_loads() -> None:
     """As in AlexNet: 0 and 1, a convolution and its pooling, then 2 and 3, then 4; the results of 1, 3 and 4 are in DRAM."""
     places = (Place.DRAM, Place.STRIPS, Place.DRAM, Place.STRIPS, Place.DRAM, Place.DRAM)
-    layers = [SimpleNamespace(source=index, result=index + 1) for index in range(5)]
+    layers = [SimpleNamespace(reads=(index,), result=index + 1) for index in range(5)]
     tensors = [SimpleNamespace(name=f"t{index}", elements=64) for index in range(6)]
     network: Any = SimpleNamespace(
         places=places, layers=layers, tensors=tensors, output=5, readers=lambda tensor: [tensor] if tensor < 5 else []
