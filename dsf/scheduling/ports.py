@@ -13,6 +13,9 @@ from dataclasses import dataclass
 
 from dsf.cost import Cost
 
+#: Stretches into which an instruction is divided at most; of more of them the average will do.
+MOST_STRETCHES = 32
+
 
 @dataclass(frozen=True)
 class Stretch:
@@ -27,6 +30,33 @@ class Stretch:
 def stretch_of(accesses: int, first: int, stop: int) -> Stretch:
     """The stretch in which an instruction has so many accesses."""
     return Stretch(first, stop, min(1.0, accesses / max(1, stop - first)))
+
+
+def reads_of_tiles(cost: Cost, first: int, stop: int) -> list[Stretch]:
+    """
+    The reads of a MATRIX instruction in cycles [first, stop): tiles of fewer pixels, as a pass may end with, read less often.
+    Those for a residual are anywhere.
+    """
+    tiles = cost.tiles
+    if tiles is None or cost.yields or tiles.passes * len(tiles.tiles) > MOST_STRETCHES:
+        return [Stretch(first, stop, cost.reads / max(1, stop - first), cost.slot)]
+    runs: list[tuple[int, int]] = []
+    for tile, count in tiles.tiles * tiles.passes:
+        cycles, reads = tile.cycles * count, tile.pixels * tile.slots * count
+        if runs and runs[-1][0] * reads == runs[-1][1] * cycles:
+            cycles, reads = cycles + runs[-1][0], reads + runs.pop()[1]
+        runs.append((cycles, reads))
+    # Where tiles wait they take longer.
+    longer = (stop - first) / sum(cycles for cycles, _ in runs)
+    anywhere = max(0, cost.reads - sum(reads for _, reads in runs)) / max(1, stop - first)
+    found: list[Stretch] = []
+    done, begin = 0, first
+    for cycles, reads in runs:
+        done += cycles
+        end = first + round(done * longer)
+        found.append(Stretch(begin, end, min(1.0, reads / (cycles * longer) + anywhere), cost.slot))
+        begin = end
+    return found
 
 
 class Line:
@@ -75,31 +105,29 @@ def together(lines: Sequence[Line], cycle: int, shift: int) -> Iterator[Stretch]
 class Port:
     """
     The read or the write port of feature memory, of which the units of `lines` leave a share of the cycles. `accesses` are
-    those of an instruction at this port, of which at most `under_way` wait for each other; None: any number.
+    those of an instruction at this port, of which at most `under_way` wait for each other; None: any number. `lag` is how much
+    later than its busy cycles they are.
     """
 
-    def __init__(self, lines: Sequence[Line], accesses: Callable[[Cost], int], under_way: int | None = None):
+    def __init__(
+        self,
+        lines: Sequence[Line],
+        accesses: Callable[[Cost], int],
+        under_way: int | None = None,
+        lag: Callable[[Cost], int] = lambda _: 0,
+    ):
         self._lines = lines
         self._accesses = accesses
         self._under_way = under_way
+        self._lag = lag
 
-    def cycles(self, start: int, cost: Cost, shift: int) -> int:
-        """What the busy cycles of an instruction that starts at `start` become."""
-        accesses = self._accesses(cost)
-        if accesses == 0:
-            return cost.busy
-        wanted, left, now = accesses / cost.busy, float(cost.busy), float(start)
-        for other in together(self._lines, start, shift):
-            if now + left <= other.first:
-                break
-            left -= max(0.0, other.first - now)
-            now = max(now, other.first)
-            speed = min(1.0, self._usable(1 - other.share, other.slot, wanted) / wanted)
-            if left <= speed * (other.stop - now):
-                return round(now + left / speed) - start
-            left -= speed * max(0.0, other.stop - now)
-            now = max(now, other.stop)
-        return round(now + left) - start
+    def speeds(self, start: int, cost: Cost, shift: int) -> Iterator[tuple[int, int, float]]:
+        """Cycles from a first one on and before another, and how fast an instruction gets on in them, of 1."""
+        wanted, lag = self._accesses(cost) / cost.busy, self._lag(cost)
+        if wanted > 0:
+            for other in together(self._lines, start + lag, shift):
+                speed = min(1.0, self._usable(1 - other.share, other.slot, wanted) / wanted)
+                yield other.first - lag, other.stop - lag, speed
 
     def _usable(self, share: float, slot: int, wanted: float) -> float:
         """
@@ -121,3 +149,25 @@ def reads_of(line: Line, first: int, last: int, shift: int) -> tuple[float, int]
         both = min(one.stop, last) - max(one.first, first)
         total, cycles = total + one.share * both, cycles + both
     return total, cycles
+
+
+def cycles_at(ports: Sequence[Port], start: int, cost: Cost, shift: int) -> int:
+    """What the busy cycles of an instruction that starts at `start` become, which is as fast as the slowest port lets it."""
+    if cost.busy == 0:
+        return 0
+    rest = [port.speeds(start, cost, shift) for port in ports]
+    heads = [next(one, None) for one in rest]
+    now, left = float(start), float(cost.busy)
+    while any(heads):
+        for number, one in enumerate(heads):
+            while one is not None and one[1] <= now:
+                one = heads[number] = next(rest[number], None)
+        found = [one for one in heads if one is not None]
+        active = [one for one in found if one[0] <= now]
+        end = min((one[1] if one in active else one[0] for one in found), default=now)
+        speed = min((one[2] for one in active), default=1.0)
+        if left <= speed * (end - now):
+            return round(now + left / speed) - start
+        left -= speed * (end - now)
+        now = float(end)
+    return round(now + left) - start

@@ -35,7 +35,7 @@ from dsf.cost import (
     Cost,
 )
 from dsf.isa.table import Queue
-from dsf.scheduling.ports import Line, Port, Stretch, reads_of, stretch_of
+from dsf.scheduling.ports import Line, Port, Stretch, cycles_at, reads_of, reads_of_tiles, stretch_of
 
 
 @dataclass(frozen=True)
@@ -153,6 +153,11 @@ def _writes(cost: Cost) -> int:
     return cost.writes
 
 
+def _write_lag(cost: Cost) -> int:
+    """How much later than its reads VECTOR writes."""
+    return max(0, cost.drain - WRITE_TO_DONE)
+
+
 class _Ports:
     """
     Both ports of feature memory, and the bus that LOAD reads from, in one walk. `times` are its own so far, `before` is the
@@ -167,7 +172,7 @@ class _Ports:
         beside = self.lines["matrix reads beside store"], self.lines["vector reads"]
         self._of = {
             Queue.LOAD: [Port([writes, self.lines["vector writes"]], _writes)],
-            Queue.VECTOR: [Port([reads], _reads), Port([writes], _writes)],
+            Queue.VECTOR: [Port([reads], _reads), Port([writes], _writes, lag=_write_lag)],
             Queue.STORE: [Port(beside, _reads, STORE_READS)],
         }
         self._before: Sequence[Times] = [] if before is None else before.times
@@ -178,11 +183,11 @@ class _Ports:
         return start - self._before[index].start if self._before else 0
 
     def cycles(self, index: int, start: int, task: Task) -> int:
-        """What the busy cycles of task `index` become if it starts at `start`: those at the port that it waits for longer."""
+        """What the busy cycles of task `index` become if it starts at `start`: those at the ports that it waits for."""
         cost, shift = task.cost, self._shift(index, start)
         if task.queue is Queue.MATRIX:
             return cost.busy + self.waits(index, start, start + cost.fill, task)
-        return max((port.cycles(start, cost, shift) for port in self._of.get(task.queue, ())), default=cost.busy)
+        return cycles_at(self._of.get(task.queue, ()), start, cost, shift)
 
     def waits(self, index: int, start: int, first: int, task: Task) -> int:
         """
@@ -214,9 +219,13 @@ class _Ports:
             self.lines["vector writes"].add(stretch_of(cost.writes, *times.writes))
         if task.queue is Queue.MATRIX and cost.busy > 0:
             # Cycles in which STORE reads between tiles are none for VECTOR.
-            self.lines["matrix reads"].add(Stretch(first, stop, cost.reads / times.busy, cost.slot))
-            share = cost.reads / (cost.busy + cost.yields)
-            self.lines["matrix reads beside store"].add(Stretch(first, stop, share, cost.slot))
+            stretches = reads_of_tiles(cost, first, stop)
+            for one in stretches:
+                self.lines["matrix reads"].add(one)
+            if cost.yields:
+                stretches = [Stretch(first, stop, cost.reads / (cost.busy + cost.yields), cost.slot)]
+            for one in stretches:
+                self.lines["matrix reads beside store"].add(one)
             self.lines["matrix writes"].add(stretch_of(cost.writes, *times.writes))
 
 
@@ -283,7 +292,8 @@ def walk(tasks: Sequence[Task], queue_depth: int, before: Walk | None) -> Walk:
         unit.free = start + busy + task.cost.gap
         unit.finish = finish
         stopped = busy - task.cost.busy if task.queue is Queue.MATRIX else 0
-        times.append(Times(start, first, last, finish, busy, taken, (first, first + busy), stopped=stopped))
+        lag = _write_lag(task.cost) if task.queue is Queue.VECTOR else 0
+        times.append(Times(start, first, last, finish, busy, taken, (first + lag, first + busy + lag), stopped=stopped))
         ports.add(task, times[-1])
     return Walk(times, ports)
 
