@@ -2,7 +2,7 @@
 ImageNet networks on an engine as large as Kraken (arXiv 2112.02793): `make bench-kraken`, or `python -m benchmarks.kraken`.
 
 7 x 96 processing elements in 3 column groups, 8 bits, 384 KB on chip for features, weights and parameters together, two 128-bit
-read ports and one write port, batch 1. How the 384 KB are divided is chosen for each network. `conv` are the convolutions of a
+read ports and one write port, batch 1. The engine is the same for all networks. `conv` are the convolutions of a
 network with all that belongs to them (biases, activations, additions, poolings) without its dense layers, which is what
 Kraken's figures are for; `everything` is the same with no multiplication left out; `all` is the whole network.
 
@@ -61,33 +61,19 @@ class Published:
     aim: tuple[float, float]
 
 
-@dataclass(frozen=True)
-class Memories:
-    """How the memory on chip is divided: KB for features and for weights, and channel groups of parameters."""
-
-    features: int
-    weights: int
-    parameter_groups: int
-
-
-#: Large images need strips of many rows; small ones with many channels, two loads of weights at once.
-LARGE_IMAGES, MANY_CHANNELS = Memories(160, 218, 24), Memories(80, 288, 64)
-
-#: By name: the network of the zoo, the division of the memory, and the figures.
+#: By name: the network of the zoo, and the figures.
 NETWORKS = {
-    "alexnet": ("alexnet", LARGE_IMAGES, Published((336.6, 6.4), (395.0, 3.6))),
-    "vgg16": ("vgg16", LARGE_IMAGES, Published((17.5, 96.8), (17.5, 75.0))),
-    "resnet50": ("resnet50_v1", MANY_CHANNELS, Published((64.2, 67.9), (68.0, 44.0))),
+    "alexnet": ("alexnet", Published((336.6, 6.4), (395.0, 3.6))),
+    "vgg16": ("vgg16", Published((17.5, 96.8), (17.5, 75.0))),
+    "resnet50": ("resnet50_v1", Published((64.2, 67.9), (68.0, 44.0))),
 }
 
 
-def make_hardware(memories: Memories) -> Hardware:
-    """The engine, with its memory so divided."""
-    parameters = {
-        "parameter_groups": memories.parameter_groups,
-        "feature_memory": memories.features << 10,
-        "weight_memory": memories.weights << 10,
-    }
+def make_hardware() -> Hardware:
+    """
+    The engine. Its features have room for strips of three rows of VGG-16, eleven rows of 14 KB, and its weights for the longest
+    reductions, of 144 KB, and nearly half of the next.
+    """
     hw = Hardware(
         processing_elements=(7, 96),
         column_groups=3,
@@ -98,7 +84,9 @@ def make_hardware(memories: Memories) -> Hardware:
         max_channels_in=25088,
         max_channels_out=4096,
         name="kraken",
-        **parameters,
+        feature_memory=175 << 10,
+        weight_memory=203 << 10,
+        parameter_groups=24,
     )
     used = hw.feature_memory + hw.weight_memory + hw.parameter_groups * hw.group_columns * 8
     assert used <= ON_CHIP, used
@@ -149,8 +137,8 @@ class Measurement:
 
 def compile_network(name: str, scope: str) -> Program:
     """The program of a network. Raises `DsfError` if the compiler refuses it."""
-    network, memories, _ = NETWORKS[name]
-    module = to_ir(zoo.build(network, make_hardware(memories)))
+    network, _ = NETWORKS[name]
+    module = to_ir(zoo.build(network, make_hardware()))
     pipeline = DsfPipelinePass(skip_unread=scope != "everything")
     return Program.from_module(compile_module(module if scope == "all" else without_dense_layers(module), pipeline=pipeline))
 
@@ -232,7 +220,7 @@ def table_of(rows: list[Measurement]) -> Table:
     for column in columns:
         table.add_column(column, justify="left" if column in ("network", "layers") else "right")
     for row in rows:
-        published = None if row.scope == "all" else NETWORKS[row.name][2]
+        published = None if row.scope == "all" else NETWORKS[row.name][1]
         rates = ("-", "-") if published is None else (f"{published.kraken[0]}", f"{published.aim[0]}")
         words = ("-", "-") if published is None else (f"{published.kraken[1]}", f"{published.aim[1]}")
         table.add_row(
@@ -276,8 +264,7 @@ def main() -> None:
         console = Console(width=160)
     if not chosen.estimate:
         with console.status("each engine is built once, which takes some minutes"):
-            for memories in dict.fromkeys(NETWORKS[name][1] for name in chosen.networks):
-                build_core(make_hardware(memories))
+            build_core(make_hardware())
     rows: list[Measurement] = []
     for name, scope in rows_of(chosen.networks, chosen.scopes):
         try:

@@ -35,7 +35,7 @@ def _draw_network(row: Row, folder: Path) -> Path:
     what = "the whole network" if row["scope"] == "all" else "its convolutions"
     report = {
         "name": f"{row['name']}, {what}",
-        "hardware": make_hardware(NETWORKS[row["name"]][1]).to_dict(),
+        "hardware": make_hardware().to_dict(),
         "bundles": row["bundles"],
     }
     plot_report(report, path)
@@ -51,7 +51,7 @@ def _draw_published(rows: Sequence[Row], folder: Path) -> Path:
         ("million words of DRAM traffic a frame", [row["dram_words"] / 1e6 for row in rows], 1),
     )
     for axes, (title, values, number) in zip(figure.subplots(1, 2), quantities, strict=True):
-        published = [NETWORKS[row["name"]][2] for row in rows]
+        published = [NETWORKS[row["name"]][1] for row in rows]
         _beside(axes, [row["name"] for row in rows], values, published, number)
         axes.set_title(title)
     save_figure(figure, path)

@@ -34,7 +34,7 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from benchmarks import accuracy_tables
-from benchmarks.kraken import MANY_CHANNELS, make_hardware
+from benchmarks.kraken import make_hardware
 from benchmarks.layerwise import Difference, compare_layers, session_of
 from benchmarks.trained import quiet, save, write_quantised
 from dsf.compiler import compile_module
@@ -107,7 +107,7 @@ def images(count: int, seed: int) -> NDArray[np.float32]:
 
 def hardware() -> Hardware:
     """The engine of `benchmarks.kraken`, its memories divided otherwise."""
-    return replace(make_hardware(MANY_CHANNELS), feature_memory=112 << 10, weight_memory=256 << 10)
+    return replace(make_hardware(), feature_memory=112 << 10, weight_memory=256 << 10, parameter_groups=64)
 
 
 def make_module() -> nn.Module:

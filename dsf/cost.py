@@ -21,7 +21,7 @@ and the next LOAD while the last elements of one are written.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from math import gcd
 
@@ -100,6 +100,12 @@ class Runs:
         pattern = (*(max(self.chunk, pixels) for _ in range(self.chunks - 1)), max(self.last_chunk, pixels))
         return Tile(pixels, pattern, kernel_rows * self.runs, self.last_chunk, pixels, search)
 
+    def part(self, hw: Hardware, run: int) -> Runs:
+        """Those with so many elements of each kernel row, which is one run."""
+        assert self.runs == 1, self.runs
+        chunk, chunks = _chunks_of(hw, run)
+        return replace(self, run=run, chunk=chunk, chunks=chunks)
+
     def steps(self, pixels: int, kernel_rows: int) -> int:
         """Cycles of a tile's reduction."""
         return self.tile(pixels, kernel_rows).cycles
@@ -118,8 +124,13 @@ def runs_of(hw: Hardware, window: Window, channels: int, taken: int | None = Non
     taken = channels if taken is None else taken
     merged = kernel_columns == 1 or (window.dilation[1] == 1 and taken == channels)
     runs, run = (1, kernel_columns * taken) if merged else (kernel_columns, taken)
+    return Runs(kernel_rows, runs, 0 if merged else window.dilation[1] * channels, run, *_chunks_of(hw, run))
+
+
+def _chunks_of(hw: Hardware, run: int) -> tuple[int, int]:
+    """Elements of a chunk of a run, and chunks."""
     chunk = -(-run // -(-run // hw.reach))
-    return Runs(kernel_rows, runs, 0 if merged else window.dilation[1] * channels, run, chunk, -(-run // chunk))
+    return chunk, -(-run // chunk)
 
 
 @dataclass(frozen=True)

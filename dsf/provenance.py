@@ -146,6 +146,8 @@ class Provenance:
         rows = op.rows_of_y if isinstance(op, sched.MoveOp | sched.MatrixOp) else piece.rows
         channels = _channels_of_move(op) if isinstance(op, sched.MoveOp) else piece.channels(lanes)
         facts: Facts = {"images": _list(images), "rows": _list(rows), "height": height, "channels": _list(channels)}
+        if piece.columns is not None:
+            facts["columns"] = _list(piece.columns)
         if isinstance(op, sched.MatrixOp):
             facts["mode"] = str(op.mode.data)
             if op.target != WHOLE:
@@ -173,7 +175,7 @@ class Provenance:
                 layers[whole] = layer
                 if strip is not None:
                     layers[strip] = layer
-                firsts[layer] = firsts.get(layer, 0) + is_first(op)
+                firsts[layer] = firsts.get(layer, 0) + (is_first(op) and not op.piece.piece.accumulate)
                 chunks[op] = max(0, firsts[layer] - 1)
         after: dict[str | None, int] = {}
         for op in reversed(self._run):
@@ -233,7 +235,7 @@ class Provenance:
         engine = (*window.kernel, inputs, outputs)
         conv = self._conv(op)
         network = Kernel(engine, outputs * load.block.convolutions // of_block) if conv is None else _kernel(conv, user)
-        return Stretch(kind, offset, count, Weights(load, window, engine, network))
+        return Stretch(kind, offset, count, Weights(load, window, engine, network, _range(op)))
 
     def _conv(self, op: sched.InstructionOp) -> fxp.ConvOp | fxp.ConvTransposeOp | None:
         """The convolution in the network itself; its columns may have been merged since."""
@@ -312,7 +314,7 @@ def is_first(op: Computing) -> bool:
     """Whether an instruction makes the first piece of a layer's result, with which each chunk of the batch begins."""
     piece = op.piece.piece
     first = piece.images.first == piece.rows.first == piece.groups.first == op.piece.residue.data == 0
-    return first and piece.block.outputs.first == 0
+    return first and piece.block.outputs.first == 0 and (piece.columns is None or piece.columns.first == 0)
 
 
 def is_strip(op: Computing) -> bool:
@@ -336,6 +338,13 @@ def same_layer(one: Computing, other: Computing) -> bool:
     """Whether two instructions make pieces of one result."""
     (whole, strip), (other_whole, other_strip) = layer_keys(one), layer_keys(other)
     return whole == other_whole or (strip is not None and strip == other_strip)
+
+
+def _range(op: sched.LoadWeightsOp) -> Span | None:
+    """The elements of each kernel row whose weights a load brings, if they come in ranges."""
+    users = [use.operation for use in op.target.uses if isinstance(use.operation, sched.MatrixOp)]
+    in_ranges = _kind(op) == "weights" and any(user.piece.piece.run is not None for user in users)
+    return Span(op.at.value.data, op.words.value.data) if in_ranges else None
 
 
 def _kind(op: sched.LoadWeightsOp) -> str:

@@ -21,7 +21,7 @@ from dsf.hardware import Hardware
 from dsf.layout import PARAMETER_BYTES, unpack_elements
 from dsf.numerics import Ints
 from dsf.scheduling.pieces import Block, Load, Span
-from dsf.scheduling.weights import arranged_weights
+from dsf.scheduling.weights import arranged_weights, words_of_run
 from dsf.transforms.merge_columns import Index, unmerged_index
 
 #: Bytes of a channel's parameters, by name: (first, one past the last).
@@ -52,12 +52,16 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Weights:
-    """The weights or parameters of a load, the window and the kernel of what the engine computes, and that of the network."""
+    """
+    The weights or parameters of a load, the window and the kernel of what the engine computes, and that of the network; where
+    weights come in ranges, the elements of each kernel row that it has.
+    """
 
     load: Load
     window: Window
     engine: Index
     network: Kernel
+    run: Span | None = None
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,8 @@ def _weight(weights: Weights, byte: int, value: int, hw: Hardware) -> Facts:
     # Counted from 1, so that 0 is no weight.
     numbers = np.arange(1, 1 + np.prod(weights.engine), dtype=np.int64).reshape(weights.engine)
     arranged = arranged_weights(weights.window, numbers, weights.load, lanes, filling=0)
+    if weights.run is not None:
+        arranged = words_of_run(arranged, weights.window.kernel[0], weights.run)
     # A word has a slot, with room for more than its lanes.
     in_slots: Ints = np.zeros((*arranged.shape[:2], slot // bits), dtype=np.int64)
     in_slots[:, :, :lanes] = arranged
@@ -155,11 +161,13 @@ def _weights(data: Facts) -> Weights:
     load, network = data["load"], data["network"]
     block = Block(Span(**load["block"]["inputs"]), Span(**load["block"]["outputs"]), load["block"]["convolutions"])
     taps = None if network["taps"] is None else (tuple(network["taps"][0]), tuple(network["taps"][1]))
+    run = None if data["run"] is None else Span(**data["run"])
     return Weights(
         Load(block, Span(**load["groups"]), Mode(load["mode"])),
         Window(**{name: tuple(values) for name, values in data["window"].items()}),
         _index(data["engine"]),
         Kernel(_index(network["shape"]), network["groups"], network["stride"], network["columns"], taps),
+        run,
     )
 
 

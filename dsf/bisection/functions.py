@@ -9,7 +9,6 @@ order. What the next level no longer has, such as a sum that is fused with its a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -177,22 +176,20 @@ def part_of(op: Operation, index: tuple[int, ...]) -> str | None:
     assert isinstance(module, ModuleOp)
     lanes = hardware_of(module).group_columns if isinstance(op, tile.MatrixOp) else op.y.type.get_shape()[3]
     for piece in pieces_of(op, lanes):
-        if all(
-            span.first <= one < span.stop
-            for span, one in zip(_spans(piece, lanes), (index[0], index[1], index[3]), strict=True)
-        ):
+        places: dict[str, int] = dict(zip(("image", "row", "column", "channel"), index, strict=True))
+        if all(span.first <= places[name] < span.stop for name, span in _spans(piece, lanes).items()):
             return piece_text(piece, lanes)
     return None
 
 
-def _spans(piece: Piece, lanes: int) -> Iterable[Span]:
-    return piece.images, piece.rows, piece.channels(lanes)
+def _spans(piece: Piece, lanes: int) -> dict[str, Span]:
+    columns = {} if piece.columns is None else {"column": piece.columns}
+    return {"image": piece.images, "row": piece.rows, **columns, "channel": piece.channels(lanes)}
 
 
 def piece_text(piece: Piece, lanes: int) -> str:
     """A piece in words."""
-    names = ("image", "row", "channel")
-    return ", ".join(_span_text(name, span) for name, span in zip(names, _spans(piece, lanes), strict=True))
+    return ", ".join(_span_text(name, span) for name, span in _spans(piece, lanes).items())
 
 
 def _span_text(name: str, span: Span) -> str:

@@ -33,7 +33,7 @@ from dsf.runtime.interpreters.sched import SchedFunctions, positions_of
 from dsf.runtime.interpreters.tile import target_places
 from dsf.runtime.machine import Machine
 from dsf.scheduling.pieces import Load, Span, input_rows
-from dsf.scheduling.weights import arranged_weights, whole_table
+from dsf.scheduling.weights import arranged_weights, whole_table, words_of_run
 from dsf.transforms.locations import location_name
 
 #: Nothing has been written there.
@@ -216,6 +216,8 @@ class Placement:
         filling = int(to_element(0, self.hardware.bits_weights))
         load = Load(piece.block, piece.groups, op.mode.data)
         needed = arranged_weights(op.window.window, ints_of(above.weights), load, lanes, filling=filling)
+        if piece.run is not None:
+            needed = words_of_run(needed, op.window.window.kernel[0], piece.run)
         elements = first_difference(functions.words_of(op), needed)
         if elements is not None:
             return self._blame_load(op, elements, "weights (channel group, word, lane)", buffer_of(op.weights), ops)
@@ -275,7 +277,8 @@ class Placement:
         images = slice(first + piece.images.first, first + piece.images.stop)
         part = _places(op, point.values)[images, piece.rows.first : piece.rows.stop, :, channels.first : channels.stop]
         got = self.machine.gather(functions.targets_of(op))
-        origin = (images.start, piece.rows.first, 0, channels.first)
+        column = 0 if piece.columns is None else piece.columns.first
+        origin = (images.start, piece.rows.first, column, channels.first)
         if isinstance(op, sched.MatrixOp):
             part = part[positions_of(op)]
             if op.raw is not None:

@@ -158,7 +158,8 @@ class MatrixOp(InstructionOp):
     their parameters at the first group of `parameters`. Its rows are counted among those that it makes, which go to the
     `target` in the result; what is added comes from the same places. Tall, the weights of a single channel group that are
     more than a bank's part of the buffer go on in the next bank. Depthwise, one residue of the positions of each line. Sums
-    that are partial stay in the array: neither parameters nor the result are touched.
+    that are partial stay in the array: neither parameters nor the result are touched. With a `run` of each kernel row, each of
+    which has a bank of its own, the words of the buffer that are read are those of the run.
 
     ```
     %t = sched.matrix %x, %w, %p to %y wide <input = [8, 8, 3], output = [8, 8, 16], images = [0, 1], rows = [0, 8],
@@ -260,6 +261,28 @@ class MatrixOp(InstructionOp):
             self._verify_target()
         check_rows(self, self.piece, self.image[0])
         self._verify_lines()
+        self._verify_run()
+
+    def _verify_run(self) -> None:
+        """Columns and elements of kernel rows are those that there are, where an instruction can have some of them."""
+        piece, columns, window = self.piece.piece, self.image[1], self.window.window
+        if piece.columns is not None:
+            has, needs = f"columns up to {piece.columns.stop}", f"at most {columns}, those that there are"
+            need(piece.columns.stop <= columns, self, has, needs, "correct the piece")
+            need(not self.mode.data.is_depthwise, self, "columns of a piece, depthwise", "all of them", "make it wide or tall")
+        if piece.run is None:
+            return
+        need(piece.is_cut, self, "a part of kernel rows alone", "partial sums, or sums that go on", "compute the other parts")
+        elements = window.kernel[1] * piece.block.inputs.count
+        one_run = window.kernel[1] == 1 or window.dilation[1] == 1
+        whole = one_run and piece.block.inputs.count == self.piece.input_image[2]
+        need(whole, self, "a part of kernel rows of several runs", "rows of one run", "compute all of them at once")
+        has, needs = f"elements of a kernel row up to {piece.run.stop}", f"at most {elements}, those that there are"
+        need(piece.run.stop <= elements, self, has, needs, "correct the piece")
+        size = buffer_of(self.weights).size.value.data
+        has, needs = f"a part of kernel rows with {size} words of weights in each bank", f"{elements}, a kernel row"
+        alone = self.mode.data is Mode.TALL and piece.groups.count == 1
+        need(alone and size == elements, self, has, needs, "correct the buffer, or make it tall with 1 channel group")
 
     def _verify_target(self) -> None:
         transposed = self.target.is_transposed
@@ -293,11 +316,13 @@ class MatrixOp(InstructionOp):
 
     @property
     def bank_words(self) -> int:
-        """Words of the only channel group in each bank where it goes on from bank to bank, otherwise 0."""
+        """Words of the only channel group in each bank where it goes on from bank to bank, those of a run; otherwise 0."""
         # The network's geometry works on this dialect's attributes.
         from dsf.scheduling.network import weight_words
 
         piece, size = self.piece.piece, buffer_of(self.weights).size.value.data
+        if piece.run is not None:
+            return piece.run.count
         words = weight_words(self.window.window, piece.block, depthwise=self.mode.data.is_depthwise)
         return size if self.mode.data is Mode.TALL and piece.groups.count == 1 and words > size else 0
 

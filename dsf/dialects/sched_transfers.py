@@ -18,6 +18,7 @@ from dsf.dialects.sched_base import (
     AFTER,
     ESTIMATE,
     InstructionOp,
+    buffer_of,
     check_space,
     estimates,
 )
@@ -128,10 +129,12 @@ class StoreOp(TransferOp):
 class LoadWeightsOp(InstructionOp):
     """
     The weight stream, `bytes` from `offset` on, to weight or parameter memory: `groups` channel groups, the first in bank 0,
-    each of `words` weight words (parameters: 1). Or to table memory, `groups` tables of 1.
+    each of `words` weight words (parameters: 1). Or to table memory, `groups` tables of 1. Weights that come in ranges begin
+    `at` a word of the buffer, in each bank.
 
     ```
     %t = sched.load_weights %stream [0] bytes 432 to %w groups 3 words 27
+    %u = sched.load_weights %stream [448] bytes 144 to %v at 27 groups 3 words 9
     ```
     """
 
@@ -144,8 +147,11 @@ class LoadWeightsOp(InstructionOp):
     bytes = prop_def(IntegerAttr[I64])
     groups = prop_def(IntegerAttr[I64])
     words = prop_def(IntegerAttr[I64])
+    at = prop_def(IntegerAttr[I64], default_value=integer(0))
 
-    assembly_format = f"$source `[` $offset `]` `bytes` $bytes `to` $target `groups` $groups `words` $words {AFTER} {ESTIMATE}"
+    assembly_format = (
+        f"$source `[` $offset `]` `bytes` $bytes `to` $target (`at` $at^)? `groups` $groups `words` $words {AFTER} {ESTIMATE}"
+    )
 
     def __init__(
         self,
@@ -156,6 +162,7 @@ class LoadWeightsOp(InstructionOp):
         bytes: int,
         groups: int,
         words: int,
+        at: int = 0,
         cycles: int = 0,
         beats: int = 0,
         waits: Sequence[SSAValue] = (),
@@ -167,6 +174,7 @@ class LoadWeightsOp(InstructionOp):
                 "bytes": integer(bytes),
                 "groups": integer(groups),
                 "words": integer(words),
+                "at": integer(at),
                 **estimates(cycles, beats),
             },
             result_types=[TokenType()],
@@ -177,3 +185,7 @@ class LoadWeightsOp(InstructionOp):
         check_space(self, "target", self.target, Space.WEIGHT, Space.PARAMETER, Space.TABLE)
         for name, value in (("bytes", self.bytes), ("groups", self.groups), ("words", self.words)):
             need(value.value.data >= 1, self, f"{name} {value.value.data}", "at least 1", "drop the load")
+        at, space = self.at.value.data, buffer_of(self.target).space.data
+        need(at >= 0, self, f"word {at} of the buffer", "at least 0", "correct the number")
+        weights = at == 0 or space is Space.WEIGHT
+        need(weights, self, f"word {at} of a buffer in {space} memory", "0", "load all of the buffer at once")

@@ -68,7 +68,9 @@ class PieceAttr(RecordAttr):
     channel. Empty, they are all channels.
 
     With `inputs` a part of a block's, the sums go on from those that the instruction before has left in the array (`accumulate`
-    is 1), or stay there for the next one (`partial` is 1), or both.
+    is 1), or stay there for the next one (`partial` is 1), or both. So they do with a `run`, (first, count) of the elements of
+    each kernel row, where the weights of a channel group come in ranges; empty, it is all of them. `columns` is (first, count)
+    of the columns of the rows; empty, it is all of them.
 
     Depthwise, the instruction computes the positions `residue`, `residue + step`, ... of each line: `dsf.scheduling.depthwise`.
     """
@@ -86,6 +88,8 @@ class PieceAttr(RecordAttr):
     residue: IntAttr
     accumulate: IntAttr
     partial: IntAttr
+    columns: ArrayAttr[IntAttr]
+    run: ArrayAttr[IntAttr]
 
     RULES: ClassVar = {
         "input": Rule(1),
@@ -99,6 +103,8 @@ class PieceAttr(RecordAttr):
         "residue": Rule(0, default=0),
         "accumulate": Rule(0, 1, default=0),
         "partial": Rule(0, 1, default=0),
+        "columns": Rule(0, default=()),
+        "run": Rule(0, default=()),
     }
 
     @staticmethod
@@ -117,6 +123,8 @@ class PieceAttr(RecordAttr):
             residue=residue,
             accumulate=int(piece.accumulate),
             partial=int(piece.partial),
+            columns=() if piece.columns is None else (piece.columns.first, piece.columns.count),
+            run=() if piece.run is None else (piece.run.first, piece.run.count),
         )
 
     @staticmethod
@@ -128,7 +136,9 @@ class PieceAttr(RecordAttr):
     @property
     def piece(self) -> Piece:
         images, rows, groups = (Span(*ints(one)) for one in (self.images, self.rows, self.groups))
-        return Piece(images, rows, groups, self.block, accumulate=self.accumulate.data == 1, partial=self.partial.data == 1)
+        columns, run = (Span(*ints(one)) if ints(one) else None for one in (self.columns, self.run))
+        sums = self.accumulate.data == 1, self.partial.data == 1
+        return Piece(images, rows, groups, self.block, *sums, columns, run)
 
     @property
     def block(self) -> Block:
@@ -157,6 +167,11 @@ class PieceAttr(RecordAttr):
             numbers = ints(attribute)
             if len(numbers) != count or (count == 2 and numbers[1] < 1):
                 needs = "height, width, channels" if count == 3 else "the first and a count of at least 1"
+                raise VerifyException(f"'#{self.name}': {name} {list(numbers)}, needs {needs}; correct the list")
+        for name, attribute in (("columns", self.columns), ("run", self.run)):
+            numbers = ints(attribute)
+            if len(numbers) not in (0, 2) or (len(numbers) == 2 and numbers[1] < 1):
+                needs = "the first and a count of at least 1, or nothing"
                 raise VerifyException(f"'#{self.name}': {name} {list(numbers)}, needs {needs}; correct the list")
         self._verify_block()
 

@@ -18,7 +18,8 @@ the array.
 
 A reduction may be cut too, into parts of `cut.inputs` input channels, each with weights of its own: the innermost loop, whose
 sums stay in the array from part to part. So a strip is one tile of the array then, and a load of weights one pass. The first
-`cut.whole` loads have it in one.
+`cut.whole` loads have it in one. Or the weights of a channel group come in `cut.ranges`, each as soon as the last tile of the
+channel group before has made room for it; then the first tile and the last one are parts, of some elements of each kernel row.
 
 A result that does not fit the engine's feature memory has its `place` elsewhere, see `Place`; so has the input where the
 function has the attribute `tile.input_place`.
@@ -92,6 +93,7 @@ from dsf.dialects.tile_types import (
     check_move,
     check_pad,
     check_parts,
+    check_ranges,
     check_target,
     check_vector_cut,
     one_epilogue,
@@ -228,6 +230,7 @@ class MatrixOp(IRDLOperation):
         needs = f"at most its {groups} groups"
         need(block <= groups, self, f"a block of {block} groups", needs, "make the block smaller")
         check_parts(self, self.cut, shape(self.x)[-1] // groups * block)
+        self._verify_ranges((made[0], made[1]))
         depthwise = [one.data.is_depthwise for one in self.cut.mode]
         if any(depthwise):
             need(all(depthwise), self, "depthwise for some of the loads", "it for all of them", "change the modes")
@@ -237,6 +240,12 @@ class MatrixOp(IRDLOperation):
             need(block == groups, self, f"a block of {block} groups, depthwise", f"all {groups}", "change the block")
         self._verify_parameters()
         self._verify_residual()
+
+    def _verify_ranges(self, image: tuple[int, int]) -> None:
+        kernel_columns, inputs = self.window.window.kernel[1], shape(self.x)[-1]
+        one_run = kernel_columns == 1 or self.window.window.dilation[1] == 1
+        runs = 1 if one_run and self.groups.value.data == 1 else kernel_columns
+        check_ranges(self, self.cut, image, (runs, kernel_columns * inputs // runs))
 
     def _verify_target(self, batch: int, made: tuple[int, int, int]) -> None:
         transposed = self.target.is_transposed

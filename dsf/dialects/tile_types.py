@@ -386,6 +386,9 @@ class CutAttr(RecordAttr):
     the groups of a block; the place of the result; and input channels of one part of the reduction after the other, 0 for all
     of them, from load `whole` on.
 
+    `ranges` are the elements of each kernel row whose weights come with one load after the other, 0 for all of them with one.
+    Then `ends` has the rows and columns of the first tile of a channel group, and of its last one: `dsf.scheduling.pieces`.
+
     A strip that is only a part of the rows is of one image, so that a piece is one stretch of memory.
     """
 
@@ -400,6 +403,8 @@ class CutAttr(RecordAttr):
     place: PlaceAttr
     inputs: ArrayAttr[IntAttr]
     whole: IntAttr
+    ranges: ArrayAttr[IntAttr]
+    ends: ArrayAttr[IntAttr]
 
     RULES: ClassVar = {
         "images": Rule(1),
@@ -411,6 +416,8 @@ class CutAttr(RecordAttr):
         "place": Rule(default=Place.CHIP, word=PlaceAttr),
         "inputs": Rule(0, default=0, series=True),
         "whole": Rule(0, default=0),
+        "ranges": Rule(0, default=0, series=True),
+        "ends": Rule(1, default=()),
     }
 
 
@@ -429,8 +436,8 @@ def check_vector_cut(op: IRDLOperation, cut: CutAttr, sizes: tuple[int, ...]) ->
     """The vector unit computes images and rows with all their channels."""
     check_cut(op, cut, sizes)
     dense = all(one.data is Mode.WIDE for one in cut.mode)
-    whole = ints(cut.groups) == (1,) and dense and cut.block.data == 1 and ints(cut.inputs) == (0,)
-    need(whole, op, "cut into channels, or tall", "a cut of images and rows", "remove groups, mode, block and inputs")
+    whole = ints(cut.groups) == (1,) and dense and cut.block.data == 1 and ints(cut.inputs) == ints(cut.ranges) == (0,)
+    need(whole, op, "cut into channels, or tall", "a cut of images and rows", "remove groups, mode, block, inputs and ranges")
 
 
 def check_parts(op: IRDLOperation, cut: CutAttr, inputs: int) -> None:
@@ -442,6 +449,30 @@ def check_parts(op: IRDLOperation, cut: CutAttr, inputs: int) -> None:
     need(min(parts) > 0 and sum(parts) <= inputs, op, has, f"parts of 1 to {inputs} together", "change the parts")
     alone = cut.block.data == 1 and not any(one.data.is_depthwise for one in cut.mode)
     need(alone, op, has, "blocks of 1 group, not depthwise", "leave the reduction whole")
+
+
+def check_ranges(op: IRDLOperation, cut: CutAttr, image: tuple[int, int], runs: tuple[int, int]) -> None:
+    """
+    The ranges of weights of a convolution that makes `image`, rows and columns, and whose kernel rows are `runs`: how many runs
+    of contiguous elements, and of how many.
+    """
+    ranges, ends, (*before, strip) = ints(cut.ranges), ints(cut.ends), ints(cut.rows)
+    if ranges == (0,):
+        need(not ends, op, f"ends {list(ends)} without ranges of weights", "none", "remove the ends, or add ranges")
+        return
+    (count, elements), has = runs, f"weights in ranges of {' + '.join(map(str, ranges))}"
+    one_run = count == 1 and len(ranges) > 1 and min(ranges) > 0 and sum(ranges) == elements
+    needs = f"several that are together the {elements} elements of a kernel row, of one run"
+    need(one_run, op, has, needs, "change the ranges, or load all weights at once")
+    tall = ints(cut.groups) == (1,) and [one.data for one in cut.mode] == [Mode.TALL]
+    alone = cut.images.data == cut.block.data == 1 and ints(cut.inputs) == (0,) and cut.outer.data is Outer.GROUPS
+    need(tall and alone, op, has, "tall loads of 1 channel group, outside, for strips of 1 image", "change the cut")
+    has, needs = f"ends {list(ends)}", "rows and columns of the first tile and of the last one"
+    need(len(ends) == 4, op, has, needs, "correct the ends")
+    rows, columns = image
+    most = ([*before, strip][0], columns, (rows - sum(before) - 1) % strip + 1, columns)
+    inside = all(end <= limit for end, limit in zip(ends, most, strict=True))
+    need(inside, op, has, f"at most {list(most)}, those of the first strip and of the last one", "make the tiles smaller")
 
 
 def check_pad(op: IRDLOperation, window: WindowAttr, x: SSAValue) -> None:

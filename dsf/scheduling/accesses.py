@@ -74,11 +74,12 @@ def _of_matrix(op: sched.MatrixOp, hw: Hardware) -> list[Access]:
     depth = weight_depth(hw, words, piece.groups.count)
     if op.bank_words:
         depth = max(op.bank_words, -(-words // hw.column_groups))
+    of_banks = Span(0, depth) if piece.run is None else piece.run
     read, written = _of_window(op, 1 if op.raw is None else hw.raw_elements)
     accesses = [
         read,
         written if not piece.partial else replace(written, stop=written.start),
-        _access(buffer_of(op.weights), Span(0, depth), writes=False),
+        _access(buffer_of(op.weights), of_banks, writes=False),
         _access(buffer_of(op.parameters), Span(0, 0 if piece.partial else piece.groups.count), writes=False),
     ]
     if op.residual is not None:
@@ -111,7 +112,7 @@ def _of_weights(op: sched.LoadWeightsOp, hw: Hardware) -> Access:
     buffer, groups = buffer_of(op.target), op.groups.value.data
     is_weight = buffer.space.data is Space.WEIGHT
     size = weight_depth(hw, op.words.value.data, groups) if is_weight else groups
-    return _access(buffer, Span(0, size), writes=True)
+    return _access(buffer, Span(op.at.value.data, size), writes=True)
 
 
 def _of_transfer(chip: sched.BufferOp, dram: sched.BufferOp, op: sched_transfers.TransferOp) -> tuple[Access, ...]:

@@ -37,7 +37,7 @@ from dsf.hardware import Hardware
 from dsf.isa.table import MATRIX
 from dsf.scheduling.depthwise import fits
 from dsf.scheduling.network import Layer, Network, bank_words
-from dsf.scheduling.pieces import Cut, Piece, Span, input_rows
+from dsf.scheduling.pieces import Cut, Load, Piece, Span, input_rows
 from dsf.scheduling.tried import Tried, TriedCut
 
 #: A shape of the array, or the compiler's choice.
@@ -98,6 +98,22 @@ class Resident:
 def weight_depth(hw: Hardware, words: int, groups: int) -> int:
     """Words that `groups` channel groups of `words` words take in each bank, the first one in bank 0."""
     return -(-groups // hw.column_groups) * words
+
+
+def ranges_able(layer: Layer, hw: Hardware) -> bool:
+    """Whether the weights of a channel group can come in ranges: each kernel row is one run, and has a bank."""
+    window, block = layer.window, layer.blocks[0]
+    one_run = window.kernel[1] == 1 or window.dilation[1] == 1
+    whole = block.inputs.count == layer.input_image[2] and not layer.is_depthwise
+    return one_run and whole and window.kernel[0] == hw.column_groups > 1
+
+
+def place_of_ranges(load: Load) -> Span:
+    """
+    Where the weights of a load lie that come in ranges, in each bank: at the beginning, or of every other one further on by the
+    first range, which so has a place beside the load before.
+    """
+    return Span(load.ranges[0].count if load.mirrored else 0, sum(run.count for run in load.ranges))
 
 
 def matrix_layers(network: Network) -> list[Layer]:

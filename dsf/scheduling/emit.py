@@ -143,6 +143,8 @@ class Emitter:
         #: The number of the chain of a layer in which several have weights, and that of the last load into each memory.
         self._chain_of = _chains_with_weights(plan.chains(network), network)
         self._last_chain: dict[Memory, int | None] = {}
+        #: The buffers of weights that come in ranges, by layer and channels.
+        self._in_ranges: dict[tuple[int, Span], sched.BufferOp] = {}
         self._loads_emitted = 0
         self._costs: dict[object, list[Cost]] = {}
         self._inputs_emitted = 0
@@ -221,13 +223,12 @@ class Emitter:
         chain = self._chain_of.get(stretch.layer)
         # Of layers that run along with each other all are on chip at once, as they are if they lie behind each other.
         in_turn = chain is not None and self._last_chain.get(stretch.memory) == chain
-        placed = self._placers[stretch.memory].place(stretch.size, in_turn=in_turn)
+        placed = self._place(stretch, in_turn=in_turn)
         if placed is None:
             return None
         self._last_chain[stretch.memory] = chain
         layer = self.network.layers[stretch.layer]
-        buffer = self._buffer(SPACES[stretch.memory], layer.name, placed.first, stretch.size)
-        set_location(buffer, layer.op)
+        buffer = self._weight_buffer(stretch, placed, layer)
         cost = _cost_of(stretch, self.hw)
         op = sched.LoadWeightsOp(
             self._stream.buffer,
@@ -236,11 +237,31 @@ class Emitter:
             bytes=stretch.bytes,
             groups=stretch.groups,
             words=stretch.words,
+            at=0 if stretch.run is None else stretch.run.first,
             cycles=cost.busy,
             beats=cost.beats,
         )
         self._placed[number] = buffer, placed
         return op, cost, layer
+
+    def _place(self, stretch: Stretch, *, in_turn: bool) -> Span | None:
+        """Where a load goes, if there is room for it: a range of weights to its own place."""
+        placer = self._placers[stretch.memory]
+        if stretch.run is None or stretch.place is None:
+            return placer.place(stretch.size, in_turn=in_turn)
+        span = Span(stretch.place.first + stretch.run.first, stretch.run.count)
+        return span if placer.place_at(span) else None
+
+    def _weight_buffer(self, stretch: Stretch, placed: Span, layer: Layer) -> sched.BufferOp:
+        """The buffer that a load fills, or a part of it, where the weights of a channel group come in ranges."""
+        whole, key = stretch.place or placed, (stretch.layer, stretch.channels)
+        if stretch.place is not None and key in self._in_ranges:
+            return self._in_ranges[key]
+        buffer = self._buffer(SPACES[stretch.memory], layer.name, whole.first, whole.count)
+        set_location(buffer, layer.op)
+        if stretch.place is not None:
+            self._in_ranges[key] = buffer
+        return buffer
 
     def _emit_load_program(self) -> None:
         """What is loaded before the first run. That it fits was checked."""
@@ -351,7 +372,8 @@ class Emitter:
         self._add(op, cost, self.network.layers[copy.layer])
 
     def _compute_matrix(self, work: Work, layer: Layer, op: tile.MatrixOp) -> None:
-        parameters, weights = self._loaded(work)
+        # All ranges of weights have one buffer.
+        parameters, weights, *_ = self._loaded(work)
         mode, partial = work.mode, work.piece.partial
         for residue, cost in enumerate(self._matrix_costs(work, layer)):
             matrix = sched.MatrixOp(
@@ -375,7 +397,8 @@ class Emitter:
         piece, window, (height, *_) = work.piece, layer.window, layer.input_image
         inside = strip_window(window, piece.rows, height)[1].padding[:2] == (0, 0)
         where = piece.rows.count if inside else piece.rows
-        key = (work.layer, piece.images.count, where, piece.groups.count, piece.block.inputs.count, work.mode)
+        part = piece.columns, piece.run, piece.partial
+        key = (work.layer, piece.images.count, where, piece.groups.count, piece.block.inputs.count, part, work.mode)
         if key not in self._costs:
             self._costs[key] = layer.costs(self.hw, piece, work.mode)
         return self._costs[key]

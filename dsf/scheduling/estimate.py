@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import prod
 
 from dsf.cost import ENDS, LOAD_PROGRAM_OVERHEAD
 from dsf.dialects import sched
@@ -71,8 +70,10 @@ def bundle_macs(instructions: Sequence[sched.InstructionOp], names: Sequence[str
 
 
 def _macs(op: sched.MatrixOp, hw: Hardware) -> int:
-    piece, block, width = op.piece.piece, op.piece.block, op.image[1]
-    taps = prod(op.window.window.kernel) * block.inputs.count // block.convolutions
+    piece, block, width = op.piece.piece, op.piece.block, op.piece.piece.width(op.image[1])
+    rows, columns = op.window.window.kernel
+    run = columns * block.inputs.count if piece.run is None else piece.run.count
+    taps = rows * run // block.convolutions
     positions = piece.images.count * piece.rows.count * width
     if op.mode.data.is_depthwise:
         axis = axis_of(op.window.window, op.mode.data)

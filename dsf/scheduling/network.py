@@ -207,7 +207,7 @@ class Layer:
 
     def costs(self, hw: Hardware, piece: Piece, mode: tile_types.Mode) -> list[Cost]:
         """Cycles of each of the matrix unit's instructions for a piece."""
-        op, window, width = self.op, self.window, self.output_image[1]
+        op, window, width = self.op, self.window, piece.width(self.output_image[1])
         assert isinstance(op, tile.MatrixOp)
         # Partial sums leave the array as activations would, and are dropped.
         after = (op.raw is not None and not piece.partial, self.second is not None and not piece.partial)
@@ -223,8 +223,10 @@ class Layer:
                 works.append(DepthwiseWork(axis.taps, lines.columns, *count, *after, lines if zeros else None))
             return [depthwise_cost(hw, work) for work in works]
         runs = runs_of(hw, window, self.input_image[2], piece.block.inputs.count)
-        lines = lines_of(window, self.input_image[0], rows.first, rows.count, width, images) if zeros else None
         depth = bank_words(hw, runs.words, piece.groups.count, mode)
+        if piece.run is not None:
+            runs, depth = runs.part(hw, piece.run.count), piece.run.count
+        lines = lines_of(window, self.input_image[0], rows.first, rows.count, width, images) if zeros else None
         if depth and lines is not None:
             _, kernel_rows = lines.through_banks(runs.words // runs.kernel_rows, depth)
             runs, lines = replace(runs, kernel_rows=kernel_rows), None

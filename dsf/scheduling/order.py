@@ -132,7 +132,8 @@ class _Part:
 
 
 def _layer_pieces(layer: Layer, images: int, hw: Hardware) -> Iterator[tuple[Piece, tile_types.Mode, bool]]:
-    return Cut.of(layer.op.cut).pieces(Span(0, images), layer.output_image[0], layer.blocks, layer.lanes(hw))
+    rows, columns, _ = layer.output_image
+    return Cut.of(layer.op.cut).pieces(Span(0, images), rows, layer.blocks, layer.lanes(hw), columns)
 
 
 class _Planner:
@@ -179,7 +180,8 @@ class _Planner:
                 if part is not None and part != made:
                     # The layers behind it begin anew, with other channels.
                     made, behind = part, self._runs(others, images, part)
-                done = complete or (part is not None and not piece.partial)
+                ends = not piece.partial and piece.ends_rows(self.network.layers[first].output_image[1])
+                done = complete or (part is not None and ends)
                 self._add(chunk, images, first, piece, mode, done, behind)
                 if number + 1 < len(pieces) and behind:
                     # What the array waits for comes before what the vector unit does with this piece.
@@ -315,8 +317,10 @@ class _Planner:
         matrix = isinstance(layer.op, tile.MatrixOp)
         first = piece.channels(layer.lanes(self.hw)).first if matrix else 0
         stretches = self.stream.stretches.get((index, first, piece.block.inputs.first if matrix else 0), ())
+        if piece.run is not None:
+            stretches = tuple(one for one in stretches if one.run is None or one.run == piece.run)
         # The weights of the parts of a reduction are not on chip at once, so each strip loads them anew.
-        stays = not piece.is_cut and (part is None or part.stays)
+        stays = (not piece.is_cut or piece.run is not None) and (part is None or part.stays)
         strip = (0, 0) if stays else (piece.images.first, piece.rows.first)
         again = [Memory.WEIGHT] if part is None or part.stays else WEIGHT_MEMORIES
         loads = tuple(self._number(chunk, one, step, strip if one.memory in again else (0, 0)) for one in stretches)

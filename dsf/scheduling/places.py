@@ -20,11 +20,20 @@ time with longer chains (`dsf.scheduling.fusion`), and what costs less in total 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise, product
 
-from dsf.cost import dispatch_cycles, load_cost, shape_change
+from dsf.array_timing import RESULT_TO_WRITE, STEP_TO_RESULT, WRITE_TO_DONE
+from dsf.cost import (
+    LOAD_FILL,
+    TOKEN_LATENCY,
+    dispatch_cycles,
+    load_cost,
+    parameters_cost,
+    shape_change,
+    weights_cost,
+)
 from dsf.dialects import tile
 from dsf.dialects.tile_types import Mode, Outer, Place
 from dsf.errors import ModelError
@@ -42,6 +51,8 @@ from dsf.scheduling.cuts import (
     most_words,
     parts_modes,
     pixels_at_once,
+    place_of_ranges,
+    ranges_able,
     strips_behind,
     strips_of,
     weight_problems,
@@ -63,8 +74,8 @@ from dsf.scheduling.fusion import (
 from dsf.scheduling.network import Layer, Network, bank_words
 from dsf.scheduling.parts import loads_stay, makes_parts
 from dsf.scheduling.passed import chains, place_for
-from dsf.scheduling.pieces import Cut, Load, Piece, Span, strip_window
-from dsf.scheduling.prefetch import Arriving, cycles_with_loads
+from dsf.scheduling.pieces import Cut, Load, Piece, Span, first_apart, last_apart, strip_window
+from dsf.scheduling.prefetch import Arriving, Ranges, cycles_in_ranges, cycles_with_loads
 from dsf.scheduling.rooms import (
     Cuts,
     Use,
@@ -87,6 +98,11 @@ HEIGHTS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 6
 LOADS = (1, 2, 4)
 #: Words of the instructions of a strip, about.
 INSTRUCTION_WORDS = 256
+#: Most ranges in which the weights of a channel group come.
+MAX_RANGES = 8
+
+#: Takes a tile of so many rows and columns out of a piece of rows of so many columns.
+Apart = Callable[[Piece, int, int, int], list[Piece]]
 
 
 @dataclass(frozen=True)
@@ -520,11 +536,10 @@ class _Chooser:
         if words <= most_words(layer, self.hw, modes):
             if not bank_words(self.hw, words, 1, modes[-1]):
                 return
-            yield from (
-                Cut(images, rows, (1,), (Mode.TALL,), block=block)
-                for strip in strips
-                for images, rows in dict.fromkeys(self._apart_from_padding(layer, *strip))
-            )
+            for strip in strips:
+                for images, rows in dict.fromkeys(self._apart_from_padding(layer, *strip)):
+                    cut = Cut(images, rows, (1,), (Mode.TALL,), block=block)
+                    yield from (cut, *self._in_ranges(layer, cut))
             return
         _, width, _ = layer.output_image
         for mode in parts_modes(layer, self.hw, modes):
@@ -533,6 +548,39 @@ class _Chooser:
             for images, rows in dict.fromkeys((images, (min(*rows, most),)) for images, rows in strips):
                 if images == 1 or images * rows[0] <= most:
                     yield Cut(images, rows, (groups,), (mode,), block=block, inputs=equal_parts(layer, self.hw))
+
+    def _in_ranges(self, layer: Layer, cut: Cut) -> Iterator[Cut]:
+        """
+        The same with the weights of a channel group in ranges, if there is room for one and some of the next: for what has room
+        beside those before it, and in equal parts for the others.
+        """
+        if cut.images > 1 or self.images > 1 or not ranges_able(layer, self.hw):
+            return
+        elements = layer.words(layer.blocks[0]) // self.hw.column_groups
+        beside = self.hw.weight_words - elements
+        if not 0 < beside < elements or layer.groups(self.hw) < 2:
+            return
+        ends = self._end_tiles(layer, cut)
+        for count in range(1, MAX_RANGES):
+            part = -(-(elements - beside) // count)
+            if part * count < elements:
+                yield replace(cut, ranges=(elements - part * count, *[part] * count), ends=ends)
+
+    def _end_tiles(self, layer: Layer, cut: Cut) -> tuple[int, ...]:
+        """Rows and columns of the first tile, and of the last one, with which their strips take the fewest cycles."""
+        _, columns, _ = layer.output_image
+        load = replace(cut, ranges=(0,)).loads(layer.blocks, layer.lanes(self.hw))[0]
+        pieces = [load.piece(*strip) for strip in cut.strips(Span(0, 1), layer.output_image[0])]
+        ends: list[int] = []
+        for piece, apart in ((pieces[0], first_apart), (pieces[-1], last_apart)):
+            most = min(piece.rows.count, self.hw.pixels_tall)
+            tiles = [(rows, min(columns, self.hw.pixels_tall // rows)) for rows in range(1, most + 1)]
+
+            def cycles(tile: tuple[int, int], piece: Piece = piece, apart: Apart = apart) -> int:
+                return sum(self._piece_cycles(layer, one, Mode.TALL) for one in apart(piece, *tile, columns))
+
+            ends += min(tiles, key=cycles)
+        return tuple(ends)
 
     def _apart_from_padding(self, layer: Layer, images: int, rows: tuple[int, ...]) -> Iterator[tuple[int, tuple[int, ...]]]:
         """
@@ -668,6 +716,12 @@ class _Chooser:
         if not isinstance(layer.op, tile.MatrixOp):
             return 0
         loads = cut.loads(layer.blocks, layer.lanes(self.hw))
+        if cut.ranges != (0,):
+            of_loads = [(self._ranges(layer, load), self._range_steps(layer, cut, load)) for load in loads]
+            # A tile is complete when its last row has left the array.
+            done = self.hw.pe_latency + self.hw.pixels_tall + STEP_TO_RESULT + RESULT_TO_WRITE + WRITE_TO_DONE
+            latency = done + TOKEN_LATENCY + LOAD_FILL
+            return cycles_in_ranges(of_loads, latency)
         by_load = [self._strip_cycles(layer, cut, load) for load in loads]
         if any(load.partial for load in loads):
             # Each strip has loads of its own.
@@ -685,6 +739,23 @@ class _Chooser:
         cycles = load_cycles(self.hw, load.groups.count, layer.words(load.block))
         return Arriving(cycles, (depth_of(self.hw, layer, load), load.groups.count))
 
+    def _ranges(self, layer: Layer, load: Load) -> Ranges:
+        """The ranges of a load, with the parameters before the first one."""
+        banks, place = self.hw.column_groups, place_of_ranges(load)
+        costs = [weights_cost(self.hw, banks, run.count) for run in load.ranges]
+        first = parameters_cost(self.hw, load.groups.count)
+        cycles = [cost.busy + cost.gap for cost in costs]
+        cycles[0] += first.busy + first.gap
+        return Ranges(tuple(Span(place.first + run.first, run.count) for run in load.ranges), tuple(cycles))
+
+    def _range_steps(self, layer: Layer, cut: Cut, load: Load) -> list[tuple[int | None, int]]:
+        """The pieces of a load: which range each uses, and its cycles."""
+        rows, columns, _ = layer.output_image
+        return [
+            (None if piece.run is None else load.ranges.index(piece.run), self._piece_cycles(layer, piece, load.mode))
+            for piece in cut.pieces_of(load, Span(0, self.images), rows, columns)
+        ]
+
     def _strip_cycles(self, layer: Layer, cut: Cut, load: Load) -> list[int]:
         """Cycles of each strip with one load of weights."""
         pieces = (load.piece(images, strip) for images, strip in cut.strips(Span(0, self.images), layer.output_image[0]))
@@ -695,7 +766,7 @@ class _Chooser:
         inside = strip_window(layer.window, piece.rows, layer.input_image[0])[1].padding[:2] == (0, 0)
         key = (
             (layer.input_image, layer.output_image, _window_of(layer), layer.second is None),
-            (piece.images.count, piece.rows.count if inside else piece.rows),
+            (piece.images.count, piece.rows.count if inside else piece.rows, piece.columns, piece.run),
             (piece.groups.count, piece.block.inputs.count, mode),
         )
         if key not in self.costs:
@@ -706,6 +777,8 @@ class _Chooser:
 
     def _weight_cycles(self, layer: Layer, cut: Cut) -> int:
         loads = cut.loads(layer.blocks, layer.lanes(self.hw))
+        if cut.ranges != (0,):
+            return sum(sum(self._ranges(layer, load).cycles) for load in loads)
         return sum(load_cycles(self.hw, load.groups.count, layer.words(load.block)) for load in loads)
 
 

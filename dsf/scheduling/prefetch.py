@@ -6,12 +6,18 @@ How long the array takes for the pieces of a layer if it has to wait for their w
     released(load) = end(last step that uses it)
 
 The layer before is taken to be like this one, as most are: the steps are walked twice, and the second time counts.
+
+Where the weights of a load come in ranges each of these has its place, and so what it has to wait for is known:
+
+    arrived(range) = max(arrived(range - 1), released(ranges of the load before that lie there) + latency) + cycles of the range
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from dsf.scheduling.pieces import Span
 
 
 @dataclass(frozen=True)
@@ -54,3 +60,37 @@ def _fit(loads: Sequence[Arriving], held: range, new: Arriving, capacity: tuple[
         size + sum(loads[one % len(loads)].sizes[memory] for one in held) <= most
         for memory, (size, most) in enumerate(zip(new.sizes, capacity, strict=True))
     )
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """The weights of a load, in ranges in the order in which they arrive: the places of these, and the cycles they take."""
+
+    places: tuple[Span, ...]
+    cycles: tuple[int, ...]
+
+
+def cycles_in_ranges(loads: Sequence[tuple[Ranges, Sequence[tuple[int | None, int]]]], latency: int) -> int:
+    """
+    Cycles of the steps of loads whose weights come in ranges, load by load: each step the number of the range that it uses,
+    `None` if all, and the cycles that it computes. A load begins `latency` cycles after the last step that uses its place.
+    """
+    end = port = 0
+    before: list[tuple[Span, int]] = []
+    ends: list[int] = []
+    for _ in range(2):
+        for ranges, steps in loads:
+            arrived: list[int] = []
+            for place, cycles in zip(ranges.places, ranges.cycles, strict=True):
+                freed = (at + latency for other, at in before if other.first < place.stop and place.first < other.stop)
+                port = max(port, *freed, 0) + cycles
+                arrived.append(port)
+            released = [0] * len(arrived)
+            for number, cycles in steps:
+                used = range(len(arrived)) if number is None else (number,)
+                end = max(end, *(arrived[one] for one in used)) + cycles
+                for one in used:
+                    released[one] = end
+            before = list(zip(ranges.places, released, strict=True))
+        ends.append(end)
+    return ends[1] - ends[0]

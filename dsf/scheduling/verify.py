@@ -221,21 +221,25 @@ def _sums_problems(ops: Sequence[sched.MatrixOp], names: Sequence[str], hw: Hard
             problems.append(f"{name}: {what}, needs parts of a reduction that follow each other; reorder them")
         elif held is not None and (op.mode != held.mode or _place(piece) != _place(held.piece.piece)):
             problems.append(f"{name}: goes on with the sums of another piece, needs the same one; reorder the parts")
-        pixels = piece.images.count * piece.rows.count * op.image[1]
+        pixels = piece.images.count * piece.rows.count * piece.width(op.image[1])
         for has, most, what in (
             (pixels, hw.pixels_tall if tall else hw.rows, "positions"),
             (piece.groups.count, 1 if tall else hw.column_groups, "channel groups"),
         ):
             if piece.is_cut and has > most:
                 problems.append(f"{name}: a part of a reduction for {has} {what}, needs at most {most}; make the piece smaller")
+        rows, banks = op.window.window.kernel[0], hw.column_groups
+        if piece.run is not None and rows > banks:
+            needs = f"needs at most {banks}, each in a bank; load all weights at once"
+            problems.append(f"{name}: a part of {rows} kernel rows, {needs}")
         held = op if piece.partial else None
     if held is not None:
         problems.append("'sched.program': ends with partial sums, needs the last part of their reduction; add it")
     return problems
 
 
-def _place(piece: Piece) -> tuple[Span, Span, Span, Span]:
-    return piece.images, piece.rows, piece.groups, piece.block.outputs
+def _place(piece: Piece) -> tuple[Span | None, ...]:
+    return piece.images, piece.rows, piece.columns, piece.groups, piece.block.outputs
 
 
 def problems_of_program(program: sched.ProgramOp, hw: Hardware) -> list[str]:

@@ -21,7 +21,7 @@ from dsf.geometry import Window
 from dsf.hardware import VECTOR_TABLES, Hardware
 from dsf.layout import pack_parameters, pack_tables, pack_weight_groups
 from dsf.numerics import Ints, to_element
-from dsf.scheduling.cuts import weight_depth
+from dsf.scheduling.cuts import place_of_ranges, weight_depth
 from dsf.scheduling.depthwise import axis_of
 from dsf.scheduling.hazards import Memory
 from dsf.scheduling.network import Layer, Network, bank_words
@@ -44,7 +44,8 @@ def capacity_of(memory: Memory, hw: Hardware) -> int:
 class Stretch:
     """
     One load, of the `channels` of a layer: `groups` channel groups of `words` words, or as many banks that one of them goes
-    through, or one table. `size` is what it takes of its memory, in words of all banks, in channel groups, or in tables.
+    through, or one table. `size` is what it takes of its memory, in words of all banks, in channel groups, or in tables. A
+    range of weights is `run`, and all of them have the `place` in memory.
     """
 
     memory: Memory
@@ -55,13 +56,16 @@ class Stretch:
     bytes: int
     words: int
     size: int
+    run: Span | None = None
+    place: Span | None = None
 
 
 @dataclass(frozen=True)
 class WeightStream:
     """
     The bytes, and for each layer (by index) and load (by its first channel, and the first input channel of its part of the
-    reduction) the parameters, which the parts share, and the weights, or the table; none for a layer without either.
+    reduction) the parameters, which the parts share, and the weights, all ranges of them, or the table; none for a layer
+    without either.
     """
 
     data: bytes
@@ -78,8 +82,9 @@ class WeightStream:
         return sum(sizes) + (max(sizes) if len(sizes) > 1 else 0) <= capacity_of(memory, hw)
 
     def fits(self, memory: Memory, hw: Hardware) -> bool:
-        """Whether all stretches of a memory fit it at once."""
-        return self.needs(memory) <= capacity_of(memory, hw)
+        """Whether all stretches of a memory fit it at once; ranges of weights take each other's places."""
+        in_ranges = any(one.place is not None for one in chain(*self.stretches.values()))
+        return self.needs(memory) <= capacity_of(memory, hw) and not (memory is Memory.WEIGHT and in_ranges)
 
 
 class _Stream:
@@ -103,8 +108,8 @@ def pack_network(network: Network, hw: Hardware) -> WeightStream:
     tables: dict[bytes, Stretch] = {}
     for index, layer in enumerate(network.layers):
         if isinstance(layer.op, tile.MatrixOp):
-            for first_input, pair in _pack_layer(stream, index, layer, layer.op, hw):
-                stretches[index, pair[0].channels.first, first_input] = pair
+            for first_input, some in _pack_layer(stream, index, layer, layer.op, hw):
+                stretches[index, some[0].channels.first, first_input] = some
         elif isinstance(layer.op, tile.LookupOp):
             packed = pack_tables([whole_table(ints_of(layer.op.table), hw)], hw.operand_bits)
             if packed not in tables:
@@ -125,7 +130,7 @@ def _table_stretch(stream: _Stream, index: int, packed: bytes) -> Stretch:
 
 def _pack_layer(
     stream: _Stream, index: int, layer: Layer, op: tile.MatrixOp, hw: Hardware
-) -> Iterator[tuple[int, tuple[Stretch, Stretch]]]:
+) -> Iterator[tuple[int, tuple[Stretch, ...]]]:
     """The loads of a layer: the first input channel of each, its parameters, its weights."""
     lanes, weights = hw.group_columns, ints_of(op.weights)
     filling = int(to_element(0, hw.bits_weights))
@@ -138,8 +143,11 @@ def _pack_layer(
             parameters = (_padded(_part(one, channels), count * lanes) for one in (op.bias, op.multiplier, op.shift))
             some = pack_parameters(*parameters)
             first = Stretch(Memory.PARAMETER, index, channels, count, stream.append(some), len(some), 1, count)
-        groups, words, depth = weight_places(hw, layer.words(load.block), count, load.mode)
         by_group = arranged_weights(op.window.window, weights, load, lanes, filling=filling)
+        if load.ranges:
+            yield load.block.inputs.first, (first, *_pack_ranges(stream, first, load, by_group, layer.window.kernel[0], hw))
+            continue
+        groups, words, depth = weight_places(hw, layer.words(load.block), count, load.mode)
         if groups != count:
             by_group = np.pad(by_group, ((0, 0), (0, groups * words - by_group.shape[1]), (0, 0)), constant_values=filling)
             by_group = by_group.reshape(groups, words, lanes)
@@ -147,6 +155,16 @@ def _pack_layer(
         offset = stream.append(packed)
         weight = Stretch(Memory.WEIGHT, index, channels, groups, offset, len(packed), words, depth)
         yield load.block.inputs.first, (first, weight)
+
+
+def _pack_ranges(stream: _Stream, parameters: Stretch, load: Load, words: Ints, banks: int, hw: Hardware) -> Iterator[Stretch]:
+    """The ranges of a load of the weights (1, words, lanes): each kernel row is in one of as many banks."""
+    place = place_of_ranges(load)
+    for run in load.ranges:
+        some = words_of_run(words, banks, run).reshape(banks, run.count, -1)
+        packed = pack_weight_groups(some, hw.bits_weights, hw.weight_slot_bits)
+        offset, where = stream.append(packed), (Memory.WEIGHT, parameters.layer, parameters.channels)
+        yield Stretch(*where, banks, offset, len(packed), run.count, run.count, run, place)
 
 
 def weight_places(hw: Hardware, words: int, groups: int, mode: tile_types.Mode) -> tuple[int, int, int]:
@@ -168,6 +186,12 @@ def arranged_weights(window: Window, weights: Ints, load: Load, lanes: int, *, f
     whole = np.full((len(part), load.groups.count * lanes), filling, dtype=np.int64)
     whole[:, : part.shape[1]] = part
     return whole.reshape(len(part), load.groups.count, lanes).transpose(1, 0, 2)
+
+
+def words_of_run(words: Ints, kernel_rows: int, run: Span) -> Ints:
+    """Of the words of a channel group, (1, words, lanes), those of some elements of each kernel row."""
+    _, _, lanes = words.shape
+    return words.reshape(kernel_rows, -1, lanes)[:, run.first : run.stop].reshape(1, -1, lanes)
 
 
 def load_weights(window: Window, weights: Ints, load: Load, channels: Span) -> Ints:
@@ -238,6 +262,14 @@ class Placer:
                 self._held.insert(number, placed)
                 return placed
         return None
+
+    def place_at(self, span: Span) -> bool:
+        """Holds a certain stretch until it is released, if it is free; says whether it is."""
+        number = self._number(span.first)
+        if span.stop > self.capacity or not self._is_free(span.first, span.count, number):
+            return False
+        self._held.insert(number, span)
+        return True
 
     def release(self, placed: Span) -> None:
         self._held.remove(placed)

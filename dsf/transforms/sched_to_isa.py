@@ -75,7 +75,7 @@ def load_weights_fields(op: sched.LoadWeightsOp, hw: Hardware) -> Fields:
         "bytes": op.bytes.value.data,
         "target": TARGETS[target.space.data],
         "bank": 0,
-        "address": target.start,
+        "address": target.start + op.at.value.data,
         "words": op.words.value.data,
         "groups": op.groups.value.data,
     }
@@ -88,6 +88,10 @@ def _window(op: sched.MatrixOp | sched_vector.VectorOp | sched.CopyOp, how: tile
     channels = x.pitch(op.piece.input_image[2])
     row = width * channels
     x_start = x.at_channel(piece.block.inputs.first) - window.padding[2] * channels
+    if piece.columns is not None:
+        x_start += piece.columns.first * window.strides[1] * channels
+    if piece.run is not None:
+        x_start += piece.run.first
     y_start = piece.rows.first * window.strides[0] - window.padding[0]
     first = x.origin + (piece.images.first * height + y_start) * row + x_start
     return {
@@ -125,7 +129,8 @@ def _first(
     height, width, channels = op.piece.output_image
     piece, target = op.piece.piece, _target(op)
     row, _ = target.rows(piece.rows.first, piece.rows.count)
-    pixels = (piece.images.first * height + row) * width + target.starts[1]
+    column = 0 if piece.columns is None else piece.columns.first * target.steps[1]
+    pixels = (piece.images.first * height + row) * width + target.starts[1] + column
     channel = buffer.at_channel(piece.channels(lanes).first)
     return buffer.origin + (pixels * buffer.pitch(channels) + channel) * per_element
 
@@ -133,7 +138,7 @@ def _first(
 def _output(op: sched.MatrixOp | sched_vector.VectorOp | sched.CopyOp, lanes: int, per_element: int) -> Fields:
     piece = op.piece.piece
     return {
-        "columns": op.image[1] if isinstance(op, sched.MatrixOp) else op.piece.output_image[1],
+        "columns": piece.width(op.image[1] if isinstance(op, sched.MatrixOp) else op.piece.output_image[1]),
         "rows": piece.rows.count,
         "images": piece.images.count,
         "dst": _first(op, buffer_of(op.y), lanes, per_element),
@@ -178,7 +183,9 @@ def _convolution(op: sched.MatrixOp, hw: Hardware) -> Fields:
     """How the taps of a convolution that is not depthwise are walked."""
     window, inputs = op.window.window, op.piece.block.inputs
     runs, piece = runs_of(hw, window, op.piece.input_image[2], inputs.count), op.piece.piece
-    height, columns = op.piece.input_image[0], op.image[1]
+    if piece.run is not None:
+        runs = runs.part(hw, piece.run.count)
+    height, columns = op.piece.input_image[0], piece.width(op.image[1])
     lines = lines_of(window, height, piece.rows.first, piece.rows.count, columns, piece.images.count)
     skips = op.bank_words == 0 and lines.skips(hw.pixels_tall if op.mode.data is tile_types.Mode.TALL else hw.rows)
     row_words = runs.words // runs.kernel_rows
@@ -260,7 +267,7 @@ def matrix_fields(op: sched.MatrixOp, hw: Hardware) -> Fields:
         "channel_groups": piece.groups.count,
         "last_group_lanes": piece.channels(lanes).count - (piece.groups.count - 1) * lanes,
         "tall": int(op.mode.data is tile_types.Mode.TALL),
-        "weight_address": buffer_of(op.weights).start,
+        "weight_address": buffer_of(op.weights).start + (0 if piece.run is None else piece.run.first),
         "accumulate": int(piece.accumulate),
         "partial": int(piece.partial),
         "parameter_address": buffer_of(op.parameters).start,

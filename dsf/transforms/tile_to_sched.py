@@ -39,7 +39,7 @@ from dsf.dialects.tile_types import Mode, Outer, Place
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.isa.table import BaseRegister
-from dsf.scheduling.cuts import TilingOptions, matrix_layers, most_groups, pixels_at_once, weight_problems
+from dsf.scheduling.cuts import TilingOptions, matrix_layers, most_groups, pixels_at_once, ranges_able, weight_problems
 from dsf.scheduling.emit import Emitter
 from dsf.scheduling.estimate import bundle_macs, estimate_load, estimate_program
 from dsf.scheduling.features import MAX_IMAGES, plan_features
@@ -104,6 +104,7 @@ def _check_blocks(network: Network, hw: Hardware) -> None:
                 "weights; make the block smaller"
             )
         problems += _parts_problems(layer, cut, hw)
+        problems += _ranges_problems(layer, cut, hw)
     if problems:
         raise ModelError(problems)
 
@@ -126,6 +127,28 @@ def _parts_problems(layer: Layer, cut: Cut, hw: Hardware) -> list[str]:
                         "cut into smaller pieces"
                     )
     return list(dict.fromkeys(problems))
+
+
+def _ranges_problems(layer: Layer, cut: Cut, hw: Hardware) -> list[str]:
+    """Where weights come in ranges, each kernel row has a bank, and what is computed range by range is a tile of the array."""
+    if cut.ranges == (0,):
+        return []
+    has = f"'{layer.name}': weights in ranges"
+    if not ranges_able(layer, hw):
+        kernel_rows = layer.window.kernel[0]
+        return [
+            f"{has} for {kernel_rows} kernel rows, needs {hw.column_groups}, one for each column group; "
+            "load the weights of a channel group at once"
+        ]
+    problems: list[str] = []
+    words = sum(cut.ranges) + (cut.ranges[0] if layer.groups(hw) > 1 else 0)
+    if words > hw.weight_words:
+        what = "words of each bank together, with the first range of the next channel group"
+        problems.append(f"{has} of {words} {what}, needs at most {hw.weight_words}; make the first range smaller")
+    pixels = max(cut.ends[0] * cut.ends[1], cut.ends[2] * cut.ends[3])
+    if pixels > hw.pixels_tall:
+        problems.append(f"{has}, {pixels} positions of a tile, needs at most {hw.pixels_tall}; make the ends smaller")
+    return problems
 
 
 def _check_loads(network: Network, hw: Hardware, stream: WeightStream) -> None:

@@ -21,7 +21,7 @@ from dsf.geometry import Window
 from dsf.layout import pack_elements, packed_bytes, unpack_elements, unpack_parameters, unpack_tables, unpack_weight_groups
 from dsf.numerics import Ints
 from dsf.runtime.interpreters.convolution import convolve
-from dsf.runtime.interpreters.tile import elementwise, epilogue, looked_up, moved, pooled, target_places
+from dsf.runtime.interpreters.tile import columns_of, elementwise, epilogue, looked_up, moved, pooled, target_places
 from dsf.runtime.machine import Machine
 from dsf.scheduling.depthwise import axis_of
 from dsf.scheduling.network import weight_words
@@ -71,9 +71,9 @@ def places_of(op: sched.MatrixOp) -> tuple[Ints, Ints]:
 
 
 def positions_of(op: sched.MatrixOp) -> tuple[slice, slice, slice]:
-    """The (images, rows, columns) of a piece that the instruction computes: depthwise, one residue along a line."""
+    """The (images, rows, columns) of a piece's rows that the instruction computes: depthwise, one residue along a line."""
     if not op.mode.data.is_depthwise:
-        return slice(None), slice(None), slice(None)
+        return slice(None), slice(None), columns_of(op.piece.piece)
     axis = axis_of(op.window.window, op.mode.data)
     some = slice(op.piece.residue.data, None, axis.step)
     return (slice(None), slice(None), some) if axis.index == 1 else (slice(None), some, slice(None))
@@ -137,7 +137,7 @@ class SchedFunctions(InterpreterFunctions):
             return TOKEN
         weights = unpack_weight_groups(data, hw.bits_weights, hw.weight_slot_bits, groups, words, hw.group_columns)
         for group in range(groups):
-            row = target.start + group // hw.column_groups * words
+            row = target.start + op.at.value.data + group // hw.column_groups * words
             machine.weights[group % hw.column_groups, row : row + words] = weights[group]
         return TOKEN
 
@@ -190,7 +190,10 @@ class SchedFunctions(InterpreterFunctions):
 
     def words_of(self, op: sched.MatrixOp) -> Ints:
         """The weight words that an instruction reads, (channel groups, words, lanes)."""
-        banks, start = self.machine.hardware.column_groups, buffer_of(op.weights).start
+        banks, start, run = self.machine.hardware.column_groups, buffer_of(op.weights).start, op.piece.piece.run
+        if run is not None:
+            rows = self.machine.weights[: op.window.window.kernel[0], start + run.first : start + run.stop]
+            return rows.reshape(1, -1, self.machine.hardware.group_columns)
         words = weight_words(op.window.window, op.piece.block, depthwise=op.mode.data.is_depthwise)
         groups = range(op.piece.piece.groups.count)
         if op.bank_words:
@@ -211,8 +214,13 @@ class SchedFunctions(InterpreterFunctions):
 
     def _weights(self, op: sched.MatrixOp) -> Ints:
         """(KH, KW, input channels of the block, or 1 depthwise, groups * lanes)."""
-        window = op.window.window
+        window, run = op.window.window, op.piece.piece.run
         weights = np.concatenate(list(self.words_of(op)), axis=1)
+        if run is not None:
+            # Elements outside the run are of other instructions.
+            whole = np.zeros((window.kernel[0], window.kernel[1] * op.piece.block.inputs.count, weights.shape[1]), np.int64)
+            whole[:, run.first : run.stop] = weights.reshape(window.kernel[0], run.count, -1)
+            weights = whole
         if not op.mode.data.is_depthwise:
             return weights.reshape(*window.kernel, op.piece.block.inputs.count, -1)
         axis = axis_of(window, op.mode.data)

@@ -37,14 +37,14 @@ UNWRITTEN = np.iinfo(np.int64).min
 
 def pieces_of(op: tile.MatrixOp | tile.VectorOp, lanes: int) -> Iterator[Piece]:
     """All pieces of the batch, chunk after chunk; a channel group has `lanes` channels."""
-    images, rows, *_ = shape(op.y)
+    images, rows, columns, _ = shape(op.y)
     if isinstance(op, tile.CopyOp | tile.MatrixOp):
-        rows = op.image[0]
+        rows, columns, _ = op.image
     function = op.parent_op()
     chunk = function.attributes.get(IMAGES) if isinstance(function, FuncOp) else None
     size = chunk.value.data if isinstance(chunk, IntegerAttr) else images
     for some in Span(0, images).blocks(size):
-        yield from (piece for piece, *_ in Cut.of(op.cut).pieces(some, rows, blocks_of(op), lanes))
+        yield from (piece for piece, *_ in Cut.of(op.cut).pieces(some, rows, blocks_of(op), lanes, columns))
 
 
 def _strip(op: tile.MatrixOp | tile.PoolOp, x: Ints, piece: Piece) -> tuple[Ints, Window]:
@@ -94,6 +94,11 @@ def epilogue(
     return elementwise(add, y, residual, hw.bits_input)
 
 
+def columns_of(piece: Piece) -> slice:
+    """The columns of a piece."""
+    return slice(None) if piece.columns is None else slice(piece.columns.first, piece.columns.stop)
+
+
 def _sums(op: tile.MatrixOp, strip: Ints, weights: Ints, window: Window, piece: Piece, made: Span) -> Ints:
     """The sums of a piece, of the channels `made`: depthwise, or those of a block as of a convolution of its own."""
     block, pad_value = piece.block, op.window.pad_value.data
@@ -102,7 +107,18 @@ def _sums(op: tile.MatrixOp, strip: Ints, weights: Ints, window: Window, piece: 
         return convolve(strip[..., channels], weights[..., channels], window, groups=made.count, pad_value=pad_value)
     first = made.first - block.outputs.first
     kernel = block_weights(weights, block)[..., first : first + made.count]
+    if piece.run is not None:
+        kernel = of_run(kernel, piece.run)
     return convolve(strip[..., block.inputs.first : block.inputs.stop], kernel, window, pad_value=pad_value)
+
+
+def of_run(kernel: Ints, run: Span) -> Ints:
+    """A kernel (KH, KW, CI, CO) with zeros in place of all but some elements of each kernel row."""
+    some = np.zeros_like(kernel)
+    rows, elements = kernel.shape[0], kernel.shape[1] * kernel.shape[2]
+    shape_of_rows = rows, elements, kernel.shape[3]
+    some.reshape(shape_of_rows)[:, run.first : run.stop] = kernel.reshape(shape_of_rows)[:, run.first : run.stop]
+    return some
 
 
 def pooled(kind: PoolKind, x: Ints, window: Window, pad_value: int, scale: tile.ScaleAttr, bits: int) -> Ints:
@@ -184,10 +200,10 @@ class TileFunctions(InterpreterFunctions):
             part = (
                 slice(piece.images.first, piece.images.stop),
                 slice(piece.rows.first, piece.rows.stop),
-                slice(None),
+                columns_of(piece),
                 channels,
             )
-            sums = _sums(op, strip, weights, window, piece, made)
+            sums = _sums(op, strip, weights, window, piece, made)[:, :, columns_of(piece)]
             if piece.accumulate and held is not None:
                 sums = sums + held
             held = sums if piece.partial else None

@@ -234,3 +234,28 @@ sched.program inputs [#engine.tensor<shape = [1, 4, 4, 3], bits = 4, frac = 1, b
   %0 = sched.load %input[0] to %x[0] elements 48
   %1 = sched.move %x to %y <input = [4, 4, 3], output = [4, 6, 5], images = [0, 1], rows = [1, 1]> part <first = [-1, -1, 1], size = [2, 2, 2], pad_value = -8> target <first = [0, 3, 3], strides = [2, 2]> after(%0)
 }
+
+// -----
+
+// Weights in ranges: six elements of each kernel row, each row in its bank from word 40 on, for the last column of two rows. The
+// first four elements are x = 6 to 9, one word after the other; the last two come to word 44.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, feature_memory = 1024, weight_memory = 1024}
+// CHECK:      isa.load_weights {{.*}}{base = weights, offset = 128, bytes = 32, address = 40, words = 4, groups = 2}
+// CHECK-NEXT: isa.load_weights {{.*}}{base = weights, offset = 192, bytes = 16, address = 44, words = 2, groups = 2}
+// CHECK-NEXT: isa.matrix {{.*}}{src = 18, x_start = 6, x_step = 3, y_start = 1, {{.*}}run = 4, chunk = 4, {{.*}}last_chunk = 4, columns = 1, rows = 2, {{.*}}dst = 63, {{.*}}pixels = 2, {{.*}}tall = 1, partial = 1, weight_address = 40, weight_words = 8, bank_words = 4
+// CHECK-NEXT: isa.matrix {{.*}}{src = 22, x_start = 10, {{.*}}run = 2, {{.*}}columns = 1, rows = 2, {{.*}}dst = 63, {{.*}}accumulate = 1, weight_address = 44, weight_words = 4, bank_words = 2
+sched.program inputs [#engine.tensor<shape = [1, 4, 4, 3], bits = 8, frac = 4, base = input, offset = 0>] outputs [#engine.tensor<shape = [1, 2], bits = 32, frac = 8, base = output, offset = 0>] arena 0 bundles ["a"] weights dense<0> : tensor<256xi8> {
+  %input = sched.buffer input "input" at 0 size 48
+  %stream = sched.buffer weights "weights" at 0 size 256
+  %x = sched.buffer feature "input" at 0 size 48
+  %y = sched.buffer feature "a" at 48 size 48
+  %r = sched.buffer weight "a" at 40 size 6
+  %p = sched.buffer parameter "a" at 0 size 1
+  %0 = sched.load %input[0] to %x[0] elements 48
+  %1 = sched.load_weights %stream[0] bytes 32 to %p groups 1 words 1
+  %2 = sched.load_weights %stream[128] bytes 32 to %r groups 2 words 4
+  %3 = sched.load_weights %stream[192] bytes 16 to %r at 4 groups 2 words 2
+  %4 = sched.matrix %x, %r, %p to %y tall <input = [4, 4, 3], output = [3, 3, 3], images = [0, 1], rows = [1, 2], partial = 1, columns = [2, 1], run = [0, 4]> window <kernel = [2, 2]> requantize <low = 0, high = 127> after(%0, %2)
+  %5 = sched.matrix %x, %r, %p to %y tall <input = [4, 4, 3], output = [3, 3, 3], images = [0, 1], rows = [1, 2], accumulate = 1, columns = [2, 1], run = [4, 2]> window <kernel = [2, 2]> requantize <low = 0, high = 127> after(%1, %3)
+}

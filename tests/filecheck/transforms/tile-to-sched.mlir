@@ -466,3 +466,44 @@ func.func @main(%x: tensor<1x8x4x4xi8>) -> tensor<1x6x4x2xi8> attributes {tile.i
   %0 = tile.copy %x part <first = [-1, 0, 2], size = [6, 4, 2], pad_value = 5> target <> cut <images = 1, rows = 1, place = dram> : tensor<1x8x4x4xi8> -> tensor<1x6x4x2xi8> loc("part")
   func.return %0 : tensor<1x6x4x2xi8>
 }
+
+// -----
+
+// Weights in three ranges of each kernel row, which has a bank: the first tile, three columns of a row, takes one after the
+// other, and the last one, a column of two rows, the other way round. So what the next channel group loads second and third, to
+// the other end of the memory and from the other end of the kernel row, comes as soon as the last tile has done with what lies
+// there.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 512, weight_memory = 128, parameter_groups = 8}
+// CHECK:         %ranges.weight = sched.buffer weight "ranges" at 0 size 12
+// CHECK-NEXT:    %3 = sched.load_weights %weights[64] bytes 32 to %ranges.weight groups 2 words 4 cycles
+// CHECK-NEXT:    %4 = sched.load_weights %weights[128] bytes 40 to %ranges.weight at 4 groups 2 words 5 cycles
+// CHECK-NEXT:    %5 = sched.load_weights %weights[192] bytes 24 to %ranges.weight at 9 groups 2 words 3 cycles
+// CHECK:         %ranges.weight_1 = sched.buffer weight "ranges" at 4 size 12
+// CHECK-NEXT:    %7 = sched.load_weights %weights[320] bytes 32 to %ranges.weight_1 at 8 groups 2 words 4 cycles
+// CHECK-NEXT:    %8 = sched.matrix {{.*}} rows = [0, 1], partial = 1, columns = [0, 3], run = [0, 4]> {{.*}} after(%0, %3) cycles
+// CHECK-NEXT:    %9 = sched.matrix {{.*}} rows = [0, 1], accumulate = 1, partial = 1, columns = [0, 3], run = [4, 5]> {{.*}} after(%0, %4) cycles
+// CHECK-NEXT:    %10 = sched.matrix {{.*}} rows = [0, 1], accumulate = 1, columns = [0, 3], run = [9, 3]> {{.*}} after(%0, %5) cycles
+// CHECK-NEXT:    %11 = sched.matrix {{.*}} rows = [1, 1], columns = [0, 3]> {{.*}} after(%1, %5) cycles
+// CHECK-NEXT:    %12 = sched.matrix {{.*}} rows = [0, 2], partial = 1, columns = [3, 1], run = [9, 3]> {{.*}} after(%1, %5) cycles
+// CHECK-NEXT:    %13 = sched.matrix {{.*}} rows = [0, 2], accumulate = 1, partial = 1, columns = [3, 1], run = [4, 5]> {{.*}} after(%1, %4) cycles
+// CHECK-NEXT:    %14 = sched.load_weights %weights[384] bytes 40 to %ranges.weight_1 at 3 groups 2 words 5 after(%13) cycles
+// CHECK-NEXT:    %15 = sched.load_weights %weights[448] bytes 24 to %ranges.weight_1 groups 2 words 3 after(%13) cycles
+// CHECK-NEXT:    %16 = sched.matrix {{.*}} rows = [0, 2], accumulate = 1, columns = [3, 1], run = [0, 4]> {{.*}} after(%1, %3) cycles
+func.func @main(%x: tensor<1x3x4x2xi8>) -> tensor<1x2x4x12xi8> {
+  %0 = tile.matrix %x window <kernel = [2, 6], padding = [0, 0, 2, 3]> requantize <low = 0, high = 127> cut <images = 1, rows = 2, mode = tall, ranges = [4, 5, 3], ends = [1, 3, 2, 1]> weights dense<1> : tensor<2x6x2x12xi8> bias dense<0> : tensor<12xi32> multiplier dense<1> : tensor<12xi32> shift dense<5> : tensor<12xi8> : tensor<1x3x4x2xi8> -> tensor<1x2x4x12xi8> loc("ranges")
+  func.return %0 : tensor<1x2x4x12xi8>
+}
+
+// -----
+
+// A kernel row more than banks, and tiles of more positions than the array has.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 1024, weight_memory = 128, parameter_groups = 8}
+func.func @main(%x: tensor<1x4x4x2xi8>) -> tensor<1x3x4x4xi8> {
+  %0 = tile.matrix %x window <kernel = [3, 1], padding = [1, 1, 0, 0]> requantize <low = 0, high = 127> cut <images = 1, rows = 4, mode = tall, ranges = [1, 1], ends = [1, 4, 1, 4]> weights dense<1> : tensor<3x1x2x4xi8> bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<5> : tensor<4xi8> : tensor<1x4x4x2xi8> -> tensor<1x4x4x4xi8> loc("rows")
+  %1 = tile.matrix %0 window <kernel = [2, 1]> requantize <low = 0, high = 127> cut <images = 1, rows = 3, mode = tall, ranges = [1, 3], ends = [3, 4, 1, 4]> weights dense<1> : tensor<2x1x4x4xi8> bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<5> : tensor<4xi8> : tensor<1x4x4x4xi8> -> tensor<1x3x4x4xi8> loc("tiles")
+  func.return %1 : tensor<1x3x4x4xi8>
+}
+// CHECK: 'rows': weights in ranges for 3 kernel rows, needs 2, one for each column group; load the weights of a channel group at once
+// CHECK-NEXT: 'tiles': weights in ranges, 12 positions of a tile, needs at most 8; make the ends smaller

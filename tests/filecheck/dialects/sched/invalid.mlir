@@ -713,3 +713,109 @@ sched.program inputs [#engine.tensor<shape = [5, 12], bits = 8, frac = 4, base =
 %x = sched.buffer feature "x" at 0 size 12
 %0 = sched.move %x to %x <input = [2, 2, 3], output = [3, 2, 3], images = [0, 1], rows = [0, 2]> part <size = [2, 2, 3]> target <axes = [2, 1, 0]>
 // CHECK: 'sched.move': 2x2x3 to axes [2, 1, 0] of 3x2x3, needs its sizes; correct the target
+
+// -----
+
+%x = sched.buffer weights "x" at 0 size 4
+%y = sched.buffer weight "x" at 0 size 4
+%t = sched.load_weights %x[0] bytes 4 to %y at -1 groups 1 words 1
+// CHECK: 'sched.load_weights': word -1 of the buffer, needs at least 0; correct the number
+
+// -----
+
+%x = sched.buffer weights "x" at 0 size 4
+%y = sched.buffer parameter "x" at 0 size 4
+%t = sched.load_weights %x[0] bytes 4 to %y at 1 groups 1 words 1
+// CHECK: 'sched.load_weights': word 1 of a buffer in parameter memory, needs 0; load all of the buffer at once
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 48
+%w = sched.buffer weight "x" at 0 size 6
+%p = sched.buffer parameter "x" at 0 size 4
+%t = sched.matrix %x, %w, %p to %x tall <input = [4, 4, 3], output = [3, 3, 3], images = [0, 1], rows = [0, 1], columns = [2, 2]> window <kernel = [2, 2]> raw <>
+// CHECK: 'sched.matrix': columns up to 4, needs at most 3, those that there are; correct the piece
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 48
+%w = sched.buffer weight "x" at 0 size 6
+%p = sched.buffer parameter "x" at 0 size 4
+%t = sched.matrix %x, %w, %p to %x tall <input = [4, 4, 3], output = [3, 3, 3], images = [0, 1], rows = [0, 1], columns = [2]> window <kernel = [2, 2]> raw <>
+// CHECK: '#sched.piece': columns [2], needs the first and a count of at least 1, or nothing; correct the list
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 48
+%w = sched.buffer weight "x" at 0 size 6
+%p = sched.buffer parameter "x" at 0 size 4
+%t = sched.matrix %x, %w, %p to %x tall <input = [4, 4, 3], output = [3, 3, 3], images = [0, 1], rows = [0, 1], run = [2, 0]> window <kernel = [2, 2]> raw <>
+// CHECK: '#sched.piece': run [2, 0], needs the first and a count of at least 1, or nothing; correct the list
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 48
+%w = sched.buffer weight "x" at 0 size 6
+%p = sched.buffer parameter "x" at 0 size 4
+%t = sched.matrix %x, %w, %p to %x tall <input = [4, 4, 3], output = [3, 3, 3], images = [0, 1], rows = [0, 1], run = [4, 3], partial = 1> window <kernel = [2, 2]> raw <>
+// CHECK: 'sched.matrix': elements of a kernel row up to 7, needs at most 6, those that there are; correct the piece
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 48
+%w = sched.buffer weight "x" at 0 size 6
+%p = sched.buffer parameter "x" at 0 size 4
+%t = sched.matrix %x, %w, %p to %x tall <input = [4, 4, 3], output = [3, 2, 3], images = [0, 1], rows = [0, 1], run = [0, 2], partial = 1> window <kernel = [2, 2], dilation = [1, 2]> raw <>
+// CHECK: 'sched.matrix': a part of kernel rows of several runs, needs rows of one run; compute all of them at once
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 48
+%w = sched.buffer weight "x" at 0 size 12
+%p = sched.buffer parameter "x" at 0 size 4
+%t = sched.matrix %x, %w, %p to %x tall <input = [4, 4, 3], output = [3, 3, 3], images = [0, 1], rows = [0, 1], run = [0, 2], partial = 1> window <kernel = [2, 2]> raw <>
+// CHECK: 'sched.matrix': a part of kernel rows with 12 words of weights in each bank, needs 6, a kernel row; correct the buffer, or make it tall with 1 channel group
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 48
+%w = sched.buffer weight "x" at 0 size 6
+%p = sched.buffer parameter "x" at 0 size 4
+%t = sched.matrix %x, %w, %p to %x wide <input = [4, 4, 3], output = [3, 3, 3], images = [0, 1], rows = [0, 1], run = [0, 2], partial = 1> window <kernel = [2, 2]> raw <>
+// CHECK: 'sched.matrix': a part of kernel rows with 6 words of weights in each bank, needs 6, a kernel row; correct the buffer, or make it tall with 1 channel group
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 48
+%w = sched.buffer weight "x" at 0 size 6
+%p = sched.buffer parameter "x" at 0 size 4
+%t = sched.matrix %x, %w, %p to %x depthwise_rows <input = [4, 4, 3], output = [3, 3, 3], images = [0, 1], rows = [0, 1], convolutions = 3, columns = [0, 2]> window <kernel = [2, 2]> raw <>
+// CHECK: 'sched.matrix': columns of a piece, depthwise, needs all of them; make it wide or tall
+
+// -----
+
+%x = sched.buffer feature "x" at 0 size 48
+%w = sched.buffer weight "x" at 0 size 6
+%p = sched.buffer parameter "x" at 0 size 4
+%t = sched.matrix %x, %w, %p to %x tall <input = [4, 4, 3], output = [3, 3, 3], images = [0, 1], rows = [0, 1], run = [0, 2]> window <kernel = [2, 2]> raw <>
+// CHECK: 'sched.matrix': a part of kernel rows alone, needs partial sums, or sums that go on; compute the other parts
+
+// -----
+
+// A kernel row more than there are banks.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, feature_memory = 1024, weight_memory = 1024}
+sched.program inputs [#engine.tensor<shape = [1, 16], bits = 8, frac = 0, base = input, offset = 0>] outputs [#engine.tensor<shape = [1, 16], bits = 8, frac = 0, base = output, offset = 0>] arena 0 bundles [] weights dense<0> : tensor<256xi8> {
+  %stream = sched.buffer weights "weights" at 0 size 256
+  %input = sched.buffer input "input" at 0 size 16
+  %x = sched.buffer feature "x" at 0 size 16
+  %y = sched.buffer feature "y" at 16 size 8
+  %w = sched.buffer weight "w" at 0 size 2
+  %p = sched.buffer parameter "p" at 0 size 1
+  %0 = sched.load %input[0] to %x[0] elements 16
+  %1 = sched.load_weights %stream[0] bytes 32 to %p groups 1 words 1
+  %2 = sched.load_weights %stream[64] bytes 16 to %w groups 2 words 2
+  %3 = sched.matrix %x, %w, %p to %y tall <input = [4, 2, 2], output = [2, 2, 2], images = [0, 1], rows = [0, 2], partial = 1, run = [0, 1]> window <kernel = [3, 1]> requantize <low = 0, high = 1> after(%0, %2)
+  %4 = sched.matrix %x, %w, %p to %y tall <input = [4, 2, 2], output = [2, 2, 2], images = [0, 1], rows = [0, 2], accumulate = 1, run = [1, 1]> window <kernel = [3, 1]> requantize <low = 0, high = 1> after(%1)
+}
+// CHECK: 'instruction 3' (sched.matrix): a part of 3 kernel rows, needs at most 2, each in a bank; load all weights at once

@@ -29,7 +29,7 @@ sched.program inputs [#engine.tensor<shape = [1, 4, 4, 3], bits = 8, frac = 4, b
   // CHECK-GENERIC: %0 = "sched.load"(%input, %x) <{offset = 0 : i64, at = 0 : i64, elements = 48 : i64, cycles = 3 : i64, beats = 3 : i64, rows = 1 : i64, pitch = 0 : i64}> : (!sched.buffer, !sched.buffer) -> !sched.token
   %0 = sched.load %input[0] to %x[0] elements 48 cycles 3 beats 3
   // CHECK-NEXT:    %1 = sched.load_weights %stream[0] bytes 32 to %p groups 1 words 1
-  // CHECK-GENERIC: %1 = "sched.load_weights"(%stream, %p) <{offset = 0 : i64, bytes = 32 : i64, groups = 1 : i64, words = 1 : i64, cycles = 0 : i64, beats = 0 : i64}>
+  // CHECK-GENERIC: %1 = "sched.load_weights"(%stream, %p) <{offset = 0 : i64, bytes = 32 : i64, groups = 1 : i64, words = 1 : i64, at = 0 : i64, cycles = 0 : i64, beats = 0 : i64}>
   %1 = sched.load_weights %stream[0] bytes 32 to %p groups 1 words 1
   %2 = sched.load_weights %stream[64] bytes 108 to %w groups 1 words 27
   %3 = sched.load_weights %stream[0] bytes 32 to %q groups 1 words 1
@@ -54,9 +54,21 @@ sched.program inputs [#engine.tensor<shape = [1, 4, 4, 3], bits = 8, frac = 4, b
   // CHECK-NEXT:    %10 = sched.matrix %z, %v, %q to %u wide <input = [1, 1, 12], output = [1, 2, 2], images = [0, 1], rows = [0, 1]> target <first = [0, 1, 0], strides = [1, 2]> window <kernel = [1, 1]> requantize <low = 0, high = 127> after(%4, %6)
   // CHECK-GENERIC: target = #tile.target<first = [0, 1, 0], strides = [1, 2]>
   %10 = sched.matrix %z, %v, %q to %u wide <input = [1, 1, 12], output = [1, 2, 2], images = [0, 1], rows = [0, 1]> target <first = [0, 1, 0], strides = [1, 2]> window <kernel = [1, 1]> requantize <low = 0, high = 127> after(%4, %6)
-  // CHECK-NEXT:    %11 = sched.store %s[0] to %output[0] elements 8 after(%7)
-  // CHECK-GENERIC: %11 = "sched.store"(%s, %output, %7) <{at = 0 : i64, offset = 0 : i64, elements = 8 : i64, rows = 1 : i64, pitch = 0 : i64, cycles = 0 : i64, beats = 0 : i64}>
-  %11 = sched.store %s[0] to %output[0] elements 8 after(%7)
+  // Weights in ranges: six elements of each kernel row, the last column of two rows.
+  // CHECK:         %r = sched.buffer weight "a" at 40 size 6
+  %r = sched.buffer weight "a" at 40 size 6
+  %11 = sched.load_weights %stream[128] bytes 32 to %r groups 2 words 4
+  // CHECK:         %12 = sched.load_weights %stream[192] bytes 16 to %r at 4 groups 2 words 2
+  // CHECK-GENERIC: %12 = "sched.load_weights"(%stream, %r) <{offset = 192 : i64, bytes = 16 : i64, at = 4 : i64, groups = 2 : i64, words = 2 : i64, cycles = 0 : i64, beats = 0 : i64}>
+  %12 = sched.load_weights %stream[192] bytes 16 to %r at 4 groups 2 words 2
+  // CHECK-NEXT:    %13 = sched.matrix %x, %r, %p to %y tall <input = [4, 4, 3], output = [3, 3, 3], images = [0, 1], rows = [1, 2], partial = 1, columns = [2, 1], run = [0, 4]> window <kernel = [2, 2]> requantize <low = 0, high = 127> after(%11)
+  // CHECK-GENERIC: partial = 1, columns = [2, 1], run = [0, 4]>
+  %13 = sched.matrix %x, %r, %p to %y tall <input = [4, 4, 3], output = [3, 3, 3], images = [0, 1], rows = [1, 2], partial = 1, columns = [2, 1], run = [0, 4]> window <kernel = [2, 2]> requantize <low = 0, high = 127> after(%11)
+  // CHECK-NEXT:    %14 = sched.matrix %x, %r, %p to %y tall <input = [4, 4, 3], output = [3, 3, 3], images = [0, 1], rows = [1, 2], accumulate = 1, columns = [2, 1], run = [4, 2]> window <kernel = [2, 2]> requantize <low = 0, high = 127> after(%12)
+  %14 = sched.matrix %x, %r, %p to %y tall <input = [4, 4, 3], output = [3, 3, 3], images = [0, 1], rows = [1, 2], accumulate = 1, columns = [2, 1], run = [4, 2]> window <kernel = [2, 2]> requantize <low = 0, high = 127> after(%12)
+  // CHECK-NEXT:    %15 = sched.store %s[0] to %output[0] elements 8 after(%7)
+  // CHECK-GENERIC: %15 = "sched.store"(%s, %output, %7) <{at = 0 : i64, offset = 0 : i64, elements = 8 : i64, rows = 1 : i64, pitch = 0 : i64, cycles = 0 : i64, beats = 0 : i64}>
+  %15 = sched.store %s[0] to %output[0] elements 8 after(%7)
 }
 
 // -----

@@ -44,7 +44,7 @@
 
 %x = "test.op"() : () -> tensor<1x4x4x3xi8>
 %y = tile.pool max %x window <kernel = [2, 2]> scale <low = 0, high = 1> cut <images = 1, rows = 1, groups = 2> : tensor<1x4x4x3xi8> -> tensor<1x3x3x3xi8>
-// CHECK: 'tile.pool': cut into channels, or tall, needs a cut of images and rows; remove groups, mode, block and inputs
+// CHECK: 'tile.pool': cut into channels, or tall, needs a cut of images and rows; remove groups, mode, block, inputs and ranges
 
 // -----
 
@@ -288,7 +288,7 @@
 
 %x, %b = "test.op"() : () -> (tensor<1x4x4x3xi2>, tensor<1x4x4x3xi2>)
 %y = tile.elementwise #tile.multiply<low = -2, high = 1> %x, %b cut <images = 1, rows = 4, groups = 2> : tensor<1x4x4x3xi2>, tensor<1x4x4x3xi2> -> tensor<1x4x4x3xi2>
-// CHECK: 'tile.elementwise': cut into channels, or tall, needs a cut of images and rows; remove groups, mode, block and inputs
+// CHECK: 'tile.elementwise': cut into channels, or tall, needs a cut of images and rows; remove groups, mode, block, inputs and ranges
 
 // -----
 
@@ -330,7 +330,7 @@
 
 %x = "test.op"() : () -> tensor<1x4x4x3xi2>
 %y = tile.lookup %x table dense<0> : tensor<4xi2> cut <images = 1, rows = 4, mode = tall> : tensor<1x4x4x3xi2> -> tensor<1x4x4x3xi2>
-// CHECK: 'tile.lookup': cut into channels, or tall, needs a cut of images and rows; remove groups, mode, block and inputs
+// CHECK: 'tile.lookup': cut into channels, or tall, needs a cut of images and rows; remove groups, mode, block, inputs and ranges
 
 // -----
 %x = "test.op"() : () -> tensor<1x1x1x4xi8>
@@ -425,7 +425,7 @@
 
 %x = "test.op"() : () -> tensor<1x4x4x3xi4>
 %y = tile.copy %x part <size = [4, 4, 3]> target <> cut <images = 1, rows = 4, groups = 2> : tensor<1x4x4x3xi4> -> tensor<1x4x4x5xi4>
-// CHECK: 'tile.copy': cut into channels, or tall, needs a cut of images and rows; remove groups, mode, block and inputs
+// CHECK: 'tile.copy': cut into channels, or tall, needs a cut of images and rows; remove groups, mode, block, inputs and ranges
 
 // -----
 
@@ -521,3 +521,57 @@
 
 "test.op"() {target = #tile.target<first = [0, 0, 1], axes = [0, 2, 1]>} : () -> ()
 // CHECK: '#tile.target': axes [0, 2, 1] of a part of the result, needs all of it; remove first and strides
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi8>
+%y = tile.matrix %x window <kernel = [1, 2]> raw <> cut <images = 1, rows = 2, mode = tall, ends = [1, 1, 1, 1]> weights dense<1> : tensor<1x2x3x4xi8> bias dense<1> : tensor<4xi32> : tensor<1x4x4x3xi8> -> tensor<1x4x3x4xi32>
+// CHECK: 'tile.matrix': ends [1, 1, 1, 1] without ranges of weights, needs none; remove the ends, or add ranges
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi8>
+%y = tile.matrix %x window <kernel = [1, 2]> raw <> cut <images = 1, rows = 2, mode = tall, ranges = [4, 3], ends = [1, 1, 1, 1]> weights dense<1> : tensor<1x2x3x4xi8> bias dense<1> : tensor<4xi32> : tensor<1x4x4x3xi8> -> tensor<1x4x3x4xi32>
+// CHECK: 'tile.matrix': weights in ranges of 4 + 3, needs several that are together the 6 elements of a kernel row, of one run; change the ranges, or load all weights at once
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi8>
+%y = tile.matrix %x window <kernel = [1, 2]> raw <> cut <images = 1, rows = 2, mode = tall, ranges = 6, ends = [1, 1, 1, 1]> weights dense<1> : tensor<1x2x3x4xi8> bias dense<1> : tensor<4xi32> : tensor<1x4x4x3xi8> -> tensor<1x4x3x4xi32>
+// CHECK: 'tile.matrix': weights in ranges of 6, needs several that are together the 6 elements of a kernel row, of one run; change the ranges, or load all weights at once
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi8>
+%y = tile.matrix %x window <kernel = [1, 2], dilation = [1, 2]> raw <> cut <images = 1, rows = 2, mode = tall, ranges = [2, 1], ends = [1, 1, 1, 1]> weights dense<1> : tensor<1x2x3x4xi8> bias dense<1> : tensor<4xi32> : tensor<1x4x4x3xi8> -> tensor<1x4x2x4xi32>
+// CHECK: 'tile.matrix': weights in ranges of 2 + 1, needs several that are together the 3 elements of a kernel row, of one run; change the ranges, or load all weights at once
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi8>
+%y = tile.matrix %x window <kernel = [1, 2]> raw <> cut <images = 1, rows = 2, ranges = [4, 2], ends = [1, 1, 1, 1]> weights dense<1> : tensor<1x2x3x4xi8> bias dense<1> : tensor<4xi32> : tensor<1x4x4x3xi8> -> tensor<1x4x3x4xi32>
+// CHECK: 'tile.matrix': weights in ranges of 4 + 2, needs tall loads of 1 channel group, outside, for strips of 1 image; change the cut
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi8>
+%y = tile.matrix %x window <kernel = [1, 2]> raw <> cut <images = 1, rows = 2, mode = tall, ranges = [4, 2], outer = strips, ends = [1, 1, 1, 1]> weights dense<1> : tensor<1x2x3x4xi8> bias dense<1> : tensor<4xi32> : tensor<1x4x4x3xi8> -> tensor<1x4x3x4xi32>
+// CHECK: 'tile.matrix': weights in ranges of 4 + 2, needs tall loads of 1 channel group, outside, for strips of 1 image; change the cut
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi8>
+%y = tile.matrix %x window <kernel = [1, 2]> raw <> cut <images = 1, rows = 2, mode = tall, ranges = [4, 2], ends = [1, 1]> weights dense<1> : tensor<1x2x3x4xi8> bias dense<1> : tensor<4xi32> : tensor<1x4x4x3xi8> -> tensor<1x4x3x4xi32>
+// CHECK: 'tile.matrix': ends [1, 1], needs rows and columns of the first tile and of the last one; correct the ends
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi8>
+%y = tile.matrix %x window <kernel = [1, 2]> raw <> cut <images = 1, rows = [1, 2], mode = tall, ranges = [4, 2], ends = [2, 1, 1, 1]> weights dense<1> : tensor<1x2x3x4xi8> bias dense<1> : tensor<4xi32> : tensor<1x4x4x3xi8> -> tensor<1x4x3x4xi32>
+// CHECK: 'tile.matrix': ends [2, 1, 1, 1], needs at most [1, 3, 1, 3], those of the first strip and of the last one; make the tiles smaller
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x4xi8>
+%y = tile.pool max %x window <kernel = [1, 1]> scale <low = -128, high = 127> cut <images = 1, rows = 4, ranges = 4> : tensor<1x4x4x4xi8> -> tensor<1x4x4x4xi8>
+// CHECK: 'tile.pool': cut into channels, or tall, needs a cut of images and rows; remove groups, mode, block, inputs and ranges
