@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise, product
+from math import inf
 
 from dsf.array_timing import RESULT_TO_WRITE, STEP_TO_RESULT, WRITE_TO_DONE
 from dsf.cost import (
@@ -96,6 +97,8 @@ WORDS_OF_A_CYCLE = 64
 HEIGHTS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112)
 #: Loads of weights to choose from, for a layer all of whose weights fit.
 LOADS = (1, 2, 4)
+#: How many times the least cost of a chain so far strips may cost to be tried with more of them for one of the next layer.
+FAR = 1.1
 #: Words of the instructions of a strip, about.
 INSTRUCTION_WORDS = 256
 #: Most ranges in which the weights of a channel group come.
@@ -405,13 +408,16 @@ class _Chooser:
         heights = [rows for rows in HEIGHTS if rows < height] + [height]
         if self.options.rows != 0:
             heights = [min(self.options.rows, height)]
+        least = inf
         for rows in heights:
             factors = [1] * (len(layers) - 1)
             best = self._fused_choice(chain, some, rows, factors, places, free)
             if best is None:
                 return
             yield best
-            for number, layer in enumerate(layers[1:]):
+            # What is far from the best so far would not be it with other factors.
+            tried = layers[1:] if best.cost <= FAR * least else []
+            for number, layer in enumerate(tried):
                 for factor in range(2, MAX_FACTOR + 1) if isinstance(layer.op, tile.MatrixOp) else ():
                     other = [*factors[:number], factor, *factors[number + 1 :]]
                     choice = self._fused_choice(chain, some, rows, other, places, free)
@@ -420,6 +426,7 @@ class _Chooser:
                     yield choice
                     if choice.cost < best.cost:
                         factors, best = other, choice
+            least = min(least, best.cost)
 
     def _ways(self, layer: Layer) -> list[Loads]:
         """How the weights of a layer, all of them on chip, can be loaded."""

@@ -408,3 +408,24 @@ func.func @main(%x: tensor<1x2x3x4xi8>) -> tensor<1x4x2x3xi8> {
   %y = fxp.transpose %x permutation [2, 0, 1] : tensor<1x2x3x4xi8> -> tensor<1x4x2x3xi8>
   func.return %y : tensor<1x4x2x3xi8>
 }
+
+// -----
+
+// The second layer goes on with each strip of the first, after two rows of it; for the third, which adds it, it is stored too. In
+// one chain with them that would have to load what the first stores.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 2048, weight_memory = 4096}
+// CHECK: func.func @main
+// CHECK: tile.matrix %x {{.*}} cut <images = 1, rows = 1, groups = 2, outer = strips, place = dram_strips>
+// CHECK: tile.matrix %0 {{.*}} cut <images = 1, rows = [1, 2, 2, 2, 2, 2, 2, 3], groups = 2, outer = strips, place = dram>
+// CHECK: tile.matrix %1 add %0 {{.*}} cut <images = 1, rows = 1, groups = 2, outer = strips, place = dram>
+func.func @main(%x: tensor<1x16x16x8xi8>) -> tensor<1x16x16x8xi8> {
+  %0 = fxp.conv %x weights dense<1> : tensor<1x1x8x8xi8> : tensor<1x16x16x8xi8> -> tensor<1x16x16x8xi32> loc("first")
+  %1 = fxp.requantize %0 bias dense<0> : tensor<8xi32> multiplier dense<1> : tensor<8xi32> shift dense<4> : tensor<8xi8> clip -128 to 127 : tensor<1x16x16x8xi32> -> tensor<1x16x16x8xi8> loc("first")
+  %2 = fxp.conv %1 padding [1, 1, 1, 1] weights dense<1> : tensor<3x3x8x8xi8> : tensor<1x16x16x8xi8> -> tensor<1x16x16x8xi32> loc("second")
+  %3 = fxp.requantize %2 bias dense<0> : tensor<8xi32> multiplier dense<1> : tensor<8xi32> shift dense<8> : tensor<8xi8> clip -128 to 127 : tensor<1x16x16x8xi32> -> tensor<1x16x16x8xi8> loc("second")
+  %4 = fxp.conv %3 padding [1, 1, 1, 1] weights dense<1> : tensor<3x3x8x8xi8> : tensor<1x16x16x8xi8> -> tensor<1x16x16x8xi32> loc("third")
+  %5 = fxp.requantize %4 bias dense<0> : tensor<8xi32> multiplier dense<1> : tensor<8xi32> shift dense<8> : tensor<8xi8> clip -128 to 127 : tensor<1x16x16x8xi32> -> tensor<1x16x16x8xi8> loc("third")
+  %6 = fxp.add %5, %1 clip -128 to 127 : tensor<1x16x16x8xi8>, tensor<1x16x16x8xi8> -> tensor<1x16x16x8xi8> loc("sum")
+  func.return %6 : tensor<1x16x16x8xi8>
+}

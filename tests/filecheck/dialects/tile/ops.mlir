@@ -38,9 +38,9 @@ func.func @main(%x: tensor<2x4x4x3xi8>, %r: tensor<2x2x2x4xi8>) attributes {tile
   // CHECK-GENERIC: %p = "tile.pool"(%a) <{kind = #bundle<pool_kind avg>, window = #tile.window<kernel = [2, 2]>, scale = #tile.scale<count_padding = 1, right = 2, low = -128, high = 127>, cut = #tile.cut<images = 2, rows = 1>}>
   %p = tile.pool avg %a window <kernel = [2, 2]> scale <count_padding = 1, right = 2, low = -128, high = 127> cut <images = 2, rows = 1> : tensor<2x2x2x4xi8> -> tensor<2x1x1x4xi8>
 
-  // CHECK-NEXT:    %s = tile.pool max %a window <kernel = [2, 2]> scale <low = -128, high = 127> cut <images = 1, rows = 1, place = dram> : tensor<2x2x2x4xi8> -> tensor<2x1x1x4xi8>
-  // CHECK-GENERIC: %s = "tile.pool"(%a) <{{.*}}cut = #tile.cut<images = 1, rows = 1, place = dram>
-  %s = tile.pool max %a window <kernel = [2, 2]> scale <low = -128, high = 127> cut <images = 1, rows = 1, place = dram> : tensor<2x2x2x4xi8> -> tensor<2x1x1x4xi8>
+  // CHECK-NEXT:    %s = tile.pool max %a window <kernel = [2, 2]> scale <low = -128, high = 127> cut <images = 1, rows = 1, place = dram_strips> : tensor<2x2x2x4xi8> -> tensor<2x1x1x4xi8>
+  // CHECK-GENERIC: %s = "tile.pool"(%a) <{{.*}}cut = #tile.cut<images = 1, rows = 1, place = dram_strips>
+  %s = tile.pool max %a window <kernel = [2, 2]> scale <low = -128, high = 127> cut <images = 1, rows = 1, place = dram_strips> : tensor<2x2x2x4xi8> -> tensor<2x1x1x4xi8>
 
   // CHECK-NEXT:    %f = tile.reshape %p : tensor<2x1x1x4xi8> -> tensor<2x4xi8>
   // CHECK-GENERIC: %f = "tile.reshape"(%p) : (tensor<2x1x1x4xi8>) -> tensor<2x4xi8>
