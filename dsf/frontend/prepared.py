@@ -13,7 +13,9 @@ import copy
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
+import onnx
 import torch
+from onnx import helper
 from torch import Tensor, nn
 from torch.ao.quantization import FakeQuantizeBase, ObserverBase
 from torch.nn import functional
@@ -21,6 +23,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights, fuse_linear_bn_weights
 
 from dsf.errors import ModelError
 
+#: Means, and what follows one that has a grid of its own.
+_AVERAGES, _ROUNDED = {"AveragePool", "GlobalAveragePool", "ReduceMean"}, {"QuantizeLinear", "Clip"}
 #: Integers of the types that exports have.
 _UNSIGNED, _SIGNED = (0, 255), (-128, 127)
 
@@ -45,6 +49,35 @@ def exportable(module: nn.Module) -> nn.Module:
     for name, one in list(_quantisers(made)):
         made.set_submodule(name, _rounding(one))
     return made
+
+
+def average_on_grids(model: onnx.ModelProto) -> None:
+    """
+    In the export of a prepared module, gives means that other layers read and nothing rounds the grid of what they are taken
+    of: eager modules do not observe poolings, and converted ones keep scale and zero point in them.
+    """
+    made_by = {name: node for node in model.graph.node for name in node.output}
+    read_by: dict[str, set[str]] = {}
+    for node in model.graph.node:
+        for name in node.input:
+            read_by.setdefault(name, set()).add(node.op_type)
+    nodes: list[onnx.NodeProto] = []
+    for node in model.graph.node:
+        nodes.append(node)
+        before = made_by.get(node.input[0]) if node.op_type in _AVERAGES else None
+        if before is None or before.op_type != "DequantizeLinear":
+            continue
+        (mean,) = node.output
+        if mean not in read_by or read_by[mean] & _ROUNDED:
+            continue
+        node.output[0], integers = f"{mean}.mean", f"{mean}.integers"
+        for kind, read, written in (
+            ("QuantizeLinear", node.output[0], integers),
+            ("DequantizeLinear", integers, mean),
+        ):
+            nodes.append(helper.make_node(kind, [read, *before.input[1:]], [written], name=f"{node.name}.{kind.lower()}"))
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
 
 
 def _named(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
@@ -105,7 +138,10 @@ def _rounding(quantiser: nn.Module) -> nn.Module:
         return nn.Identity()
     scale, zero_point = (one.scale, one.zero_point) if is_fake else one.calculate_qparams()
     axis = int(one.ch_axis) if torch.numel(scale) > 1 or "channel" in str(one.qscheme) else None
-    return _Rounding(scale, zero_point, (int(observer.quant_min), int(observer.quant_max)), axis)
+    # Fake quantisation clips to its observer's limits, which may be a reduced range, a converted module to those of the type.
+    whole = _UNSIGNED if observer.dtype in (torch.quint8, torch.uint8) else _SIGNED
+    limits = (int(observer.quant_min), int(observer.quant_max)) if is_fake else whole
+    return _Rounding(scale, zero_point, limits, axis)
 
 
 def _is_layer(module: nn.Module) -> bool:

@@ -28,7 +28,7 @@ from dsf.errors import ModelError, ToolError
 from dsf.frontend.names import name_by_module
 from dsf.frontend.onnx.from_onnx import import_onnx
 from dsf.frontend.onnx.model import OnnxModel
-from dsf.frontend.prepared import exportable, is_prepared
+from dsf.frontend.prepared import average_on_grids, exportable, is_prepared
 from dsf.frontend.qonnx import qonnx_to_qdq
 from dsf.frontend.quantize import QuantizedModel, QuantizeOptions, quantize_model
 from dsf.frontend.quantize.quantize import Progress
@@ -113,7 +113,9 @@ def torch_to_onnx(module: nn.Module, example_inputs: Tensor | Sequence[Tensor]) 
     if problems:
         raise ModelError(problems)
     if is_prepared(module):
-        return torch_to_onnx(exportable(module), inputs)
+        model = torch_to_onnx(exportable(module), inputs)
+        average_on_grids(model)
+        return model
     if importlib.util.find_spec("onnxscript") is None:
         raise ToolError("'from_torch': the package onnxscript is not installed, needs it to export; install dsf[torch]")
     with _in_eval_mode(module), _quiet(), torch.no_grad():

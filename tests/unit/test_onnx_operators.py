@@ -187,6 +187,25 @@ def slice_steps(made: Graph) -> None:
     made.conv(4, 1, "conv", kernel=2)
 
 
+def every_second_channel(made: Graph) -> None:
+    """And of other axes too, read by a convolution."""
+    made.conv(7, 3, "first")
+    made.then("Slice", ints(made, 1, 1), ints(made, 7, 6), ints(made, 1, 2), ints(made, 2, 3), name="part")
+    made.conv(4, 3, "conv", kernel=2)
+
+
+def of_turned(op_type: str) -> Change:
+    """Two operands of which one was turned, as in an MLP-Mixer."""
+
+    def change(made: Graph) -> None:
+        made.conv(4, 3, "conv")
+        source = made.x
+        made.then("Transpose", name="turn", perm=[0, 1, 3, 2])
+        made.then(op_type, source, name="two")
+
+    return change
+
+
 def slice_of_rows(made: Graph) -> None:
     """A dense layer that reads some of the numbers, backwards: the others get no weights."""
     made.then("Flatten", name="flat")
@@ -505,7 +524,10 @@ OPERATORS: dict[str, Change] = {
     "wide-dense": wide_dense,
     "split": split,
     "slice-steps": slice_steps,
+    "slice-channels": every_second_channel,
     "slice-of-rows": slice_of_rows,
+    "add-turned": of_turned("Add"),
+    "mul-turned": of_turned("Mul"),
     "resize-scales": resized(scales=[1, 1, 2, 3]),
     "resize-sizes": resized(sizes=[1, 3, 12, 6], coordinate_transformation_mode="asymmetric", nearest_mode="floor"),
     "resize-smaller": resized(scales=[1, 1, 0.5, 0.5], nearest_mode="ceil"),
@@ -560,6 +582,7 @@ NEIGHBOURS = {
     "mean-on-its-scale": 1 / 6,
     "leaky": 0.02,
     "hard-swish": 0.03,
+    "mul-turned": 0.02,
     "dense-of-moved": 1.0,
 }
 
@@ -607,6 +630,16 @@ def image(made: Graph) -> None:
 
 def test_images_without_a_batch() -> None:
     compare(image, (3, 8, 8))
+
+
+def constant_first(made: Graph) -> None:
+    """The first operator on the input has it as its second operand."""
+    made.quantise(made.node("Sub", made.constant(np.float32(0.5)), made.x))
+    then_conv(made)
+
+
+def test_inputs_behind_a_constant() -> None:
+    compare(constant_first, (2, 3, 8, 8))
 
 
 def row(made: Graph) -> None:

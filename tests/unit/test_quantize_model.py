@@ -184,6 +184,13 @@ def test_a_last_batch_that_is_not_full_is_filled_up():
     assert quantized(conv_net(), data).model == quantized(conv_net(), np.concatenate([data, data[:1]])).model
 
 
+def test_samples_may_be_stacked():
+    """Along an axis of their own: what the network takes at once behind each other."""
+    data = samples()
+    stacked = data.reshape(-1, 2, *data.shape[1:])
+    assert quantized(conv_net(), stacked).model.SerializeToString() == quantized(conv_net(), data).model.SerializeToString()
+
+
 def test_progress_reaches_its_end():
     seen = []
     quantize_model(conv_net(), samples(4), progress=lambda *what: seen.append(what))

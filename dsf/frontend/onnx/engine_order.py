@@ -29,7 +29,8 @@ def engine_order(graph: Graph, name: str, sizes: tuple[int, ...]) -> tuple[tuple
     tensors = {name: row_major(sizes)}
     rows: Places | None = None
     for node in graph.nodes:
-        elements = tensors.get(node.inputs[0]) if node.inputs else None
+        # Of a sum or a product a constant may come first.
+        elements = next((tensors[one] for one in node.inputs if one in tensors), None)
         if elements is None:
             continue
         renamed = elements if node.op_type in _ELEMENTWISE else _renamed(node, constants, elements)

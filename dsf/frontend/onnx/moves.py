@@ -1,6 +1,7 @@
 """
 Handlers of operators that take parts of images or put borders around them: the engine copies elements. What is taken of
-anything else (of rows, of a batch, every second channel) only says which elements are meant, and costs nothing.
+anything else (of rows, of a batch, every second channel) only says which elements are meant, and costs nothing, unless what
+reads it needs images.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
+from xdsl.ir import SSAValue
 
 from dsf.dialects.bundle import Grid, TransposeOp
 from dsf.dialects.shapes import shape
@@ -144,12 +145,24 @@ def as_images(importer: Importer, x: Wire, name: str) -> Wire:
         return x
     order, (rows, columns, channels) = taken
     value = x.value
-    if order != (0, 1, 2):
-        op = TransposeOp(value, order)
-        importer.insert(op, name)
-        value = op.output
+    if channels.step != 1:
+        # Every second channel is taken as every second row.
+        value = _exchanged(importer, value, order[::-1], name)
+        whole = range(shape(value)[2]), range(shape(value)[3])
+        value = move(importer, value, every(channels, *whole, shape(value)), name)
+        order, channels = (2, 1, 0), range(len(channels))
+    value = _exchanged(importer, value, order, name)
     value = move(importer, value, every(rows, columns, channels, shape(value)), name)
     return replace(x, value=value, places=places_of_images(shape(value), len(x.shape)))
+
+
+def _exchanged(importer: Importer, value: SSAValue, order: tuple[int, ...], name: str) -> SSAValue:
+    """Images with their axes (rows, columns, channels) in another order."""
+    if order == (0, 1, 2):
+        return value
+    op = TransposeOp(value, order)
+    importer.insert(op, name)
+    return op.output
 
 
 def _taken(x: Wire) -> tuple[tuple[int, ...], list[range]] | None:
@@ -165,7 +178,7 @@ def _taken(x: Wire) -> tuple[tuple[int, ...], list[range]] | None:
     for order in permutations(range(3)):
         spans = [_span(np.moveaxis(indices[axis + 1], place + 1, 0)[:, 0, 0, 0]) for place, axis in enumerate(order)]
         inside = all(one and one[-1] < sizes[axis + 1] for one, axis in zip(spans, order, strict=True))
-        if inside and spans[2].step == 1:
+        if inside:
             whole = row_major(sizes).transpose(0, *(axis + 1 for axis in order))
             if np.array_equal(whole[np.ix_(np.arange(sizes[0]), *(np.array(one) for one in spans))], last):
                 return order, spans

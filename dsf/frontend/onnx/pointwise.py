@@ -18,6 +18,7 @@ from dsf.frontend.onnx.affine import scaled_and_shifted
 from dsf.frontend.onnx.graph import Node
 from dsf.frontend.onnx.importer import Importer, handles
 from dsf.frontend.onnx.linear import operand, rounded
+from dsf.frontend.onnx.moving import as_images
 from dsf.frontend.onnx.operands import array_of, constant_of, images_of, real_of, wire_of
 from dsf.frontend.onnx.quantisation import on_host
 from dsf.frontend.onnx.rounding import SLOPES, quantise, then
@@ -165,10 +166,18 @@ def _sum(importer: Importer, node: Node, left: Wire, right: Wire) -> Addition:
     if left.shape != right.shape:
         has = f"operands of shapes {left.shape} and {right.shape}"
         raise UnsupportedError(has, "equal shapes", "expand one of them before, or add a constant")
+    left, right = _alike(importer, node, left, right)
     if shape(left.value) != shape(right.value) or not np.array_equal(left.places, right.places):
         raise _moved_differently()
     importer.note(node, "residual addition")
     return Addition(left.places, shape(left.value), node.name, a=left, b=right)
+
+
+def _alike(importer: Importer, node: Node, a: Wire, b: Wire) -> tuple[Wire, Wire]:
+    """Two tensors of equal shape whose elements lie alike in the engine, if it can move those of one, or both."""
+    if shape(a.value) == shape(b.value) and np.array_equal(a.places, b.places):
+        return a, b
+    return as_images(importer, a, node.name), as_images(importer, b, node.name)
 
 
 def _moved_differently() -> UnsupportedError:
@@ -219,6 +228,8 @@ def _product(importer: Importer, node: Node, a: Wire, b: Wire) -> Product:
     """The product of two tensors, the larger one first."""
     if a.places.size < b.places.size:
         a, b = b, a
+    if a.shape == b.shape:
+        a, b = _alike(importer, node, a, b)
     alike = a.shape == b.shape and shape(a.value) == shape(b.value) and np.array_equal(a.places, b.places)
     one_pixel = len(a.shape) == 4 and b.shape == (*a.shape[:2], 1, 1)
     if one_pixel:

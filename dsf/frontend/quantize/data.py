@@ -50,7 +50,7 @@ def batches(graph: Graph, samples: Samples) -> list[Batch]:
         found = list(_array_problems(name, arrays[name], shapes[name]))
         problems += found
         if not found:
-            good[name] = np.asarray(arrays[name])
+            good[name] = _along_first(np.asarray(arrays[name]), shapes[name])
     counts = {name: -(-len(array) // shapes[name][0]) for name, array in good.items()}
     if len(set(counts.values())) > 1:
         has = ", ".join(f"{count} for '{name}'" for name, count in counts.items())
@@ -79,6 +79,11 @@ def _name_problems(arrays: dict[str, object], inputs: list[str]) -> Iterator[str
             yield f"'calibration': has no samples for input '{name}', needs an array for each of {known}; add it"
 
 
+def _along_first(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Samples along the first axis of the input. They may be stacked along one of their own: an input may have no batch."""
+    return array.reshape(-1, *shape[1:]) if array.ndim == len(shape) + 1 else array
+
+
 def _array_problems(name: str, value: object, shape: tuple[int, ...]) -> Iterator[str]:
     where = f"'calibration': '{name}'"
     try:
@@ -93,6 +98,8 @@ def _array_problems(name: str, value: object, shape: tuple[int, ...]) -> Iterato
         )
         return
     wanted = "x".join(["N", *map(str, shape[1:])])
+    if shape and array.shape[1:] == shape:
+        array = _along_first(array, shape)
     if not shape or array.ndim != len(shape) or array.shape[1:] != shape[1:]:
         has = "x".join(map(str, array.shape)) or "a single number"
         yield f"{where} has shape {has}, needs {wanted}, samples along the first axis; reshape it"
