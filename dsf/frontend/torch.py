@@ -152,6 +152,11 @@ def _module_problems(module: nn.Module) -> Iterator[str]:
             f"'{_name(module)}': computes with quantised tensors, as convert_to_reference_fx makes it, needs real numbers "
             "between its layers; pass the module as prepare_fx or prepare_qat_fx made it"
         )
+    if any(type(one).__module__.startswith("torchao.") and "bserver" in type(one).__name__ for one in module.modules()):
+        yield (
+            f"'{_name(module)}': has observers of torchao, as prepare_pt2e makes it, needs scales; pass what torchao's "
+            "convert_pt2e makes of it"
+        )
     others = {str(one.dtype) for one in module.parameters() if one.dtype != torch.float32}
     if others:
         yield f"'{_name(module)}': has weights of {', '.join(sorted(others))}, needs torch.float32; call its method float()"

@@ -188,6 +188,12 @@ def test_other_forms_of_modules() -> None:
     assert "is TorchScript, needs a module that torch.export can trace; pass the module it was made of" in found
     (found,) = problems(torch.export.export(module, (EXAMPLE,)))
     assert found.startswith("'from_torch': ExportedProgram is no torch.nn.Module")
+    observer = type("HistogramObserver", (nn.Identity,), {"__module__": "torchao.quantization.pt2e.observer"})
+    (found,) = problems(nn.Sequential(nn.Conv2d(3, 4, 3), observer()))
+    assert (
+        "has observers of torchao, as prepare_pt2e makes it" in found
+        and "pass what torchao's convert_pt2e makes of it" in found
+    )
     (found,) = problems(Net(eager=False).half())
     assert found == "'Net': has weights of torch.float16, needs torch.float32; call its method float()"
 
