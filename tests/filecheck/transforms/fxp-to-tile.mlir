@@ -418,7 +418,7 @@ engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length 
 // CHECK: func.func @main
 // CHECK: tile.matrix %x {{.*}} cut <images = 1, rows = 1, groups = 2, outer = strips, place = dram_strips>
 // CHECK: tile.matrix %0 {{.*}} cut <images = 1, rows = [1, 2, 2, 2, 2, 2, 2, 3], groups = 2, outer = strips, place = dram>
-// CHECK: tile.matrix %1 add %0 {{.*}} cut <images = 1, rows = 1, groups = 2, outer = strips, place = dram>
+// CHECK: tile.matrix %1 add %0 {{.*}} cut <images = 1, rows = 2, groups = 2, outer = strips, place = dram>
 func.func @main(%x: tensor<1x16x16x8xi8>) -> tensor<1x16x16x8xi8> {
   %0 = fxp.conv %x weights dense<1> : tensor<1x1x8x8xi8> : tensor<1x16x16x8xi8> -> tensor<1x16x16x8xi32> loc("first")
   %1 = fxp.requantize %0 bias dense<0> : tensor<8xi32> multiplier dense<1> : tensor<8xi32> shift dense<4> : tensor<8xi8> clip -128 to 127 : tensor<1x16x16x8xi32> -> tensor<1x16x16x8xi8> loc("first")
