@@ -32,20 +32,36 @@ class Way:
 def choose_ways(network: Network, hw: Hardware, images: int, options: TilingOptions, tried: Tried | None = None) -> list[Way]:
     """How each layer is computed, for chunks of `images`. `tried`, if given, receives all that came into question."""
     ways: list[Way] = []
+    known: dict[object, tuple[Way, list[TriedWay]]] = {}
     for index, layer in enumerate(network.layers):
-        seen: list[TriedWay] | None = None if tried is None else tried.ways.setdefault(index, [])
-        ways.append(_way(layer, hw, images, options, seen))
+        likeness = _likeness(layer)
+        if likeness not in known:
+            seen: list[TriedWay] = []
+            known[likeness] = _way(layer, hw, images, options, seen), seen
+        way, seen = known[likeness]
+        ways.append(way)
+        if tried is not None:
+            tried.ways.setdefault(index, []).extend(seen)
     return ways
+
+
+def _likeness(layer: Layer) -> object:
+    """What the way depends on: another layer that has all this in common is computed alike."""
+    op = layer.op
+    if not isinstance(op, tile.MatrixOp):
+        return None
+    images = layer.input_image, layer.output_image, layer.result_image
+    return *images, op.window, op.target, op.groups, op.raw is None, layer.second is None
 
 
 def fewest_cycles(layer: Layer, hw: Hardware, images: int, options: TilingOptions) -> int:
     """Estimated cycles of a matrix layer in the best way to compute it."""
     assert isinstance(layer.op, tile.MatrixOp)
-    way = _way(layer, hw, images, options, None)
+    way = _way(layer, hw, images, options, [])
     return _cycles(layer, hw, images, _blocks(layer, layer.op.groups.value.data, way), way)
 
 
-def _way(layer: Layer, hw: Hardware, images: int, options: TilingOptions, tried: list[TriedWay] | None) -> Way:
+def _way(layer: Layer, hw: Hardware, images: int, options: TilingOptions, tried: list[TriedWay]) -> Way:
     if not isinstance(layer.op, tile.MatrixOp):
         return Way(1, (tile_types.Mode.WIDE,))
     groups, dense = layer.op.groups.value.data, dense_modes(hw, options)
@@ -62,9 +78,8 @@ def _way(layer: Layer, hw: Hardware, images: int, options: TilingOptions, tried:
     # Even the smallest block may have too many weights: the cuts find that out and say so.
     fitting = [way for way in ways if _words(layer, way, groups) <= hw.weight_words]
     costs = {way: _cycles(layer, hw, images, _blocks(layer, groups, way), way) for way in fitting or ways[:1]}
-    if tried is not None:
-        tried += [TriedWay(way.block, way.modes, cycles) for way, cycles in costs.items()]
-        tried += [_too_large(layer, hw, way, groups) for way in ways if way not in costs]
+    tried += [TriedWay(way.block, way.modes, cycles) for way, cycles in costs.items()]
+    tried += [_too_large(layer, hw, way, groups) for way in ways if way not in costs]
     return min(costs, key=lambda way: costs[way])
 
 

@@ -101,13 +101,13 @@ class Layer:
     second: int | None
     result: int
 
-    @property
+    @cached_property
     def input_image(self) -> tuple[int, int, int]:
         """Height, width, channels."""
         _, height, image_width, channels = shape(self.op.x)
         return height, image_width, channels
 
-    @property
+    @cached_property
     def output_image(self) -> tuple[int, int, int]:
         """Height, width, channels of what it makes, which may be a part of its result."""
         if isinstance(self.op, tile.CopyOp | tile.MatrixOp):
@@ -115,13 +115,13 @@ class Layer:
         _, height, image_width, channels = shape(self.op.y)
         return height, image_width, channels
 
-    @property
+    @cached_property
     def result_image(self) -> tuple[int, int, int]:
         """Height, width, channels of the tensor that it goes to."""
         _, height, image_width, channels = shape(self.op.y)
         return height, image_width, channels
 
-    @property
+    @cached_property
     def window(self) -> Window:
         """The window over the input."""
         match self.op:
@@ -133,12 +133,12 @@ class Layer:
                 # An element of the result is computed from the elements at its own place.
                 return Window((1, 1))
 
-    @property
+    @cached_property
     def fills_result(self) -> bool:
         """Whether it alone makes its result, row by row; others make a part of it."""
         return not isinstance(self.op, tile.CopyOp | tile.MatrixOp) or self.op.is_whole
 
-    @property
+    @cached_property
     def completes_result(self) -> bool:
         """Whether it is the last to write its result."""
         return not isinstance(self.op, tile.CopyOp | tile.MatrixOp) or not self.op.is_partial
@@ -164,11 +164,11 @@ class Layer:
             return self.result_image[0]
         return 0 if self.op.target.is_transposed else self.rows_written(Span(rows - 1, 1)).stop
 
-    @property
+    @cached_property
     def reads(self) -> tuple[int, ...]:
         return (self.source,) if self.second is None else (self.source, self.second)
 
-    @property
+    @cached_property
     def is_pixel(self) -> bool:
         """Whether the second operand has one pixel for each image of the result."""
         op = self.op

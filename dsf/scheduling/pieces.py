@@ -60,7 +60,14 @@ class Span:
 
     def sizes(self, *sizes: int) -> tuple[int, ...]:
         """The sizes of these blocks."""
-        return tuple(block.count for block in self.blocks(*sizes))
+        found: list[int] = []
+        left = self.count
+        for size in chain(sizes, repeat(sizes[-1])):
+            if left <= 0:
+                break
+            found.append(min(size, left))
+            left -= size
+        return tuple(found)
 
 
 @dataclass(frozen=True)

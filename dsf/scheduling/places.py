@@ -25,6 +25,8 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise, product
 from math import inf
 
+from xdsl.ir import Operation
+
 from dsf.array_timing import RESULT_TO_WRITE, STEP_TO_RESULT, WRITE_TO_DONE
 from dsf.cost import (
     LOAD_FILL,
@@ -79,6 +81,7 @@ from dsf.scheduling.pieces import Cut, Load, Piece, Span, first_apart, last_apar
 from dsf.scheduling.prefetch import Arriving, Ranges, cycles_in_ranges, cycles_with_loads
 from dsf.scheduling.rooms import (
     Cuts,
+    KnownRows,
     Use,
     Wanted,
     all_requests,
@@ -117,6 +120,30 @@ class Choice:
     words: int
 
 
+@dataclass(frozen=True)
+class Work:
+    """What the array does for a layer of a chain: of each load, cycles of the first strip, of those between, of the last."""
+
+    cycles: tuple[tuple[int, int, int], ...]
+    arriving: tuple[Arriving, ...]
+
+
+@dataclass
+class Known:
+    """What is the same in all chains in which a layer is, so that it is found once for each layer, or for each cut of it."""
+
+    #: Numbers of layers, the same for those whose pieces take the same cycles; by layer, and by what these depend on.
+    kinds: dict[Operation, int] = field(default_factory=dict[Operation, int])
+    numbers: dict[object, int] = field(default_factory=dict[object, int])
+    #: Cycles of pieces, and of the strips of a load of weights.
+    pieces: dict[object, int] = field(default_factory=dict[object, int])
+    strips: dict[object, list[int]] = field(default_factory=dict[object, list[int]])
+    ways: dict[object, int] = field(default_factory=dict[object, int])
+    works: dict[tuple[Operation, Cut], Work] = field(default_factory=dict[tuple[Operation, Cut], Work])
+    weights: dict[tuple[Operation, Cut], int] = field(default_factory=dict[tuple[Operation, Cut], int])
+    rows: KnownRows = field(default_factory=KnownRows)
+
+
 def choose_places(
     network: Network, hw: Hardware, images: int, options: TilingOptions, tried: Tried | None = None
 ) -> tuple[Place, list[tile.CutAttr]]:
@@ -142,7 +169,7 @@ class _Chooser:
     options: TilingOptions
     places: list[Place] = field(default_factory=list[Place])
     choices: dict[object, Choice | None] = field(default_factory=dict[object, "Choice | None"])
-    costs: dict[object, int] = field(default_factory=dict[object, int])
+    known: Known = field(default_factory=lambda: Known())
     order: list[list[int]] = field(default_factory=list[list[int]])
     #: The places before any tensor is kept on chip that need not be.
     start: list[Place] = field(default_factory=list[Place])
@@ -461,8 +488,12 @@ class _Chooser:
             return 0
         middle = len(rows) // 2
         strip = Span(sum(rows[:middle]), rows[middle])
-        loads = way.cut(layer, rows).loads(layer.blocks, layer.lanes(self.hw))
-        return sum(self._piece_cycles(layer, load.piece(Span(0, 1), strip), load.mode) for load in loads)
+        key = (layer.op, way, strip)
+        if key not in self.known.ways:
+            loads = way.cut(layer, rows).loads(layer.blocks, layer.lanes(self.hw))
+            pieces = ((load.piece(Span(0, 1), strip), load.mode) for load in loads)
+            self.known.ways[key] = sum(self._piece_cycles(layer, *one) for one in pieces)
+        return self.known.ways[key]
 
     def _likeness(self, index: int, places: Sequence[Place]) -> object:
         """What the cut of a layer depends on: another one that has all this in common is cut alike."""
@@ -475,7 +506,7 @@ class _Chooser:
 
     def _windows(self, chain: Sequence[int], cuts: Sequence[Cut], places: Sequence[Place]) -> list[Wanted]:
         by_layer = dict(zip(chain, cuts, strict=True))
-        return list(Cuts(self.network, self.hw, self.images, by_layer, places).wanted(chain))
+        return list(Cuts(self.network, self.hw, self.images, by_layer, places, self.known.rows).wanted(chain))
 
     def _least(self, windows: Sequence[Wanted]) -> int:
         return sum(align_up(one.least, self.hw.vector_length) for one in windows)
@@ -707,16 +738,29 @@ class _Chooser:
         steps: tuple[list[tuple[int, int]], ...] = ([], [], [])
         arriving: list[Arriving] = []
         for layer, cut in matrices:
-            for load in cut.loads(layer.blocks, layer.lanes(self.hw)):
-                cycles = self._strip_cycles(layer, cut, load)
-                for some, part in zip(steps, _parts(len(cycles)), strict=True):
-                    some.append((len(arriving), sum(cycles[part])))
-                arriving.append(self._arriving(layer, load))
+            work = self._work(layer, cut)
+            for number, cycles in enumerate(work.cycles, start=len(arriving)):
+                for some, part in zip(steps, cycles, strict=True):
+                    some.append((number, part))
+            arriving += work.arriving
         modes = {mode for _, cut in matrices for mode in cut.modes}
         changes = max(self._strips_of(layer, cut) for layer, cut in matrices) if len(modes) > 1 else 0
         capacity = self.hw.weight_words, self.hw.parameter_groups
         changed = changes * shape_change(self.hw, True, False)
         return cycles_with_loads([*steps[0], *steps[1], *steps[2]], arriving, capacity) + changed
+
+    def _work(self, layer: Layer, cut: Cut) -> Work:
+        """What the array does for a layer of a chain."""
+        key = (layer.op, cut)
+        if key not in self.known.works:
+            cycles: list[tuple[int, int, int]] = []
+            loads = cut.loads(layer.blocks, layer.lanes(self.hw))
+            for load in loads:
+                of_strips = self._strip_cycles(layer, cut, load)
+                first, between, last = (sum(of_strips[part]) for part in _parts(len(of_strips)))
+                cycles.append((first, between, last))
+            self.known.works[key] = Work(tuple(cycles), tuple(self._arriving(layer, load) for load in loads))
+        return self.known.works[key]
 
     def _array_cycles(self, layer: Layer, cut: Cut) -> int:
         """Cycles of the array, and those in which it waits for weights."""
@@ -765,28 +809,48 @@ class _Chooser:
 
     def _strip_cycles(self, layer: Layer, cut: Cut, load: Load) -> list[int]:
         """Cycles of each strip with one load of weights."""
-        pieces = (load.piece(images, strip) for images, strip in cut.strips(Span(0, self.images), layer.output_image[0]))
-        return [self._piece_cycles(layer, piece, load.mode) for piece in pieces]
+        inputs, groups = load.block.inputs.count, load.groups.count
+        key = (self._kind(layer), cut.images, cut.rows, groups, inputs, load.partial, load.mode)
+        if key not in self.known.strips:
+            strips = cut.strips(Span(0, self.images), layer.output_image[0])
+            pieces = (load.piece(images, strip) for images, strip in strips)
+            self.known.strips[key] = [self._piece_cycles(layer, piece, load.mode) for piece in pieces]
+        return self.known.strips[key]
 
     def _piece_cycles(self, layer: Layer, piece: Piece, mode: Mode) -> int:
         """Cycles of a piece; those that touch no padding above or below take the same."""
         inside = strip_window(layer.window, piece.rows, layer.input_image[0])[1].padding[:2] == (0, 0)
         key = (
-            (layer.input_image, layer.output_image, _window_of(layer), layer.second is None),
+            (self._kind(layer), piece.partial),
             (piece.images.count, piece.rows.count if inside else piece.rows, piece.columns, piece.run),
             (piece.groups.count, piece.block.inputs.count, mode),
         )
-        if key not in self.costs:
+        if key not in self.known.pieces:
             least = dispatch_cycles(self.hw, "matrix")
             costs = layer.costs(self.hw, piece, mode)
-            self.costs[key] = sum(max(cost.busy, least) + PIECE_OVERHEAD for cost in costs)
-        return self.costs[key]
+            self.known.pieces[key] = sum(max(cost.busy, least) + PIECE_OVERHEAD for cost in costs)
+        return self.known.pieces[key]
+
+    def _kind(self, layer: Layer) -> int:
+        """A number that layers have in common whose pieces take the same cycles."""
+        op, known = layer.op, self.known
+        if op not in known.kinds:
+            raw = isinstance(op, tile.MatrixOp) and op.raw is not None
+            shapes = layer.input_image, layer.output_image, _window_of(layer), layer.second is None, raw
+            known.kinds[op] = known.numbers.setdefault(shapes, len(known.numbers))
+        return known.kinds[op]
 
     def _weight_cycles(self, layer: Layer, cut: Cut) -> int:
-        loads = cut.loads(layer.blocks, layer.lanes(self.hw))
+        key = (layer.op, cut)
+        if key not in self.known.weights:
+            loads = cut.loads(layer.blocks, layer.lanes(self.hw))
+            self.known.weights[key] = sum(self._cycles_of_load(layer, cut, load) for load in loads)
+        return self.known.weights[key]
+
+    def _cycles_of_load(self, layer: Layer, cut: Cut, load: Load) -> int:
         if cut.ranges != (0,):
-            return sum(sum(self._ranges(layer, load).cycles) for load in loads)
-        return sum(load_cycles(self.hw, load.groups.count, layer.words(load.block)) for load in loads)
+            return sum(self._ranges(layer, load).cycles)
+        return load_cycles(self.hw, load.groups.count, layer.words(load.block))
 
 
 def _parts(strips: int) -> tuple[slice, slice, slice]:

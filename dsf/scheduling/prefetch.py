@@ -39,12 +39,16 @@ def cycles_with_loads(steps: Sequence[tuple[int, int]], loads: Sequence[Arriving
     released = [0] * (2 * count)
     end = port = oldest = 0
     ends: list[int] = []
+    #: What the loads from the oldest on take of each memory.
+    held: list[int] = [0] * len(capacity)
     for first in (0, count):
         for number, (load, cycles) in enumerate(steps):
             while len(arrived) <= first + load:
                 new = loads[len(arrived) % count]
-                while oldest < len(arrived) and not _fit(loads, range(oldest, len(arrived)), new, capacity):
+                while oldest < len(arrived) and not _fit(held, new.sizes, capacity):
+                    held = [one - less for one, less in zip(held, loads[oldest % count].sizes, strict=True)]
                     port, oldest = max(port, released[oldest]), oldest + 1
+                held = [one + more for one, more in zip(held, new.sizes, strict=True)]
                 port += new.cycles
                 arrived.append(port)
             end = max(end, arrived[first + load]) + cycles
@@ -54,12 +58,9 @@ def cycles_with_loads(steps: Sequence[tuple[int, int]], loads: Sequence[Arriving
     return ends[1] - ends[0]
 
 
-def _fit(loads: Sequence[Arriving], held: range, new: Arriving, capacity: tuple[int, ...]) -> bool:
-    """Whether a load has room beside those that are held."""
-    return all(
-        size + sum(loads[one % len(loads)].sizes[memory] for one in held) <= most
-        for memory, (size, most) in enumerate(zip(new.sizes, capacity, strict=True))
-    )
+def _fit(held: Sequence[int], more: Sequence[int], capacity: Sequence[int]) -> bool:
+    """Whether there is room for more in each memory."""
+    return all(one + other <= most for one, other, most in zip(held, more, capacity, strict=True))
 
 
 @dataclass(frozen=True)

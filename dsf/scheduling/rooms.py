@@ -10,7 +10,7 @@ after the other, is loaded once if all of it has room.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import pairwise
 
@@ -22,7 +22,7 @@ from dsf.layout import packed_bytes
 from dsf.scheduling.allocator import Request, allocate, check_allocation
 from dsf.scheduling.network import Layer, Network
 from dsf.scheduling.parts import makes_parts, parts_strips
-from dsf.scheduling.passed import chains, needs_all_channels, passing, place_for
+from dsf.scheduling.passed import Passing, chains, needs_all_channels, passing, place_for
 from dsf.scheduling.pieces import Cut, Span, input_rows
 from dsf.scheduling.strips import Room
 from dsf.sizes import align_up, power_of_two_at_least
@@ -119,14 +119,26 @@ def rows_overlapping(rows: int, new: int) -> int:
 
 
 @dataclass(frozen=True)
+class KnownRows:
+    """Rows of the pieces of a layer as it is cut, and of what it passes on to the next one, found once for each such cut."""
+
+    most: dict[object, tuple[int, int, int]] = field(default_factory=dict[object, tuple[int, int, int]])
+    passed: dict[object, Passing] = field(default_factory=dict[object, Passing])
+
+
+@dataclass(frozen=True)
 class Cuts:
-    """A network as it is cut, for chunks of `images`: `cuts` by layer, `places` by tensor."""
+    """
+    A network as it is cut, for chunks of `images`: `cuts` by layer, `places` by tensor. What is `known`
+    is that of other cuts of this network too.
+    """
 
     network: Network
     hw: Hardware
     images: int
     cuts: Mapping[int, Cut]
     places: Sequence[Place]
+    known: KnownRows = field(default_factory=KnownRows)
 
     def wanted(self, chain: Sequence[int]) -> Iterator[Wanted]:
         """The windows of a chain."""
@@ -140,7 +152,7 @@ class Cuts:
             at_once = first.output_image[2]
         for number, index in enumerate(chain):
             layer = network.layers[index]
-            read, new, made = _most_rows(layer, self.cuts[index])
+            read, new, made = self._most_rows(index)
             if self._place(index, layer.source) is Place.DRAM:
                 row = network.tensors[layer.source].elements // layer.input_image[0]
                 yield self._wanted(Use.X, index, read * row, rows_overlapping(read, new) * row, layer.input_image[0] * row)
@@ -190,8 +202,8 @@ class Cuts:
 
     def _passed(self, index: int, behind: int, row: int, image: int, channels: int) -> Wanted:
         """Room for what a layer passes on to the one behind it."""
-        layer, follower = self.network.layers[index], self.network.layers[behind]
-        there = passing(layer, self.cuts[index], follower, self.cuts[behind], self.images)
+        follower = self.network.layers[behind]
+        there = self._passing(index, behind)
         if not there.waits:
             wait, overlap = self._follow(follower, index, channels), rows_overlapping(there.rows, there.rows - there.kept)
             return self._wanted(Use.Y, index, there.least * row, overlap * row, image, wait)
@@ -199,6 +211,20 @@ class Cuts:
         copied = there.kept * row // self.hw.vector_length
         wanted = self._wanted(Use.Y, index, there.least * row, self.images * image, image, copied // COPIED_ALONG)
         return replace(wanted, lap=max(1, there.rows // there.strip))
+
+    def _passing(self, index: int, behind: int) -> Passing:
+        layers, cuts = (self.network.layers[index], self.network.layers[behind]), (self.cuts[index], self.cuts[behind])
+        key = (index, behind, *((cut.images, cut.rows) for cut in cuts))
+        if key not in self.known.passed:
+            self.known.passed[key] = passing(layers[0], cuts[0], layers[1], cuts[1], self.images)
+        return self.known.passed[key]
+
+    def _most_rows(self, index: int) -> tuple[int, int, int]:
+        cut = self.cuts[index]
+        key = (index, cut.images, cut.rows)
+        if key not in self.known.most:
+            self.known.most[key] = _most_rows(self.network.layers[index], cut)
+        return self.known.most[key]
 
     def _wanted(self, use: Use, index: int, least: int, overlap: int, image: int, wait: int | None = None) -> Wanted:
         """`wait` is given for strips that are read as they are made; others are moved, and what is read twice copied."""

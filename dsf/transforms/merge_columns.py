@@ -129,33 +129,48 @@ class MergeColumnsPass(ModulePass):
 
     def _apply(self, function: func.FuncOp, hw: Hardware) -> None:
         zeros: Counter[str] = Counter()
+        known: dict[object, _Candidate | None] = {}
         for conv in [one for one in function.walk() if isinstance(one, fxp.ConvOp)]:
             requantize = _only_user(conv.output)
             if not isinstance(requantize, fxp.RequantizeOp):
                 continue
-            best = self._best(conv, requantize, hw)
-            if best.columns > 1:
+            likeness = _likeness(conv, requantize)
+            if likeness not in known:
+                known[likeness] = self._best(conv, requantize, hw)
+            best = known[likeness]
+            if best is not None:
                 name = location_name(conv)
                 if name is not None:
                     zeros[name] += _zero_macs(conv, best)
                 _merge(conv, requantize, best, hw)
         fxp.add_zero_macs(function, zeros)
 
-    def _best(self, conv: fxp.ConvOp, requantize: fxp.RequantizeOp, hw: Hardware) -> _Candidate:
-        """The fastest; of equal ones that with the fewest columns."""
+    def _best(self, conv: fxp.ConvOp, requantize: fxp.RequantizeOp, hw: Hardware) -> _Candidate | None:
+        """The fastest way to merge columns, of equal ones that with the fewest; `None` if none is faster than without."""
         outputs = shape(conv.output)[2]
-        plain = _candidate(conv, requantize, 1, hw)
         wanted = (self.columns,) if self.columns else range(2, MAX_COLUMNS + 1) if _may_gain(conv, hw) else ()
         fitting = [one for one in wanted if outputs % one == 0 and _fits(conv, one, hw)]
         merged = [_candidate(conv, requantize, one, hw) for one in fitting]
-        if self.columns:
-            return merged[0] if merged else plain
-        return min((plain, *merged), key=lambda one: one.cycles)
+        if self.columns or not merged:
+            return merged[0] if merged else None
+        plain, best = _candidate(conv, requantize, 1, hw), min(merged, key=lambda one: one.cycles)
+        return best if best.cycles < plain.cycles else None
 
 
 def _only_user(value: SSAValue) -> Operation | None:
     users = [use.operation for use in value.uses]
     return users[0] if len(users) == 1 else None
+
+
+def _likeness(conv: fxp.ConvOp, requantize: fxp.RequantizeOp) -> object:
+    """What merging depends on: another convolution that has all this in common is merged alike."""
+    shapes = conv.input.type, conv.weights.type, conv.output.type, requantize.output.type
+    return *shapes, conv.window, conv.groups, conv.pad_value, _is_added(requantize)
+
+
+def _is_added(requantize: fxp.RequantizeOp) -> bool:
+    """Whether an addition rides along, as nothing else uses the result; see `fxp-to-tile`."""
+    return isinstance(_only_user(requantize.output), fxp.AddOp)
 
 
 def _may_gain(conv: fxp.ConvOp, hw: Hardware) -> bool:
@@ -179,8 +194,7 @@ def _candidate(conv: fxp.ConvOp, requantize: fxp.RequantizeOp, columns: int, hw:
     window, groups = conv.window, conv.groups.value.data
     if columns > 1:
         window, groups = merged_window(window, image_width, outputs, columns), 1
-    # What nothing else uses rides along; see `fxp-to-tile`.
-    added = isinstance(_only_user(requantize.output), fxp.AddOp)
+    added = _is_added(requantize)
     # For its cost an operation needs no weights; it stands in no block.
     x, residual = Block(arg_types=[conv.input.type, requantize.output.type]).args
     matrix = tile.MatrixOp(
