@@ -24,6 +24,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 #: From the cycle in which an instruction is accepted to the start of its first tile, and to that of the search for kernel rows.
 ACCEPT_TO_START = 3
@@ -144,11 +145,10 @@ class Results:
     written: int = 0
 
     def moved(self, cycles: int) -> Results:
-        return replace(self, ready=self.ready + cycles)
+        return Results(self.ready + cycles, self.count, self.writes, self.reads, self.written)
 
 
-@dataclass(frozen=True)
-class Pending:
+class Pending(NamedTuple):
     """Results that have not left, those before them, from `leaves` on free tile buffers, and tiles that keep them from it."""
 
     leaves: int
@@ -166,15 +166,14 @@ class Pending:
         )
 
 
-@dataclass(frozen=True)
-class Before:
+class Before(NamedTuple):
     """
-    What the instructions before have left: cycles from which on the next one may be accepted and unrolled (`copied`), its first
-    tile start, its first last step come, its first result leave, each if nothing else keeps it; cycles in which their last two
-    slots started (`earlier`, `started`), and from which on tile buffers are free, in order. `far` is the start of a tile that
-    changes the shape from tall; `writes` are the last writes of the instructions before, the latest last. `pending` are results
-    that have not left and tiles that keep them from it: if the next instruction reads before they have, which the rest does not
-    know.
+    What the instructions before have left, counted from cycle `at` on: cycles from which on the next one may be accepted and
+    unrolled (`copied`), its first tile start, its first last step come, its first result leave, each if nothing else keeps it;
+    cycles in which their last two slots started (`earlier`, `started`), and from which on tile buffers are free, in order.
+    `far` is the start of a tile that changes the shape from tall; `writes` are the last writes of the instructions before, the
+    latest last. `pending` are results that have not left and tiles that keep them from it: if the next instruction reads before
+    they have, which the rest does not know.
     """
 
     accepted: int = 0
@@ -188,21 +187,21 @@ class Before:
     buffers: tuple[int, ...] = ()
     writes: tuple[int, ...] = (-1,) * DRAIN_QUEUE
     pending: Pending | None = None
+    at: int = 0
 
     @property
     def earliest(self) -> int:
         """From when on the next instruction may be accepted."""
-        return max(self.accepted, self.writes[0] + WRITE_TO_ACCEPT)
+        return self.at + max(self.accepted, self.writes[0] + WRITE_TO_ACCEPT)
 
     def after(self, cycle: int) -> Before:
         """The same as seen by one that is accepted in this cycle: counted from it, and without what can't matter."""
-        start = ACCEPT_TO_START
-        pending = self.pending
-        if pending is not None and self.writes[-1] < cycle + start + START_TO_READ:
+        start, since, pending = ACCEPT_TO_START, cycle - self.at, self.pending
+        if pending is not None and self.writes[-1] < since + start + START_TO_READ:
             pending = None
 
         def rest(value: int, least: int) -> int:
-            return max(value - cycle, least)
+            return max(value - since, least)
 
         return Before(
             0,
@@ -215,28 +214,19 @@ class Before:
             rest(self.far, start),
             tuple(rest(one, start) for one in self.buffers),
             tuple(rest(one, -WRITE_TO_ACCEPT) for one in self.writes),
-            None if pending is None else pending.moved(-cycle),
+            None if pending is None else pending.moved(-since),
         )
 
     def moved(self, cycles: int) -> Before:
         """The same, that many cycles later."""
-        return Before(
-            self.accepted + cycles,
-            self.copied + cycles,
-            self.earlier + cycles,
-            self.started + cycles,
-            self.free + cycles,
-            self.stepped + cycles,
-            self.result + cycles,
-            self.far + cycles,
-            tuple(one + cycles for one in self.buffers),
-            tuple(one + cycles for one in self.writes),
-            None if self.pending is None else self.pending.moved(cycles),
-        )
+        return self if cycles == 0 else self._replace(at=self.at + cycles)
+
+    def is_like(self, other: Before) -> bool:
+        """Whether it is another one at another time."""
+        return self[:-1] == other[:-1]
 
 
-@dataclass(frozen=True)
-class Ran:
+class Ran(NamedTuple):
     """
     When an instruction ran: cycles of its first and its last step, of its last slot, of its first write, and of its completion,
     if the next one does not keep its results from leaving; `before` are the completions of those before it whose results had
@@ -251,19 +241,17 @@ class Ran:
     before: tuple[int, ...]
     then: Before
 
+    def moved(self, cycles: int) -> Ran:
+        """The same, that many cycles later."""
+        first, last, end, write, finish, before, then = self
+        completed = tuple(one + cycles for one in before) if before else before
+        moved = first + cycles, last + cycles, end + cycles, write + cycles, finish + cycles
+        return Ran(*moved, completed, then.moved(cycles))
+
 
 def run(tiles: Tiles, before: Before, cycle: int) -> Ran:
     """When an instruction runs that is accepted in `cycle`."""
-    ran = _run(tiles, before.after(cycle))
-    return Ran(
-        ran.first + cycle,
-        ran.last + cycle,
-        ran.end + cycle,
-        ran.write + cycle,
-        ran.finish + cycle,
-        tuple(one + cycle for one in ran.before),
-        ran.then.moved(cycle),
-    )
+    return _run(tiles, before.after(cycle)).moved(cycle)
 
 
 @lru_cache(maxsize=1 << 14)

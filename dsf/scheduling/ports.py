@@ -8,8 +8,8 @@ walk before: so what is late for a reason that lies earlier moves all of them, a
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from dsf.cost import Cost
 
@@ -17,14 +17,18 @@ from dsf.cost import Cost
 MOST_STRETCHES = 32
 
 
-@dataclass(frozen=True)
-class Stretch:
+class Stretch(NamedTuple):
     """Cycles [first, stop) in which an instruction has a share of a port; if `slot` is set, the beginning of each so many."""
 
     first: int
     stop: int
     share: float
     slot: int = 0
+
+    def moved(self, cycles: int) -> Stretch:
+        """The same, that many cycles later."""
+        first, stop, share, slot = self
+        return Stretch(first + cycles, stop + cycles, share, slot)
 
 
 def stretch_of(accesses: int, first: int, stop: int) -> Stretch:
@@ -86,11 +90,15 @@ class Line:
 def together(lines: Sequence[Line], cycle: int, shift: int) -> Iterator[Stretch]:
     """What several units have of a port from a cycle on, in stretches in which that stays the same."""
     rest = [line.over(cycle, shift) for line in lines]
-    if len(rest) == 1:
-        yield from rest[0]
-        return
     heads = [next(one, None) for one in rest]
     while any(heads):
+        if heads.count(None) == len(heads) - 1:
+            # The others are done.
+            for head, others in zip(heads, rest, strict=True):
+                if head is not None:
+                    yield head
+                    yield from others
+            return
         active = [one for one in heads if one is not None and one.first <= cycle]
         ends = [one.stop for one in active] + [one.first for one in heads if one is not None and one.first > cycle]
         stop = min(ends)
@@ -153,8 +161,10 @@ def reads_of(line: Line, first: int, last: int, shift: int) -> tuple[float, int]
 
 def cycles_at(ports: Sequence[Port], start: int, cost: Cost, shift: int) -> int:
     """What the busy cycles of an instruction that starts at `start` become, which is as fast as the slowest port lets it."""
-    if cost.busy == 0:
-        return 0
+    if cost.busy == 0 or not ports:
+        return cost.busy
+    if len(ports) == 1:
+        return _cycles_at_one(ports[0].speeds(start, cost, shift), start, cost.busy)
     rest = [port.speeds(start, cost, shift) for port in ports]
     heads = [next(one, None) for one in rest]
     now, left = float(start), float(cost.busy)
@@ -170,4 +180,20 @@ def cycles_at(ports: Sequence[Port], start: int, cost: Cost, shift: int) -> int:
             return round(now + left / speed) - start
         left -= speed * (end - now)
         now = float(end)
+    return round(now + left) - start
+
+
+def _cycles_at_one(speeds: Iterable[tuple[int, int, float]], start: int, busy: int) -> int:
+    """The same at one port, of which it is known how fast the instruction gets on there."""
+    now, left = float(start), float(busy)
+    for first, stop, speed in speeds:
+        if stop <= now:
+            continue
+        if first > now:
+            if left <= first - now:
+                break
+            left, now = left - (first - now), float(first)
+        if left <= speed * (stop - now):
+            return round(now + left / speed) - start
+        left, now = left - speed * (stop - now), float(stop)
     return round(now + left) - start

@@ -19,10 +19,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate
+from typing import NamedTuple
 
-from dsf.array_timing import WRITE_TO_DONE, Before, Tiles, run
+from dsf.array_timing import WRITE_TO_DONE, Before, Ran, Tiles, run
 from dsf.cost import (
     FETCH_AHEAD,
     FETCH_BURST,
@@ -52,8 +53,7 @@ class Task:
     beats: int = 0
 
 
-@dataclass(frozen=True)
-class Times:
+class Times(NamedTuple):
     """
     Cycles, from the first beat of the program on; `busy` are those of the cost, and those of waiting for a port, from `first`
     on. `last` is the last step of a MATRIX instruction, `late` by how much its completion is later than could be known before
@@ -176,6 +176,9 @@ class _Ports:
             Queue.STORE: [Port(beside, _reads, STORE_READS)],
         }
         self._before: Sequence[Times] = [] if before is None else before.times
+        #: Of MATRIX instructions what the array found when they ran last, and how they ran; and their reads.
+        self._ran: dict[int, tuple[Before, int, Ran]] = {} if before is None else before.ports._ran
+        self._reads: dict[int, tuple[int, int, list[Stretch]]] = {} if before is None else before.ports._reads
         self.bus = _Bus(tasks, self._before, times)
 
     def _shift(self, index: int, start: int) -> int:
@@ -209,7 +212,25 @@ class _Ports:
         """By how much MATRIX task `index` is complete later because of what the next one reads."""
         return self._before[index].late if self._before else 0
 
-    def add(self, task: Task, times: Times) -> None:
+    def run(self, index: int, tiles: Tiles, array: Before, cycle: int) -> Ran:
+        """When MATRIX task `index` runs: as in the walk before if it finds the array alike."""
+        known = self._ran.get(index)
+        if known is not None and known[1] - known[0].at == cycle - array.at and known[0].is_like(array):
+            return known[2].moved(cycle - known[1])
+        ran = run(tiles, array, cycle)
+        self._ran[index] = array, cycle, ran
+        return ran
+
+    def _reads_of_tiles(self, index: int, cost: Cost, first: int, stop: int) -> list[Stretch]:
+        """When MATRIX task `index` reads: as in the walk before if it takes as long."""
+        known = self._reads.get(index)
+        if known is not None and known[1] - known[0] == stop - first:
+            return [one.moved(first - known[0]) for one in known[2]]
+        stretches = reads_of_tiles(cost, first, stop)
+        self._reads[index] = first, stop, stretches
+        return stretches
+
+    def add(self, index: int, task: Task, times: Times) -> None:
         """Notes what an instruction does at the ports."""
         cost, (first, stop) = task.cost, times.reads
         if task.queue is Queue.STORE and cost.reads > 0:
@@ -219,7 +240,7 @@ class _Ports:
             self.lines["vector writes"].add(stretch_of(cost.writes, *times.writes))
         if task.queue is Queue.MATRIX and cost.busy > 0:
             # Cycles in which STORE reads between tiles are none for VECTOR.
-            stretches = reads_of_tiles(cost, first, stop)
+            stretches = self._reads_of_tiles(index, cost, first, stop)
             for one in stretches:
                 self.lines["matrix reads"].add(one)
             if cost.yields:
@@ -281,7 +302,7 @@ def walk(tasks: Sequence[Task], queue_depth: int, before: Walk | None) -> Walk:
         tiles = task.cost.tiles
         if tiles is not None:
             times.append(_compute(unit, index, start, task, tiles, times, ports, taken))
-            ports.add(task, times[-1])
+            ports.add(index, task, times[-1])
             continue
         busy, first = ports.cycles(index, start, task), start + task.cost.fill
         if task.queue is Queue.LOAD:
@@ -294,7 +315,7 @@ def walk(tasks: Sequence[Task], queue_depth: int, before: Walk | None) -> Walk:
         stopped = busy - task.cost.busy if task.queue is Queue.MATRIX else 0
         lag = _write_lag(task.cost) if task.queue is Queue.VECTOR else 0
         times.append(Times(start, first, last, finish, busy, taken, (first + lag, first + busy + lag), stopped=stopped))
-        ports.add(task, times[-1])
+        ports.add(index, task, times[-1])
     return Walk(times, ports)
 
 
@@ -302,10 +323,10 @@ def _compute(
     unit: _Unit, index: int, start: int, task: Task, tiles: Tiles, times: list[Times], ports: _Ports, taken: int
 ) -> Times:
     """A MATRIX instruction that is accepted at `start`, after those before it."""
-    ran = run(tiles, unit.array, start)
+    ran = ports.run(index, tiles, unit.array, start)
     for number, finish in enumerate(ran.before, start=len(unit.computed) - len(ran.before)):
         before, known = unit.computed[number]
-        times[before] = replace(times[before], late=finish - known)
+        times[before] = times[before]._replace(late=finish - known)
     waits = ports.waits(index, start, ran.first, task)
     unit.array = ran.then.moved(waits)
     unit.free = unit.array.earliest
