@@ -12,7 +12,7 @@ from abc import ABC
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from xdsl.dialects.builtin import ArrayAttr, IntAttr
 from xdsl.dialects.utils import EnumAttribute
@@ -20,6 +20,26 @@ from xdsl.ir import Attribute, ParametrizedAttribute
 from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
+
+# To a type checker they are the same.
+if TYPE_CHECKING:
+    from functools import cached_property as kept  # pyright: ignore[reportUnusedImport]
+else:
+
+    class kept(property):
+        """`cached_property` for attributes, in which xDSL takes nothing but properties."""
+
+        def __set_name__(self, owner, name):
+            self._name = f"_kept_{name}"
+
+        def __get__(self, instance, owner=None):
+            if instance is None:
+                return self
+            found = instance.__dict__
+            if self._name not in found:
+                found[self._name] = self.fget(instance)
+            return found[self._name]
+
 
 Value = int | Enum | Sequence[int] | Sequence[Enum]
 Record = TypeVar("Record", bound="RecordAttr")

@@ -13,7 +13,7 @@ from xdsl.irdl import irdl_attr_definition
 from xdsl.utils.exceptions import VerifyException
 from xdsl.utils.str_enum import StrEnum
 
-from dsf.dialects.records import RecordAttr, Rule, ints
+from dsf.dialects.records import RecordAttr, Rule, ints, kept
 from dsf.isa.table import BaseRegister
 from dsf.scheduling.pieces import Block, Piece, Span
 
@@ -133,24 +133,24 @@ class PieceAttr(RecordAttr):
         images, rows = (piece.images.first, piece.images.count), (piece.rows.first, piece.rows.count)
         return PieceAttr.of(input=input, output=output, images=images, rows=rows)
 
-    @property
+    @kept
     def piece(self) -> Piece:
         images, rows, groups = (Span(*ints(one)) for one in (self.images, self.rows, self.groups))
         columns, run = (Span(*ints(one)) if ints(one) else None for one in (self.columns, self.run))
         sums = self.accumulate.data == 1, self.partial.data == 1
         return Piece(images, rows, groups, self.block, *sums, columns, run)
 
-    @property
+    @kept
     def block(self) -> Block:
         inputs, outputs = ints(self.inputs) or (0, self.input_image[2]), ints(self.outputs) or (0, self.output_image[2])
         return Block(Span(*inputs), Span(*outputs), self.convolutions.data)
 
-    @property
+    @kept
     def input_image(self) -> tuple[int, int, int]:
         height, width, channels = ints(self.input)
         return height, width, channels
 
-    @property
+    @kept
     def output_image(self) -> tuple[int, int, int]:
         height, width, channels = ints(self.output)
         return height, width, channels

@@ -25,7 +25,7 @@ from dsf.dialects.integers import (
     ZERO_POINT_BITS,
     width,
 )
-from dsf.dialects.records import RecordAttr, Rule, ints
+from dsf.dialects.records import RecordAttr, Rule, ints, kept
 from dsf.dialects.shapes import (
     as_text,
     need,
@@ -81,7 +81,7 @@ class WindowAttr(RecordAttr):
         "pad_value": Rule(default=0),
     }
 
-    @property
+    @kept
     def window(self) -> Window:
         kernel, strides, dilation = (ints(one) for one in (self.kernel, self.strides, self.dilation))
         top, bottom, left, right = ints(self.padding)
