@@ -239,8 +239,13 @@ class Provenance:
 
     def _conv(self, op: sched.InstructionOp) -> fxp.ConvOp | fxp.ConvTransposeOp | None:
         """The convolution in the network itself; its columns may have been merged since."""
-        convs = (one for one in self.network.walk() if isinstance(one, fxp.ConvOp | fxp.ConvTransposeOp))
-        return next((one for one in convs if location_name(one) == location_name(op)), None)
+        return self._convs.get(location_name(op))
+
+    @cached_property
+    def _convs(self) -> dict[str | None, fxp.ConvOp | fxp.ConvTransposeOp]:
+        """The convolutions of the network, by the names of their bundles: the first of each."""
+        convs = [one for one in self.network.walk() if isinstance(one, fxp.ConvOp | fxp.ConvTransposeOp)]
+        return {location_name(one): one for one in reversed(convs)}
 
     # Nodes.
 

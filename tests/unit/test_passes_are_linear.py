@@ -16,10 +16,13 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from xdsl.dialects.builtin import ModuleOp
 
 from dsf.codegen.files import write_files
 from dsf.compiler import check, context
 from dsf.parsing import PositionParser
+from dsf.recorded import keep_provenance
+from dsf.runtime.execute import level_of
 from dsf.transforms.dsf_pipeline import DsfPipelinePass
 
 #: Bundles of the shortest chain.
@@ -79,15 +82,20 @@ def steps_of(bundles: int, memories: str, folder: Path) -> dict[str, Counter[str
     ctx = context()
     module, parsing = lines_of(PositionParser(ctx, network(bundles, memories), "chain").parse_module)
     steps = {"parsing": parsing, "verification": Counter[str]()}
+    levels: dict[str, ModuleOp] = {}
     for one in DsfPipelinePass().passes():
         _, steps[one.name] = lines_of(lambda one=one: one.apply(ctx, module))
         steps["verification"] += lines_of(lambda: check(module))[1]
+        levels[level_of(module)] = module.clone()
     _, steps["files"] = lines_of(lambda: write_files(module, folder))
+    _, steps["provenance"] = lines_of(lambda: keep_provenance(folder, levels))
     return steps
 
 
 @pytest.mark.parametrize("memories", MEMORIES)
 def test_steps_are_linear(memories: str, tmp_path: Path):
+    # What is found once for all compiles.
+    steps_of(SHORTEST // 2, MEMORIES[memories], tmp_path)
     one, two, four = (steps_of(times * SHORTEST, MEMORIES[memories], tmp_path) for times in (1, 2, 4))
     problems: list[str] = []
     for name in one:
