@@ -7,8 +7,10 @@ executed and compared with the level before, bundle by bundle: a wrong lowering 
 
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -142,14 +144,27 @@ def run_pass(ctx: Context, module: ModuleOp, one: ModulePass, faults: Path | Non
     the module then goes into `faults`, or a new directory.
     """
     try:
-        one.apply(ctx, module)
-        check(module)
+        with _no_collection():
+            one.apply(ctx, module)
+            check(module)
     except (DsfError, MemoryError, OSError, RecursionError):
         raise
     except Exception as error:
         # The notes have the whole module, which is written instead.
         getattr(error, "__notes__", []).clear()
         raise fault_of_pass(one.name, module, error, faults) from error
+
+
+@contextmanager
+def _no_collection() -> Generator[None]:
+    """Without Python's search for cycles of garbage: a pass leaves few, among many objects that stay."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _check_input(module: ModuleOp) -> None:

@@ -21,6 +21,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -126,12 +127,12 @@ class Program:
     load_steps: tuple[Step, ...] = ()
     load_cycles: int | None = None
 
-    @property
+    @cached_property
     def stream(self) -> bytes:
         """The instructions of a run, as the engine reads them."""
         return encode_stream(step.instruction for step in self.steps)
 
-    @property
+    @cached_property
     def load_stream(self) -> bytes:
         """Those of the load program; empty if there is none."""
         return encode_stream(step.instruction for step in self.load_steps)

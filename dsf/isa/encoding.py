@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from dsf.errors import BinaryError
@@ -45,6 +46,7 @@ class Decoded:
         return BY_NAME[self.name]
 
 
+@cache
 def operand_fields(name: str) -> tuple[Field, ...]:
     """The fields that an instruction's text shows: all but the opcode and what is reserved in the header."""
     return tuple(field for field in BY_NAME[name].all_fields if field not in (OPCODE, RESERVED))

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 
 
 class Queue(IntEnum):
@@ -102,11 +103,11 @@ class Field:
     default: int = 0
     functions: tuple[VectorFunction, ...] | None = None
 
-    @property
+    @cached_property
     def low(self) -> int:
         return -(1 << (self.bits - 1)) if self.signed else 0
 
-    @property
+    @cached_property
     def high(self) -> int:
         if self.most is not None:
             return self.most
@@ -123,7 +124,7 @@ class Instruction:
     fields: tuple[Field, ...]
     doc: str
 
-    @property
+    @cached_property
     def all_fields(self) -> tuple[Field, ...]:
         return HEADER + self.fields
 
@@ -131,7 +132,7 @@ class Instruction:
         """The field of this name."""
         return next(field for field in self.all_fields if field.name == name)
 
-    @property
+    @cached_property
     def words(self) -> int:
         """Length in units of `WORD_BITS`."""
         used = sum(field.bits for field in self.all_fields)
