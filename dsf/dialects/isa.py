@@ -24,7 +24,7 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 from xdsl.dialects.builtin import I64, IntegerAttr, ModuleOp, i64
 from xdsl.ir import Dialect, Operation
@@ -87,7 +87,8 @@ class InstructionOp(IRDLOperation, ABC):
     @property
     def fields(self) -> dict[str, int]:
         """The value of each field of the instruction, but for the opcode."""
-        return {name: self[name] for name in self.DEFAULTS}
+        found = cast("dict[str, IntegerAttr[I64]]", self.properties)
+        return {name: found[name].value.data for name in self.DEFAULTS}
 
     def __getitem__(self, field: str) -> int:
         """The value of a field."""

@@ -139,6 +139,7 @@ class Known:
     pieces: dict[object, int] = field(default_factory=dict[object, int])
     strips: dict[object, list[int]] = field(default_factory=dict[object, list[int]])
     ways: dict[object, int] = field(default_factory=dict[object, int])
+    arrays: dict[tuple[Operation, Cut], int] = field(default_factory=dict[tuple[Operation, Cut], int])
     works: dict[tuple[Operation, Cut], Work] = field(default_factory=dict[tuple[Operation, Cut], Work])
     weights: dict[tuple[Operation, Cut], int] = field(default_factory=dict[tuple[Operation, Cut], int])
     rows: KnownRows = field(default_factory=KnownRows)
@@ -764,11 +765,20 @@ class _Chooser:
 
     def _array_cycles(self, layer: Layer, cut: Cut) -> int:
         """Cycles of the array, and those in which it waits for weights."""
+        key = (layer.op, cut)
+        if key not in self.known.arrays:
+            self.known.arrays[key] = self._new_array_cycles(layer, cut)
+        return self.known.arrays[key]
+
+    def _new_array_cycles(self, layer: Layer, cut: Cut) -> int:
         if not isinstance(layer.op, tile.MatrixOp):
             return 0
         loads = cut.loads(layer.blocks, layer.lanes(self.hw))
         if cut.ranges != (0,):
-            of_loads = [(self._ranges(layer, load), self._range_steps(layer, cut, load)) for load in loads]
+            # Of channel groups every other one has the same.
+            kinds = {(load.mirrored, load.groups.count): load for load in loads}
+            of_kinds = {kind: (self._ranges(layer, load), self._range_steps(layer, cut, load)) for kind, load in kinds.items()}
+            of_loads = [of_kinds[load.mirrored, load.groups.count] for load in loads]
             # A tile is complete when its last row has left the array.
             done = self.hw.pe_latency + self.hw.pixels_tall + STEP_TO_RESULT + RESULT_TO_WRITE + WRITE_TO_DONE
             latency = done + TOKEN_LATENCY + LOAD_FILL
