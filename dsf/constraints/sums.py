@@ -14,18 +14,16 @@ from dsf.dialects.shapes import shape
 from dsf.transposed import phase_weights
 
 
-def quantised(op: bundle.CoreOp) -> tuple[numerics.Ints, numerics.Ints | None]:
-    """The integers of a core's weights, and of its bias if it has one."""
-    weights = numerics.quantize(op.weights_array, op.weights_type.bits.data, op.weights_type.frac.data)
-    if op.bias_array is None or op.bias_type is None:
-        return weights, None
-    return weights, numerics.quantize(op.bias_array, op.bias_type.bits.data, op.bias_type.frac.data)
+def integer_weights(op: bundle.CoreOp) -> numerics.Ints:
+    """The integers of a core's weights."""
+    return numerics.quantize(op.weights_array, op.weights_type.bits.data, op.weights_type.frac.data)
 
 
 def integer_bias(op: bundle.CoreOp) -> tuple[numerics.Ints, int]:
     """(one integer for each channel, left shift) that is added to a core's sum; zeros if there is nothing to add."""
-    _, bias = quantised(op)
-    return (np.zeros(op.channels_out, dtype=np.int64), 0) if bias is None else (bias, max(op.bias_shift, 0))
+    if op.bias_array is None or op.bias_type is None:
+        return np.zeros(op.channels_out, dtype=np.int64), 0
+    return numerics.quantize(op.bias_array, op.bias_type.bits.data, op.bias_type.frac.data), max(op.bias_shift, 0)
 
 
 def engine_bias(op: bundle.CoreOp) -> tuple[numerics.Ints, int]:
@@ -33,9 +31,10 @@ def engine_bias(op: bundle.CoreOp) -> tuple[numerics.Ints, int]:
     The same for the sums of the `fxp` level. An ordinary convolution multiplies elements as they are there, so that a zero
     point of the input is in its bias.
     """
-    if isinstance(op, bundle.ConvTransposeOp):
+    zero = bundle.grid_of(op.input).zero
+    if isinstance(op, bundle.ConvTransposeOp) or zero == 0:
         return integer_bias(op)
-    return numerics.fold_zero_point(*integer_bias(op), quantised(op)[0], bundle.grid_of(op.input).zero)
+    return numerics.fold_zero_point(*integer_bias(op), integer_weights(op), zero)
 
 
 def engine_sums(op: bundle.CoreOp) -> list[tuple[numerics.Ints, numerics.Ints, int]]:
@@ -44,7 +43,7 @@ def engine_sums(op: bundle.CoreOp) -> list[tuple[numerics.Ints, numerics.Ints, i
     of the positions of the result; all but transposed ones are a single one. The engine multiplies elements as they are, so a
     zero point of the input is in the bias: `-zero_point * sum(w)`.
     """
-    weights, _ = quantised(op)
+    weights = integer_weights(op)
     kernels = [weights]
     if isinstance(op, bundle.ConvTransposeOp):
         _, height, width, _ = shape(op.input)

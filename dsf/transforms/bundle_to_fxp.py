@@ -25,7 +25,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 
 from dsf import numerics
 from dsf.constraints.layers import CONVOLUTIONS, MOVES, bundle_of, is_last, name_of, source_of
-from dsf.constraints.sums import engine_bias, quantised
+from dsf.constraints.sums import engine_bias, integer_weights
 from dsf.dialects import bundle, fxp
 from dsf.dialects.bundle_scales import has_free_scale, multipliers
 from dsf.dialects.constants import dense_ints, integer, pair, quad
@@ -129,7 +129,7 @@ class Lowering:
 
     def _lower_core(self, op: bundle.CoreOp, x: SSAValue, window: Window | TransposedWindow) -> None:
         """The sum, still without its bias, as images; a last layer's is complete, and in the shape of its result."""
-        weights, _ = quantised(op)
+        weights = integer_weights(op)
         groups = op.groups.value.data if isinstance(op, CONVOLUTIONS) else 1
         kernel = window.kernel if isinstance(window, Window) else window.window.kernel
         constant = dense_ints(weights.reshape(*kernel, -1, op.channels_out), self.hardware.bits_weights)
