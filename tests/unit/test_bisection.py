@@ -446,7 +446,7 @@ def test_right_passes_agree_in_small_memories(seed: int):
     x = input_of(rng, module)
     for one in (CheckHardwarePass(), BundleToFxpPass()):
         run_pass(CTX, module, one)
-    tiled = tiled_in_small_memories(module, random_options(rng), rng)
+    tiled, _ = tiled_in_small_memories(module, random_options(rng), rng)
     bisection = bisect(tiled, x, [TileToSchedPass(resident_weights=seed % 2 == 0), SchedToIsaPass()])
     assert bisection.difference is None
     assert bisection.steps == ["input", "tile-to-sched", "sched-to-isa"]

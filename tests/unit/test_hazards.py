@@ -91,8 +91,11 @@ def scheduled(seed: int, *, resident: bool = False) -> tuple[sched.ProgramOp, Ha
     module, _, rng = case(seed)
     run_pass(CTX, module, CheckHardwarePass())
     run_pass(CTX, module, BundleToFxpPass())
-    module = tiled(module, FxpToTilePass()) if resident else tiled_in_small_memories(module, FxpToTilePass(), rng)
-    run_pass(CTX, module, TileToSchedPass(resident_weights=resident))
+    if resident:
+        _, module = tiled(module, FxpToTilePass())
+    else:
+        module, _ = tiled_in_small_memories(module, FxpToTilePass(), rng)
+        run_pass(CTX, module, TileToSchedPass(resident_weights=False))
     return next(op for op in module.ops if isinstance(op, sched.ProgramOp)), hardware_of(module)
 
 

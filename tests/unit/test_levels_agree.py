@@ -9,6 +9,7 @@ run in random orders that the tokens admit, in several runs of a program that wa
 from __future__ import annotations
 
 import dataclasses
+import math
 import random
 from collections import Counter
 from itertools import product
@@ -46,6 +47,8 @@ WIDTHS = [(1, 1), *product((2, 4, 8), (2, 4, 8))]
 MEMORIES = ("feature_memory", "weight_memory", "parameter_groups")
 #: Layers that integers do not have.
 NOT_DRAWN = ("bundle.batch_norm", "bundle.softmax")
+#: Into how many parts reductions are cut at most: programs of more do nothing else.
+MOST_PARTS = 32
 CTX = Context()
 
 
@@ -67,27 +70,31 @@ def set_hardware(module: ModuleOp, hw: Hardware) -> None:
     old.erase()
 
 
-def smallest(hw: Hardware, rng: random.Random) -> Hardware:
-    """`hw` with the smallest memories there can be."""
+def smallest(hw: Hardware, rng: random.Random, longest: int) -> Hardware:
+    """`hw` with the smallest memories in which sums of so many products come in no more than `MOST_PARTS` parts."""
+    words = max(4, -(-longest // MOST_PARTS))
     return dataclasses.replace(
         hw,
         feature_memory=4 * hw.word_bytes,
-        weight_memory=4 * hw.column_groups * hw.weight_slot_bits // 8,
+        weight_memory=words * hw.column_groups * hw.weight_slot_bits // 8,
         parameter_groups=1,
         queue_depth=rng.choice((2, 3, 4)),
     )
 
 
-def tiled(module: ModuleOp, options: FxpToTilePass) -> ModuleOp:
+def tiled(module: ModuleOp, options: FxpToTilePass) -> tuple[ModuleOp, ModuleOp]:
+    """The module at the levels `tile` and `sched`."""
     copy = module.clone()
     run_pass(CTX, copy, options)
-    run_pass(CTX, copy.clone(), TileToSchedPass())
-    return copy
+    placed = copy.clone()
+    run_pass(CTX, placed, TileToSchedPass())
+    return copy, placed
 
 
-def tiled_in_small_memories(module: ModuleOp, options: FxpToTilePass, rng: random.Random) -> ModuleOp:
-    """The module tiled for memories that are doubled as the messages ask for it, until the network fits."""
-    hw = smallest(next(op for op in module.ops if isinstance(op, HardwareOp)).hardware, rng)
+def tiled_in_small_memories(module: ModuleOp, options: FxpToTilePass, rng: random.Random) -> tuple[ModuleOp, ModuleOp]:
+    """The same for memories that are doubled as the messages ask for it, until the network fits."""
+    products = [math.prod(op.weights.get_shape()[:3]) for op in module.walk() if isinstance(op, fxp.ConvOp)]
+    hw = smallest(next(op for op in module.ops if isinstance(op, HardwareOp)).hardware, rng, max(products, default=0))
     while True:
         set_hardware(module, hw)
         try:
@@ -118,10 +125,13 @@ def check(
     options = random_options(rng)
     if depthwise is not None:
         options = dataclasses.replace(options, mode=rng.choice(("depthwise_rows", "depthwise_columns")))
-    module = tiled_in_small_memories(module, options, rng) if small else tiled(module, options)
+    module, placed = tiled_in_small_memories(module, options, rng) if small else tiled(module, options)
     np.testing.assert_array_equal(run(module, x), expected, err_msg=f"tile, seed {seed}, {options}")
     placing = TileToSchedPass(resident_weights=rng.random() < 0.7)
-    run_pass(CTX, module, placing)
+    if placing == TileToSchedPass():
+        module = placed
+    else:
+        run_pass(CTX, module, placing)
     for got, one in zip(run_program(module, inputs), wanted, strict=True):
         np.testing.assert_array_equal(got, one, err_msg=f"sched, seed {seed}, {options}, {placing}")
     if depthwise is not None:
@@ -290,17 +300,15 @@ def test_small_memories_cut_networks() -> None:
         module, _, rng = case(seed)
         run_pass(CTX, module, CheckHardwarePass())
         run_pass(CTX, module, BundleToFxpPass())
-        large = tiled(module, FxpToTilePass())
-        module = tiled_in_small_memories(module, FxpToTilePass(), rng)
+        _, large = tiled(module, FxpToTilePass())
+        module, placed = tiled_in_small_memories(module, FxpToTilePass(), rng)
         function = next(op for op in module.ops if isinstance(op, FuncOp))
         images = function.function_type.inputs.data[0].get_shape()[0]
         chunked += function.attributes[IMAGES].value.data < images
-        run_pass(CTX, module, TileToSchedPass())
-        program = next(op for op in module.ops if isinstance(op, sched.ProgramOp))
+        program = next(op for op in placed.ops if isinstance(op, sched.ProgramOp))
         loads = [op.offset.value.data for op in program.instructions if isinstance(op, sched.LoadWeightsOp)]
         reloaded += len(loads) > len(set(loads))
-        run_pass(CTX, large, TileToSchedPass())
         resident += any(isinstance(op, sched.LoadProgramOp) for op in large.walk())
-    assert chunked >= 5
-    assert reloaded >= 3
-    assert resident >= 20
+        if chunked >= 5 and reloaded >= 3 and resident >= 20:
+            return
+    raise AssertionError(f"of 40 networks: {chunked} in chunks, {reloaded} with weights loaded anew, {resident} without")
