@@ -4,9 +4,10 @@ How the tensors of the model that was compiled lie in the engine's, and what bec
 An ONNX model has images (N, C, H, W), the engine (N, H, W, C). For its input and its output the file has the name, the shape in
 the model and `axes`, the model's axes in the order of the engine's, or where no order of axes is it `places`, for each element
 of the model's tensor, row-major, its place in the engine's. `kind` is the type of the numbers that the model takes or gives;
-integers of it are `offset` larger than the engine's. `steps` are what the processor computes of the output afterwards. `nodes`
-are all nodes of the model, each with its operator, what became of it, the nodes whose results it reads, and those that do its
-work. `digest` is one of all this and of the program that it belongs to: beside another program it would give wrong answers.
+integers of it are `offset` larger than the engine's. `before` is what the processor computes of the input before it is
+quantised, `steps` what it computes of the output afterwards. `nodes` are all nodes of the model, each with its operator, what
+became of it, the nodes whose results it reads, and those that do its work. `digest` is one of all this and of the program that
+it belongs to: beside another program it would give wrong answers.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from dsf.arguments import as_int
 from dsf.codegen.program import Program
 from dsf.disk import read_json
 from dsf.errors import BinaryError
+from dsf.input_steps import OPERATORS, InputStep
 from dsf.numerics import Ints
 
 SOURCE_NAME = "source.json"
@@ -34,13 +36,17 @@ _NEEDS = "the source.json that DSF writes; compile the model again"
 
 @dataclass(frozen=True)
 class SourceTensor:
-    """A tensor of the model: `places` has its shape, and says of each element where it lies in the engine's."""
+    """
+    A tensor of the model: `places` has its shape, and says of each element where it lies in the engine's. `before` are the
+    steps from the model's input to what is quantised, `steps` those after the output.
+    """
 
     name: str
     places: Ints
     kind: str
     offset: int
     steps: tuple[str, ...] = ()
+    before: tuple[InputStep, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -49,7 +55,9 @@ class SourceTensor:
     def to_json(self) -> dict[str, Any]:
         axes = _axes(self.places)
         layout = {"places": self.places.reshape(-1).tolist()} if axes is None else {"axes": list(axes)}
-        numbers = {"kind": self.kind, "offset": self.offset, "steps": list(self.steps)}
+        numbers: dict[str, Any] = {"kind": self.kind, "offset": self.offset, "steps": list(self.steps)}
+        if self.before:
+            numbers["before"] = [one.to_json() for one in self.before]
         return {"name": self.name, "shape": list(self.shape), **layout, **numbers}
 
 
@@ -129,6 +137,10 @@ class _Fields:
         values = [as_int(one) for one in self.data[name]]
         return _checked(values, None not in values, name)
 
+    def reals(self, name: str) -> list[float]:
+        values = [float(one) for one in self.data[name]]
+        return _checked(values, bool(np.isfinite(values).all()), name)
+
 
 def _checked(value: Any, ok: bool, name: str) -> Any:
     if not ok:
@@ -162,5 +174,16 @@ def _tensor(data: object) -> SourceTensor:
         places = np.arange(size).reshape([shape[axis] for axis in axes]).transpose(np.argsort(axes))
     else:
         places = np.array(fields.integers("places"), dtype=np.int64)
-    steps = fields.texts("steps")
-    return SourceTensor(fields.text("name"), places.reshape(shape), fields.text("kind"), fields.integer("offset"), steps)
+    steps, before = fields.texts("steps"), tuple(_step(one, shape) for one in fields.data.get("before", []))
+    numbers = fields.text("kind"), fields.integer("offset"), steps, before
+    return SourceTensor(fields.text("name"), places.reshape(shape), *numbers)
+
+
+def _step(data: object, sizes: tuple[int, ...]) -> InputStep:
+    """A step on an input of these sizes."""
+    fields = _fields(data)
+    shape, operator = tuple(fields.integers("shape")), fields.text("operator")
+    values = np.array(fields.reals("values"), dtype=np.float32).reshape(shape)
+    _checked(operator, operator in OPERATORS, "operator")
+    _checked(values, np.broadcast_shapes(shape, sizes) == sizes, "values")
+    return InputStep(operator, values)

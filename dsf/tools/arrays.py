@@ -15,6 +15,7 @@ from dsf.codegen.source import ModelTensors, SourceTensor
 from dsf.compiler import load_array
 from dsf.dialects.engine import TensorAttr
 from dsf.errors import ModelError
+from dsf.input_steps import prepared
 from dsf.numerics import Ints, as_ints
 
 Array = NDArray[Any]
@@ -33,15 +34,19 @@ class Given:
 
 def read_input(program: Program, source: ModelTensors | None, path: Path, layout: str | None) -> Given:
     """
-    The array of a `.npy` file as the input of a program. Real numbers are quantised; integers are the engine's, or in the
-    layout of a model that takes integers those. Raises `ModelError` where the shape does not say which layout it has.
+    The array of a `.npy` file as the input of a program. Real numbers are quantised, in the layout of a model after what it
+    computes of them before that; integers are the engine's, or in the layout of a model that takes integers those. Raises
+    `ModelError` where the shape does not say which layout it has.
     """
     values, tensor = load_array(path), program.inputs[0]
     real = values.dtype.kind == "f"
     of_model = _is_of_model(values.shape, tensor, None if source is None else source.input, layout, path)
+    before = source.input.before if source is not None and of_model else ()
+    if real and not bool(np.isfinite(values).all()):
+        raise ModelError(f"'{path}': has values that are infinite or no numbers, needs finite ones; correct them")
+    if before and (real or (source is not None and "float" not in source.input.kind)):
+        values, real = prepared(before, values), True
     if real:
-        if not bool(np.isfinite(values).all()):
-            raise ModelError(f"'{path}': has values that are infinite or no numbers, needs finite ones; correct them")
         scale = tensor.free_scales[0] if tensor.free_scales else 2.0**-tensor.frac.data
         # As onnxruntime has them, in float32.
         reals = values.astype(np.float32).astype(np.float64)

@@ -16,6 +16,7 @@ import numpy as np
 
 from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.graph import Node
+from dsf.frontend.onnx.host import checked
 from dsf.frontend.onnx.importer import UNIT_BITS, Importer
 from dsf.frontend.onnx.rounding import flattened, with_last
 from dsf.frontend.onnx.values import MAX_ELEMENTS, Array, Real, Sum, UnsupportedError, Wire, sizes_of
@@ -26,8 +27,8 @@ from dsf.numerics import Floats, Ints
 
 def scaled_and_shifted(importer: Importer, node: Node, x: Real, factor: Array | None, offset: Array | None) -> Sum:
     """`x * factor + offset`, with constants that broadcast against `x`, the same for each image of a batch."""
-    factors = np.broadcast_to(1.0 if factor is None else _checked(factor, x.shape), x.shape)
-    offsets = np.broadcast_to(0.0 if offset is None else _checked(offset, x.shape), x.shape)
+    factors = np.broadcast_to(1.0 if factor is None else checked(factor, x.shape), x.shape)
+    offsets = np.broadcast_to(0.0 if offset is None else checked(offset, x.shape), x.shape)
     if isinstance(x, Sum) and x.function.is_identity and not x.moves:
         numbers = _by_index(x.places % sizes_of(x)[-1], sizes_of(x)[-1], factors, offsets)
         if numbers is not None:
@@ -38,20 +39,6 @@ def scaled_and_shifted(importer: Importer, node: Node, x: Real, factor: Array | 
         raise UnsupportedError(has, "a QuantizeLinear and DequantizeLinear before it", "quantise the model there")
     importer.note(node, "depthwise convolution of one tap")
     return _alone(importer, node, x, factors, offsets)
-
-
-def _checked(values: Array, sizes: tuple[int, ...]) -> Floats:
-    reals = values.astype(np.float64)
-    if not bool(np.isfinite(reals).all()):
-        raise UnsupportedError("a constant that is NaN or infinite", "finite numbers", "correct it")
-    try:
-        fits = np.broadcast_shapes(values.shape, sizes) == sizes
-    except ValueError:
-        fits = False
-    if not fits:
-        has = f"a constant of shape {values.shape} for a tensor of {sizes}"
-        raise UnsupportedError(has, "one that broadcasts against it", "use such a constant")
-    return reals
 
 
 def _by_index(index: Array, count: int, *values: Array) -> tuple[Floats, ...] | None:

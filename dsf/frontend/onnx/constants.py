@@ -9,9 +9,10 @@ import numpy as np
 from onnx import TensorProto, helper
 
 from dsf.frontend.onnx.graph import Node
+from dsf.frontend.onnx.host import of_input, on_host
 from dsf.frontend.onnx.importer import Importer, handles
 from dsf.frontend.onnx.operands import real_of
-from dsf.frontend.onnx.values import Constant, Input, QuantisedConstant, State, UnsupportedError, Wire
+from dsf.frontend.onnx.values import Constant, Host, Input, QuantisedConstant, State, UnsupportedError, Wire
 
 
 @handles("Constant")
@@ -39,10 +40,15 @@ def shape_of(importer: Importer, node: Node, inputs: Sequence[State | None]) -> 
 
 @handles("Cast")
 def cast(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
-    """Between types of real numbers."""
+    """Between types of real numbers; of the input and the output to any, by the processor."""
     importer.note(node, "nothing to do")
     kind = helper.tensor_dtype_to_np_dtype(int(node.get("to", TensorProto.FLOAT)))
     state = inputs[0]
+    if isinstance(state, Host):
+        return [on_host(state, "cast", lambda y: y.astype(kind))]
+    if isinstance(state, Input) and kind.name in ("float32", "float64"):
+        importer.note(node, "input, by the processor")
+        return [state if state.is_real else of_input(state, "Cast", np.zeros(()))]
     if isinstance(state, Wire | Input) and (isinstance(state, Input) or state.codes):
         raise UnsupportedError("a cast of quantised integers", "a DequantizeLinear", "use one, with the tensor's scale")
     if not np.issubdtype(kind, np.floating):

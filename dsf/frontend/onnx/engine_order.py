@@ -16,6 +16,8 @@ from dsf.frontend.onnx.values import Array, Places, row_major
 _RENAMING = {"Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze"}
 #: Operators after which elements are where they were.
 _ELEMENTWISE = {"QuantizeLinear", "DequantizeLinear", "Identity", "Cast", "Dropout", "Relu", "Clip"}
+#: Operators that with a constant the processor computes of the input before it is quantised.
+_PREPARING = {"Add", "Sub", "Mul", "Div", "BatchNormalization"}
 #: Operators that read rows, or of more axes the last one.
 _DENSE = {"Gemm", "MatMul", "QLinearMatMul", "MatMulInteger", "com.microsoft.QGemm"}
 
@@ -28,12 +30,18 @@ def engine_order(graph: Graph, name: str, sizes: tuple[int, ...]) -> tuple[tuple
     constants = {**graph.constants, **_constants(graph)}
     tensors = {name: row_major(sizes)}
     rows: Places | None = None
+    real = {name}
     for node in graph.nodes:
         # Of a sum or a product a constant may come first.
         elements = next((tensors[one] for one in node.inputs if one in tensors), None)
         if elements is None:
             continue
-        renamed = elements if node.op_type in _ELEMENTWISE else _renamed(node, constants, elements)
+        given = [one for one in node.inputs if one not in constants]
+        prepares = node.op_type in _PREPARING and len(given) == 1 and given[0] in real
+        same = prepares or node.op_type in _ELEMENTWISE
+        if node.op_type != "QuantizeLinear" and not real.isdisjoint(given):
+            real.update(node.outputs)
+        renamed = elements if same else _renamed(node, constants, elements)
         if renamed is not None:
             tensors[node.outputs[0]] = renamed
         elif node.op_type not in _RENAMING and elements.ndim in (3, 4):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -32,20 +32,19 @@ from dsf.frontend.absorbed import absorbed_of, resolved
 from dsf.frontend.onnx.engine_order import engine_order
 from dsf.frontend.onnx.folding import FOLDS, fold
 from dsf.frontend.onnx.graph import CODE_TYPES, Graph, GraphInput, Node
+from dsf.frontend.onnx.host import behind_all, hosted
 from dsf.frontend.onnx.moving import as_images, bordered
 from dsf.frontend.onnx.rounding import core
 from dsf.frontend.onnx.values import (
     MAX_ELEMENTS,
     Array,
     Constant,
-    Function,
     Host,
     Input,
     Padded,
     Pending,
     Places,
-    Pointwise,
-    Rounded,
+    Real,
     State,
     Sum,
     Unknown,
@@ -54,6 +53,7 @@ from dsf.frontend.onnx.values import (
     row_major,
 )
 from dsf.hardware import Hardware
+from dsf.input_steps import InputStep
 from dsf.transforms.locations import location_name, set_location
 
 Handler = Callable[["Importer", Node, Sequence[State | None]], Sequence[State]]
@@ -124,13 +124,22 @@ def handles(*op_types: str) -> Callable[[Handler], Handler]:
 
 @dataclass(frozen=True)
 class InputSpec:
-    """The input of a network: its name, the places of its elements in the engine's tensor, and what they stand for there."""
+    """
+    The input of a network: its name, the places of its elements in the engine's tensor, what they stand for there, and what the
+    processor computes of it before.
+    """
 
     name: str
     places: Places
     grid: Grid
     kind: str
     offset: int
+    steps: tuple[InputStep, ...] = ()
+
+    @property
+    def is_real(self) -> bool:
+        """Whether the model takes real numbers, or what it makes such, and no integers on the grid."""
+        return "float" in self.kind or bool(self.steps)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -190,6 +199,11 @@ class Importer:
     _shapes: dict[str, tuple[int, ...]] | None = None
 
     @cached_property
+    def behind_all(self) -> frozenset[str]:
+        """The tensors from which nothing but operators of the processor leads to the output."""
+        return behind_all(self.graph)
+
+    @cached_property
     def read(self) -> frozenset[str]:
         """The tensors that something reads."""
         return frozenset((*self.graph.outputs, *(name for node in self.graph.nodes for name in node.inputs)))
@@ -224,7 +238,7 @@ class Importer:
         for one in self.graph.inputs:
             self.states[one.name] = self._standing_in(self._closed(one.shape), codes=one.kind in CODE_TYPES)
         if sources and (sizes := self._sizes(sources[0])) is not None:
-            self.states[sources[0].name] = Input(sources[0].name, row_major(sizes), sources[0].kind)
+            self.states[sources[0].name] = Input(sources[0].name, row_major(sizes), sources[0].kind, sizes)
 
     def _closed(self, sizes: Sequence[int | None]) -> tuple[int, ...]:
         """Sizes of which those that are left open are the batch, and of images the largest that there are."""
@@ -356,25 +370,16 @@ class Importer:
         """What the function returns, and how to read it."""
 
         state = bordered(self, state, name) if isinstance(state, Padded) else state
-        steps = state.steps if isinstance(state, Host) else ()
-        source = state.source if isinstance(state, Host) else state
-        if isinstance(source, Function | Rounded | Sum) and not source.moves and not source.function.is_identity:
-            # A function at the end needs no grid: the processor computes it.
-            steps = (("pointwise", source.function.apply), *steps)
-            source = replace(source, function=Pointwise())
-        if isinstance(source, Function) and not source.moves:
-            steps = ((source.kind, source.apply), *steps)
-            source = replace(source.wire, places=source.places)
-        if isinstance(source, Rounded) and not source.moves:
-            source = replace(source.wire, places=source.places)
-        if isinstance(source, Wire):
-            grid = source.grid
+        # A function at the end needs no grid: the processor computes it.
+        host = hosted(state) if isinstance(state, Real | Host) else None
+        if host is not None and isinstance(host.source, Wire):
+            source, grid = host.source, host.source.grid
             units = np.array([grid.unit])
-            return source.value, OutputSpec(name, source.places, units, grid.zero, source.codes, source.offset, steps)
-        if isinstance(source, Sum) and source.function.is_identity and not source.moves:
-            made = core(self, source)
-            return made.output, OutputSpec(name, source.places, made.units, 0, False, 0, steps)
-        kind = type(source).__name__.lower()
+            return source.value, OutputSpec(name, source.places, units, grid.zero, source.codes, source.offset, host.steps)
+        if host is not None and isinstance(host.source, Sum):
+            made = core(self, host.source)
+            return made.output, OutputSpec(name, host.source.places, made.units, 0, False, 0, host.steps)
+        kind = type(state).__name__.lower()
         raise UnsupportedError(
             f"an output that is not quantised ({kind})",
             "a QuantizeLinear before it, or a convolution or dense layer",
@@ -398,8 +403,11 @@ class Importer:
             sizes, places = engine_order(self.graph, source.name, self._sizes(source) or ())
             argument = self.block.insert_arg(tensor_of(sizes, grid), 0)
             argument.name_hint = "input"
-            self.input_spec = InputSpec(state.name, places, grid, state.kind, offset)
+            self.input_spec = InputSpec(state.name, places, grid, state.kind, offset, state.steps)
         spec = self.input_spec
+        if state.steps != spec.steps:
+            change = "do the same with it before each QuantizeLinear"
+            raise UnsupportedError("the input scaled or shifted in two ways before it is quantised", "one", change)
         if grid != spec.grid:
             raise UnsupportedError(
                 f"the input quantised to {grid} and elsewhere to {spec.grid}", "one grid", "quantise the input once"

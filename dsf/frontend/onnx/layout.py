@@ -9,9 +9,9 @@ import numpy as np
 
 from dsf.frontend.onnx.engine_order import flattened_shape, reshaped
 from dsf.frontend.onnx.graph import Node
+from dsf.frontend.onnx.host import on_host
 from dsf.frontend.onnx.importer import Importer, handles
 from dsf.frontend.onnx.operands import constant_of, transposed
-from dsf.frontend.onnx.quantisation import on_host
 from dsf.frontend.onnx.values import Array, Constant, Host, QuantisedConstant, State, UnsupportedError
 
 

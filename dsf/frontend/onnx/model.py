@@ -24,8 +24,9 @@ from dsf.frontend.onnx.values import Array
 from dsf.frontend.quantize.report import QuantizationReport
 from dsf.frontend.reading import Source
 from dsf.hardware import DEFAULT_HARDWARE, Hardware
+from dsf.input_steps import prepared
 from dsf.lowering import to_level
-from dsf.numerics import Floats, Ints, random_elements
+from dsf.numerics import Floats, Ints, int_range, random_elements
 from dsf.progress import Steps, new_console
 from dsf.proof import Options, Proved, prove
 from dsf.runtime.execute import input_shape, run_integers
@@ -67,34 +68,59 @@ class OnnxModel:
         output_offset = y.offset if output_kind == "integers" else 0
         around = (self.imported.reads, self.imported.into)
         return ModelTensors(
-            SourceTensor(x.name, x.places, x.kind, 0 if "float" in x.kind else x.offset),
+            SourceTensor(x.name, x.places, x.kind, 0 if x.is_real else x.offset, before=x.steps),
             SourceTensor(y.name, y.places, output_kind, output_offset, steps),
             tuple(SourceNode(*one, *(of.get(one[0], ()) for of in around)) for one in self.imported.placements),
         )
 
     @property
     def random_input(self) -> Array:
-        """What the model takes, of `input_shape`: numbers on the input's grid, or integers; always the same ones."""
+        """What the model takes, of `input_shape`: numbers that are on the input's grid, or integers; always the same ones."""
         spec = self.imported.input
         integers = random_elements(np.random.default_rng(0), self.input_shape, spec.grid.bits.data)
-        return spec.grid.to_reals(integers) if "float" in spec.kind else integers + spec.offset
+        if not spec.is_real:
+            return integers + spec.offset
+        values = spec.grid.to_reals(integers)
+        for one in reversed(spec.steps):
+            values = one.undo(values.astype(np.float32))
+        if "float" in spec.kind:
+            return values
+        kind = np.iinfo(spec.kind)
+        return np.clip(np.rint(values), kind.min, kind.max).astype(spec.kind)
 
     def integers_of(self, x: ArrayLike) -> Ints:
         """
         An input of the model as the engine's integers, in the engine's order. `x` is real numbers, or for a model that takes
-        quantised integers those.
+        integers those. Raises `ModelError` for another shape, and for what are no such numbers.
         """
         spec, values = self.imported.input, np.asarray(x)
         if values.shape != spec.shape:
             raise ModelError(f"'{spec.name}': an input of shape {values.shape}, needs {spec.shape}; reshape it")
-        if "float" in spec.kind:
-            integers = spec.grid.to_integers(values.astype(np.float32).astype(np.float64))
-        else:
-            integers = values.astype(np.int64) - spec.offset
+        integers = self._quantised(values)
         sizes, _ = input_shape(self.module)
         placed = np.empty(integers.size, dtype=np.int64)
         placed[spec.places.reshape(-1)] = integers.reshape(-1)
         return placed.reshape(sizes)
+
+    def _quantised(self, values: Array) -> Ints:
+        spec = self.imported.input
+        try:
+            # Types of less than 8 bits, and bfloat16, are of no kind that numpy knows.
+            reals = values.astype(np.float64) if values.dtype.kind in "fiubV" else None
+        except (TypeError, ValueError):
+            reals = None
+        if reals is None:
+            has = f"an input of type {values.dtype}"
+            raise ModelError(f"'{spec.name}': {has}, needs real numbers or integers; convert it with .astype")
+        if not bool(np.isfinite(reals).all()):
+            raise ModelError(f"'{spec.name}': has values that are infinite or no numbers, needs finite ones; correct them")
+        if spec.is_real:
+            return spec.grid.to_integers(prepared(spec.steps, values))
+        low, high = (one + spec.offset for one in int_range(spec.grid.bits.data))
+        if reals.min() < low or reals.max() > high or bool((reals != np.rint(reals)).any()):
+            has = f"an input of {reals.min():g} to {reals.max():g}"
+            raise ModelError(f"'{spec.name}': {has}, needs integers from {low} to {high}, of {spec.kind}; quantise it")
+        return reals.astype(np.int64) - spec.offset
 
     def outputs_of(self, integers: Ints) -> Array:
         """The engine's result as the output of the model, with what the processor computes at its end."""

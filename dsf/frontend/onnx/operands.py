@@ -56,7 +56,7 @@ def real_of(state: State | None, what: str = "an operand") -> Real:
     if isinstance(state, Pending):
         return state
     if isinstance(state, Input):
-        if "float" not in state.kind:
+        if not state.is_real:
             raise UnsupportedError(f"{what} that is the input of type {state.kind}", "real numbers", "add a DequantizeLinear")
         change = "quantise the model: dsf compile --calibrate DATA.npz, or onnxruntime's quantize_static"
         raise UnsupportedError(

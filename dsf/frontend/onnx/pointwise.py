@@ -16,11 +16,11 @@ from dsf.dialects.bundle import AffineType, Grid
 from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.affine import scaled_and_shifted
 from dsf.frontend.onnx.graph import Node
+from dsf.frontend.onnx.host import ARITHMETIC, checked, hosted, of_input, on_host
 from dsf.frontend.onnx.importer import Importer, handles
 from dsf.frontend.onnx.linear import operand, rounded
 from dsf.frontend.onnx.moving import as_images
 from dsf.frontend.onnx.operands import array_of, constant_of, images_of, real_of, wire_of
-from dsf.frontend.onnx.quantisation import on_host
 from dsf.frontend.onnx.rounding import SLOPES, quantise, then
 from dsf.frontend.onnx.values import (
     Addition,
@@ -39,7 +39,7 @@ from dsf.frontend.onnx.values import (
     Wire,
     is_in_order,
 )
-from dsf.numerics import as_ints
+from dsf.numerics import apply_function, as_ints
 
 
 @handles("Relu")
@@ -51,8 +51,10 @@ def relu(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequ
 
 def _limited(state: State | None, name: str, low: float | None, high: float | None) -> State:
     """A tensor clipped to limits; of the input it is the engine that does it, behind the rounding."""
-    if isinstance(state, Input) and "float" in state.kind:
+    if isinstance(state, Input) and state.is_real:
         return replace(state, function=state.function.then(Pointwise(minimum=low, maximum=high)))
+    if isinstance(state, Host):
+        return on_host(state, "clip", Pointwise(minimum=low, maximum=high).apply)
     x = real_of(state)
     if isinstance(x, Wire) and (low is None or _least(x.grid) >= low) and high is None:
         return x
@@ -71,7 +73,11 @@ def leaky_relu(importer: Importer, node: Node, inputs: Sequence[State | None]) -
     others of what is not quantised by computing it twice, once for each sign. Of what is clipped or pooled by a maximum before
     it is quantised: 0 or more.
     """
-    return [_leaky(importer, node, real_of(inputs[0]))]
+    state = inputs[0]
+    if isinstance(state, Host):
+        importer.note(node, "processor")
+        return [on_host(state, "leaky_relu", Pointwise(float(node.get("alpha", 0.01))).apply)]
+    return [_leaky(importer, node, real_of(state))]
 
 
 def _leaky(importer: Importer, node: Node, x: Real) -> Real:
@@ -98,10 +104,15 @@ _KINDS = {
 @handles("Sigmoid", "Tanh", "Exp", "HardSwish")
 def by_table(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
     """Of a quantised tensor, by a table."""
-    return [_function(importer, node, wire_of(inputs[0]), _KINDS[node.op_type])]
+    return [_function(importer, node, inputs[0], _KINDS[node.op_type])]
 
 
-def _function(importer: Importer, node: Node, x: Wire, kind: str, parameters: tuple[float, ...] = ()) -> Function:
+def _function(importer: Importer, node: Node, state: State | None, kind: str, parameters: tuple[float, ...] = ()) -> State:
+    """A function of single elements: by a table, or of the processor behind another one of its own."""
+    if isinstance(state, Host):
+        importer.note(node, "processor")
+        return on_host(state, kind, lambda y: apply_function(kind, y, parameters))
+    x = wire_of(state)
     importer.note(node, "table")
     return Function(x.places, shape(x.value), node.name, wire=x, kind=kind, parameters=parameters)
 
@@ -110,7 +121,7 @@ def _function(importer: Importer, node: Node, x: Wire, kind: str, parameters: tu
 def hard_sigmoid(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
     """Of a quantised tensor, by a table; any alpha and beta."""
     parameters = (float(node.get("alpha", 0.2)), float(node.get("beta", 0.5)))
-    return [_function(importer, node, wire_of(inputs[0]), "hard_sigmoid", parameters)]
+    return [_function(importer, node, inputs[0], "hard_sigmoid", parameters)]
 
 
 @handles("Gelu", "com.microsoft.Gelu")
@@ -119,7 +130,7 @@ def gelu(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequ
     approximate = node.get("approximate", "none")
     if approximate not in ("none", "tanh"):
         raise UnsupportedError(f"an approximation by {approximate}", "none, or by tanh", "export it with such a one")
-    return [_function(importer, node, wire_of(inputs[0]), "gelu", (float(approximate == "tanh"),))]
+    return [_function(importer, node, inputs[0], "gelu", (float(approximate == "tanh"),))]
 
 
 @handles("com.microsoft.QLinearSigmoid", "com.microsoft.QLinearLeakyRelu")
@@ -128,7 +139,7 @@ def qlinear_function(importer: Importer, node: Node, inputs: Sequence[State | No
     scale, zero_point, y_scale, y_zero = (array_of(one, "a scale or zero point") for one in inputs[1:5])
     x = operand(importer, inputs[0], scale, zero_point)
     pending = _leaky(importer, node, x) if node.op_type.endswith("Relu") else _function(importer, node, x, _KINDS[node.op_type])
-    return rounded(importer, node, pending, y_scale, y_zero)
+    return rounded(importer, node, real_of(pending), y_scale, y_zero)
 
 
 @handles("Clip")
@@ -152,13 +163,52 @@ def _limit(node: Node, inputs: Sequence[State | None], place: int, name: str) ->
 
 @handles("Add")
 def add(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
-    """Two quantised tensors of equal shape; or one tensor and a constant, which is the same for each image of a batch."""
+    """
+    Two quantised tensors of equal shape; or one tensor and a constant, which is the same for each image of a batch: of the
+    input before it is quantised, and at the end, by the processor.
+    """
     a, b = inputs[0], inputs[1]
     if isinstance(a, Constant | QuantisedConstant):
         a, b = b, a
     if isinstance(b, Constant | QuantisedConstant):
-        return [scaled_and_shifted(importer, node, real_of(a), None, b.array)]
+        return [_with_constant(importer, node, a, "Add", b.array)]
     return [_sum(importer, node, wire_of(a), wire_of(b))]
+
+
+def _with_constant(importer: Importer, node: Node, state: State | None, operator: str, constant: Array) -> State:
+    """
+    A tensor and a constant, in this order, added, subtracted, multiplied or divided: by the processor of the input, and at the
+    end of the network; by the engine between.
+    """
+    if operator == "Div" and not bool(constant.all()):
+        raise UnsupportedError("a divisor of 0", "other numbers", "correct the constant")
+    if isinstance(state, Input) and state.is_real:
+        importer.note(node, "input, by the processor")
+        return of_input(state, operator, constant)
+    host = _at_the_end(importer, node, state)
+    if host is not None:
+        importer.note(node, "processor")
+        values = checked(constant, host.shape)
+        return on_host(host, operator.lower(), lambda y: ARITHMETIC[operator](y, values))
+    x, reals = real_of(state), constant.astype(np.float64)
+    factor = reals if operator == "Mul" else 1 / reals if operator == "Div" else None
+    offset = reals if operator == "Add" else -reals if operator == "Sub" else None
+    return scaled_and_shifted(importer, node, x, factor, offset)
+
+
+def _is_of_processor(importer: Importer, node: Node, state: State | None) -> bool:
+    """Whether a node with constants is computed by the processor."""
+    return (isinstance(state, Input) and state.is_real) or _at_the_end(importer, node, state) is not None
+
+
+def _at_the_end(importer: Importer, node: Node, state: State | None) -> Host | None:
+    """What the processor computes from where a node is at the network's end, and its operand is no sum that it may go into."""
+    if isinstance(state, Host):
+        return state
+    behind_grid = not isinstance(state, Wire) or not state.codes
+    if node.outputs[0] not in importer.behind_all or not isinstance(state, Real) or not behind_grid:
+        return None
+    return None if isinstance(state, Sum) and state.function.is_identity and not state.moves else hosted(state)
 
 
 def _sum(importer: Importer, node: Node, left: Wire, right: Wire) -> Addition:
@@ -197,8 +247,10 @@ def subtract(importer: Importer, node: Node, inputs: Sequence[State | None]) -> 
     """As Add; of two tensors the second one is negated before."""
     a, b = inputs[0], inputs[1]
     if isinstance(b, Constant | QuantisedConstant):
-        return [scaled_and_shifted(importer, node, real_of(a), None, -b.array)]
+        return [_with_constant(importer, node, a, "Sub", b.array)]
     if isinstance(a, Constant | QuantisedConstant):
+        if _is_of_processor(importer, node, b):
+            return [_with_constant(importer, node, _with_constant(importer, node, b, "Mul", np.array(-1.0)), "Add", a.array)]
         return [scaled_and_shifted(importer, node, real_of(b), np.array(-1.0), a.array)]
     return [_sum(importer, node, wire_of(a), _negative(importer, node, wire_of(b)))]
 
@@ -213,7 +265,7 @@ def _negative(importer: Importer, node: Node, x: Wire) -> Wire:
 @handles("Mul")
 def multiply(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
     """
-    By a constant, which is the same for each image of a batch; of two quantised tensors of equal shape, or one of them with one
+    By a constant, as Add; of two quantised tensors of equal shape, or one of them with one
     pixel for each image.
     """
     a, b = inputs[0], inputs[1]
@@ -221,7 +273,7 @@ def multiply(importer: Importer, node: Node, inputs: Sequence[State | None]) -> 
         a, b = b, a
     if not isinstance(b, Constant | QuantisedConstant):
         return [_product(importer, node, wire_of(a), wire_of(b))]
-    return [scaled_and_shifted(importer, node, real_of(a), constant_of(b, "the other factor"), None)]
+    return [_with_constant(importer, node, a, "Mul", b.array)]
 
 
 def _product(importer: Importer, node: Node, a: Wire, b: Wire) -> Product:
@@ -263,11 +315,8 @@ def _operands(importer: Importer, inputs: Sequence[State | None]) -> tuple[Wire,
 
 @handles("Div")
 def divide(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
-    """By a constant, which is the same for each image of a batch."""
-    divisor = constant_of(inputs[1], "a divisor").astype(np.float64)
-    if not bool(divisor.all()):
-        raise UnsupportedError("a divisor of 0", "other numbers", "correct the constant")
-    return [scaled_and_shifted(importer, node, real_of(inputs[0]), 1 / divisor, None)]
+    """By a constant, as Add."""
+    return [_with_constant(importer, node, inputs[0], "Div", constant_of(inputs[1], "a divisor"))]
 
 
 @handles("BatchNormalization")
@@ -283,9 +332,12 @@ def batch_normalization(importer: Importer, node: Node, inputs: Sequence[State |
     if least.size == 0 or least.min() <= 0:
         raise UnsupportedError("a variance + epsilon that is not positive", "a positive number", "enlarge epsilon")
     scale = gamma / np.sqrt(least)
-    x = real_of(inputs[0])
-    along = (1, -1, *(1,) * (len(x.shape) - 2))
-    return [scaled_and_shifted(importer, node, x, scale.reshape(along), (beta - mean * scale).reshape(along))]
+    state = inputs[0]
+    along = (1, -1, *(1,) * (len(getattr(state, "shape", ())) - 2))
+    factor, offset = scale.reshape(along), (beta - mean * scale).reshape(along)
+    if _is_of_processor(importer, node, state):
+        return [_with_constant(importer, node, _with_constant(importer, node, state, "Mul", factor), "Add", offset)]
+    return [scaled_and_shifted(importer, node, real_of(state), factor, offset)]
 
 
 # At the end.
@@ -294,14 +346,12 @@ def batch_normalization(importer: Importer, node: Node, inputs: Sequence[State |
 def _host(importer: Importer, node: Node, state: State | None, step: Callable[[Array], Array]) -> Host:
     """A function that the processor computes of the network's result."""
     importer.note(node, "processor")
-    if isinstance(state, Host):
-        return on_host(state, node.op_type.lower(), step)
-    real = real_of(state)
-    if isinstance(real, Sum) and real.function.is_identity and not real.moves:
-        return Host(real, ((node.op_type.lower(), step),), real.shape)
-    if not isinstance(real, Wire):
-        raise UnsupportedError(f"an operand that is not quantised ('{real.name}')", "a QuantizeLinear after it", "quantise it")
-    return Host(real, ((node.op_type.lower(), step),), real.shape)
+    real = state if isinstance(state, Host) else real_of(state)
+    host = hosted(real)
+    if host is None:
+        name = getattr(real, "name", "")
+        raise UnsupportedError(f"an operand that is not quantised ('{name}')", "a QuantizeLinear after it", "quantise it")
+    return on_host(host, node.op_type.lower(), step)
 
 
 @handles("Softmax", "LogSoftmax")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from dsf.dialects.bundle import AffineType
 from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.graph import CODE_TYPES, Node, is_float
+from dsf.frontend.onnx.host import on_host
 from dsf.frontend.onnx.importer import Importer, handles
 from dsf.frontend.onnx.operands import constant_of, real_of
 from dsf.frontend.onnx.rounding import pending_of, quantise
@@ -96,7 +97,7 @@ def quantize_linear(importer: Importer, node: Node, inputs: Sequence[State | Non
         pending = replace(pending_of(x.wire, node.name), moves=(Border(x.margin, 0.0),), places=x.places)
         return [quantise(importer, pending, grid, offset, node.name)]
     if isinstance(x, Input):
-        if "float" not in x.kind:
+        if not x.is_real:
             raise UnsupportedError(f"an input of type {x.kind} that is quantised", "a float input", "drop the QuantizeLinear")
         importer.note(node, "input, by the processor")
         wire = importer.input_wire(x, grid, offset, codes=True)
@@ -107,11 +108,6 @@ def quantize_linear(importer: Importer, node: Node, inputs: Sequence[State | Non
         return [quantise(importer, clipped, grid, offset, node.name)]
     importer.note(node, "grid of a result")
     return [quantise(importer, real_of(x), grid, offset, node.name)]
-
-
-def on_host(state: Host, name: str, step: Callable[[Array], Array]) -> Host:
-    """One more step of the processor."""
-    return replace(state, steps=(*state.steps, (name, step)))
 
 
 def _quantised(node: Node, x: Array, scale: Array, zero_point: Array | None) -> Array:

@@ -23,6 +23,7 @@ from dsf.dialects.bundle import Grid, tensor_of
 from dsf.dialects.shapes import shape
 from dsf.frontend.reading import MAX_ELEMENTS
 from dsf.geometry import Window
+from dsf.input_steps import InputStep
 from dsf.numerics import Floats, Ints, apply_function
 from dsf.transposed import TransposedWindow
 
@@ -311,13 +312,21 @@ class Mean(Pending):
 @dataclass(frozen=True)
 class Input:
     """
-    An input of the model, before it is known on what grid it is, perhaps clipped; `places` are those of its elements in it.
+    An input of the model, of `sizes`, before it is known on what grid it is; `places` are those of its elements in it. The
+    processor computes `steps` of it, then it is perhaps clipped.
     """
 
     name: str
     places: Places
     kind: str
+    sizes: tuple[int, ...]
     function: Pointwise = Pointwise()
+    steps: tuple[InputStep, ...] = ()
+
+    @property
+    def is_real(self) -> bool:
+        """Whether it is real numbers that are quantised, and no integers that were before."""
+        return "float" in self.kind or bool(self.steps)
 
     @property
     def shape(self) -> tuple[int, ...]:
