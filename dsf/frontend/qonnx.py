@@ -14,7 +14,8 @@ operators' definitions in the package qonnx.
   Clip of the real numbers stands before the QuantizeLinear: its limits are on the grid, so nothing else changes.
 - **Constants** are rounded here, in any rounding mode. What the network computes has to be rounded half to even (ROUND), which
   is what QuantizeLinear does. Trunc also rounds down or up: between integers 2**k apart that is the nearest one after half a
-  step less 2**-(k+1) is taken off or added, which is never half-way.
+  step less 2**-(k+1) is taken off or added, which is never half-way. Where k is less than 0 the integers become larger, and
+  nothing is rounded.
 - **Zero points.** QONNX rounds `x / scale + zero_point`, ONNX `x / scale`. With an odd zero point the two differ where a number
   lies exactly half-way between two steps, by one step.
 - **One bit.** BipolarQuant of what the network computes becomes a comparison with 0 that selects +1 or -1, as INT8, which is
@@ -108,6 +109,9 @@ class _Conversion:
         if len(self.node.input) < least:
             yield f"has {len(self.node.input)} operands, needs {least}; export the model again"
             return
+        if self.node.op_type == "Trunc" and len(self.node.input) > 6:
+            yield f"has {len(self.node.input)} operands, needs 5 or 6, those of versions 1 and 2; export the model again"
+            return
         constants = [self.graph.constant(self.node, index) for index in range(1, len(self.node.input))]
         if any(one is None for one in constants):
             yield "its scale, zero point or width is computed, needs constants; export the model in eval mode"
@@ -155,8 +159,6 @@ class _Conversion:
     def _trunc_sentences(self) -> Iterator[str]:
         if np.any(self._constant(2) != 0) or self._constant(1).size != 1:
             yield "truncates with a zero point or several scales, needs zero and one scale; quantise the tensor so"
-        elif self._truncated < 0:
-            yield f"makes numbers {-self._truncated} bits wider, needs fewer or as many; choose a smaller output width"
         elif self._floor_or_ceil is None:
             yield f"rounds by {self.mode}, needs ROUND, FLOOR or CEIL; choose such a rounding mode"
         elif len(self.node.input) == 5 and self._bits(4) > 7:
@@ -190,7 +192,7 @@ class _Conversion:
 
     @property
     def _truncated(self) -> int:
-        """By how many bits a Trunc shifts to the right: version 1 says it by widths, version 2 by scales."""
+        """By how many bits a Trunc shifts to the right, or less than 0: version 1 says it by widths, version 2 by scales."""
         if len(self.node.input) == 5:
             return self._bits(3) - self._bits(4)
         return int(np.rint(np.log2(self._constant(4).astype(np.float64).item() / self._constant(1).item())))
@@ -280,7 +282,7 @@ class _Conversion:
         return [*nodes, quantize, self._dequantize(stored, back, zero)]
 
     def _truncation(self) -> list[NodeProto]:
-        graph, stem, steps = self.graph, label(self.node), 1 << self._truncated
+        graph, stem, steps = self.graph, label(self.node), 2.0**self._truncated
         scale, real = self._constant(1), self.node.input[0]
         nodes: list[NodeProto] = []
         direction = self._floor_or_ceil

@@ -24,7 +24,8 @@ writes into feature memory is compared with the interpreter.
 
 X.npy has the input of one run. Real numbers are quantised as the network's input is, in the layout of a
 model after what it does to them before that, such as (x - mean) / deviation; integers are the engine's.
-It may have the axes of the ONNX model that was compiled, (N, C, H, W) for images, or the engine's, (N, H, W, C): the shape says which, or --layout where both are the same.
+It may have the axes of the ONNX model that was compiled, (N, C, H, W) for images, or the engine's,
+(N, H, W, C): the shape says which, or --layout where both are the same.
 
 Y.npy is the output, with the axes of the model if X.npy has those. It has real numbers if X.npy has such, those
 before what the processor computes of them, a softmax say; otherwise the engine's integers. With the axes of a

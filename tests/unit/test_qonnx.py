@@ -133,7 +133,7 @@ def test_one_signed_bit_is_bipolar():
 @pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize("mode", ["FLOOR", "ROUND", "CEIL"])
 @pytest.mark.parametrize("signed", [0, 1])
-@pytest.mark.parametrize("shift", [0, 1, 3])
+@pytest.mark.parametrize("shift", [-2, 0, 1, 3])
 def test_trunc(version, mode, signed, shift):
     rest = "so bo" if version == 2 else "bo"
     attributes = {"rounding_mode": mode} | ({"signed": signed} if version == 2 else {})
@@ -219,7 +219,6 @@ def test_problems_of_quant(attributes, constants, message):
     ("attributes", "constants", "message"),
     [
         ({}, {"z": 1}, "truncates with a zero point or several scales, needs zero and one scale; quantise the tensor so"),
-        ({}, {"so": 0.25}, "makes numbers 1 bits wider, needs fewer or as many; choose a smaller output width"),
         ({"rounding_mode": "UP"}, {}, "rounds by UP, needs ROUND, FLOOR or CEIL; choose such a rounding mode"),
         ({}, {"bo": 12}, "truncates to 12 bits, needs at most 8; choose a smaller bit_width"),
     ],
@@ -228,6 +227,20 @@ def test_problems_of_trunc(attributes, constants, message):
     usual = {"s": 0.5, "z": 0, "b": 8, "so": 1.0, "bo": 4}
     (found,) = problems([quant("x s z b so bo", "y", kind="Trunc", **attributes)], usual | constants)
     assert found == f"'y': {message}"
+
+
+def test_a_trunc_to_more_bits_than_there_are():
+    """What does not fit is clipped, as Brevitas and QONNX do."""
+    constants = {"s": 0.25, "z": 0, "b": 5, "so": 0.0625, "bo": 6}
+    proto = qonnx_model([quant("x s z b so bo", "y", kind="Trunc")], {"x": (1, 32)}, ["y"], constants)
+    x = np.arange(-16, 16).reshape(1, 32).astype(np.float32) / 4
+    converted = agree(proto, {"x": x})
+    assert np.array_equal(run(converted, {"x": x})[0], np.clip(x * 16, -32, 31) / 16)
+
+
+def test_a_trunc_of_another_version():
+    (found,) = problems([quant("x s z b so z bo", "y", kind="Trunc")], {"s": 0.5, "z": 0, "b": 8, "so": 1.0, "bo": 4})
+    assert found == "'y': has 7 operands, needs 5 or 6, those of versions 1 and 2; export the model again"
 
 
 def test_a_trunc_that_does_not_say_its_sign():
