@@ -356,7 +356,9 @@ class _Network:
         self._push(bundle.ActivationOp(self.value, self._activation(core.sum_frac - shift), self._slope()))
 
     def _add(self, other: SSAValue) -> None:
-        a, b = (self.value, other) if self.rng.random() < 0.5 else (other, self.value)
+        a, b = self.value, other
+        if shape(a) == shape(b) and self.rng.random() < 0.5:
+            a, b = b, a
         near = max(bundle.q_of(a).frac.data, bundle.q_of(b).frac.data) - 6
         frac = max(self._near_frac(), near, bundle.q_of(a).frac.data - 8, bundle.q_of(b).frac.data - 8)
         if abs(bundle.q_of(a).frac.data - bundle.q_of(b).frac.data) > 12:
@@ -376,7 +378,7 @@ class _Network:
     def _move(self) -> None:
         """A concatenation, a part, a border, an enlargement, or other axes, unless it would be too large."""
         rng, (_, height, width, channels) = self.rng, shape(self.value)
-        kind = rng.choice(("concat", "slice", "pad", "resize", "transpose"))
+        kind = rng.choice(("concat", "slice", "pad", "resize", "transpose", "reshape", "reshape"))
         if kind == "concat":
             alike = [one for one in self.skips if one.type == self.value.type]
             others = rng.choices(alike, k=rng.randint(0, 2))
@@ -392,6 +394,14 @@ class _Network:
             rows, columns, depth = ((height, width, channels)[axis] for axis in order)
             if max(rows, columns) <= 16 and self._is_number_of_channels(depth):
                 self._push(bundle.TransposeOp(self.value, order))
+        if kind == "reshape":
+            rows = rng.choice([one for one in range(1, 17) if height * width * channels % one == 0])
+            left = height * width * channels // rows
+            columns = rng.choice([one for one in range(1, 17) if left % one == 0])
+            if self._is_number_of_channels(left // columns):
+                self._push(bundle.ReshapeOp(self.value, (shape(self.value)[0], rows, columns, left // columns)))
+                # It is no layer alone.
+                self._push(bundle.ActivationOp(self.value, self._activation(self._near_frac()), self._slope()))
         if kind == "pad" and self.hardware.bits_input > 1:
             top, bottom, left, right = (rng.randint(0, 2) for _ in range(4))
             if height + top + bottom <= 16 and width + left + right <= 16:
@@ -401,7 +411,7 @@ class _Network:
             self._push(bundle.ResizeOp(self.value, factors))
 
     def _gate(self) -> None:
-        """Squeeze and excite: the product of the images with a function of their averages, in bundles of their own."""
+        """Squeeze and excite: the product or sum of the images and a function of their averages, in bundles of their own."""
         images = self.value
         if abs(bundle.q_of(images).frac.data) > 8:
             # The product might have no type.
@@ -411,7 +421,8 @@ class _Network:
         self._function()
         self._end(flatten=self.rng.random() < 0.5)
         gate, self.value = self.value, images
-        self._multiply(gate)
+        near = abs(bundle.q_of(images).frac.data - bundle.q_of(gate).frac.data) <= 8
+        self._add(gate) if near and self.rng.random() < 0.4 else self._multiply(gate)
 
     def _function(self) -> None:
         kind = self.rng.choice(list(FUNCTIONS))

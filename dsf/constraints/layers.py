@@ -14,6 +14,8 @@ from dsf.transforms.locations import location_name
 CONVOLUTIONS = bundle.ConvOp | bundle.ConvTransposeOp
 #: Layers that only move elements.
 MOVES = bundle.ConcatOp | bundle.SliceOp | bundle.PadOp | bundle.ResizeOp | bundle.TransposeOp
+#: Layers that change a shape and nothing else.
+RESHAPES = bundle.FlattenOp | bundle.ReshapeOp
 #: Layers that round.
 ROUNDED = bundle.ActivationOp | bundle.FunctionOp | bundle.AddOp | bundle.MultiplyOp | bundle.PoolOp
 Problems = Iterator[str]
@@ -35,14 +37,14 @@ def name_of(op: Operation) -> str:
 
 
 def users_of(value: SSAValue, *, behind_flatten: bool = False) -> list[Operation]:
-    """The layers that use `value`, also outside its bundle, and if asked behind a flatten instead of it."""
+    """The layers that use `value`, also outside its bundle, and if asked behind a reshape instead of it."""
     users: list[Operation] = []
     for use in value.uses:
         user = use.operation
         parent = user.parent_op()
         if isinstance(user, bundle.YieldOp) and isinstance(parent, bundle.BundleOp):
             users += users_of(parent.output, behind_flatten=behind_flatten)
-        elif isinstance(user, bundle.FlattenOp) and behind_flatten:
+        elif isinstance(user, RESHAPES) and behind_flatten:
             users += users_of(user.output, behind_flatten=True)
         else:
             users.append(user)
@@ -56,11 +58,11 @@ def is_last(core: bundle.CoreOp) -> bool:
 
 
 def source_of(value: SSAValue) -> SSAValue:
-    """The value behind the results of bundles and flattens."""
+    """The value behind the results of bundles and reshapes."""
     owner = value.owner
     if isinstance(owner, bundle.BundleOp):
         return source_of(owner.yielded)
-    if isinstance(owner, bundle.FlattenOp):
+    if isinstance(owner, RESHAPES):
         return source_of(owner.input)
     return value
 

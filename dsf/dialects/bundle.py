@@ -10,8 +10,8 @@ arithmetic, with one rounding, half to even (`dsf.numerics.quantize`, `quantize_
 
 Cores don't round: their result type holds the exact sum, at x_frac + w_frac. A free scale is taken to 16 bits
 (`bundle_scales.py`). The order in a bundle is core, batch norm, activation, function, add or multiply, activation, function,
-pool, activation, function, flatten, softmax. Layers that move elements (concat, slice, pad, resize, transpose) come first,
-or before the flatten.
+pool, activation, function, flatten, softmax. Layers that move elements (concat, slice, pad, resize, transpose, reshape)
+come first, or before the flatten.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from dsf.dialects.bundle_conv_transpose import ConvTransposeOp
 from dsf.dialects.bundle_cores import BatchNormOp, ConvOp, CoreOp, DenseOp, check_q, core_of
 from dsf.dialects.bundle_functions import FunctionKindAttr, FunctionOp
 from dsf.dialects.bundle_group import BundleOp, YieldOp
-from dsf.dialects.bundle_moves import ConcatOp, PadOp, ResizeOp, SliceOp, TransposeOp
+from dsf.dialects.bundle_moves import ConcatOp, PadOp, ReshapeOp, ResizeOp, SliceOp, TransposeOp
 from dsf.dialects.bundle_types import (
     AffineType,
     Grid,
@@ -97,6 +97,7 @@ __all__ = [
     "PoolKind",
     "PoolOp",
     "QType",
+    "ReshapeOp",
     "ResizeOp",
     "SliceOp",
     "SoftmaxOp",
@@ -126,6 +127,16 @@ def properties_of(negative_slope: float, minimum: float | None, maximum: float |
         "negative_slope": real(negative_slope),
         **{name: None if limit is None else real(limit) for name, limit in limits.items()},
     }
+
+
+def check_pair(op: AddOp | MultiplyOp) -> None:
+    """`b` has the shape of `a`, or one pixel for each of its images."""
+    check_rank(op, op.a, (2, 4))
+    a, b = shape(op.a), shape(op.b)
+    fitting = [a] if len(a) == 2 else [a, (a[0], 1, 1, a[3]), (a[0], a[3])]
+    has, needs = f"operands of shapes {as_text(a)} and {as_text(b)}", f"{' or '.join(map(as_text, fitting))} as the second"
+    need(b in fitting, op, has, needs, "match the two branches")
+    check_result(op, a)
 
 
 def check_limits(op: ActivationOp | AddOp | MultiplyOp) -> None:
@@ -200,7 +211,8 @@ class ActivationOp(IRDLOperation, HasCanonicalizationPatternsInterface):
 @irdl_op_definition
 class AddOp(IRDLOperation):
     """
-    Residual add: `y = quantize(act(a + b))`, `act` as in `bundle.activation`. Shapes are equal, fractions may differ.
+    Residual add: `y = quantize(act(a + b))`, `act` as in `bundle.activation`. `b` has the shape of `a`, or one pixel for each
+    of its images, (N, 1, 1, C) or (N, C). Fractions may differ.
 
     ```
     %y = bundle.add %a, %b negative_slope 0.000000e+00
@@ -242,9 +254,7 @@ class AddOp(IRDLOperation):
 
     def verify_(self) -> None:
         check_q(self, self.a, self.b, self.output)
-        has = f"operands of shapes {as_text(shape(self.a))} and {as_text(shape(self.b))}"
-        need(shape(self.a) == shape(self.b), self, has, "equal shapes", "match strides and filters of the two branches")
-        check_result(self, shape(self.a))
+        check_pair(self)
         check_slope(self, self.negative_slope.value.data)
         check_limits(self)
 
@@ -295,12 +305,7 @@ class MultiplyOp(IRDLOperation):
 
     def verify_(self) -> None:
         check_q(self, self.a, self.b, self.output)
-        check_rank(self, self.a, (2, 4))
-        a, b = shape(self.a), shape(self.b)
-        fitting = [a] if len(a) == 2 else [a, (a[0], 1, 1, a[3]), (a[0], a[3])]
-        has, needs = f"operands of shapes {as_text(a)} and {as_text(b)}", f"{' or '.join(map(as_text, fitting))} as the second"
-        need(b in fitting, self, has, needs, "match the two branches")
-        check_result(self, a)
+        check_pair(self)
         check_slope(self, self.negative_slope.value.data)
 
 
@@ -452,6 +457,7 @@ Bundle = Dialect(
         PadOp,
         ResizeOp,
         TransposeOp,
+        ReshapeOp,
         FlattenOp,
         SoftmaxOp,
         BundleOp,

@@ -40,13 +40,14 @@ LETTERS = {
     "bundle.pad": "m",
     "bundle.resize": "m",
     "bundle.transpose": "m",
+    "bundle.reshape": "m",
     "bundle.flatten": "f",
     "bundle.softmax": "s",
 }
 ORDER = re.compile(r"m*(cn?)?a?t?([+*]a?t?)?(pa?t?)?m*f?s?")
 ORDER_TEXT = (
     "the order moves, core, batch_norm, activation, function, add or multiply, activation, function, pool, activation, "
-    "function, moves (concat, slice, pad, resize, transpose), flatten, softmax"
+    "function, moves (concat, slice, pad, resize, transpose, reshape), flatten, softmax"
 )
 
 

@@ -6,15 +6,22 @@ type. Tensors are (N, H, W, C); all images of a batch are treated alike.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-from xdsl.dialects.builtin import Float64Type, FloatAttr
+from xdsl.dialects.builtin import Float64Type, FloatAttr, TensorType
 from xdsl.ir import SSAValue
 from xdsl.irdl import (
+    IRDLOperation,
     irdl_op_definition,
+    operand_def,
     prop_def,
+    result_def,
+    traits_def,
 )
+from xdsl.traits import Pure
 
 from dsf.dialects.bundle_cores import check_q
+from dsf.dialects.bundle_types import grid_of, tensor_of
 from dsf.dialects.constants import real
 from dsf.dialects.moves import (
     ConcatenatedOp,
@@ -28,7 +35,7 @@ from dsf.dialects.moves import (
     check_slice,
     check_transposed,
 )
-from dsf.dialects.shapes import need
+from dsf.dialects.shapes import as_text, check_rank, element, need, shape
 
 
 @irdl_op_definition
@@ -128,3 +135,38 @@ class ResizeOp(ResizedOp):
     def verify_(self) -> None:
         check_q(self, self.input, self.output)
         check_resized(self)
+
+
+@irdl_op_definition
+class ReshapeOp(IRDLOperation):
+    """
+    The same elements of each image, row-major, in another shape, (N, H, W, C) or (N, K). Free: tensors lie in memory without
+    gaps.
+
+    ```
+    %y = bundle.reshape %x : tensor<1x8x8x6x!bundle.q<8, 4>> -> tensor<1x64x2x3x!bundle.q<8, 4>>
+    ```
+    """
+
+    name = "bundle.reshape"
+
+    input = operand_def(TensorType)
+    output = result_def(TensorType)
+
+    traits = traits_def(Pure())
+
+    assembly_format = "$input attr-dict `:` type($input) `->` type($output)"
+
+    def __init__(self, input: SSAValue, sizes: Sequence[int]):
+        super().__init__(operands=[input], result_types=[tensor_of(tuple(sizes), grid_of(input))])
+
+    def verify_(self) -> None:
+        check_q(self, self.input, self.output)
+        for value, what in ((self.input, "input"), (self.output, "result")):
+            check_rank(self, value, (2, 4), what)
+        before, after = shape(self.input), shape(self.output)
+        has = f"a change of shape from {as_text(before)} to {as_text(after)}"
+        same = before[0] == after[0] and math.prod(before) == math.prod(after)
+        need(same, self, has, "as many elements of as many images", "correct the result type")
+        has = f"a change of type from {element(self.input)} to {element(self.output)}"
+        need(element(self.input) == element(self.output), self, has, "the same type", "quantise in an activation")

@@ -292,14 +292,17 @@ class Network:
         return found
 
     def follower_of(self, index: int) -> int | None:
-        """The layer, if it is the vector unit's and comes next, that works on what matrix layer `index` makes."""
+        """
+        The layer, if it is the vector unit's and comes next, that works on what matrix layer `index` makes, on images of as
+        many rows: strips of another shape are not those that have been made.
+        """
         before = self.layers[index]
         if index + 1 == len(self.layers) or not isinstance(before.op, tile.MatrixOp) or not before.fills_result:
             return None
         layer, made = self.layers[index + 1], self.layers[index].result
         if isinstance(layer.op, tile.MatrixOp) or layer.source != made or (layer.is_pixel and layer.second == made):
             return None
-        return index + 1
+        return index + 1 if layer.input_image[0] == before.result_image[0] else None
 
     def requests(self, images: int, along: Set[int] = frozenset()) -> list[Request]:
         """

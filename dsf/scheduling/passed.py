@@ -155,12 +155,18 @@ def _of_places(network: Network) -> Iterator[str]:
                 f"'{behind.name}': a copy of what is there in strips only, needs it on chip or in DRAM; "
                 "change the place of its input"
             )
-        elif needs_all_channels(behind, made) and made == behind.source and behind.input_image != layer.output_image:
+        elif made == behind.source and _sees_others(behind, layer, all_of_it=needs_all_channels(behind, made)):
             image, has = ("x".join(map(str, one)) for one in (layer.output_image, behind.input_image))
             yield (
                 f"'{behind.name}': images of {has}, of what is made in strips of images of {image}, needs the same images; "
                 "change the place of its input"
             )
+
+
+def _sees_others(behind: Layer, layer: Layer, *, all_of_it: bool) -> bool:
+    """Whether a layer works on images of another shape than the one before made, which a reshape is between."""
+    made, seen = layer.output_image, behind.input_image
+    return made != seen if all_of_it else made[0] != seen[0] and layer.fills_result
 
 
 def _of_channels(network: Network, hw: Hardware) -> Iterator[str]:

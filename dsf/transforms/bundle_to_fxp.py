@@ -97,7 +97,7 @@ class Lowering:
                 self.values[op.output] = y
             case bundle.ConcatOp() | bundle.SliceOp() | bundle.PadOp() | bundle.ResizeOp() | bundle.TransposeOp():
                 self._lower_move(op)
-            case bundle.FlattenOp():
+            case bundle.FlattenOp() | bundle.ReshapeOp():
                 self.values[op.output] = self._reshape(self.values[op.input], shape(op.output))
             case bundle.SoftmaxOp():
                 self.values[op.output] = self.values[op.input]

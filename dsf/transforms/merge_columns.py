@@ -170,7 +170,8 @@ def _likeness(conv: fxp.ConvOp, requantize: fxp.RequantizeOp) -> object:
 
 def _is_added(requantize: fxp.RequantizeOp) -> bool:
     """Whether an addition rides along, as nothing else uses the result; see `fxp-to-tile`."""
-    return isinstance(_only_user(requantize.output), fxp.AddOp)
+    user = _only_user(requantize.output)
+    return isinstance(user, fxp.AddOp) and shape(user.a) == shape(user.b)
 
 
 def _may_gain(conv: fxp.ConvOp, hw: Hardware) -> bool:

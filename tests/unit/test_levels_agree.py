@@ -16,6 +16,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from bundle_networks import Network
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from networks import input_of, random_hardware, random_network
@@ -210,6 +211,25 @@ def test_every_pair_of_widths(bits_input: int, bits_weights: int, bits_bias: int
         if rng.random() < 0.5:
             scale_channels(module, rng)
         check(seed, module, x, rng, small=rng.random() < 0.5)
+
+
+@pytest.mark.parametrize("flatten", [False, True])
+def test_strips_of_another_shape(flatten: bool) -> None:
+    """What is computed behind a reshape does not begin with the first strips of the layer before it."""
+    net = Network(Hardware(processing_elements=(4, 8)), (2, 6, 5, 4))
+    net.conv(3, 4, flatten=flatten)
+    if not flatten:
+        net.add([bundle.ReshapeOp(net.value, (2, 2, 15, 4))])
+    net.function("tanh")
+    module = net.module()
+    rng = random.Random(1)
+    run_pass(CTX, module, CheckHardwarePass())
+    run_pass(CTX, module, BundleToFxpPass())
+    x = input_of(rng, module)
+    expected = run(module, x)
+    run_pass(CTX, module, FxpToTilePass(rows=1))
+    run_pass(CTX, module, TileToSchedPass())
+    np.testing.assert_array_equal(run(module, x), expected)
 
 
 def test_zero_is_no_binary_input() -> None:

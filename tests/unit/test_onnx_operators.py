@@ -433,6 +433,68 @@ def sub_tensors(made: Graph) -> None:
     made.then("Sub", source, name="sub")
 
 
+def then_layer(change: Change) -> Change:
+    """What a convolution reads has to be images again."""
+
+    def both(made: Graph) -> None:
+        change(made)
+        made.quantise(made.node("Conv", made.x, weights(made, 4, 3, 3, 3)), 0.0371, 120)
+
+    return both
+
+
+def everywhere(op_type: str, *sizes: int) -> Change:
+    return then_layer(lambda made: made.then(op_type, numbers(made, *sizes), name="op"))
+
+
+def beside(op_type: str, pooled: tuple[int, ...], *, first: bool = False) -> Change:
+    """Images and the largest numbers along some of their axes (channels, rows, columns): a pixel, a line or one channel."""
+
+    def change(made: Graph) -> None:
+        source = made.x
+        made.then("Transpose", name="turn", perm=[0, 2, 3, 1])
+        rows, columns = (8 if axis in pooled else 1 for axis in (2, 3))
+        made.then("MaxPool", name="channels", kernel_shape=[1, 3 if 1 in pooled else 1])
+        made.then("Transpose", name="back", perm=[0, 3, 1, 2])
+        made.then("MaxPool", name="pool", kernel_shape=[rows, columns])
+        operands = (made.x, source) if first else (source, made.x)
+        made.quantise(made.node(op_type, *operands), 0.0371, 120)
+
+    return change
+
+
+def shuffled(op_type: str, groups: int = 1) -> Change:
+    """
+    Channels in another order, which a depthwise and a dense convolution take as they are, one in groups and a pooling do not.
+    """
+
+    def change(made: Graph) -> None:
+        source = made.x
+        made.then("Sigmoid", name="other")
+        made.then("Concat", source, name="both", axis=1)
+        made.then("Reshape", ints(made, 1, 2, 3, 8, 8), name="groups")
+        made.then("Transpose", name="exchange", perm=[0, 2, 1, 3, 4])
+        made.then("Reshape", ints(made, 1, 6, 8, 8), name="together")
+        if op_type == "Slice":
+            made.then("Slice", ints(made, 1), ints(made, 5), ints(made, 1), name="part")
+        if op_type == "MaxPool":
+            made.then("MaxPool", name="pool", kernel_shape=[2, 2])
+            return
+        w = weights(made, 6, (4 if op_type == "Slice" else 6) // groups, 3, 3)
+        made.quantise(made.node("Conv", made.x, w, group=groups, pads=[1, 1, 1, 1]), 0.0371, 120)
+
+    return change
+
+
+def images_of_rows(made: Graph) -> None:
+    """A decoder: a dense layer whose results are images."""
+    made.conv(4, 3, "conv", kernel=7)
+    made.then("Flatten", name="flat")
+    made.quantise(made.node("Gemm", made.x, weights(made, 16, 36)), 0.0371, 120)
+    made.then("Reshape", ints(made, -1, 4, 3, 3), name="images")
+    made.then("ConvTranspose", weights(made, 4, 3, 2, 2), name="up", strides=[2, 2])
+
+
 def matmul_rows(made: Graph) -> None:
     """Rows are multiplied, and what follows adds one number to each of their results."""
     made.then("Transpose", name="turn", perm=[0, 1, 3, 2])
@@ -539,6 +601,22 @@ OPERATORS: dict[str, Change] = {
     "mul-constant": lambda made: channel_constant(made, "Mul", [0.53, -1.27, 0.0]),
     "add-everywhere": lambda made: made.then("Add", numbers(made, 3, 8, 8), name="op"),
     "mul-rows-and-channels": lambda made: made.then("Mul", numbers(made, 3, 8, 1), name="op"),
+    "add-everywhere-then-conv": everywhere("Add", 3, 8, 8),
+    "mul-rows-and-columns": everywhere("Mul", 8, 8),
+    "add-columns-and-channels": everywhere("Add", 3, 1, 8),
+    "div-rows-and-channels": everywhere("Div", 3, 8, 1),
+    "add-pixel": beside("Add", (2, 3)),
+    "sub-pixel": beside("Sub", (2, 3)),
+    "sub-from-pixel": beside("Sub", (2, 3), first=True),
+    "add-channel": beside("Add", (1,)),
+    "mul-line": beside("Mul", (3,), first=True),
+    "mul-number": beside("Mul", (1, 2, 3)),
+    "shuffled-dense": shuffled("Conv"),
+    "shuffled-deep": shuffled("Conv", 6),
+    "shuffled-groups": shuffled("Conv", 2),
+    "shuffled-pool": shuffled("MaxPool"),
+    "shuffled-part": shuffled("Slice"),
+    "images-of-rows": images_of_rows,
     "sub-columns": lambda made: made.then("Sub", numbers(made, 8), name="op"),
     "div-rows": lambda made: made.then("Div", numbers(made, 1, 8, 1), name="op"),
     "sub-from-constant": sub_from_constant,

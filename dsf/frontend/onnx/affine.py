@@ -2,8 +2,8 @@
 Factors and offsets by constants: in the core before them, or where there is none, a depthwise convolution of one tap.
 
 A constant broadcasts against ONNX's tensor, in whatever order the axes are; what counts is along which of the engine's axes its
-numbers differ. Along channels they are those of a convolution, rows or columns are exchanged with channels before, and numbers
-that differ along several axes are those of a product of rows with a diagonal matrix.
+numbers differ. Along channels they are those of a convolution, rows or columns are exchanged with channels before, and axes
+along which numbers differ together are taken as one: tensors have no gaps, so that another shape costs nothing.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ import numpy as np
 from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.graph import Node
 from dsf.frontend.onnx.host import checked
-from dsf.frontend.onnx.importer import UNIT_BITS, Importer
-from dsf.frontend.onnx.rounding import flattened, with_last
-from dsf.frontend.onnx.values import MAX_ELEMENTS, Array, Real, Sum, UnsupportedError, Wire, sizes_of
+from dsf.frontend.onnx.importer import Importer
+from dsf.frontend.onnx.moving import moved_wire, reshaped, turned_wire, whole_images
+from dsf.frontend.onnx.rounding import CHANNELS, with_last
+from dsf.frontend.onnx.values import UNIT_BITS, Array, Joined, Part, Real, Sum, UnsupportedError, Wire, sizes_of
 from dsf.frontend.onnx.wide_weights import negated
 from dsf.geometry import Window
 from dsf.numerics import Floats, Ints
 
 
-def scaled_and_shifted(importer: Importer, node: Node, x: Real, factor: Array | None, offset: Array | None) -> Sum:
+def scaled_and_shifted(importer: Importer, node: Node, x: Real, factor: Array | None, offset: Array | None) -> Real:
     """`x * factor + offset`, with constants that broadcast against `x`, the same for each image of a batch."""
     factors = np.broadcast_to(1.0 if factor is None else checked(factor, x.shape), x.shape)
     offsets = np.broadcast_to(0.0 if offset is None else checked(offset, x.shape), x.shape)
@@ -66,8 +67,8 @@ def _signs(factors: Floats) -> tuple[Ints, Floats]:
     return np.sign(factors).astype(np.int64), np.where(factors == 0, 1.0, np.abs(factors))
 
 
-def _alone(importer: Importer, node: Node, x: Wire, factors: Array, offsets: Array) -> Sum:
-    """A convolution of one tap, or a product with a diagonal matrix."""
+def _alone(importer: Importer, node: Node, x: Wire, factors: Array, offsets: Array) -> Real:
+    """A convolution of one tap, along whose channels the numbers differ."""
     sizes = shape(x.value)
     coordinates = np.unravel_index(x.places, sizes)
     # Channels first: they cost least.
@@ -75,13 +76,47 @@ def _alone(importer: Importer, node: Node, x: Wire, factors: Array, offsets: Arr
         numbers = _by_index(coordinates[axis], sizes[axis], factors, offsets)
         if numbers is not None:
             return _channelwise(node, with_last(importer, x, axis, node.name), *numbers)
+    for order in _ORDERS if len(sizes) == 4 else ():
+        batch, first, second, third = sizes[0], *(sizes[axis] for axis in order)
+        index = coordinates[order[1]] * third + coordinates[order[2]]
+        if max(first, second) > min(importer.hardware.max_image_size):
+            continue
+        numbers = _by_index(index, second * third, factors, offsets)
+        if numbers is not None:
+            turned = turned_wire(importer, x, order, node.name)
+            merged = reshaped(importer, turned.value, (batch, first, 1, second * third), node.name)
+            return _in_parts(importer, node, replace(turned, value=merged), *numbers)
     count = prod(sizes[1:])
     numbers = _by_index(x.places % count, count, factors, offsets)
-    if numbers is None or count * count > MAX_ELEMENTS:
-        has = f"numbers that differ from image to image, or along several axes, of a tensor of {x.shape}"
-        raise UnsupportedError(has, "one for each channel, row or column", "use a constant that broadcasts over the others")
-    rows = replace(x, value=flattened(importer, x.value, node.name))
-    return _channelwise(node, rows, *numbers)
+    if numbers is None:
+        has = f"numbers that differ from image to image, of a tensor of {x.shape}"
+        raise UnsupportedError(has, "the same for each image", "use a batch of 1, or such a constant")
+    flat = reshaped(importer, x.value, (sizes[0], 1, 1, count), node.name)
+    return _in_parts(importer, node, replace(x, value=flat), *numbers)
+
+
+#: Orders of the engine's axes (1 rows, 2 columns, 3 channels), of which the last two become one.
+_ORDERS = ((1, 2, 3), (3, 1, 2), (2, 1, 3))
+#: Convolutions that one constant may become.
+_MOST_PARTS = 64
+
+
+def _in_parts(importer: Importer, node: Node, x: Wire, factors: Floats, offsets: Floats) -> Real:
+    """Images with a factor and an offset for each channel, of which there may be more than the engine has."""
+    *_, rows, columns, channels = shape(x.value)
+    most = min(importer.hardware.max_channels_in, importer.hardware.max_channels_out)
+    count = -(-channels // most)
+    if count == 1:
+        return _channelwise(node, x, factors, offsets)
+    if count > _MOST_PARTS:
+        has = f"a constant of {channels} numbers that differ along several axes"
+        raise UnsupportedError(has, f"at most {_MOST_PARTS * most}", "use one that differs along one axis, or smaller images")
+    parts: list[Real] = []
+    for numbers in np.array_split(np.arange(channels), count):
+        first, size = int(numbers[0]), numbers.size
+        part = moved_wire(importer, whole_images(x), [Part((0, 0, first), (rows, columns, size))], node.name)
+        parts.append(_channelwise(node, part, factors[numbers], offsets[numbers]))
+    return Joined(x.places, shape(x.value), node.name, parts=tuple(parts), axis=CHANNELS)
 
 
 def _channelwise(node: Node, x: Wire, factors: Floats, offsets: Floats) -> Sum:

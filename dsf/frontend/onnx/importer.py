@@ -63,8 +63,6 @@ HANDLERS: dict[str, Handler] = {}
 
 #: Bits of what stands for a result that is not known.
 ANY_BITS = 8
-#: Bits of the weights, 1 or -1, of a channel that is only scaled.
-UNIT_BITS = 2
 
 #: Operators that take images with a margin of zeros as such: what pads them, and what stands between.
 PADDING = {"Conv", "QuantizeLinear", "DequantizeLinear"}
@@ -85,6 +83,10 @@ OF_IMAGES = {
     "Pad",
     "Resize",
 }
+
+
+#: Of these those that may take channels in another order into their weights, and otherwise transpose by themselves.
+OF_CHANNELS = frozenset({"Conv", "QLinearConv", "ConvInteger"})
 
 
 #: What ONNX's checker lets pass, such as operands of a wrong rank, ends in one of these.
@@ -330,7 +332,7 @@ class Importer:
         handler = self._handler(node)
         if node.op_type not in PADDING:
             inputs = [bordered(self, one, node.name) if isinstance(one, Padded) else one for one in inputs]
-        if node.op_type in OF_IMAGES:
+        if node.op_type in OF_IMAGES - OF_CHANNELS:
             inputs = [as_images(self, one, node.name) if isinstance(one, Wire) else one for one in inputs]
         return handler(self, node, inputs)
 

@@ -16,6 +16,7 @@ from xdsl.ir import SSAValue
 from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.graph import Node
 from dsf.frontend.onnx.importer import Importer, handles
+from dsf.frontend.onnx.moving import as_images, chosen_channels, whole_images
 from dsf.frontend.onnx.operands import (
     array_of,
     bias_of,
@@ -40,6 +41,7 @@ from dsf.frontend.onnx.values import (
     UnsupportedError,
     Wire,
     channels_first,
+    is_images,
     places_of_images,
     row_major,
 )
@@ -116,6 +118,7 @@ def _convolve(
     if groups < 1 or per_group * groups != channels or outputs % groups != 0:
         has = f"{channels} channels, {groups} groups, and weights of shape {weights.codes.shape}"
         raise UnsupportedError(has, "(CO, CI / groups, KH, KW)", "export the model again")
+    x, weights, bias, order = _in_engine_order(importer, node, x, weights, bias)
     sizes = Padded(x, margin).shape[2:]
     window = convolution_window(node, sizes, tuple(kernel))
     top, bottom, left, right = (a + b for a, b in zip(window.padding, margin, strict=True))
@@ -124,7 +127,7 @@ def _convolve(
     sizes = engine_shape(window, x.shape[0], x.shape[2], x.shape[3], outputs)
     images_of(x)
     bits, parts = fitted(weights, importer.hardware)
-    parts = [one.reshape(outputs, per_group, *window.kernel) for one in parts]
+    parts = [one.reshape(*one.shape[:2], *window.kernel) for one in parts]
     codes = parts[0]
     if len(parts) > 1 and groups == 1:
         x, codes = repeat_channels(importer, x, parts, node.name)
@@ -132,7 +135,7 @@ def _convolve(
         x, codes, window = repeat_columns(importer, x, parts, window, node.name)
     importer.note(node, "convolution" if len(parts) == 1 else "convolution, of weights in parts")
     return Sum(
-        places_of_images(sizes, rank),
+        places_of_images(sizes, rank)[:, order],
         sizes,
         node.name,
         x=images_of(x),
@@ -144,6 +147,30 @@ def _convolve(
         window=window,
         groups=groups,
     )
+
+
+def _in_engine_order(
+    importer: Importer, node: Node, x: Wire, weights: QuantisedConstant, bias: Floats | None
+) -> tuple[Wire, QuantisedConstant, Floats | None, Ints]:
+    """
+    Operands of a convolution whose images are the engine's, and where its output channels are in its result. Channels that are
+    chosen or shuffled are so in the weights instead, where one kernel reads all of them, or each one its own.
+    """
+    outputs, groups = weights.codes.shape[0], int(node.get("group", 1))
+    order: Ints = np.arange(outputs, dtype=np.int64)
+    chosen = None if is_images(x) else chosen_channels(x)
+    if chosen is not None and groups == 1 and weights.axis in (None, 0):
+        codes = np.zeros((outputs, shape(x.value)[3], *weights.codes.shape[2:]), dtype=np.int64)
+        for place, channel in enumerate(chosen):
+            codes[:, channel] += weights.codes[:, place]
+        return whole_images(x), replace(weights, codes=codes), bias, order
+    depthwise = groups == outputs == x.shape[1] == shape(x.value)[-1] and weights.axis in (None, 0)
+    if chosen is not None and depthwise and np.unique(chosen).size == groups:
+        back = np.argsort(chosen)
+        scale = weights.scale if weights.axis is None else weights.scale[back]
+        weights = replace(weights, codes=weights.codes[back], scale=scale)
+        return whole_images(x), weights, None if bias is None else bias[back], chosen
+    return as_images(importer, x, node.name), weights, bias, order
 
 
 def _multiply(importer: Importer, node: Node, x: Wire, weights: QuantisedConstant, bias: Floats | None) -> Sum:

@@ -12,10 +12,10 @@ from dataclasses import replace
 import numpy as np
 
 from dsf.frontend.onnx.graph import Node
-from dsf.frontend.onnx.importer import UNIT_BITS, Importer, handles
+from dsf.frontend.onnx.importer import Importer, handles
 from dsf.frontend.onnx.layout import moved_places
-from dsf.frontend.onnx.moving import every, is_on, moved
-from dsf.frontend.onnx.operands import constant_of, engine_shape, images_of, lifted, real_of
+from dsf.frontend.onnx.moving import every, is_on, moved, selection
+from dsf.frontend.onnx.operands import constant_of, images_of, lifted, real_of
 from dsf.frontend.onnx.rounding import pending_of, quantise
 from dsf.frontend.onnx.values import (
     Border,
@@ -27,15 +27,12 @@ from dsf.frontend.onnx.values import (
     QuantisedConstant,
     Real,
     State,
-    Sum,
     Unknown,
     UnsupportedError,
     Wire,
     is_images,
-    places_of_images,
     sizes_of,
 )
-from dsf.geometry import Window
 from dsf.numerics import as_ints
 
 #: A border, before and after.
@@ -201,25 +198,13 @@ def _more_channels(importer: Importer, node: Node, x: Real, before: int, after: 
     if not isinstance(x, Wire):
         has = "more channels of what is not quantised"
         raise UnsupportedError(has, "a QuantizeLinear and DequantizeLinear before it", "quantise the model there")
-    batch, height, width, channels = sizes_of(x)
-    sizes = engine_shape(Window((1, 1)), batch, height, width, before + channels + after)
-    weights = np.zeros((1, 1, channels, sizes[3]), dtype=np.int64)
-    own = np.arange(channels)
-    weights[0, 0, own, before + own] = 1
-    bias = np.full(sizes[3], value)
-    bias[before : before + channels] = 0
-    pending = Sum(
-        places_of_images(sizes, len(x.shape)),
-        sizes,
-        node.name,
-        x=images_of(lifted(x)),
-        x_grid=x.grid,
-        weights=weights,
-        bits=UNIT_BITS,
-        scales=np.full(sizes[3], x.grid.unit),
-        bias=bias,
-        window=Window((1, 1)),
-    )
+    images_of(lifted(x))
+    own = np.arange(sizes_of(x)[3])
+    bias = np.full(before + own.size + after, value)
+    weights = np.zeros((own.size, bias.size), dtype=np.int64)
+    weights[own, before + own] = 1
+    bias[before + own] = 0
+    pending = selection(x, weights, bias, node.name)
     if not is_on(x.grid, value):
         return pending
     return replace(quantise(importer, pending, x.grid, x.offset, node.name), codes=x.codes)

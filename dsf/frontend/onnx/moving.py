@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from xdsl.ir import SSAValue
 
-from dsf.dialects.bundle import Grid, TransposeOp
+from dsf.dialects.bundle import Grid, ReshapeOp, TransposeOp
 from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.operands import engine_shape, images_of, lifted
-from dsf.frontend.onnx.rounding import CHANNELS, COLUMNS, NUMBERS, ROWS, join, move, pending_of
+from dsf.frontend.onnx.rounding import CHANNELS, COLUMNS, NUMBERS, ROWS, join, move, pending_of, quantise
 from dsf.frontend.onnx.values import (
     MAX_ELEMENTS,
+    UNIT_BITS,
     Border,
     Enlargement,
     Joined,
@@ -26,6 +27,7 @@ from dsf.frontend.onnx.values import (
     Places,
     Real,
     State,
+    Sum,
     UnsupportedError,
     Wire,
     is_images,
@@ -34,7 +36,7 @@ from dsf.frontend.onnx.values import (
     sizes_of,
 )
 from dsf.geometry import Window
-from dsf.numerics import Ints
+from dsf.numerics import Floats, Ints
 
 if TYPE_CHECKING:
     from dsf.frontend.onnx.importer import Importer
@@ -137,12 +139,14 @@ def joined(parts: Sequence[Real], axis: int, name: str) -> Joined:
 
 def as_images(importer: Importer, x: Wire, name: str) -> Wire:
     """
-    A tensor whose axes were exchanged, and of which perhaps a part was taken, as images: the engine does both. Any other as it
-    is.
+    A tensor whose axes were exchanged, and of which perhaps a part was taken, that was reshaped, or of which channels were
+    chosen, as images: the engine does that. Any other as it is.
     """
-    taken = None if x.stand_in or is_images(x) else _taken(x)
-    if taken is None:
+    if x.stand_in or is_images(x):
         return x
+    taken = _taken(x)
+    if taken is None:
+        return _as_reshaped_images(importer, x, name)
     order, (rows, columns, channels) = taken
     value = x.value
     if channels.step != 1:
@@ -154,6 +158,113 @@ def as_images(importer: Importer, x: Wire, name: str) -> Wire:
     value = _exchanged(importer, value, order, name)
     value = move(importer, value, every(rows, columns, channels, shape(value)), name)
     return replace(x, value=value, places=places_of_images(shape(value), len(x.shape)))
+
+
+def _as_reshaped_images(importer: Importer, x: Wire, name: str) -> Wire:
+    """A tensor of another shape than the engine's, or of channels in another order, as images; any other as it is."""
+    stored = _stored(x)
+    if stored is not None:
+        sizes, order = stored
+        value = _exchanged(importer, reshaped(importer, x.value, sizes, name), order, name)
+        return replace(x, value=value, places=places_of_images(shape(value), len(x.shape)))
+    chosen = chosen_channels(x)
+    if chosen is None:
+        return x
+    weights = np.zeros((shape(x.value)[3], chosen.size), dtype=np.int64)
+    weights[chosen, np.arange(chosen.size)] = 1
+    pending = selection(x, weights, np.zeros(chosen.size), name)
+    return replace(quantise(importer, pending, x.grid, x.offset, name), codes=x.codes)
+
+
+def reshaped(importer: Importer, value: SSAValue, sizes: tuple[int, ...], name: str) -> SSAValue:
+    """The same elements in another shape of the engine's."""
+    if shape(value) == sizes:
+        return value
+    op = ReshapeOp(value, sizes)
+    importer.insert(op, name)
+    return op.output
+
+
+def _channels_last(x: Wire) -> Places:
+    """The places of a tensor (N, C, H, W) or (N, C, L) as (N, H, W, C)."""
+    return np.moveaxis(x.places if len(x.shape) == 4 else x.places[:, :, None], 1, -1)
+
+
+def _stored(x: Wire) -> tuple[tuple[int, int, int, int], tuple[int, ...]] | None:
+    """
+    The shape as which all of the engine's tensor has an axis for each one (rows, columns, channels) of a tensor (N, C, H, W) or
+    (N, C, L), and the permutation that brings them into this order; `None` if there is none.
+    """
+    if len(x.shape) not in (3, 4) or x.places.size != prod(shape(x.value)) or x.shape[0] != shape(x.value)[0]:
+        return None
+    last = _channels_last(x)
+    for stored in permutations(range(3)):
+        sizes = last.shape[0], *(last.shape[1 + axis] for axis in stored)
+        order = tuple(stored.index(axis) for axis in range(3))
+        if np.array_equal(row_major(sizes).transpose(0, *(1 + axis for axis in order)), last):
+            return sizes, order
+    return None
+
+
+def chosen_channels(x: Wire) -> Ints | None:
+    """Which of the engine's channels a tensor (N, C, H, W) or (N, C, L) has, if it has them of all pixels in their order."""
+    sizes = shape(x.value)
+    if x.stand_in or len(x.shape) not in (3, 4) or len(sizes) != 4:
+        return None
+    pixels, channels = np.divmod(_channels_last(x), sizes[3])
+    if pixels.shape[:3] != sizes[:3] or not np.array_equal(pixels[..., 0], row_major(sizes[:3])):
+        return None
+    chosen = channels[0, 0, 0]
+    return chosen if bool((pixels == pixels[..., :1]).all() and (channels == chosen).all()) else None
+
+
+def whole_images(x: Wire) -> Wire:
+    """All of the engine's images, of which `x` has some channels."""
+    return replace(x, places=places_of_images(shape(x.value), len(x.shape)))
+
+
+def selection(x: Wire, weights: Ints, bias: Floats, name: str) -> Sum:
+    """The engine's channels times weights (CI, CO) of 0 and 1, and a bias: a convolution of one tap."""
+    batch, height, width, _ = shape(x.value)
+    outputs = weights.shape[1]
+    sizes = engine_shape(Window((1, 1)), batch, height, width, outputs)
+    return Sum(
+        places_of_images(sizes, len(x.shape)),
+        sizes,
+        name,
+        x=x.value,
+        x_grid=x.grid,
+        weights=weights[None, None],
+        bits=UNIT_BITS,
+        scales=x.grid.unit * np.ones(outputs),
+        bias=bias,
+        window=Window((1, 1)),
+    )
+
+
+def expanded(importer: Importer, x: Wire, sizes: tuple[int, ...], name: str) -> Wire:
+    """
+    Images (N, C, H, W) or (N, C, L) whose axes of one element are repeated. Raises `UnsupportedError` for what are none, or of
+    another batch.
+    """
+    if len(sizes) not in (3, 4) or len(x.shape) != len(sizes) or x.shape[0] != sizes[0]:
+        has = f"an operand of shape {x.shape} for one of {sizes}"
+        raise UnsupportedError(has, "images of the same batch and as many axes", "expand it before, or make it a constant")
+    x = as_images(importer, x, name)
+    if x.shape[1] < sizes[1]:
+        images_of(lifted(x))
+        pending = selection(x, np.ones((1, sizes[1]), dtype=np.int64), np.zeros(sizes[1]), name)
+        x = replace(quantise(importer, pending, x.grid, x.offset, name), codes=x.codes)
+    rows, columns = (1, *sizes[2:])[-2:]
+    factors = (rows // (1, *x.shape[2:])[-2], columns // x.shape[-1])
+    return x if factors == (1, 1) else moved_wire(importer, x, [Enlargement(factors)], name)
+
+
+def turned_wire(importer: Importer, x: Wire, order: tuple[int, int, int], name: str) -> Wire:
+    """A tensor whose axes in the engine (1 rows, 2 columns, 3 channels) are brought into this order."""
+    value = _exchanged(importer, x.value, tuple(axis - 1 for axis in order), name)
+    before = np.unravel_index(x.places, shape(x.value))
+    return replace(x, value=value, places=np.ravel_multi_index([before[axis] for axis in (0, *order)], shape(value)))
 
 
 def _exchanged(importer: Importer, value: SSAValue, order: tuple[int, ...], name: str) -> SSAValue:
@@ -173,7 +284,7 @@ def _taken(x: Wire) -> tuple[tuple[int, ...], list[range]] | None:
     sizes = shape(x.value)
     if len(x.shape) not in (3, 4) or len(sizes) != 4 or x.shape[0] != sizes[0]:
         return None
-    last: Ints = np.moveaxis(x.places if len(x.shape) == 4 else x.places[:, :, None], 1, -1)
+    last = _channels_last(x)
     indices = np.unravel_index(last, sizes)
     for order in permutations(range(3)):
         spans = [_span(np.moveaxis(indices[axis + 1], place + 1, 0)[:, 0, 0, 0]) for place, axis in enumerate(order)]

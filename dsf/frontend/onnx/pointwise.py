@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from dsf.frontend.onnx.graph import Node
 from dsf.frontend.onnx.host import ARITHMETIC, checked, hosted, of_input, on_host
 from dsf.frontend.onnx.importer import Importer, handles
 from dsf.frontend.onnx.linear import operand, rounded
-from dsf.frontend.onnx.moving import as_images
+from dsf.frontend.onnx.moving import as_images, expanded
 from dsf.frontend.onnx.operands import array_of, constant_of, images_of, real_of, wire_of
 from dsf.frontend.onnx.rounding import SLOPES, quantise, then
 from dsf.frontend.onnx.values import (
@@ -164,8 +165,8 @@ def _limit(node: Node, inputs: Sequence[State | None], place: int, name: str) ->
 @handles("Add")
 def add(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
     """
-    Two quantised tensors of equal shape; or one tensor and a constant, which is the same for each image of a batch: of the
-    input before it is quantised, and at the end, by the processor.
+    Two quantised tensors, of which one may be broadcast along channels, rows or columns; or one tensor and a constant, which is
+    the same for each image of a batch: of the input before it is quantised, and at the end, by the processor.
     """
     a, b = inputs[0], inputs[1]
     if isinstance(a, Constant | QuantisedConstant):
@@ -213,25 +214,43 @@ def _at_the_end(importer: Importer, node: Node, state: State | None) -> Host | N
 
 def _sum(importer: Importer, node: Node, left: Wire, right: Wire) -> Addition:
     """The sum of two tensors, element by element."""
-    if left.shape != right.shape:
-        has = f"operands of shapes {left.shape} and {right.shape}"
-        raise UnsupportedError(has, "equal shapes", "expand one of them before, or add a constant")
-    left, right = _alike(importer, node, left, right)
-    if shape(left.value) != shape(right.value) or not np.array_equal(left.places, right.places):
-        raise _moved_differently()
+    left, right = _beside(importer, node, left, right)
     importer.note(node, "residual addition")
     return Addition(left.places, shape(left.value), node.name, a=left, b=right)
 
 
-def _alike(importer: Importer, node: Node, a: Wire, b: Wire) -> tuple[Wire, Wire]:
-    """Two tensors of equal shape whose elements lie alike in the engine, if it can move those of one, or both."""
-    if shape(a.value) == shape(b.value) and np.array_equal(a.places, b.places):
-        return a, b
-    return as_images(importer, a, node.name), as_images(importer, b, node.name)
+def _beside(importer: Importer, node: Node, a: Wire, b: Wire) -> tuple[Wire, Wire]:
+    """
+    Two tensors whose elements lie alike in the engine, the larger one first, of which the second may have one pixel for each
+    image. The engine moves their elements, and repeats them where one tensor is broadcast otherwise.
+    """
+    if a.places.size < b.places.size:
+        a, b = b, a
+    try:
+        sizes = np.broadcast_shapes(a.shape, b.shape)
+    except ValueError as error:
+        has = f"operands of shapes {a.shape} and {b.shape}"
+        raise UnsupportedError(has, "such that broadcast", "export the model again") from error
+    if a.shape == sizes and len(sizes) == 4 and b.shape == (*sizes[:2], 1, 1):
+        a = as_images(importer, a, node.name)
+        if _is_pixel(b) and images_of(a) is a.value:
+            return a, b
+    if a.shape != sizes or b.shape != sizes:
+        a, b = (one if one.shape == sizes else expanded(importer, one, sizes, node.name) for one in (a, b))
+    if not _are_alike(a, b):
+        a, b = as_images(importer, a, node.name), as_images(importer, b, node.name)
+    if not _are_alike(a, b):
+        raise UnsupportedError("operands whose axes were moved differently", "the same order", "drop the Transpose before one")
+    return a, b
 
 
-def _moved_differently() -> UnsupportedError:
-    return UnsupportedError("operands whose axes were moved differently", "the same order", "drop the Transpose before one")
+def _are_alike(a: Wire, b: Wire) -> bool:
+    return shape(a.value) == shape(b.value) and np.array_equal(a.places, b.places)
+
+
+def _is_pixel(x: Wire) -> bool:
+    """Whether all of the engine's tensor is one number for each channel, in the order of the channels."""
+    return prod(shape(x.value)) == x.places.size and shape(x.value)[-1] == x.shape[1] and is_in_order(x.places)
 
 
 @handles("com.microsoft.QLinearAdd")
@@ -265,8 +284,7 @@ def _negative(importer: Importer, node: Node, x: Wire) -> Wire:
 @handles("Mul")
 def multiply(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
     """
-    By a constant, as Add; of two quantised tensors of equal shape, or one of them with one
-    pixel for each image.
+    By a constant, or of two quantised tensors, as Add.
     """
     a, b = inputs[0], inputs[1]
     if isinstance(a, Constant | QuantisedConstant):
@@ -277,21 +295,8 @@ def multiply(importer: Importer, node: Node, inputs: Sequence[State | None]) -> 
 
 
 def _product(importer: Importer, node: Node, a: Wire, b: Wire) -> Product:
-    """The product of two tensors, the larger one first."""
-    if a.places.size < b.places.size:
-        a, b = b, a
-    if a.shape == b.shape:
-        a, b = _alike(importer, node, a, b)
-    alike = a.shape == b.shape and shape(a.value) == shape(b.value) and np.array_equal(a.places, b.places)
-    one_pixel = len(a.shape) == 4 and b.shape == (*a.shape[:2], 1, 1)
-    if one_pixel:
-        # One number for each channel lies in the order of the channels.
-        one_pixel = shape(b.value)[-1] == a.shape[1] and is_in_order(b.places) and images_of(a) is a.value
-    if a.shape == b.shape and not alike:
-        raise _moved_differently()
-    if not alike and not one_pixel:
-        has = f"operands of shapes {a.shape} and {b.shape}"
-        raise UnsupportedError(has, "equal shapes, or one pixel of the second for each image", "expand one of them")
+    """The product of two tensors."""
+    a, b = _beside(importer, node, a, b)
     importer.note(node, "product")
     return Product(a.places, shape(a.value), node.name, a=a, b=b)
 

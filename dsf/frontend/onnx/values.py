@@ -30,6 +30,9 @@ from dsf.transposed import TransposedWindow
 Places = NDArray[np.int64]
 Array = NDArray[Any]
 
+#: Bits of the weights, 1 or -1, of a channel that is only scaled.
+UNIT_BITS = 2
+
 
 class UnsupportedError(Exception):
     """What an operator has, what is needed, and what to change."""

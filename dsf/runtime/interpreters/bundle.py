@@ -27,6 +27,7 @@ from dsf import numerics
 from dsf.dialects import bundle
 from dsf.dialects.bundle_scales import has_free_scale, rounded_gains
 from dsf.dialects.constants import pair, quad
+from dsf.dialects.shapes import shape
 from dsf.numerics import Floats, Ints
 from dsf.runtime.interpreters.convolution import convolve_reals, convolve_transposed_reals, window_maxima, window_sums
 
@@ -60,6 +61,11 @@ def on_free_grid(scaled: Floats, op: bundle.ActivationOp | bundle.AddOp | bundle
     y = np.rint(activated + grid.zero) if not isinstance(op, bundle.ActivationOp) else np.rint(activated) + grid.zero
     least, most = grid.to_integers(np.array([low, high]))
     return np.clip(y, least, most).astype(np.int64)
+
+
+def _beside(x: Ints, other: Ints) -> Ints:
+    """The second operand of a sum or a product, of which each image may have one pixel."""
+    return other if other.shape == x.shape else other.reshape(x.shape[0], 1, 1, -1)
 
 
 def on_grid(x: Floats, q: bundle.QType) -> Floats:
@@ -118,17 +124,16 @@ class BundleFunctions(InterpreterFunctions):
 
     @impl(bundle.AddOp)
     def run_add(self, interpreter: Interpreter, op: bundle.AddOp, args: PythonValues) -> PythonValues:
+        x, other = args[0], _beside(args[0], args[1])
         if has_free_scale(op):
             (a, b), zeros = rounded_gains(op), [bundle.grid_of(value).zero for value in (op.a, op.b)]
-            return (on_free_grid((args[0] - zeros[0]) * a + (args[1] - zeros[1]) * b, op),)
-        total = to_reals(args[0], op.a) + to_reals(args[1], op.b)
+            return (on_free_grid((x - zeros[0]) * a + (other - zeros[1]) * b, op),)
+        total = to_reals(x, op.a) + to_reals(other, op.b)
         return (to_integers(activate(total, op.negative_slope.value.data, bundle.limits_of(op)), op.output),)
 
     @impl(bundle.MultiplyOp)
     def run_multiply(self, interpreter: Interpreter, op: bundle.MultiplyOp, args: PythonValues) -> PythonValues:
-        x, other = args
-        if other.shape != x.shape:
-            other = other.reshape(x.shape[0], 1, 1, -1)
+        x, other = args[0], _beside(args[0], args[1])
         if has_free_scale(op):
             product = (x - bundle.grid_of(op.a).zero) * (other - bundle.grid_of(op.b).zero)
             return (on_free_grid(product * rounded_gains(op), op),)
@@ -178,6 +183,10 @@ class BundleFunctions(InterpreterFunctions):
     def run_resize(self, interpreter: Interpreter, op: bundle.ResizeOp, args: PythonValues) -> PythonValues:
         vertical, horizontal = pair(op.factors)
         return (args[0].repeat(vertical, axis=1).repeat(horizontal, axis=2),)
+
+    @impl(bundle.ReshapeOp)
+    def run_reshape(self, interpreter: Interpreter, op: bundle.ReshapeOp, args: PythonValues) -> PythonValues:
+        return (args[0].reshape(shape(op.output)),)
 
     @impl(bundle.FlattenOp)
     def run_flatten(self, interpreter: Interpreter, op: bundle.FlattenOp, args: PythonValues) -> PythonValues:

@@ -233,7 +233,7 @@
 
 %a, %b = "test.op"() : () -> (tensor<1x2x2x3x!bundle.q<8, 4>>, tensor<1x12x!bundle.q<8, 4>>)
 %y = bundle.add %a, %b : tensor<1x2x2x3x!bundle.q<8, 4>>, tensor<1x12x!bundle.q<8, 4>> -> tensor<1x2x2x3x!bundle.q<8, 4>>
-// CHECK: 'bundle.add': operands of shapes 1x2x2x3 and 1x12, needs equal shapes; match strides and filters of the two branches
+// CHECK: 'bundle.add': operands of shapes 1x2x2x3 and 1x12, needs 1x2x2x3 or 1x1x1x3 or 1x3 as the second; match the two branches
 
 // -----
 
@@ -296,7 +296,7 @@
   %a = bundle.activation %x : tensor<1x2x2x3x!bundle.q<8, 4>> -> tensor<1x2x2x3x!bundle.q<8, 4>>
   bundle.yield %a : tensor<1x2x2x3x!bundle.q<8, 4>>
 }
-// CHECK: 'b': flatten, activation, needs the order moves, core, batch_norm, activation, function, add or multiply, activation, function, pool, activation, function, moves (concat, slice, pad, resize, transpose), flatten, softmax; split the bundle
+// CHECK: 'b': flatten, activation, needs the order moves, core, batch_norm, activation, function, add or multiply, activation, function, pool, activation, function, moves (concat, slice, pad, resize, transpose, reshape), flatten, softmax; split the bundle
 
 // -----
 
@@ -548,3 +548,27 @@ bundle.yield %x : tensor<1x2x2x3x!bundle.q<8, 4>>
 %x = "test.op"() : () -> tensor<2x1x4x3x!bundle.q<8, 4>>
 %y = bundle.transpose %x permutation [0, 2, 1] : tensor<2x1x4x3x!bundle.q<8, 4>> -> tensor<2x1x4x3x!bundle.q<8, 4>>
 // CHECK: 'bundle.transpose': result of shape 2x1x4x3, needs 2x1x3x4; correct the result type
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x4x4x3x!bundle.q<8, 4>>
+%y = bundle.reshape %x : tensor<2x4x4x3x!bundle.q<8, 4>> -> tensor<1x8x4x3x!bundle.q<8, 4>>
+// CHECK: 'bundle.reshape': a change of shape from 2x4x4x3 to 1x8x4x3, needs as many elements of as many images; correct the result type
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x4x4x3x!bundle.q<8, 4>>
+%y = bundle.reshape %x : tensor<2x4x4x3x!bundle.q<8, 4>> -> tensor<2x16x3x!bundle.q<8, 4>>
+// CHECK: 'bundle.reshape': result of shape 2x16x3, needs (N, K) or (N, H, W, C); reshape or flatten it first
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x4x4x3x!bundle.q<8, 4>>
+%y = bundle.reshape %x : tensor<2x4x4x3x!bundle.q<8, 4>> -> tensor<2x48x!bundle.q<8, 5>>
+// CHECK: 'bundle.reshape': a change of type from !bundle.q<8, 4> to !bundle.q<8, 5>, needs the same type; quantise in an activation
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x48xi8>
+%y = bundle.reshape %x : tensor<2x48xi8> -> tensor<2x4x4x3xi8>
+// CHECK: 'bundle.reshape': elements of type i8, needs !bundle.q<bits, frac> or !bundle.affine<bits, scale, zero_point>; change the element type

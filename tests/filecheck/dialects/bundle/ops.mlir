@@ -82,6 +82,8 @@
 // CHECK-NEXT:    %b = bundle.multiply %x, %g negative_slope 0.000000e+00 : tensor<2x4x4x3x!bundle.q<8, 4>>, tensor<2x1x1x3x!bundle.q<8, 7>> -> tensor<2x4x4x3x!bundle.q<8, 3>>
 %c = bundle.multiply %x, %v : tensor<2x4x4x3x!bundle.q<8, 4>>, tensor<2x3x!bundle.q<8, 4>> -> tensor<2x4x4x3x!bundle.q<8, 3>>
 // CHECK-NEXT:    %c = bundle.multiply %x, %v : tensor<2x4x4x3x!bundle.q<8, 4>>, tensor<2x3x!bundle.q<8, 4>> -> tensor<2x4x4x3x!bundle.q<8, 3>>
+%s = bundle.add %x, %g : tensor<2x4x4x3x!bundle.q<8, 4>>, tensor<2x1x1x3x!bundle.q<8, 7>> -> tensor<2x4x4x3x!bundle.q<8, 3>>
+// CHECK-NEXT:    %s = bundle.add %x, %g : tensor<2x4x4x3x!bundle.q<8, 4>>, tensor<2x1x1x3x!bundle.q<8, 7>> -> tensor<2x4x4x3x!bundle.q<8, 3>>
 %d = bundle.function sigmoid %v : tensor<2x3x!bundle.q<8, 4>> -> tensor<2x3x!bundle.q<8, 7>>
 // CHECK-NEXT:    %d = bundle.function sigmoid %v : tensor<2x3x!bundle.q<8, 4>> -> tensor<2x3x!bundle.q<8, 7>>
 // CHECK-GENERIC: %d = "bundle.function"(%v) <{kind = #bundle<function_kind sigmoid>, parameters = array<f64>}> : (tensor<2x3x!bundle.q<8, 4>>) -> tensor<2x3x!bundle.q<8, 7>>
@@ -130,3 +132,13 @@
 %t = bundle.transpose %x permutation [2, 0, 1] : tensor<2x1x4x3x!bundle.q<8, 4>> -> tensor<2x3x1x4x!bundle.q<8, 4>>
 // CHECK:         %t = bundle.transpose %x permutation [2, 0, 1] : tensor<2x1x4x3x!bundle.q<8, 4>> -> tensor<2x3x1x4x!bundle.q<8, 4>>
 // CHECK-GENERIC: %t = "bundle.transpose"(%x) <{permutation = array<i64: 2, 0, 1>}>
+
+// -----
+
+// Another shape.
+%x = "test.op"() : () -> tensor<2x4x4x3x!bundle.q<8, 4>>
+%r = bundle.reshape %x : tensor<2x4x4x3x!bundle.q<8, 4>> -> tensor<2x16x1x3x!bundle.q<8, 4>>
+// CHECK:         %r = bundle.reshape %x : tensor<2x4x4x3x!bundle.q<8, 4>> -> tensor<2x16x1x3x!bundle.q<8, 4>>
+// CHECK-GENERIC: %r = "bundle.reshape"(%x) : (tensor<2x4x4x3x!bundle.q<8, 4>>) -> tensor<2x16x1x3x!bundle.q<8, 4>>
+%s = bundle.reshape %r : tensor<2x16x1x3x!bundle.q<8, 4>> -> tensor<2x48x!bundle.q<8, 4>>
+// CHECK-NEXT:    %s = bundle.reshape %r : tensor<2x16x1x3x!bundle.q<8, 4>> -> tensor<2x48x!bundle.q<8, 4>>
