@@ -26,6 +26,7 @@ from torch.ao.nn.quantized import FloatFunctional
 
 from dsf.errors import ModelError, ToolError
 from dsf.frontend.names import name_by_module
+from dsf.frontend.onnx.check import with_all_problems
 from dsf.frontend.onnx.from_onnx import import_onnx
 from dsf.frontend.onnx.model import OnnxModel
 from dsf.frontend.prepared import average_on_grids, exportable, is_prepared
@@ -54,8 +55,24 @@ def from_torch(
 
     Raises what `quantize_torch` raises, and `ModelError` with everything that can't be expressed, or does not fit the hardware.
     """
-    quantized = quantize_torch(module, example_inputs, hw, calibration=calibration, progress=progress, **options)
-    return OnnxModel(import_onnx(quantized.model, hw), hw, quantized.report)
+    try:
+        quantized = quantize_torch(module, example_inputs, hw, calibration=calibration, progress=progress, **options)
+    except ModelError as error:
+        exported = _exported(module, example_inputs)
+        raise error if exported is None else with_all_problems(error, exported, hw) from error
+    try:
+        return OnnxModel(import_onnx(quantized.model, hw), hw, quantized.report)
+    except ModelError as error:
+        raise with_all_problems(error, quantized.model, hw) from error
+
+
+def _exported(module: nn.Module, example_inputs: Tensor | Sequence[Tensor]) -> onnx.ModelProto | None:
+    """The module as ONNX, for who looks for everything that is wrong with it; `None` if it can't be exported."""
+    try:
+        inputs = _checked(module, example_inputs)
+        return _export_brevitas(module, inputs) if is_brevitas(module) else torch_to_onnx(module, inputs)
+    except (ModelError, ToolError):
+        return None
 
 
 def quantize_torch(

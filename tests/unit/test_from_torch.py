@@ -213,6 +213,18 @@ def test_arguments(module, inputs, message):
     assert found.startswith(message)
 
 
+def test_what_fits_neither_quantisation_nor_hardware_at_once():
+    """With samples or without."""
+    module = nn.Sequential(nn.Conv2d(1, 40, 3), Cosine())
+    hw = Hardware(bits_bias=32, max_channels_out=32)
+    for calibration in (None, torch.randn(8, 1, 8, 8)):
+        with pytest.raises(ModelError) as caught:
+            dsf.from_torch(module, torch.randn(1, 1, 8, 8), hw, calibration=calibration)
+        found = " ".join(caught.value.problems)
+        assert "'0': 40 output channels, needs at most 32" in found and "Cos" in found
+        assert ("needs samples of its input" in found) == (calibration is None)
+
+
 def test_all_wrong_inputs_at_once():
     found = problems(Sum(), [torch.zeros(1, 3, dtype=torch.int64), 3], HW)
     assert found == [

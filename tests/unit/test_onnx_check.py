@@ -10,6 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from dsf.errors import ModelError
 from dsf.frontend.onnx.check import check_onnx
 from dsf.frontend.onnx.model import from_onnx
 from dsf.hardware import Hardware
@@ -134,6 +135,29 @@ def test_all_problems_of_a_float_model_at_once() -> None:
     found = check_onnx(model, SMALL).problems
     for start in ("'hard': operator Hardmax", "'none': has", "'conv': 20 output channels"):
         assert any(one.startswith(start) for one in found), start
+
+
+def test_who_stops_at_problems_lists_them_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever finds the first one: the importer, the quantiser, or who reads the samples."""
+    with pytest.raises(ModelError) as caught:
+        from_onnx(several_problems(), SMALL)
+    assert sorted(caught.value.problems) == sorted(PROBLEMS)
+    graph = Graph((1, 3, 8, 8))
+    graph.nodes, graph.x = [], "x"
+    for number, op_type in enumerate(("Cos", "Conv", "Mish")):
+        w = [graph.constant(np.ones((20, 3, 1, 1), np.float32))] if op_type == "Conv" else []
+        graph.x = graph.node(op_type, graph.x, *w, name=f"layer{number}")
+    config = SMALL.export(tmp_path)[0]
+    onnx.save(graph.model(), tmp_path / "float.onnx")
+    np.savez(tmp_path / "bad.npz", other=np.zeros((8, 3, 8, 8), np.float32))
+    np.savez(tmp_path / "good.npz", x=np.zeros((8, 3, 8, 8), np.float32))
+    for samples in ("bad.npz", "good.npz"):
+        options = ["--hw", str(config), "-o", str(tmp_path / "out"), "--calibrate", str(tmp_path / samples)]
+        assert main(["compile", str(tmp_path / "float.onnx"), *options]) == 1
+        said = capsys.readouterr().err
+        assert "'layer0': is a Cos" in said and "'layer1': 20 output channels, needs at most 16" in said
+        assert said.count("'layer2'") == said.count("'layer0'") == 1
+        assert ("'x'" in said) == (samples == "bad.npz"), said
 
 
 def test_an_operator_that_gives_another_type_is_one_problem() -> None:

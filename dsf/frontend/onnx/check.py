@@ -76,6 +76,18 @@ def check_onnx(source: Source, hardware: Hardware, *, batch: int = 1) -> Checked
     return Checked(tuple(dict.fromkeys(problems)), _placements(importer.placements | drawn.gone), remark)
 
 
+def with_all_problems(error: ModelError, source: Source, hardware: Hardware, *, batch: int = 1) -> ModelError:
+    """What stopped at its problems, with everything else that is wrong with the model."""
+    try:
+        others = check_onnx(source, hardware, batch=batch).problems
+    except ModelError as found:
+        others = tuple(found.problems)
+    # What is said of a node in other words is not said again.
+    said = {problem.partition(": ")[0] for problem in error.problems if problem not in others}
+    more = [problem for problem in others if problem.partition(": ")[0] not in said]
+    return ModelError(list(dict.fromkeys([*error.problems, *more])))
+
+
 def _problems_of_all(importer: Importer) -> list[str]:
     """What is wrong with a network of which each operator can be expressed."""
     try:
@@ -96,8 +108,14 @@ def _operators(nodes: Iterable[Node], problems: Sequence[str]) -> list[str]:
 
 
 def quantize_for(source: Source, samples: Path, hardware: Hardware, batch: int) -> QuantizedModel:
-    """A float model, quantised to the hardware's widths by calibration data. Raises `ModelError`."""
-    model, name = read_model(source)
-    if graph_of(model, name).is_quantised:
-        raise ModelError(f"'{name}': is quantised already, needs no calibration; leave --calibrate out")
-    return quantize_model(model, samples, QuantizeOptions.of_hardware(hardware), batch=batch)
+    """
+    A float model, quantised to the hardware's widths by calibration data. Raises `ModelError` with everything that is wrong
+    with the samples, and with the model for this hardware.
+    """
+    try:
+        model, name = read_model(source)
+        if graph_of(model, name).is_quantised:
+            raise ModelError(f"'{name}': is quantised already, needs no calibration; leave --calibrate out")
+        return quantize_model(model, samples, QuantizeOptions.of_hardware(hardware), batch=batch)
+    except ModelError as error:
+        raise with_all_problems(error, source, hardware, batch=batch) from error

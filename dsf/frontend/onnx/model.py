@@ -18,6 +18,7 @@ from xdsl.dialects.builtin import ModuleOp
 from dsf.codegen.source import ModelTensors, SourceNode, SourceTensor
 from dsf.constraints.check import problems_of
 from dsf.errors import ModelError
+from dsf.frontend.onnx.check import with_all_problems
 from dsf.frontend.onnx.from_onnx import import_onnx
 from dsf.frontend.onnx.importer import Imported
 from dsf.frontend.onnx.values import Array
@@ -203,4 +204,7 @@ def from_onnx(source: Source, hw: Hardware = DEFAULT_HARDWARE, *, batch: int = 1
 
     Raises `ModelError` with everything that can't be expressed, or does not fit the hardware.
     """
-    return OnnxModel(import_onnx(source, hw, batch=batch), hw)
+    try:
+        return OnnxModel(import_onnx(source, hw, batch=batch), hw)
+    except ModelError as error:
+        raise with_all_problems(error, source, hw, batch=batch) from error
