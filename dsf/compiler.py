@@ -96,7 +96,7 @@ def compile_module(
     pipeline = pipeline or DsfPipelinePass()
     compiled = module.clone()
     compiled.location = module.location
-    _check_input(compiled)
+    check_input(compiled)
     comparison = LevelComparison.begin(compiled, verify_input) if verify_each else None
     if emit_ir is not None:
         _write_ir(compiled, emit_ir / "0-input.mlir")
@@ -167,7 +167,7 @@ def _no_collection() -> Generator[None]:
             gc.enable()
 
 
-def _check_input(module: ModuleOp) -> None:
+def check_input(module: ModuleOp) -> None:
     """Raises `ModelError`, naming the operation, for a module that does not verify."""
     try:
         check(module)

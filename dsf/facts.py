@@ -77,10 +77,11 @@ def check_name(name: str, names: list[str]) -> None:
 
 def check_number(index: int, count: int, *, load: bool) -> None:
     """Raises `ModelError` for the number of an instruction that there is not."""
-    what = "the load program" if load else "a run"
     if not 0 <= index < count:
-        has = f"has instructions 0 to {count - 1}" if count else "does not exist, as each run loads its weights"
-        raise ModelError(f"'instr': {index}, but {what} {has}; choose another number")
+        needs = f"one from 0 to {count - 1}, those of {'the load program' if load else 'a run'}"
+        if not count:
+            needs = "a load program, which there is none of, as each run loads its weights"
+        raise ModelError(f"'--instr': is instruction {index}, needs {needs}; choose another number")
 
 
 def _is_of(facts: Facts, name: str) -> bool:

@@ -73,7 +73,9 @@ def _check_strings(text: str, name: str) -> None:
 
 
 def parse_error_text(error: ParseError) -> str:
-    """A parser's message: place, the line with a mark below, what is wrong. Long lines are cut around the place."""
+    """
+    A parser's message: place, what is wrong, what to do, the line with a mark below. Long lines are cut around the place.
+    """
     span = error.span
     place = span.get_location()
     content = span.input.content
@@ -87,4 +89,6 @@ def parse_error_text(error: ParseError) -> str:
     mark = " " * (len(before) + column - first) + "^" * max(1, min(span.len, len(line) - column, CONTEXT))
     shown = f"{before}{line[first:last]}{after}"
     message = error.msg if len(error.msg) <= LONGEST else f"{error.msg[:LONGEST]}..."
+    if ", needs " not in message:
+        message = f"{message.rstrip('.!')}, needs text as dsf-opt prints it; correct it at the mark"
     return f"{place.file}:{place.line}:{place.col}: {message}\n  {shown}\n  {mark}"

@@ -98,8 +98,8 @@ def weight_byte(byte: int, data: bytes, loads: Iterable[tuple[Stretch, Facts]], 
     Raises `ModelError` for a byte that there is not.
     """
     if not 0 <= byte < len(data):
-        has = f"weights.bin has bytes 0 to {len(data) - 1}" if data else "the network has no weights"
-        raise ModelError(f"'weight-byte': {byte}, but {has}; choose another number")
+        needs = f"one from 0 to {len(data) - 1}, those of weights.bin" if data else "weights, which the network has none of"
+        raise ModelError(f"'--weight-byte': is byte {byte}, needs {needs}; choose another number")
     facts: Facts = {"byte": byte, "value": data[byte]}
     for stretch, instruction in loads:
         if 0 <= byte - stretch.offset < stretch.bytes:

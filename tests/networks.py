@@ -378,7 +378,7 @@ class _Network:
     def _move(self) -> None:
         """A concatenation, a part, a border, an enlargement, or other axes, unless it would be too large."""
         rng, (_, height, width, channels) = self.rng, shape(self.value)
-        kind = rng.choice(("concat", "slice", "pad", "resize", "transpose", "reshape", "reshape"))
+        kind = rng.choice(("concat", "slice", "pad", "resize", "transpose"))
         if kind == "concat":
             alike = [one for one in self.skips if one.type == self.value.type]
             others = rng.choices(alike, k=rng.randint(0, 2))
@@ -394,14 +394,6 @@ class _Network:
             rows, columns, depth = ((height, width, channels)[axis] for axis in order)
             if max(rows, columns) <= 16 and self._is_number_of_channels(depth):
                 self._push(bundle.TransposeOp(self.value, order))
-        if kind == "reshape":
-            rows = rng.choice([one for one in range(1, 17) if height * width * channels % one == 0])
-            left = height * width * channels // rows
-            columns = rng.choice([one for one in range(1, 17) if left % one == 0])
-            if self._is_number_of_channels(left // columns):
-                self._push(bundle.ReshapeOp(self.value, (shape(self.value)[0], rows, columns, left // columns)))
-                # It is no layer alone.
-                self._push(bundle.ActivationOp(self.value, self._activation(self._near_frac()), self._slope()))
         if kind == "pad" and self.hardware.bits_input > 1:
             top, bottom, left, right = (rng.randint(0, 2) for _ in range(4))
             if height + top + bottom <= 16 and width + left + right <= 16:
@@ -409,6 +401,17 @@ class _Network:
         if kind == "resize":
             factors = rng.randint(1, min(3, 16 // height)), rng.randint(1, min(3, 16 // width))
             self._push(bundle.ResizeOp(self.value, factors))
+        self._reshape(random.Random(f"{height} {width} {channels}"))
+
+    def _reshape(self, rng: random.Random) -> None:
+        """Perhaps another shape, and an activation, as it is no layer alone."""
+        batch, *sizes = shape(self.value)
+        rows = rng.choice([one for one in range(1, 17) if math.prod(sizes) % one == 0])
+        left = math.prod(sizes) // rows
+        columns = rng.choice([one for one in range(1, 17) if left % one == 0])
+        if rng.random() < 0.4 and self._is_number_of_channels(left // columns):
+            self._push(bundle.ReshapeOp(self.value, (batch, rows, columns, left // columns)))
+            self._push(bundle.ActivationOp(self.value, bundle.grid_of(self.value)))
 
     def _gate(self) -> None:
         """Squeeze and excite: the product or sum of the images and a function of their averages, in bundles of their own."""
@@ -422,7 +425,7 @@ class _Network:
         self._end(flatten=self.rng.random() < 0.5)
         gate, self.value = self.value, images
         near = abs(bundle.q_of(images).frac.data - bundle.q_of(gate).frac.data) <= 8
-        self._add(gate) if near and self.rng.random() < 0.4 else self._multiply(gate)
+        self._add(gate) if near and (height + width) % 3 == 0 else self._multiply(gate)
 
     def _function(self) -> None:
         kind = self.rng.choice(list(FUNCTIONS))

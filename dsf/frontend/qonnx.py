@@ -34,7 +34,7 @@ from onnx import NodeProto, TensorProto, helper
 from dsf.errors import ModelError
 from dsf.frontend.integer_types import TYPES, Limits, real_clip
 from dsf.frontend.quantize.fold import fold_constants
-from dsf.frontend.quantize.graph import Array, Graph, attribute, label
+from dsf.frontend.quantize.graph import Array, Graph, a, attribute, label
 from dsf.frontend.quantize.ready import OPSET, OPSET_OF_2_BITS, converted, inferred, opset_problems
 from dsf.frontend.reading import Source, inlined, model_of
 
@@ -87,7 +87,7 @@ def _foreign(model: onnx.ModelProto) -> Iterator[str]:
     for node in model.graph.node:
         if node.domain in DOMAINS and node.op_type not in OPERATORS:
             known = ", ".join(sorted(OPERATORS))
-            yield f"'{label(node)}': is a {node.op_type} of domain '{node.domain}', needs one of {known}; replace the layer"
+            yield f"'{label(node)}': is {a(node.op_type)} of domain '{node.domain}', needs one of {known}; replace the layer"
 
 
 class _Conversion:

@@ -55,9 +55,11 @@ def _for_hardware(module: ModuleOp, hardware: Hardware | None) -> ModuleOp:
 
 
 def _load_text(path: Path, hardware: Hardware | None) -> ModuleOp:
-    from dsf.compiler import parse_module
+    from dsf.compiler import check_input, parse_module
 
-    return _for_hardware(parse_module(path), hardware)
+    module = parse_module(path)
+    check_input(module)
+    return _for_hardware(module, hardware)
 
 
 def _load_directory(path: Path, hardware: Hardware | None) -> ModuleOp:

@@ -118,7 +118,7 @@ def test_branches() -> None:
     branch = helper.make_node("If", ["c"], ["branch"], name="branch", then_branch=ways[0], else_branch=ways[1])
     proto = model([FIRST, branch], X | {"c": ()}, {}, c=TensorProto.BOOL)
     proto.graph.value_info.append(helper.make_tensor_value_info("branch", TensorProto.FLOAT, (1, 8, 6, 6)))
-    found(proto, "'branch': is a If, which branches", "'c': is an input of type bool", "'many': inputs 'x', 'c'")
+    found(proto, "'branch': is an If, which branches", "'c': is an input of type bool", "'many': inputs 'x', 'c'")
 
 
 def test_open_sizes() -> None:

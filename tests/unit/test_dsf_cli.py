@@ -348,3 +348,30 @@ def test_every_command_is_in_the_documents(capsys: pytest.CaptureFixture[str]):
     assert {"bisect", "compile", "where"} <= set(commands)
     pages = (ROOT / "docs" / "tools.md").read_text()
     assert [name for name in commands if f"`dsf {name}" not in pages] == []
+
+
+@pytest.mark.parametrize("command", ["check", "compile", "estimate"])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "bundle.nothing %x",
+            ":1:16: Operation bundle.nothing is not registered, needs text as dsf-opt prints it; correct it at",
+        ),
+        ("builtin.module {", "needs text as dsf-opt prints it; correct it at the mark"),
+        (
+            "func.func @main(%x: tensor<1x4xQ>) -> tensor<1x5xQ> {\n"
+            "  %y = bundle.add %x, %x : tensor<1x4xQ>, tensor<1x4xQ> -> tensor<1x5xQ>\n"
+            "  func.return %y : tensor<1x5xQ>\n}".replace("Q", "!bundle.q<8, 4>"),
+            "'bundle.add': result of shape 1x5, needs 1x4; correct the result type",
+        ),
+    ],
+)
+def test_ir_that_is_none(command: str, text: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """Also what can be parsed, and does not verify: that is no fault of a pass."""
+    path = tmp_path / "net.mlir"
+    path.write_text(text)
+    options = ["-o", str(tmp_path / "out")] if command == "compile" else []
+    assert main([command, str(path), *options]) == 1
+    said = capsys.readouterr().err
+    assert message in said and "fault of DSF" not in said and "Traceback" not in said

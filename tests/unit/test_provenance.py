@@ -207,10 +207,14 @@ def test_command_for_people(flat: Path, capsys: pytest.CaptureFixture[str]):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        (["--instr", "6"], ModelError, "'instr': 6, but a run has instructions 0 to 5; choose another number"),
-        (["--instr", "-1"], ModelError, "'instr': -1, but a run has"),
-        (["--instr", "5", "--load"], ModelError, "'instr': 5, but the load program has instructions 0 to 4; choose"),
-        (["--weight-byte", "256"], ModelError, "'weight-byte': 256, but weights.bin has bytes 0 to 255; choose another"),
+        (["--instr", "6"], ModelError, "'--instr': is instruction 6, needs one from 0 to 5, those of a run; choose another"),
+        (["--instr", "-1"], ModelError, "'--instr': is instruction -1, needs one from 0 to 5"),
+        (
+            ["--instr", "5", "--load"],
+            ModelError,
+            "'--instr': is instruction 5, needs one from 0 to 4, those of the load program;",
+        ),
+        (["--weight-byte", "256"], ModelError, "'--weight-byte': is byte 256, needs one from 0 to 255, those of weights.bin;"),
         (["--node", "conv2"], ModelError, "'conv2': no such node, needs the name of one; did you mean one of: Conv_2, Conv_0?"),
         (["--node", "Conv_0", "--load"], ModelError, "'--load': without --instr, needs it"),
     ],

@@ -13,6 +13,7 @@ from dsf import Hardware, from_onnx
 from dsf.errors import ModelError
 from dsf.frontend.onnx.from_onnx import HANDLERS
 from dsf.frontend.quantize import QuantizeOptions, quantize_model
+from dsf.frontend.quantize.graph import a
 from dsf.frontend.quantize.plan import SUPPORTED
 
 
@@ -259,7 +260,7 @@ def test_weights_that_are_no_numbers():
 def test_control_flow():
     then = helper.make_graph([], "then", [], [])
     branch = helper.make_node("If", ["x"], ["y"], name="y", then_branch=then, else_branch=then)
-    assert only(problems(model([branch], {"x": (1,)}, ["y"]), random(2))).startswith("'y': is a If, which branches")
+    assert only(problems(model([branch], {"x": (1,)}, ["y"]), random(2))).startswith("'y': is an If, which branches")
 
 
 def test_constants_that_fail():
@@ -297,3 +298,11 @@ def test_options_of_hardware():
     unknown, binary = caught.value.problems
     assert unknown.startswith("'width': is no option, needs one of activation_bits, weight_bits,")
     assert binary.startswith("'dsf': has numbers of one bit, needs 2, 4 or 8")
+
+
+@pytest.mark.parametrize(
+    ("operator", "text"),
+    [("Conv", "a Conv"), ("Erf", "an Erf"), ("LSTM", "an LSTM"), ("GRU", "a GRU"), ("Unique", "a Unique"), ("If", "an If")],
+)
+def test_articles(operator, text):
+    assert a(operator) == text

@@ -217,6 +217,13 @@ def attribute(node: NodeProto, name: str, default: Any) -> Any:
     return default
 
 
+def a(operator: str) -> str:
+    """An operator with its article: a Conv, an Exp, an LSTM."""
+    spelled = operator[:2].isupper()
+    vowel = operator[:1] in ("AEFHILMNORSX" if spelled else "AEIOU") and not operator.startswith("Uni")
+    return f"{'an' if vowel else 'a'} {operator}"
+
+
 def label(node: NodeProto) -> str:
     """How messages name a node: by its name, or else by its first output."""
     return node.name or (node.output[0] if node.output else node.op_type)

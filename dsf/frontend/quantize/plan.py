@@ -16,7 +16,7 @@ import numpy as np
 from onnx import NodeProto
 
 from dsf.frontend.quantize.fold import MAX_CONSTANT_ELEMENTS
-from dsf.frontend.quantize.graph import Array, Graph, attribute, label
+from dsf.frontend.quantize.graph import Array, Graph, a, attribute, label
 from dsf.frontend.quantize.options import QuantizeOptions
 from dsf.frontend.reading import MAX_ELEMENTS
 from dsf.numerics import MAX_LEAK
@@ -129,7 +129,7 @@ def node_problems(graph: Graph, *, any_operator: bool = False) -> Iterator[tuple
     for node in graph.nodes:
         what = _node_problem(graph, node, any_operator)
         if what is not None:
-            yield node, f"'{label(node)}': is a {node.op_type}{what}"
+            yield node, f"'{label(node)}': is {a(node.op_type)}{what}"
 
 
 def _node_problem(graph: Graph, node: NodeProto, any_operator: bool) -> str | None:

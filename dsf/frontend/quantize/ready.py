@@ -12,7 +12,7 @@ from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, version_con
 from onnx.defs import onnx_opset_version
 
 from dsf.errors import ModelError
-from dsf.frontend.quantize.graph import label, opset_of, static_shape
+from dsf.frontend.quantize.graph import a, label, opset_of, static_shape
 from dsf.frontend.reading import ONNX_DOMAINS, first_line, inlined
 
 #: The opset that models are brought to. It has the 4-bit types; 25 has those of 2 bits.
@@ -82,7 +82,7 @@ def _problems(model: ModelProto) -> Iterator[str]:
 def foreign_problems(nodes: Iterable[NodeProto]) -> Iterator[tuple[NodeProto, str]]:
     """Nodes that are no operators of a float network, and what they are."""
     for node in nodes:
-        has = f"'{label(node)}': is a {node.op_type}"
+        has = f"'{label(node)}': is {a(node.op_type)}"
         if node.op_type in QUANTIZED:
             change = "compile it as it is, without calibration data"
             yield node, f"{has}, so the model is quantised already, needs a float model; {change}"

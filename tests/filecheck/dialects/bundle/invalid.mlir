@@ -251,7 +251,7 @@
 
 %x = "test.op"() : () -> tensor<1x4x4x2x!bundle.q<8, 4>>
 %y = bundle.pool min %x size [2, 2] : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x3x3x2x!bundle.q<8, 4>>
-// CHECK: Expected `max`, or `avg`.
+// CHECK: Expected `max`, or `avg`
 
 // -----
 

@@ -11,7 +11,7 @@
 // -----
 
 %x = sched.buffer dram "x" at 0 size 1
-// CHECK: Expected `feature`, `weight`, `parameter`, `table`, `input`, `output`, `weights`, or `arena`.
+// CHECK: Expected `feature`, `weight`, `parameter`, `table`, `input`, `output`, `weights`, or `arena`
 
 // -----
 

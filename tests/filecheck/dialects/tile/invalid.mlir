@@ -32,7 +32,7 @@
 
 %x = "test.op"() : () -> tensor<1x4x4x3xi8>
 %y = tile.pool max %x window <kernel = [2, 2]> scale <low = 0, high = 1> cut <images = 1, rows = 1, mode = long> : tensor<1x4x4x3xi8> -> tensor<1x3x3x3xi8>
-// CHECK: Expected `wide`, `tall`, `depthwise_rows`, or `depthwise_columns`.
+// CHECK: Expected `wide`, `tall`, `depthwise_rows`, or `depthwise_columns`
 
 // -----
 
