@@ -107,24 +107,13 @@ class _Rounding(nn.Module):
     def __init__(self, scale: Tensor, zero_point: Tensor, limits: tuple[int, int], axis: int | None):
         super().__init__()
         self.limits, self.axis = limits, axis
-        #: Those of the type, to which exports clip.
-        self.whole = _UNSIGNED if limits[0] >= 0 else _SIGNED
         self.scale, self.zero_point = scale.detach().float(), zero_point.detach().to(torch.int32)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.axis is None:
             scale, zero = float(self.scale.item()), int(self.zero_point.item())
-            if self.limits != self.whole:
-                x = torch.clamp(x, (self.limits[0] - zero) * scale, (self.limits[1] - zero) * scale)
-            return torch.fake_quantize_per_tensor_affine(x, scale, zero, *self.whole)
-        return torch.fake_quantize_per_channel_affine(x, self.scale, self.zero_point, self.axis, *self.whole)
-
-    def constant(self, weights: Tensor) -> Tensor:
-        """Weights on the grid, within its limits."""
-        if self.axis is None:
-            scale, zero = float(self.scale.item()), int(self.zero_point.item())
-            return torch.fake_quantize_per_tensor_affine(weights, scale, zero, *self.limits)
-        return torch.fake_quantize_per_channel_affine(weights, self.scale, self.zero_point, self.axis, *self.limits)
+            return torch.fake_quantize_per_tensor_affine(x, scale, zero, *self.limits)
+        return torch.fake_quantize_per_channel_affine(x, self.scale, self.zero_point, self.axis, *self.limits)
 
 
 def _rounding(quantiser: nn.Module) -> nn.Module:
@@ -165,8 +154,7 @@ class _Layer(nn.Module):
             weight, bias = cast(Any, fuse)(weight, bias, *numbers)
         rounding = _rounding(_weight_quantiser(layer, weight))
         self.round = rounding
-        rounded = rounding.constant(weight) if isinstance(rounding, _Rounding) else weight
-        self.weight = nn.Parameter(rounded.detach(), requires_grad=False)
+        self.weight = nn.Parameter(rounding(weight).detach(), requires_grad=False)
         self.bias = None if bias is None else nn.Parameter(bias.detach(), requires_grad=False)
         self.is_rectified = "ReLU" in type(layer).__name__
         compute = functional.linear if is_dense else layer._conv_forward

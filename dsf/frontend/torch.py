@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.ao.nn.quantized import FloatFunctional
 
 from dsf.errors import ModelError, ToolError
+from dsf.frontend.decomposed import translations
 from dsf.frontend.names import name_by_module
 from dsf.frontend.onnx.check import with_all_problems
 from dsf.frontend.onnx.from_onnx import import_onnx
@@ -137,7 +138,8 @@ def torch_to_onnx(module: nn.Module, example_inputs: Tensor | Sequence[Tensor]) 
         raise ToolError("'from_torch': the package onnxscript is not installed, needs it to export; install dsf[torch]")
     with _in_eval_mode(module), _quiet(), torch.no_grad():
         try:
-            program = cast(Any, torch.onnx).export(module, inputs, dynamo=True, verbose=False)
+            table = translations()
+            program = cast(Any, torch.onnx).export(module, inputs, dynamo=True, verbose=False, custom_translation_table=table)
             model = cast(onnx.ModelProto, program.model_proto)
         except Exception as failure:  # Each of the exporter's parts has its own errors, and the module too.
             raise ModelError(
