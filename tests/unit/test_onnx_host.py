@@ -201,11 +201,31 @@ def behind_softmax(made: Graph) -> None:
     made.x = made.node("Div", made.node("Add", made.x, made.constant(np.float32(1))), made.constant(np.float32(3)))
 
 
+def integer_softmax(made: Graph, **attributes: object) -> None:
+    """As onnxruntime's QOperator format has it; of older versions all axes behind one are one."""
+    codes = made.nodes[-1].input[0]
+    numbers = [(0.05, 117), (1 / 256, 0)]
+    x, y = ([made.constant(np.float32(step)), made.constant(np.uint8(zero))] for step, zero in numbers)
+    result = made.node("QLinearSoftmax", codes, *x, *y, domain="com.microsoft", **attributes)
+    made.x = made.node("DequantizeLinear", result, *y)
+
+
+def integer_softmax_of_channels(made: Graph) -> None:
+    integer_softmax(made, axis=1, opset=13)
+
+
+def integer_softmax_of_rows(made: Graph) -> None:
+    integer_softmax(made, axis=2, opset=11)
+
+
 def cast_argmax(made: Graph) -> None:
     made.x = made.node("Cast", made.node("ArgMax", made.x, axis=1), to=TensorProto.INT32)
 
 
-@pytest.mark.parametrize("change", [scaled, negative, of_all_pixels, behind_a_relu, norm, behind_softmax, cast_argmax])
+ENDS = [scaled, negative, of_all_pixels, behind_a_relu, norm, behind_softmax, cast_argmax]
+
+
+@pytest.mark.parametrize("change", [*ENDS, integer_softmax_of_channels, integer_softmax_of_rows])
 def test_behind_the_last_grid(change: Callable[[Graph], None]) -> None:
     """Exactly what onnxruntime computes of the same integers."""
     made = Graph(SHAPE)

@@ -22,6 +22,7 @@ from dsf.frontend.onnx.importer import Importer, handles
 from dsf.frontend.onnx.linear import operand, rounded
 from dsf.frontend.onnx.moving import as_images, expanded
 from dsf.frontend.onnx.operands import array_of, constant_of, images_of, real_of, wire_of
+from dsf.frontend.onnx.quantisation import quantised
 from dsf.frontend.onnx.rounding import SLOPES, quantise, then
 from dsf.frontend.onnx.values import (
     Addition,
@@ -362,8 +363,23 @@ def _host(importer: Importer, node: Node, state: State | None, step: Callable[[A
 @handles("Softmax", "LogSoftmax")
 def softmax(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
     """At the end of the network, by the processor."""
-    modern = importer.graph.opset >= 13
-    axis, log = int(node.get("axis", -1 if modern else 1)), node.op_type == "LogSoftmax"
+    step = _softmax(node, importer.graph.opset, log=node.op_type == "LogSoftmax")
+    return [_host(importer, node, inputs[0], step)]
+
+
+@handles("com.microsoft.QLinearSoftmax")
+def qlinear_softmax(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """As Softmax, on integers."""
+    scale, zero_point, y_scale, y_zero = (array_of(one, "a scale or zero point") for one in inputs[1:5])
+    x = operand(importer, inputs[0], scale, zero_point)
+    real = _host(importer, node, x, _softmax(node, int(node.get("opset", importer.graph.opset)), log=False))
+    return [on_host(real, "quantise", lambda y: quantised(node, y, y_scale, y_zero))]
+
+
+def _softmax(node: Node, opset: int, *, log: bool) -> Callable[[Array], Array]:
+    """A softmax as this version of ONNX defines it."""
+    modern = opset >= 13
+    axis = int(node.get("axis", -1 if modern else 1))
 
     def step(x: Array) -> Array:
         # Before version 13 the axes from `axis` on are one.
@@ -373,7 +389,7 @@ def softmax(importer: Importer, node: Node, inputs: Sequence[State | None]) -> S
         total = np.exp(shifted).sum(axis=along, keepdims=True)
         return (shifted - np.log(total) if log else np.exp(shifted) / total).reshape(x.shape)
 
-    return [_host(importer, node, inputs[0], step)]
+    return step
 
 
 @handles("ArgMax")

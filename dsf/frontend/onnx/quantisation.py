@@ -85,10 +85,10 @@ def quantize_linear(importer: Importer, node: Node, inputs: Sequence[State | Non
     scale, zero_point = _numbers(inputs)
     if isinstance(x, Constant):
         importer.note(node, "constant")
-        return [Constant(_quantised(node, x.array, scale, zero_point))]
+        return [Constant(quantised(node, x.array, scale, zero_point))]
     if isinstance(x, Host):
         importer.note(node, "processor")
-        return [on_host(x, "quantise", lambda y: _quantised(node, y, scale, zero_point))]
+        return [on_host(x, "quantise", lambda y: quantised(node, y, scale, zero_point))]
     grid, offset = grid_of_numbers(scale, zero_point)
     if isinstance(x, Padded):
         importer.note(node, "grid of a result")
@@ -110,7 +110,7 @@ def quantize_linear(importer: Importer, node: Node, inputs: Sequence[State | Non
     return [quantise(importer, real_of(x), grid, offset, node.name)]
 
 
-def _quantised(node: Node, x: Array, scale: Array, zero_point: Array | None) -> Array:
+def quantised(node: Node, x: Array, scale: Array, zero_point: Array | None) -> Array:
     """QuantizeLinear of ONNX, in float32 as there."""
     kind = np.dtype(np.uint8) if zero_point is None else zero_point.dtype
     bits, signed = CODE_TYPES.get(kind.name, (0, True))
