@@ -521,6 +521,20 @@ def reduced(*axes: int) -> Change:
     return change
 
 
+def mean_of_means(*axes: int, keep: bool = False) -> Change:
+    """One axis after the other, counted as what is left of them; nothing is rounded between."""
+
+    def change(made: Graph) -> None:
+        x = made.x
+        for axis in axes:
+            x = made.node("ReduceMean", x, ints(made, axis), keepdims=int(keep))
+        made.quantise(x, 0.013717, 120)
+        if not keep:
+            made.x = made.node("Unsqueeze", made.x, ints(made, 2, 3))
+
+    return change
+
+
 def pad_positive(made: Graph) -> None:
     """Channels and rows of a negative number, beside ones whose grid has none."""
     made.quantise(made.node("Relu", made.x), 0.05, 0)
@@ -627,6 +641,9 @@ OPERATORS: dict[str, Change] = {
     "reduce-channels": reduced(1),
     "reduce-rows": reduced(2),
     "reduce-some": reduced(1, 3),
+    "reduce-one-by-one": mean_of_means(3, 2),
+    "reduce-from-the-front": mean_of_means(2, -1),
+    "reduce-one-by-one-kept": mean_of_means(1, 3, keep=True),
     "div-constant": lambda made: channel_constant(made, "Div", [1.93, -1.27, 0.61]),
     "folded": folded,
     "batch-norm": batch_norm,

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from dsf.frontend.onnx.graph import Node
 from dsf.frontend.onnx.importer import Importer, handles
 from dsf.frontend.onnx.linear import convolution_window, operand, rounded
@@ -14,7 +12,7 @@ from dsf.frontend.onnx.means import mean, mean_of_parts, mean_over, stretches
 from dsf.frontend.onnx.moves import tensor_of
 from dsf.frontend.onnx.moving import moved
 from dsf.frontend.onnx.operands import array_of, constant_of, wire_of
-from dsf.frontend.onnx.values import Mean, State, Sum, UnsupportedError, Wire
+from dsf.frontend.onnx.values import Mean, MeanOf, State, Sum, UnsupportedError, Wire
 from dsf.geometry import Window, span
 
 
@@ -129,20 +127,37 @@ def global_average_pool(importer: Importer, node: Node, inputs: Sequence[State |
 
 @handles("ReduceMean")
 def reduce_mean(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
-    """Over any axes but that of a batch, of images or rows; rows and columns as GlobalAveragePool, or one of the two."""
-    x = wire_of(inputs[0])
-    rank = len(x.shape)
+    """
+    Over any axes but that of a batch, of images or rows, also one after the other; rows and columns as GlobalAveragePool, or
+    one of the two.
+    """
+    state, kept = inputs[0], bool(node.get("keepdims", 1))
+    before = importer.means.get(state.name) if isinstance(state, Sum) else None
+    # A mean of means is one, as long as nothing happened to the first one.
+    x = before.of if before is not None and before.mean is state else wire_of(state)
+    sizes = state.shape if isinstance(state, Sum) else x.shape
     axes = node.ints("axes") if len(inputs) < 2 or inputs[1] is None else tuple(constant_of(inputs[1], "axes").tolist())
     if not axes and node.get("noop_with_empty_axes", 0):
-        return [x]
+        return [state if isinstance(state, Sum) else x]
+    rank = len(sizes)
     over = {int(axis) % rank for axis in axes} or set(range(rank))
+    result = tuple(1 if axis in over else size for axis, size in enumerate(sizes) if kept or axis not in over)
+    if isinstance(state, Sum) and before is not None:
+        # The axes of what the first mean is of.
+        left = [axis for axis in range(len(x.shape)) if before.kept or axis not in before.over]
+        over = {left[axis] for axis in over} | before.over
+        rank = len(x.shape)
     if rank not in (2, 3, 4) or (0 in over and x.shape[0] > 1):
         has = f"a mean over axes {tuple(sorted(over))} of a tensor of {x.shape}"
         raise UnsupportedError(has, "axes of rows or images", "average the batch outside")
     importer.note(node, "average pooling, by the array")
     longer = {axis for axis in over if x.shape[axis] > 1}
-    found = mean_over(importer, x, longer, node.name) if longer else x
-    return [found if node.get("keepdims", 1) == 1 else replace(found, places=np.squeeze(found.places, tuple(over)))]
+    if not longer:
+        return [replace(x, places=x.places.reshape(result))]
+    found = mean_over(importer, x, longer, node.name)
+    found = replace(found, places=found.places.reshape(result))
+    importer.means[node.name] = MeanOf(found, x, frozenset(over), kept)
+    return [found]
 
 
 @handles("com.microsoft.QLinearAveragePool", "com.microsoft.QLinearGlobalAveragePool")
