@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bundle_networks import Network
 from core_programs import LOAD, MATRIX, STORE, network
 from engines import EIGHT_BITS, FOUR_BITS, ONE_BIT, TWO_BITS
 from instructions import array_steps
@@ -23,6 +24,7 @@ from dsf.codegen.files import tensor_bytes
 from dsf.codegen.program import Program
 from dsf.codegen.report import make_report
 from dsf.compiler import compile_module
+from dsf.dialects import bundle
 from dsf.errors import EngineError, MismatchError
 from dsf.hardware import Hardware
 from dsf.isa.encoding import encode_instruction
@@ -132,6 +134,23 @@ def test_networks_by_hand(hw: Hardware, seed: int) -> None:
         result = simulate(hw, one.program, one.weights, one.input, len(one.output), stall=stall, seed=seed, runs=2)
         assert result.outputs == (one.output, one.output)
         assert [step.name for step in result.instructions] == list(one.instructions[:-1])
+
+
+def test_sums_with_a_pixel_and_other_shapes() -> None:
+    """A pixel is added to each image, and rows, columns and channels change their places between two layers."""
+    net = Network(EIGHT_BITS, (2, 6, 5, 4))
+    images = net.conv(3, 6)
+    pixel = net.average()
+    net.value = images
+    net.sum(pixel)
+    other = bundle.ReshapeOp(net.value, (2, 5, 6, 6))
+    net.add([other, bundle.TransposeOp(other.output, (1, 2, 0))])
+    net.conv(3, 4)
+    program = Program.from_module(compile_module(net.module()))
+    x = np.random.default_rng(5).integers(-128, 128, (2, 6, 5, 4))
+    expected = interpret(program, [x])
+    for seed in range(2):
+        assert run(program, [x], expected=expected, stall=0.3 * seed, seed=seed).outputs == expected.outputs
 
 
 @pytest.mark.parametrize("bits", [4, 8])
