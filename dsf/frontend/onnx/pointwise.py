@@ -114,7 +114,11 @@ def _function(importer: Importer, node: Node, state: State | None, kind: str, pa
     if isinstance(state, Host):
         importer.note(node, "processor")
         return on_host(state, kind, lambda y: apply_function(kind, y, parameters))
-    x = wire_of(state)
+    x = real_of(state)
+    if not isinstance(x, Wire):
+        has = f"an operand that is not quantised ('{x.name}')"
+        change = "quantise it there, of a Brevitas layer by output_quant=Int8ActPerTensorFloat, say"
+        raise UnsupportedError(has, "a QuantizeLinear and DequantizeLinear before it, as a table has 8 bits", change)
     importer.note(node, "table")
     return Function(x.places, shape(x.value), node.name, wire=x, kind=kind, parameters=parameters)
 
