@@ -135,10 +135,11 @@ class Known:
     #: Numbers of layers, the same for those whose pieces take the same cycles; by layer, and by what these depend on.
     kinds: dict[Operation, int] = field(default_factory=dict[Operation, int])
     numbers: dict[object, int] = field(default_factory=dict[object, int])
-    #: Cycles of pieces, and of the strips of a load of weights.
+    #: Cycles of pieces, of each strip with one load of weights, and of a strip with all loads.
     pieces: dict[object, int] = field(default_factory=dict[object, int])
     strips: dict[object, list[int]] = field(default_factory=dict[object, list[int]])
     ways: dict[object, int] = field(default_factory=dict[object, int])
+    #: By layer and cut: cycles of the array for it alone, what it does in a longer chain, cycles in which weights are loaded.
     arrays: dict[tuple[Operation, Cut], int] = field(default_factory=dict[tuple[Operation, Cut], int])
     works: dict[tuple[Operation, Cut], Work] = field(default_factory=dict[tuple[Operation, Cut], Work])
     weights: dict[tuple[Operation, Cut], int] = field(default_factory=dict[tuple[Operation, Cut], int])
