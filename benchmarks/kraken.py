@@ -84,8 +84,8 @@ def make_hardware() -> Hardware:
         max_channels_in=25088,
         max_channels_out=4096,
         name="kraken",
-        feature_memory=175 << 10,
-        weight_memory=203 << 10,
+        feature_memory=179 << 10,
+        weight_memory=199 << 10,
         parameter_groups=24,
     )
     used = hw.feature_memory + hw.weight_memory + hw.parameter_groups * hw.group_columns * 8

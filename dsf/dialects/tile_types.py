@@ -388,6 +388,8 @@ class CutAttr(RecordAttr):
 
     `ranges` are the elements of each kernel row whose weights come with one load after the other, 0 for all of them with one.
     Then `ends` has the rows and columns of the first tile of a channel group, and of its last one: `dsf.scheduling.pieces`.
+    Otherwise they are those of tiles in the first strip, and in the last one, that lie apart, if any do: at the edge of the
+    image, where all of them do without a kernel row.
 
     A strip that is only a part of the rows is of one image, so that a piece is one stretch of memory.
     """
@@ -456,9 +458,18 @@ def check_ranges(op: IRDLOperation, cut: CutAttr, image: tuple[int, int], runs: 
     The ranges of weights of a convolution that makes `image`, rows and columns, and whose kernel rows are `runs`: how many runs
     of contiguous elements, and of how many.
     """
-    ranges, ends, (*before, strip) = ints(cut.ranges), ints(cut.ends), ints(cut.rows)
+    ranges = ints(cut.ranges)
     if ranges == (0,):
-        need(not ends, op, f"ends {list(ends)} without ranges of weights", "none", "remove the ends, or add ranges")
+        if ints(cut.ends):
+            alone = cut.images.data == cut.block.data == 1 and not any(one.data.is_depthwise for one in cut.mode)
+            need(
+                alone,
+                op,
+                f"ends {list(ints(cut.ends))}",
+                "strips of 1 image, blocks of 1 group, not depthwise",
+                "remove the ends",
+            )
+            _check_ends(op, cut, image)
         return
     (count, elements), has = runs, f"weights in ranges of {' + '.join(map(str, ranges))}"
     one_run = count == 1 and len(ranges) > 1 and min(ranges) > 0 and sum(ranges) == elements
@@ -467,6 +478,12 @@ def check_ranges(op: IRDLOperation, cut: CutAttr, image: tuple[int, int], runs: 
     tall = ints(cut.groups) == (1,) and [one.data for one in cut.mode] == [Mode.TALL]
     alone = cut.images.data == cut.block.data == 1 and ints(cut.inputs) == (0,) and cut.outer.data is Outer.GROUPS
     need(tall and alone, op, has, "tall loads of 1 channel group, outside, for strips of 1 image", "change the cut")
+    _check_ends(op, cut, image)
+
+
+def _check_ends(op: IRDLOperation, cut: CutAttr, image: tuple[int, int]) -> None:
+    """Rows and columns that lie apart in the first strip and in the last one of images of `image`, rows and columns."""
+    ends, (*before, strip) = ints(cut.ends), ints(cut.rows)
     has, needs = f"ends {list(ends)}", "rows and columns of the first tile and of the last one"
     need(len(ends) == 4, op, has, needs, "correct the ends")
     rows, columns = image

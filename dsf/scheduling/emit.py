@@ -359,14 +359,18 @@ class Emitter:
     def _copy(self, copy: Copy) -> None:
         """Copies rows from one lap to the next."""
         height, width, channels = copy.image
+        if copy.before.channels is None:
+            # Whole rows are contiguous: vectors need not begin with a pixel.
+            width, channels = 1, self._row(copy.before, copy.image)
         some = copy.before.channels or Span(0, channels)
         image, row = divmod(copy.rows.first, height)
         piece = Piece(Span(image, 1), Span(row, copy.rows.count), Span(0, 1), Block(some, some))
         cost = pool_cost(self.hw, copy.rows.count * width, some.count, taps=1, division_steps=0)
+        shape = height, width, channels
         op = sched.CopyOp(
             self._feature(copy.before),
             self._feature(copy.after),
-            piece=sched.PieceAttr.of_piece(piece, copy.image, copy.image),
+            piece=sched.PieceAttr.of_piece(piece, shape, shape),
             cycles=cost.busy,
         )
         self._add(op, cost, self.network.layers[copy.layer])

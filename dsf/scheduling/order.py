@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from dsf.dialects import tile, tile_types
 from dsf.dialects.tile_types import Outer
@@ -29,13 +29,17 @@ from dsf.scheduling.features import FeaturePlan
 from dsf.scheduling.hazards import Memory
 from dsf.scheduling.network import Layer, Network
 from dsf.scheduling.parts import loads_stay, makes_parts, of_images, parts_strips
-from dsf.scheduling.passed import first_with, height_of, place_for, rows_needed, waits_a_strip
+from dsf.scheduling.passed import first_with, height_of, passing, place_for, rows_needed, waits_a_strip
 from dsf.scheduling.pieces import Block, Cut, Piece, Span, input_rows
 from dsf.scheduling.rooms import Use, in_bytes
 from dsf.scheduling.segments import Segments
+from dsf.scheduling.split import room_of, split_layer
 from dsf.scheduling.strips import Held, Slide, Sliding
 from dsf.scheduling.weights import WEIGHT_MEMORIES, Stretch, WeightStream
 from dsf.sizes import align_up
+
+#: Beats of rows that are loaded once more at the beginning of a lap, rather than copied behind what the vector unit takes on.
+RELOADED = 128
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,8 @@ class _Run:
     pieces: deque[tuple[Piece, tile_types.Mode, bool]]
     #: The rows that the layer before has made, counted through all images.
     there: int = 0
+    #: What is left of the layers behind it, of some channels each, where these go on alone.
+    parts: dict[Span, list[_Run]] = field(default_factory=dict[Span, "list[_Run]"])
 
 
 @dataclass(frozen=True)
@@ -151,7 +157,10 @@ class _Planner:
         self.used: Segments[int] = Segments()
         #: For each tensor in DRAM, the step whose result, stored after it, has an element.
         self.stored: dict[int, Segments[int]] = {}
-        self.windows: dict[tuple[Use, int], Sliding] = {}
+        #: By use and layer, and channels where those of a strip go on alone.
+        self.windows: dict[tuple[Use, int, Span | None], Sliding] = {}
+        #: In the chain whose turn it is, the layer from which on channels do.
+        self.split: int | None = None
         self.laps = 0
 
     def build(self) -> Order:
@@ -172,14 +181,15 @@ class _Planner:
             if makes_parts(self.network, [first, *others]):
                 self._add_parts(chunk, images, [first, *others])
                 continue
-            made: Span | None = None
+            cuts = {index: Cut.of(self.network.layers[index].op.cut) for index in (first, *others)}
+            self.split = split_layer(self.network, self.hw, self.plan.places, cuts, [first, *others])
+            parts: dict[Span, list[_Run]] = {}
             behind = self._runs(others, images)
             pieces = list(_layer_pieces(self.network.layers[first], images, self.hw))
             for number, (piece, mode, complete) in enumerate(pieces):
                 part = self._part(first, piece)
-                if part is not None and part != made:
-                    # The layers behind it begin anew, with other channels.
-                    made, behind = part, self._runs(others, images, part)
+                if part is not None:
+                    behind = self._of_part(parts, part, others, images)
                 ends = not piece.partial and piece.ends_rows(self.network.layers[first].output_image[1])
                 done = complete or (part is not None and ends)
                 self._add(chunk, images, first, piece, mode, done, behind)
@@ -188,7 +198,8 @@ class _Planner:
                     self._rows_of_next(chunk, first, pieces[number + 1][0])
                 if done:
                     self._follow(chunk, images, behind, piece)
-            self._finish(chunk, images, behind)
+            for runs in parts.values() or [behind]:
+                self._finish(chunk, images, runs)
 
     def _add_parts(self, chunk: int, images: int, chain: Sequence[int]) -> None:
         """Layers that make parts of one result: strip by strip, each strip by all of them."""
@@ -215,6 +226,14 @@ class _Planner:
         if self._place(index, source) is Location.DRAM:
             self._operand(chunk, index, Use.X, source, self._rows_read(index, piece), piece)
 
+    def _lap_of_next(self, chunk: int, images: int, run: _Run, behind: Sequence[_Run], piece: Piece, before: Piece) -> None:
+        """Where other channels of a strip go on alone, what their lap needs of the one before is copied in time."""
+        if run.index != self.split or piece.rows != before.rows or piece.images != before.images:
+            return
+        part = piece.channels(self.network.layers[run.index].lanes(self.hw))
+        others = self._of_part(run.parts, part, [other.index for other in behind], images)
+        self._result(chunk, run.index, piece, self._rows_made(run.index, piece), others)
+
     def _runs(self, indices: Sequence[int], images: int, channels: Span | None = None) -> list[_Run]:
         """The layers that run along with one, of some channels where that makes no others at once."""
         runs: list[_Run] = []
@@ -225,6 +244,12 @@ class _Planner:
                 pieces = deque((replace(piece, block=some), mode, complete) for piece, mode, complete in pieces)
             runs.append(_Run(index, pieces))
         return runs
+
+    def _of_part(self, parts: dict[Span, list[_Run]], part: Span, others: Sequence[int], images: int) -> list[_Run]:
+        """Of the layers that run along with one, what is left of some channels; others have all of theirs before them."""
+        if part not in parts:
+            parts[part] = self._runs(others, images, part)
+        return parts[part]
 
     def _follow(self, chunk: int, images: int, behind: list[_Run], made: Piece) -> None:
         """Adds what the layers behind one can take on when `made` completes a strip of it."""
@@ -238,12 +263,18 @@ class _Planner:
 
     def _take(self, chunk: int, images: int, behind: list[_Run], there: int) -> None:
         """Adds the pieces of the layer behind one that need no more than the first rows of it, and what follows them."""
-        run, *others = behind
+        run, *run_behind = behind
+        others = run_behind
         while run.pieces and self._rows_passed(run.index, run.pieces[0][0]).stop <= there:
             piece, mode, complete = run.pieces.popleft()
+            if run.index == self.split:
+                layer = self.network.layers[run.index]
+                part, complete = piece.channels(layer.lanes(self.hw)), piece.ends_rows(layer.output_image[1])
+                others = self._of_part(run.parts, part, [other.index for other in run_behind], images)
             self._add(chunk, images, run.index, piece, mode, complete, others)
             if run.pieces:
                 self._rows_of_next(chunk, run.index, run.pieces[0][0])
+                self._lap_of_next(chunk, images, run, run_behind, run.pieces[0][0], piece)
             if complete:
                 self._follow(chunk, images, others, piece)
 
@@ -251,14 +282,16 @@ class _Planner:
         """Adds what is left of the layers behind one that is complete."""
         if behind:
             self._take(chunk, images, behind, behind[0].there)
-            self._finish(chunk, images, behind[1:])
+            for runs in behind[0].parts.values() or [behind[1:]]:
+                self._finish(chunk, images, runs)
 
     def _part(self, index: int, piece: Piece) -> Span | None:
         """The channels of a piece, if the result leaves feature memory some channels after the other."""
         layer = self.network.layers[index]
         cut, channels = Cut.of(layer.op.cut), piece.channels(layer.lanes(self.hw))
         whole = channels == Span(0, layer.output_image[2])
-        return None if cut.place is Location.CHIP or cut.outer is Outer.STRIPS or whole else channels
+        together = cut.outer is Outer.STRIPS and index != self.split
+        return None if cut.place is Location.CHIP or together or whole else channels
 
     def _rows_read(self, index: int, piece: Piece) -> Span:
         """The rows of a layer's input, counted through all images, that a piece reads."""
@@ -372,13 +405,31 @@ class _Planner:
 
     def _window(self, index: int, use: Use, tensor: int, image: tuple[int, int, int], channels: Span | None) -> Sliding:
         """The window through which a layer sees a tensor, of all channels or of some; other channels are another window."""
-        key = (use, index)
+        key = (use, index, channels if self._is_split(index) else None)
         window = self.windows.get(key)
         if window is None or window.channels != channels:
-            row = self.network.tensors[tensor].elements // image[0]
-            row = row if channels is None else row // image[2] * channels.count
-            window = self.windows[key] = Sliding(tensor, self.plan.rooms[key], row, channels)
+            row, room = self.network.tensors[tensor].elements // image[0], self.plan.rooms[use, index]
+            if channels is not None:
+                room = room_of(room, row, channels, image[2]) if self._is_split(index) else room
+                row = row // image[2] * channels.count
+            begins = self._laps_of(index, room.size // row) if use is Use.Y else frozenset[int]()
+            window = self.windows[key] = Sliding(tensor, room, row, channels, begins)
         return window
+
+    def _is_split(self, index: int) -> bool:
+        """Whether channels of a layer's result go on alone."""
+        return self.split is not None and index >= self.split
+
+    def _laps_of(self, index: int, rows: int) -> frozenset[int]:
+        """The rows with which laps begin in a room of `rows` rows, if a layer passes its result on."""
+        layer = self.network.layers[index]
+        if not self.plan.places[layer.result].in_strips:
+            return frozenset()
+        behind = self.network.layers[index + 1]
+        passed = passing(layer, Cut.of(layer.op.cut), behind, Cut.of(behind.op.cut), self.plan.images)
+        laps = passed.laps(rows)
+        assert laps is not None, f"'{layer.name}': a room of {rows} rows, needs {passed.least}"
+        return frozenset(passed.strips[number].rows.first for number in laps)
 
     def _operand(self, chunk: int, index: int, use: Use, tensor: int, rows: Span, piece: Piece) -> Held:
         """Where rows of an operand lie: on chip as a whole, in the strip that was made last, or in one that is loaded."""
@@ -386,11 +437,14 @@ class _Planner:
         if place is Location.CHIP:
             return self._whole(tensor, chunk)
         if place is Location.STRIPS:
-            return self.windows[Use.Y, index - 1].lap_of(rows)
+            part = piece.block.inputs if self._is_split(index - 1) else None
+            return self.windows[Use.Y, index - 1, part].lap_of(rows)
         image = layer.input_image if use is Use.X else layer.second_rows(piece.rows)[1]
         channels = self._part_of_second(layer, piece) if use is Use.SECOND else None
         window = self._window(index, use, tensor, image, channels)
         slide = window.slide(rows, self._next_lap(), self._last_use)
+        if self.split is not None and slide.kept.count * window.row <= RELOADED * self.hw.beat_elements:
+            slide = Slide(slide.held, Span(slide.kept.first, rows.stop - slide.kept.first) if slide.before else slide.missing)
         self._copy(chunk, index, slide, image, window.row)
         self._load(chunk, index, slide, tensor, window.row, image)
         return slide.held

@@ -64,48 +64,102 @@ def rows_needed(layer: Layer, tensor: int, images: Span, rows: Span) -> Span:
 
 
 @dataclass(frozen=True)
-class Passing:
+class Made:
     """
-    Of a tensor that is passed on, the most rows that are there at once, from the first that is still to be read to the last
-    that is made; how many of those before a strip are read together with it; and the rows of strips. `even` if all strips but
-    the last one have the same.
+    A strip of what is passed on, when it is made: its rows, counted through all images, the first row that is read together
+    with any of them, and the first that is still to be read of rows before it, `None` if none is.
     """
 
-    rows: int
-    kept: int
-    strip: int
-    even: bool
+    rows: Span
+    together: int
+    pending: int | None
+
+    @property
+    def there(self) -> Span:
+        """All rows that are there with it."""
+        first = min(self.together, self.rows.first if self.pending is None else self.pending)
+        return Span(first, self.rows.stop - first)
+
+
+@dataclass(frozen=True)
+class Passing:
+    """
+    The strips of a tensor that is passed on, in order; `waits` if each is taken on only once the one behind it has been made.
+
+    In their room they are behind each other, in laps, and a new lap begins with a strip: those rows of the lap before that are
+    read together with it are copied. Where they go, and the strip too if the array makes it at once, nothing lies that is
+    copied or still to be read.
+    """
+
+    strips: tuple[Made, ...]
     waits: bool
 
     @property
+    def rows(self) -> int:
+        """The most rows that are there at once."""
+        return max(one.there.count for one in self.strips)
+
+    @property
+    def kept(self) -> int:
+        """The most rows before a strip that are read together with it."""
+        return max(one.rows.first - one.together for one in self.strips)
+
+    @property
+    def strip(self) -> int:
+        """The most rows of a strip."""
+        return max(one.rows.count for one in self.strips)
+
+    @property
     def least(self) -> int:
-        """Rows of a room that will do. What is copied to a new lap goes to where nothing lies that is still to be read."""
-        if not self.waits:
-            return self.rows + max(0, self.kept - 1)
-        return self.rows + self.kept + (0 if self.even and self.kept == 0 else self.strip - 1)
+        """Rows of the smallest room in which they can be laid out."""
+        rows = self.rows
+        while self.laps(rows) is None:
+            rows += 1
+        return rows
+
+    def laps(self, rows: int) -> tuple[int, ...] | None:
+        """The strips that begin laps, as few as possible, in a room of so many rows; `None` if it is too small."""
+        count = len(self.strips)
+        following: list[int | None] = [None] * count + [count]
+        for number in reversed(range(count)):
+            first = self.strips[number].together
+            for other in range(number + 1, count + 1):
+                if self.strips[other - 1].rows.stop - first > rows:
+                    break
+                if following[other] is not None and (other == count or self._can_begin(other, first)):
+                    following[number] = other
+        begins: list[int] = []
+        number: int | None = 0
+        while number is not None and number < count:
+            begins.append(number)
+            number = following[number]
+        return None if number is None else tuple(begins)
+
+    def _can_begin(self, number: int, first: int) -> bool:
+        """Whether a strip can begin a lap after one whose first row is `first`."""
+        strip = self.strips[number]
+        kept, high = strip.rows.first - strip.together, strip.rows.stop - strip.together
+        if kept > 0 and strip.together - first < (high if self.waits else kept):
+            return False
+        return strip.pending is None or strip.pending - first >= high
 
 
 def passing(layer: Layer, cut: Cut, behind: Layer, cut_behind: Cut, images: int) -> Passing:
     """How strips of a layer are there until the next one has read them, in a chunk of `images`."""
-    tensor, waits = layer.result, waits_a_strip(behind)
-    # What goes on inside of images, and between two, is the same again after that.
-    some = Span(0, min(images, 2 * max(cut.images, cut_behind.images)))
+    tensor, waits, some = layer.result, waits_a_strip(behind), Span(0, images)
     height = height_of(behind, tensor)
     waiting = deque(rows_needed(behind, tensor, *strip) for strip in cut_behind.strips(some, behind.output_image[0]))
-    strips = cut.strips(some, height)
-    made = [Span(one.first * height + rows.first, (one.count - 1) * height + rows.count) for one, rows in strips]
-    most = kept = before = 0
-    for strip in made:
-        unread = waiting[0].first if waiting else strip.first
-        most = max(most, strip.stop - min(strip.first, unread))
-        kept = max(kept, strip.first - first_with(waiting, strip))
+    made: list[Made] = []
+    before = 0
+    for images_of, rows in cut.strips(some, height):
+        strip = Span(images_of.first * height + rows.first, (images_of.count - 1) * height + rows.count)
+        pending = waiting[0].first if waiting and waiting[0].stop <= strip.first else None
+        made.append(Made(strip, first_with(waiting, strip), pending))
         there = before if waits else strip.stop
         while waiting and waiting[0].stop <= there:
             waiting.popleft()
         before = strip.stop
-    counts = {strip.count for strip in made[:-1]} or {made[-1].count}
-    even = len(counts) == 1 and made[-1].count <= min(counts)
-    return Passing(most, kept, max(strip.count for strip in made), even, waits)
+    return Passing(tuple(made), waits)
 
 
 def first_with(waiting: Iterable[Span], strip: Span) -> int:

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, repeat
+from itertools import chain, product, repeat
 
 from dsf.dialects.records import ints
 from dsf.dialects.tile_types import CutAttr, Mode, Outer, Place
@@ -220,9 +220,9 @@ class Cut:
     ) -> Iterator[tuple[Piece, Mode, bool]]:
         """
         The pieces of the result of `images`, of `rows` rows and the channels of `blocks`, in channel groups of `lanes`; the
-        shape of the array for each, and whether all channels of its rows are complete after it. Strip by strip every other one
-        goes through its channel groups backwards, as the shape of the array changes less often. How many `columns` the rows
-        have is needed where weights come in ranges.
+        shape of the array for each, and whether all channels of its rows are complete after it. Strip by strip, where the shape
+        of the array changes, every other one goes through its channel groups backwards, so that it does so less often. How many
+        `columns` the rows have is needed where tiles lie apart, as where weights come in ranges.
         """
         strips = list(self.strips(images, rows))
         # The parts of a reduction follow each other, in each strip.
@@ -233,8 +233,10 @@ class Cut:
             loads[-1].append(one)
         if self.outer is Outer.STRIPS:
             for number, strip in enumerate(strips):
-                ordered = loads if number % 2 == 0 else loads[::-1]
-                yield from ((one.piece(*strip), one.mode, one is ordered[-1][-1]) for parts in ordered for one in parts)
+                ordered = loads if number % 2 == 0 or len(set(self.modes)) == 1 else loads[::-1]
+                for one in (one for parts in ordered for one in parts):
+                    for piece in self.of_strip(one, *strip, rows, columns):
+                        yield piece, one.mode, one is ordered[-1][-1] and piece.ends_rows(columns)
             return
         for parts in loads:
             if parts[0].ranges:
@@ -242,7 +244,21 @@ class Cut:
                 for piece in self.pieces_of(parts[0], images, rows, columns):
                     yield piece, parts[0].mode, last and not piece.partial and piece.ends_rows(columns)
                 continue
-            yield from ((one.piece(*strip), one.mode, one is loads[-1][-1]) for strip in strips for one in parts)
+            for strip, one in product(strips, parts):
+                for piece in self.of_strip(one, *strip, rows, columns):
+                    yield piece, one.mode, one is loads[-1][-1] and piece.ends_rows(columns)
+
+    def of_strip(self, load: Load, images: Span, strip: Span, height: int, columns: int) -> Iterator[Piece]:
+        """The pieces of a strip of a result of `height` rows: one, but for what lies apart in the first and the last one."""
+        piece = load.piece(images, strip)
+        if not self.ends:
+            yield piece
+            return
+        rows, some, last_rows, last_some = self.ends
+        pieces = first_apart(piece, rows, some, columns) if strip.first == 0 else [piece]
+        if strip.stop == height and (strip.first > 0 or len(pieces) > 1):
+            pieces[-1:] = last_apart(pieces[-1], last_rows, last_some, columns)
+        yield from pieces
 
     def pieces_of(self, load: Load, images: Span, height: int, columns: int) -> Iterator[Piece]:
         """The pieces of a load whose weights come in ranges, with the first tile and the last one range by range."""

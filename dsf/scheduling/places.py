@@ -9,7 +9,7 @@ whole. For the layers of such a chain a cut is the height of a strip and the loa
 
 Of all that fits, what takes the fewest cycles is chosen, a word of DRAM traffic counted as a small part of one:
 
-    cycles = max(array, features in, results out, weights in) + first strip in + last strip out
+    cycles = max(array, vector, features in, results out, weights in) + first strip in + last strip taken on and out
 
 where the array waits for weights that have no room on chip beside those before them (`dsf.scheduling.prefetch`).
 
@@ -91,6 +91,7 @@ from dsf.scheduling.rooms import (
     sizes_of,
     tensor_requests,
 )
+from dsf.scheduling.split import split_layer
 from dsf.scheduling.tried import Tried, TriedChain, TriedCut
 from dsf.sizes import align_up, power_of_two_at_least
 
@@ -337,10 +338,16 @@ class _Chooser:
         return True
 
     def _allocated(self, kept: Sequence[int], chosen: list[Choice]) -> list[Choice]:
-        """The choices for which there are addresses: the last tensors go back to DRAM until all have some."""
-        for tensor in reversed(kept):
-            if self._has_addresses(chosen):
+        """
+        The choices for which there are addresses: of the tensors that live with one that has none the last goes back to DRAM,
+        until all have some.
+        """
+        left = list(kept)
+        while crowded := self._crowded(chosen):
+            tensor = next((one for one in reversed(left) if not crowded.isdisjoint(self.lives[one].steps)), None)
+            if tensor is None:
                 break
+            left.remove(tensor)
             self._move(tensor, Place.DRAM)
             for number in self.lives[tensor].steps:
                 chosen[number] = self._choice(number)
@@ -353,14 +360,21 @@ class _Chooser:
             self.held[number] += change * align_up(self.lives[tensor].size, self.hw.vector_length)
         self.places[tensor] = place
 
-    def _has_addresses(self, chosen: Sequence[Choice]) -> bool:
+    def _crowded(self, chosen: Sequence[Choice]) -> set[int]:
+        """The numbers of the chains in which something has no address."""
         cuts = {
             index: cut
             for chain, choice in zip(self.order, chosen, strict=True)
             for index, cut in zip(chain, choice.cuts, strict=True)
         }
         requests = all_requests(Cuts(self.network, self.hw, self.images, cuts, self.places), 1)
-        return allocate([request for _, request in requests], self.hw.vector_length).peak <= self.hw.feature_elements
+        found = allocate([request for _, request in requests], self.hw.vector_length)
+        outside = (
+            request.steps
+            for (_, request), address in zip(requests, found.addresses, strict=True)
+            if address + request.size > self.hw.feature_elements
+        )
+        return {number for steps in outside for number in steps}
 
     # Cuts.
 
@@ -481,8 +495,37 @@ class _Chooser:
             taken.append(min(some, key=lambda way, layer=layer, rows=of_layer: self._cycles_of_way(layer, way, rows)))
         if not fit_together(self.hw, taken):
             taken = [min(some, key=lambda way: sum(way.depths)) for some in ways]
-        cuts = [way.cut(layer, of_layer) for way, layer, of_layer in zip(taken, layers, strips, strict=True)]
-        return self._priced(chain, tuple(cuts), places, free)
+        cuts = tuple(way.cut(layer, of_layer) for way, layer, of_layer in zip(taken, layers, strips, strict=True))
+        ways_to_go = [cuts, *self._split(chain, cuts, taken, places)]
+        ways_to_go += [self._row_by_row(layers, one) for one in ways_to_go if not isinstance(layers[-1].op, tile.MatrixOp)]
+        priced = [self._priced(chain, one, places, free) for one in dict.fromkeys(ways_to_go)]
+        return min((one for one in priced if one is not None), key=lambda one: one.cost, default=None)
+
+    def _row_by_row(self, layers: Sequence[Layer], cuts: Sequence[Cut]) -> tuple[Cut, ...]:
+        """The same with single rows of what the vector unit makes, which take less room."""
+        return tuple(
+            cut if isinstance(layer.op, tile.MatrixOp) else replace(cut, rows=(1,))
+            for layer, cut in zip(layers, cuts, strict=True)
+        )
+
+    def _split(
+        self, chain: Sequence[int], cuts: Sequence[Cut], taken: Sequence[Loads], places: Sequence[Place]
+    ) -> Iterator[tuple[Cut, ...]]:
+        """The same with the least loads of the last layer with weights, if their channels can go on alone."""
+        matrices = [place for place, index in enumerate(chain) if isinstance(self.network.layers[index].op, tile.MatrixOp)]
+        if not matrices or matrices[-1] == len(chain) - 1:
+            return
+        number = matrices[-1]
+        layer, mode = self.network.layers[chain[number]], cuts[number].modes[0]
+        least = Loads.of(layer, self.hw, (1 if mode is Mode.TALL else self.hw.column_groups,), (mode,))
+        made = tuple(
+            replace(cut, groups=least.groups, modes=least.modes) if place == number else cut for place, cut in enumerate(cuts)
+        )
+        fit = fit_together(self.hw, [least if place == number else one for place, one in enumerate(taken)])
+        if fit and split_layer(self.network, self.hw, places, dict(zip(chain, made, strict=True)), chain) is not None:
+            yield made
+            for cut in self._edges_apart(layer, made[number]):
+                yield (*made[:number], cut, *made[number + 1 :])
 
     def _cycles_of_way(self, layer: Layer, way: Loads, rows: tuple[int, ...]) -> int:
         """Cycles of the array for a strip of a layer that is neither the first nor the last."""
@@ -579,7 +622,7 @@ class _Chooser:
             for strip in strips:
                 for images, rows in dict.fromkeys(self._apart_from_padding(layer, *strip)):
                     cut = Cut(images, rows, (1,), (Mode.TALL,), block=block)
-                    yield from (cut, *self._in_ranges(layer, cut))
+                    yield from (cut, *self._edges_apart(layer, cut), *self._in_ranges(layer, cut))
             return
         _, width, _ = layer.output_image
         for mode in parts_modes(layer, self.hw, modes):
@@ -588,6 +631,18 @@ class _Chooser:
             for images, rows in dict.fromkeys((images, (min(*rows, most),)) for images, rows in strips):
                 if images == 1 or images * rows[0] <= most:
                     yield Cut(images, rows, (groups,), (mode,), block=block, inputs=equal_parts(layer, self.hw))
+
+    def _edges_apart(self, layer: Layer, cut: Cut) -> Iterator[Cut]:
+        """
+        The same with those tiles apart that lie in the first row, or in the last one, as a whole: of weights that go through
+        several banks all of an instruction's tiles have the same kernel rows.
+        """
+        _, columns, _ = layer.output_image
+        tiles = columns // self.hw.pixels_tall * self.hw.pixels_tall
+        through = bank_words(self.hw, layer.words(layer.blocks[0]), cut.groups[0], cut.modes[0]) > 0
+        one = self.images == cut.images == cut.block == 1 and cut.inputs == (0,) and not layer.is_depthwise
+        if tiles > 0 and through and one:
+            yield replace(cut, ends=(1, tiles, 1, tiles))
 
     def _in_ranges(self, layer: Layer, cut: Cut) -> Iterator[Cut]:
         """
@@ -699,17 +754,20 @@ class _Chooser:
         by_layer = [(self.network.layers[index], cut) for index, cut in zip(chain, cuts, strict=True)]
         fused = self._is_fused(chain, places)
         array = self._array_of_chain(by_layer) if fused else sum(self._array_cycles(*one) for one in by_layer)
-        vector = features = results = weights = strips = 0
+        vector = behind = features = again = results = weights = strips = 0
         for index, cut in zip(chain, cuts, strict=True):
             layer, number = self.network.layers[index], self._strips(index, cut)
             if isinstance(layer.op, tile.MatrixOp):
-                weights += self._weight_cycles(layer, cut)
+                weights, behind = weights + self._weight_cycles(layer, cut), 0
             else:
                 cost = layer.vector_cost(self.hw, self.images * layer.output_image[0] * layer.output_image[1])
                 vector += cost.busy + number * passes * cost.gap
+                behind += cost.busy
             if (Use.X, index) in sizes:
                 whole = sizes[Use.X, index] >= next(one.most for one in windows if (one.use, one.layer) == (Use.X, index))
                 features += (1 if whole else passes) * self._beats(layer.source)
+                # The first strip of the first pass is as long as that of others.
+                again += (passes - 1 if whole else 0) * self._beats(layer.source)
             if layer.second is not None and (Use.SECOND, index) in sizes:
                 features += self._beats(layer.second)
             if places[layer.result].in_dram and (Use.Y, index) in sizes:
@@ -718,11 +776,28 @@ class _Chooser:
         if makes_parts(self.network, chain) and places[first.result] is Place.DRAM:
             layers = [self.network.layers[index] for index in chain]
             weights *= 1 if loads_stay(self.hw, zip(layers, cuts, strict=True)) else strips
-        waits = sum(one.waits(sizes[one.use, one.layer]) for one in windows)
+        split = split_layer(self.network, self.hw, places, dict(zip(chain, cuts, strict=True)), chain)
+        waits = sum(self._waits(one, sizes[one.use, one.layer], by_layer, chain, split) for one in windows)
         cycles = max(array, vector, features, results, weights) + passes * waits
-        cycles += (features + results) // (passes * strips)
+        cycles += (features + again + behind + results) // (passes * strips)
         words = (features + results + weights) * self.hw.beat_elements + passes * strips * INSTRUCTION_WORDS
         return Choice(cuts, cycles + words / WORDS_OF_A_CYCLE, features + results + weights)
+
+    def _waits(
+        self, one: Wanted, size: int, by_layer: Sequence[tuple[Layer, Cut]], chain: Sequence[int], split: int | None
+    ) -> int:
+        """
+        Cycles in which computing waits for a window. Where the vector unit takes on what the array makes, the array has the
+        other layers of the chain to go on with, or other channels.
+        """
+        waits, number = one.waits(size), chain.index(one.layer)
+        if split is not None and one.use is Use.Y and one.layer >= split:
+            return 0
+        along = one.use is Use.Y and number + 1 < len(chain) and not isinstance(by_layer[number + 1][0].op, tile.MatrixOp)
+        if waits == 0 or not along:
+            return waits
+        others = (self._array_cycles(*other) for place, other in enumerate(by_layer) if place != number)
+        return max(0, waits - sum(others))
 
     def _strips(self, index: int, cut: Cut) -> int:
         return self._strips_of(self.network.layers[index], cut)
@@ -821,11 +896,11 @@ class _Chooser:
     def _strip_cycles(self, layer: Layer, cut: Cut, load: Load) -> list[int]:
         """Cycles of each strip with one load of weights."""
         inputs, groups = load.block.inputs.count, load.groups.count
-        key = (self._kind(layer), cut.images, cut.rows, groups, inputs, load.partial, load.mode)
+        key = (self._kind(layer), cut.images, cut.rows, cut.ends, groups, inputs, load.partial, load.mode)
         if key not in self.known.strips:
-            strips = cut.strips(Span(0, self.images), layer.output_image[0])
-            pieces = (load.piece(images, strip) for images, strip in strips)
-            self.known.strips[key] = [self._piece_cycles(layer, piece, load.mode) for piece in pieces]
+            height, width, _ = layer.output_image
+            of_strips = (cut.of_strip(load, *strip, height, width) for strip in cut.strips(Span(0, self.images), height))
+            self.known.strips[key] = [sum(self._piece_cycles(layer, one, load.mode) for one in pieces) for pieces in of_strips]
         return self.known.strips[key]
 
     def _piece_cycles(self, layer: Layer, piece: Piece, mode: Mode) -> int:

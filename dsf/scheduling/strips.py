@@ -14,7 +14,7 @@ Rows are counted through all images of a chunk.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 
 from dsf.scheduling.pieces import Span
@@ -57,10 +57,13 @@ class Slide:
 
 
 class Sliding:
-    """A window that slides over the rows of a tensor, each of `row` elements, through `room`."""
+    """
+    A window that slides over the rows of a tensor, each of `row` elements, through `room`. A lap ends with the room, or where
+    a row of `begins` is the next that is missing.
+    """
 
-    def __init__(self, tensor: int, room: Room, row: int, channels: Span | None = None):
-        self.tensor, self.room, self.row, self.channels = tensor, room, row, channels
+    def __init__(self, tensor: int, room: Room, row: int, channels: Span | None = None, begins: Set[int] = frozenset()):
+        self.tensor, self.room, self.row, self.channels, self.begins = tensor, room, row, channels, begins
         self._lap: Held | None = None
         self._rows = Span(0, 0)
         #: The lap before, and the first row that is in this one only.
@@ -85,7 +88,8 @@ class Sliding:
         """
         if self._lap is not None and self._rows.first <= rows.first <= self._rows.stop:
             missing = Span(self._rows.stop, max(0, rows.stop - self._rows.stop))
-            if (rows.stop - self._rows.first) * self.row <= self._lap.size:
+            begins = missing.count > 0 and missing.first in self.begins
+            if not begins and (rows.stop - self._rows.first) * self.row <= self._lap.size:
                 self._rows = Span(self._rows.first, max(self._rows.stop, rows.stop) - self._rows.first)
                 return Slide(self._lap, missing)
             kept = Span(rows.first, self._rows.stop - rows.first)

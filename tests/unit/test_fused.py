@@ -18,7 +18,7 @@ from dsf.compiler import context, run_pass
 from dsf.dialects import tile
 from dsf.dialects.records import ints
 from dsf.dialects.shapes import shape
-from dsf.dialects.tile_types import Outer, Place
+from dsf.dialects.tile_types import Mode, Outer, Place
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.numerics import random_elements
@@ -27,6 +27,8 @@ from dsf.scheduling.explain import explain, explanation_lines
 from dsf.scheduling.fusion import can_pass, shortest, with_passed
 from dsf.scheduling.network import function_of, network_of
 from dsf.scheduling.passed import chains, passed_to
+from dsf.scheduling.pieces import Cut
+from dsf.scheduling.split import split_layer
 from dsf.transforms.dsf_pipeline import DsfPipelinePass
 
 CTX = context()
@@ -54,6 +56,9 @@ def drawn(rng: random.Random, hw: Hardware) -> ModuleOp:
             before, other = network.value, network.conv(1, 12)
             network.value = made[-1] if shape(made[-1])[1:3] == shape(other)[1:3] else before
             network.conv(rng.choice((1, 3)), 12, add=other)
+        elif rng.random() < 0.2 and min(height, width) > 4:
+            # Loads of its weights make channels of whole vectors, which can be pooled alone.
+            network.conv(rng.choice((1, 3)), 32, pool=True)
         else:
             alike = [value for value in made if shape(value)[1:3] == (height, width)]
             add = rng.choice(alike) if alike and rng.random() < 0.4 else None
@@ -80,6 +85,7 @@ def pass_on(module: ModuleOp, rng: random.Random, hw: Hardware) -> Counter[str]:
     places = [Place.STRIPS if place is Place.STRIPS else Place.DRAM for place in network.places]
     able = [index for index in range(len(network.layers) - 1) if can_pass(network, places, index)]
     places = with_passed(network, places, [index for index in able if rng.random() < 0.8])
+    ends = 0
     for layer in network.layers:
         _, height, *_ = shape(layer.op.y)
         rows = [rng.randint(1, height) for _ in range(rng.randint(1, 3))]
@@ -91,10 +97,17 @@ def pass_on(module: ModuleOp, rng: random.Random, hw: Hardware) -> Counter[str]:
         if isinstance(layer.op, tile.MatrixOp):
             modes = tuple(one.data for one in cut.mode)
             sizes |= {"groups": ints(cut.groups), "mode": modes, "block": cut.block.data, "outer": Outer.STRIPS}
+            if layer.output_image[2] == 32 and not layer.is_depthwise:
+                sizes |= {"groups": 4, "mode": rng.choice((Mode.WIDE, Mode.TALL))}
+            if images == cut.block.data == 1 and not layer.is_depthwise and rng.random() < 0.3:
+                sizes |= {"ends": _ends(rng, rows or [height], layer.output_image)}
+                ends += 1
         layer.op.cut = tile.CutAttr.of(**sizes, place=places[layer.result])
-    seen = Counter[str]()
+    seen = Counter[str](ends=ends)
+    cuts = {index: Cut.of(layer.op.cut) for index, layer in enumerate(network.layers)}
     for chain in chains(network, places):
         seen["three"] += len(chain) > 2
+        seen["split"] += split_layer(network, hw, places, cuts, chain) is not None
         for index in chain[1:]:
             layer, before, tensor = network.layers[index], network.layers[index - 1], passed_to(network, places, index)
             assert tensor is not None
@@ -107,6 +120,14 @@ def pass_on(module: ModuleOp, rng: random.Random, hw: Hardware) -> Counter[str]:
             seen["behind pool"] += isinstance(before.op, tile.PoolOp)
             seen["pool"] += isinstance(layer.op, tile.PoolOp)
     return seen
+
+
+def _ends(rng: random.Random, rows: list[int], image: tuple[int, int, int]) -> tuple[int, ...]:
+    """What lies apart in the first of some strips, and in the last one: rows and columns of each."""
+    height, width, _ = image
+    *before, strip = rows
+    last = (height - sum(before) - 1) % strip + 1
+    return rng.randint(1, rows[0]), rng.randint(1, width), rng.randint(1, last), rng.randint(1, width)
 
 
 def passed_on(seed: int) -> tuple[ModuleOp, ModuleOp, Counter[str], random.Random]:
@@ -153,7 +174,7 @@ def test_every_level_agrees(first: int) -> None:
 def test_all_kinds_of_chains_are_drawn() -> None:
     """What the test above is worth."""
     seen = Counter[str]()
-    kinds = ("three", "second", "both", "halo", "stride", "depthwise", "dram", "behind pool", "pool")
+    kinds = ("three", "second", "both", "halo", "stride", "depthwise", "dram", "behind pool", "pool", "split", "ends")
     for seed in range(40):
         seen += passed_on(seed)[2]
         if all(seen[kind] >= 2 for kind in kinds):

@@ -125,7 +125,7 @@ def kinds_of(program: sched.ProgramOp) -> set[str]:
 def test_small_memories_need_strips() -> None:
     """What the tests of random networks in small memories are worth: all there is of strips occurs in them."""
     seen, kinds = Counter[str](), ("arena", "holds", "channels", "sched.store", "part")
-    for seed in range(60):
+    for seed in range(200):
         module, _, rng = case(seed)
         run_pass(CTX, module, CheckHardwarePass())
         run_pass(CTX, module, BundleToFxpPass())
@@ -133,7 +133,7 @@ def test_small_memories_need_strips() -> None:
         seen.update(kinds_of(next(op for op in placed.ops if isinstance(op, sched.ProgramOp))))
         if all(seen[kind] >= 2 for kind in kinds):
             return
-    raise AssertionError(f"some kinds are not among 60 networks: {seen}")
+    raise AssertionError(f"some kinds are not among 200 networks: {seen}")
 
 
 def some_windows(rng: random.Random) -> list[Wanted]:

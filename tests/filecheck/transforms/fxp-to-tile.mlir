@@ -411,13 +411,13 @@ func.func @main(%x: tensor<1x2x3x4xi8>) -> tensor<1x4x2x3xi8> {
 
 // -----
 
-// The second layer goes on with each strip of the first, after two rows of it; for the third, which adds it, it is stored too. In
+// The second layer goes on with each strip of the first, after three rows of it; for the third, which adds it, it is stored too. In
 // one chain with them that would have to load what the first stores.
 
 engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 2048, weight_memory = 4096}
 // CHECK: func.func @main
 // CHECK: tile.matrix %x {{.*}} cut <images = 1, rows = 1, groups = 2, outer = strips, place = dram_strips>
-// CHECK: tile.matrix %0 {{.*}} cut <images = 1, rows = [1, 2, 2, 2, 2, 2, 2, 3], groups = 2, outer = strips, place = dram>
+// CHECK: tile.matrix %0 {{.*}} cut <images = 1, rows = [2, 3, 3, 3, 3, 2], groups = 2, outer = strips, place = dram>
 // CHECK: tile.matrix %1 add %0 {{.*}} cut <images = 1, rows = 2, groups = 2, outer = strips, place = dram>
 func.func @main(%x: tensor<1x16x16x8xi8>) -> tensor<1x16x16x8xi8> {
   %0 = fxp.conv %x weights dense<1> : tensor<1x1x8x8xi8> : tensor<1x16x16x8xi8> -> tensor<1x16x16x8xi32> loc("first")

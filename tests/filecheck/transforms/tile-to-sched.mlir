@@ -507,3 +507,26 @@ func.func @main(%x: tensor<1x4x4x2xi8>) -> tensor<1x3x4x4xi8> {
 }
 // CHECK: 'rows': weights in ranges for 3 kernel rows, needs 2, one for each column group; load the weights of a channel group at once
 // CHECK-NEXT: 'tiles': weights in ranges, 12 positions of a tile, needs at most 8; make the ends smaller
+
+// -----
+
+// Each load of weights makes 16 channels, one vector, which are pooled and stored while the array makes the next 16: those of the
+// second strip wait for nothing but the input. Of the first strip the first row's first three columns are computed apart.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64}
+// CHECK-LABEL: bundles ["made", "pooled"]
+// CHECK:         %made.feature = sched.buffer feature "made" at 0 size 256 channels 16
+// CHECK-NEXT:    %7 = sched.matrix %input.feature, %made.weight, {{.*}} rows = [0, 1], {{.*}}columns = [0, 3]>
+// CHECK-NEXT:    %8 = sched.matrix %input.feature, %made.weight, {{.*}} rows = [1, 1], {{.*}}columns = [0, 3]>
+// CHECK-NEXT:    %9 = sched.matrix %input.feature, %made.weight, {{.*}} rows = [0, 2], {{.*}}columns = [3, 1]>
+// CHECK:         %10 = sched.pool max %made.feature {{.*}} outputs = [0, 16]>
+// CHECK-NEXT:    %11 = sched.store %pooled.feature[0] to %output[0] elements 16 rows 2 pitch 32 after(%10)
+// CHECK:         %made.feature_1 = sched.buffer feature "made" at 256 size 256 channels 16 first 16
+// CHECK:         sched.pool max %made.feature_1 {{.*}} outputs = [16, 16]>
+// CHECK:         sched.matrix %input.feature, %made.weight, {{.*}} rows = [2, 2], groups = [0, 4]> {{.*}} after(%6) cycles
+// CHECK:         sched.matrix %input.feature, %made.weight_1, {{.*}} rows = [2, 2], groups = [4, 4]> {{.*}} after(%6) cycles
+func.func @main(%x: tensor<1x4x4x8xi8>) -> tensor<1x2x2x32xi8> attributes {"tile.input_place" = #tile.place dram} {
+  %0 = tile.matrix %x window <kernel = [1, 1]> requantize <low = -128, high = 127> cut <images = 1, rows = 2, groups = 4, outer = strips, place = strips, ends = [1, 3, 2, 4]> weights dense<1> : tensor<1x1x8x32xi8> bias dense<0> : tensor<32xi32> multiplier dense<1> : tensor<32xi32> shift dense<4> : tensor<32xi8> : tensor<1x4x4x8xi8> -> tensor<1x4x4x32xi8> loc("made")
+  %1 = tile.pool max %0 window <kernel = [2, 2], strides = [2, 2]> scale <left = 0, right = 0, low = -128, high = 127> cut <images = 1, rows = 1, place = dram> : tensor<1x4x4x32xi8> -> tensor<1x2x2x32xi8> loc("pooled")
+  func.return %1 : tensor<1x2x2x32xi8>
+}

@@ -524,9 +524,27 @@
 
 // -----
 
+%x = "test.op"() : () -> tensor<2x4x4x3xi8>
+%y = tile.matrix %x window <kernel = [1, 2]> raw <> cut <images = 2, rows = 4, mode = tall, ends = [1, 1, 1, 1]> weights dense<1> : tensor<1x2x3x4xi8> bias dense<1> : tensor<4xi32> : tensor<2x4x4x3xi8> -> tensor<2x4x3x4xi32>
+// CHECK: 'tile.matrix': ends [1, 1, 1, 1], needs strips of 1 image, blocks of 1 group, not depthwise; remove the ends
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x4xi8>
+%y = tile.matrix %x window <kernel = [1, 2]> groups 4 raw <> cut <images = 1, rows = 2, mode = depthwise_rows, block = 4, ends = [1, 1, 1, 1]> weights dense<1> : tensor<1x2x1x4xi8> bias dense<1> : tensor<4xi32> : tensor<1x4x4x4xi8> -> tensor<1x4x3x4xi32>
+// CHECK: 'tile.matrix': ends [1, 1, 1, 1], needs strips of 1 image, blocks of 1 group, not depthwise; remove the ends
+
+// -----
+
 %x = "test.op"() : () -> tensor<1x4x4x3xi8>
-%y = tile.matrix %x window <kernel = [1, 2]> raw <> cut <images = 1, rows = 2, mode = tall, ends = [1, 1, 1, 1]> weights dense<1> : tensor<1x2x3x4xi8> bias dense<1> : tensor<4xi32> : tensor<1x4x4x3xi8> -> tensor<1x4x3x4xi32>
-// CHECK: 'tile.matrix': ends [1, 1, 1, 1] without ranges of weights, needs none; remove the ends, or add ranges
+%y = tile.matrix %x window <kernel = [1, 2]> raw <> cut <images = 1, rows = 2, ends = [1, 1, 1]> weights dense<1> : tensor<1x2x3x4xi8> bias dense<1> : tensor<4xi32> : tensor<1x4x4x3xi8> -> tensor<1x4x3x4xi32>
+// CHECK: 'tile.matrix': ends [1, 1, 1], needs rows and columns of the first tile and of the last one; correct the ends
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x3xi8>
+%y = tile.matrix %x window <kernel = [1, 2]> raw <> cut <images = 1, rows = 2, ends = [1, 4, 1, 3]> weights dense<1> : tensor<1x2x3x4xi8> bias dense<1> : tensor<4xi32> : tensor<1x4x4x3xi8> -> tensor<1x4x3x4xi32>
+// CHECK: 'tile.matrix': ends [1, 4, 1, 3], needs at most [2, 3, 2, 3], those of the first strip and of the last one; make the tiles smaller
 
 // -----
 

@@ -30,6 +30,10 @@ func.func @main(%x: tensor<2x4x4x3xi8>, %r: tensor<2x2x2x4xi8>) attributes {tile
   // CHECK-GENERIC: %o = "tile.matrix"(%x) <{{.*}}cut = #tile.cut<images = 1, rows = 2, mode = tall, ranges = [4, 2], ends = [1, 2, 2, 1]>
   %o = tile.matrix %x window <kernel = [1, 2]> raw <> cut <images = 1, rows = 2, ends = [1, 2, 2, 1], ranges = [4, 2], mode = tall> weights dense<1> : tensor<1x2x3x3xi4> bias dense<0> : tensor<3xi32> : tensor<2x4x4x3xi8> -> tensor<2x4x3x3xi32>
 
+  // CHECK-NEXT:    %e = tile.matrix %x window <kernel = [1, 2]> raw <> cut <images = 1, rows = 2, ends = [1, 2, 2, 1]> weights
+  // CHECK-GENERIC: %e = "tile.matrix"(%x) <{{.*}}cut = #tile.cut<images = 1, rows = 2, ends = [1, 2, 2, 1]>
+  %e = tile.matrix %x window <kernel = [1, 2]> raw <> cut <images = 1, rows = 2, ends = [1, 2, 2, 1]> weights dense<1> : tensor<1x2x3x3xi4> bias dense<0> : tensor<3xi32> : tensor<2x4x4x3xi8> -> tensor<2x4x3x3xi32>
+
   // CHECK-NEXT:    %d = tile.matrix %a window <kernel = [1, 1]> groups 4 raw <> cut <images = 2, rows = 2, mode = depthwise_rows, block = 4> weights
   // CHECK-GENERIC: %d = "tile.matrix"(%a) <{{.*}}cut = #tile.cut<images = 2, rows = 2, mode = depthwise_rows, block = 4>
   %d = tile.matrix %a window <kernel = [1, 1]> groups 4 raw <> cut <images = 2, rows = 2, mode = depthwise_rows, block = 4> weights dense<1> : tensor<1x1x1x4xi4> bias dense<0> : tensor<4xi32> : tensor<2x2x2x4xi8> -> tensor<2x2x2x4xi32>
