@@ -16,7 +16,7 @@ from dsf.dialects import sched, sched_transfers
 from dsf.dialects.sched_base import buffer_of
 from dsf.dialects.sched_types import Space
 from dsf.hardware import Hardware
-from dsf.scheduling.cuts import weight_depth
+from dsf.scheduling.cut_rules import weight_depth
 from dsf.scheduling.hazards import Access, Memory, Step
 from dsf.scheduling.network import weight_words
 from dsf.scheduling.pieces import Piece, Span, input_rows

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from dsf.dialects import tile, tile_types
 from dsf.hardware import Hardware
-from dsf.scheduling.cuts import PIECE_OVERHEAD, TilingOptions, dense_modes, depthwise_modes, load_cycles
+from dsf.scheduling.cut_rules import PIECE_OVERHEAD, TilingOptions, dense_modes, depthwise_modes, load_cycles
 from dsf.scheduling.network import Layer, Network, weight_words
 from dsf.scheduling.pieces import Block, Piece, Span, channel_blocks
 from dsf.scheduling.tried import Tried, TriedWay

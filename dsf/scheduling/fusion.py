@@ -19,7 +19,7 @@ from typing import Generic, TypeVar
 from dsf.dialects import tile
 from dsf.dialects.tile_types import Mode, Outer, Place
 from dsf.hardware import Hardware
-from dsf.scheduling.cuts import computable, weight_depth
+from dsf.scheduling.cut_rules import computable, weight_depth
 from dsf.scheduling.network import Layer, Network, bank_words
 from dsf.scheduling.passed import place_for
 from dsf.scheduling.pieces import Cut, Load

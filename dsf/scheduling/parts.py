@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from dsf.hardware import Hardware
-from dsf.scheduling.cuts import weight_depth
+from dsf.scheduling.cut_rules import weight_depth
 from dsf.scheduling.network import Layer, Network, bank_words
 from dsf.scheduling.pieces import Cut, Span, input_rows
 

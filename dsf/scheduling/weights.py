@@ -21,7 +21,7 @@ from dsf.geometry import Window
 from dsf.hardware import VECTOR_TABLES, Hardware
 from dsf.layout import pack_parameters, pack_tables, pack_weight_groups
 from dsf.numerics import Ints, to_element
-from dsf.scheduling.cuts import place_of_ranges, weight_depth
+from dsf.scheduling.cut_rules import place_of_ranges, weight_depth
 from dsf.scheduling.depthwise import axis_of
 from dsf.scheduling.hazards import Memory
 from dsf.scheduling.network import Layer, Network, bank_words

@@ -8,7 +8,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass, PassPipeline
 
-from dsf.scheduling.cuts import TilingOptions
+from dsf.scheduling.cut_rules import TilingOptions
 from dsf.transforms import get_all_passes
 
 BEFORE_TILING = ("fold-batch-norm", "group-into-bundles", "check-hardware", "bundle-to-fxp")

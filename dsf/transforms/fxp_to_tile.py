@@ -37,7 +37,8 @@ from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.numerics import to_element
 from dsf.scheduling.blocks import Way, choose_ways
-from dsf.scheduling.cuts import TilingOptions, choose_cuts
+from dsf.scheduling.cut_rules import TilingOptions
+from dsf.scheduling.cuts import choose_cuts
 from dsf.scheduling.features import choose_images, fits
 from dsf.scheduling.network import IMAGES, INPUT_PLACE, Network, function_of, name_of, network_of
 from dsf.scheduling.places import choose_places

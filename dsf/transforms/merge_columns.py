@@ -41,7 +41,7 @@ from dsf.hardware import MAX_KERNEL, Hardware
 from dsf.isa.table import MATRIX
 from dsf.numerics import Ints
 from dsf.scheduling.blocks import fewest_cycles
-from dsf.scheduling.cuts import TilingOptions
+from dsf.scheduling.cut_rules import TilingOptions
 from dsf.scheduling.network import Layer
 from dsf.transforms.locations import location_name, set_location
 

@@ -39,7 +39,7 @@ from dsf.dialects.tile_types import Mode, Outer, Place
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.isa.table import BaseRegister
-from dsf.scheduling.cuts import TilingOptions, matrix_layers, most_groups, pixels_at_once, ranges_able, weight_problems
+from dsf.scheduling.cut_rules import TilingOptions, matrix_layers, most_groups, pixels_at_once, ranges_able, weight_problems
 from dsf.scheduling.emit import Emitter
 from dsf.scheduling.estimate import bundle_macs, estimate_load, estimate_program
 from dsf.scheduling.features import MAX_IMAGES, plan_features

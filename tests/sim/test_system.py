@@ -35,7 +35,7 @@ from dsf.numerics import Ints, quantize
 from dsf.runtime import rtl
 from dsf.runtime.expected import Expected, interpret
 from dsf.runtime.rtl import Failure, Fault, RunTrace, Simulation, simulate, simulate_program
-from dsf.scheduling.cuts import ModeOption
+from dsf.scheduling.cut_rules import ModeOption
 from dsf.transforms.dsf_pipeline import DsfPipelinePass
 
 ENGINES = {"eight_bits": EIGHT_BITS, "four_bits": FOUR_BITS, "two_bits": TWO_BITS, "one_bit": ONE_BIT}

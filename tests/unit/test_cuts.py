@@ -26,7 +26,7 @@ from dsf.dialects.tile_types import Mode, Outer
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.runtime.execute import run
-from dsf.scheduling.cuts import strips_of
+from dsf.scheduling.cut_rules import strips_of
 from dsf.scheduling.pieces import Block, Cut, Span, channel_blocks
 from dsf.transforms.bundle_to_fxp import BundleToFxpPass
 from dsf.transforms.check_hardware import CheckHardwarePass
