@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from onnx import helper
 from test_onnx_check import Graph
 
 from dsf.compiler import compile_module
@@ -535,6 +536,30 @@ def mean_of_means(*axes: int, keep: bool = False) -> Change:
     return change
 
 
+def of_sums(op_type: str, *, kind: str = "Conv", step: float = 1 / 255, zero: int = 0) -> Change:
+    """A function of what a layer has not rounded yet: weights of several scales, and a bias between their units."""
+
+    def change(made: Graph) -> None:
+        codes = np.random.default_rng(3).integers(-127, 128, (2, 3, 3, 3)).astype(np.int8)
+        scales = made.constant(np.float32([0.004, 0.0071]))
+        w = made.node("DequantizeLinear", made.constant(codes), scales, axis=0)
+        sums = made.node(kind, made.x, w, made.constant(np.float32([0.3, -0.21])), pads=[1, 1, 1, 1])
+        made.quantise(made.node(op_type, sums), step, zero)
+
+    return change
+
+
+def sigmoid_of_rows(made: Graph) -> None:
+    """Of 4 bits; a ReLU behind it changes nothing but what is below 0."""
+    made.conv(4, 3, "conv", kernel=7)
+    made.then("Flatten", name="flat")
+    sums = made.node("Gemm", made.x, weights(made, 16, 5), made.constant(np.float32([0.1, 0.2, -0.3, 0, 1])))
+    uint4 = helper.tensor_dtype_to_np_dtype(onnx.TensorProto.UINT4)
+    scale, zero = made.constant(np.float32(0.13)), made.constant(np.array(8, uint4))
+    x = made.node("QuantizeLinear", made.node("Relu", made.node("Tanh", sums)), scale, zero)
+    made.x = made.node("Unsqueeze", made.node("DequantizeLinear", x, scale, zero), ints(made, 1, 2))
+
+
 def pad_positive(made: Graph) -> None:
     """Channels and rows of a negative number, beside ones whose grid has none."""
     made.quantise(made.node("Relu", made.x), 0.05, 0)
@@ -638,6 +663,10 @@ OPERATORS: dict[str, Change] = {
     "matmul-columns": lambda made: made.then("MatMul", weights(made, 8, 5), name="op"),
     "matmul-rows": matmul_rows,
     "matmul-of-sums": matmul_of_sums,
+    "sigmoid-of-sums": of_sums("Sigmoid"),
+    "tanh-of-sums": of_sums("Tanh", step=0.02, zero=101),
+    "hard-sigmoid-of-sums": of_sums("HardSigmoid", step=0.01, zero=3),
+    "tanh-of-rows": sigmoid_of_rows,
     "reduce-channels": reduced(1),
     "reduce-rows": reduced(2),
     "reduce-some": reduced(1, 3),

@@ -62,7 +62,7 @@ Handler = Callable[["Importer", Node, Sequence[State | None]], Sequence[State]]
 #: Handlers by operator; the files of handlers fill it.
 HANDLERS: dict[str, Handler] = {}
 
-#: Bits of what stands for a result that is not known.
+#: Bits of what stands for a result that is not known, or as many as the hardware has.
 ANY_BITS = 8
 
 #: Operators that take images with a margin of zeros as such: what pads them, and what stands between.
@@ -253,7 +253,7 @@ class Importer:
         """What is taken for a tensor of this shape that nothing computes."""
         if not 2 <= len(sizes) <= 4 or math.prod(sizes) > MAX_ELEMENTS:
             return Unknown()
-        return Wire.standing_in(sizes, AffineType.of(ANY_BITS, 1.0, 0), codes=codes)
+        return Wire.standing_in(sizes, AffineType.of(min(ANY_BITS, self.hardware.bits_input), 1.0, 0), codes=codes)
 
     def _sizes(self, source: GraphInput) -> tuple[int, ...] | None:
         """The shape of an input; `None`, and a problem, where that is not known or too large."""

@@ -24,6 +24,7 @@ from dsf.frontend.onnx.moving import as_images, expanded
 from dsf.frontend.onnx.operands import array_of, constant_of, images_of, real_of, wire_of
 from dsf.frontend.onnx.quantisation import quantised
 from dsf.frontend.onnx.rounding import SLOPES, quantise, then
+from dsf.frontend.onnx.stepwise import rises
 from dsf.frontend.onnx.values import (
     Addition,
     Array,
@@ -103,7 +104,16 @@ _KINDS = {
 }
 
 
-@handles("Sigmoid", "Tanh", "Exp", "HardSwish")
+@handles("Sigmoid", "Tanh")
+def sigmoid(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """
+    Of a quantised tensor, by a table; of what is not quantised before it by computing it once for each number of the result,
+    exactly: for few bits or few channels.
+    """
+    return [_function(importer, node, inputs[0], _KINDS[node.op_type])]
+
+
+@handles("Exp", "HardSwish")
 def by_table(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
     """Of a quantised tensor, by a table."""
     return [_function(importer, node, inputs[0], _KINDS[node.op_type])]
@@ -115,6 +125,9 @@ def _function(importer: Importer, node: Node, state: State | None, kind: str, pa
         importer.note(node, "processor")
         return on_host(state, kind, lambda y: apply_function(kind, y, parameters))
     x = real_of(state)
+    if isinstance(x, Sum) and x.function.is_identity and not x.moves and rises(kind, parameters):
+        importer.note(node, "as many channels as its result has numbers, of the layer before it")
+        return Function(x.places, x.shape_of_engine, node.name, wire=x, kind=kind, parameters=parameters)
     if not isinstance(x, Wire):
         has = f"an operand that is not quantised ('{x.name}')"
         change = "quantise it there, of a Brevitas layer by output_quant=Int8ActPerTensorFloat, say"
@@ -125,7 +138,7 @@ def _function(importer: Importer, node: Node, state: State | None, kind: str, pa
 
 @handles("HardSigmoid")
 def hard_sigmoid(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
-    """Of a quantised tensor, by a table; any alpha and beta."""
+    """As Sigmoid; any alpha and beta, of what is not quantised an alpha above 0."""
     parameters = (float(node.get("alpha", 0.2)), float(node.get("beta", 0.5)))
     return [_function(importer, node, inputs[0], "hard_sigmoid", parameters)]
 

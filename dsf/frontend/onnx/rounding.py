@@ -37,6 +37,7 @@ from dsf.dialects.bundle import (
     grid_of,
 )
 from dsf.dialects.shapes import shape
+from dsf.frontend.onnx.stepwise import REACHED, countings
 from dsf.frontend.onnx.units import in_fine_units, whole_bias
 from dsf.frontend.onnx.values import (
     Addition,
@@ -198,10 +199,29 @@ def _rectified_apart(importer: Importer, state: Sum | Addition | Product, grid: 
 
 
 def _looked_up(importer: Importer, state: Function, grid: Grid) -> SSAValue:
-    """A function by a table, perhaps rectified and clipped: rounding is monotonic, so that may come after it."""
+    """
+    A function by a table, or of sums by thresholds, perhaps rectified and clipped: rounding is monotonic, so that may come
+    after it.
+    """
+    if isinstance(state.wire, Sum):
+        return _clipped(importer, _counted(importer, state, state.wire, grid), state.function, state.name)
     table = FunctionOp(state.wire.value, state.kind, grid, state.parameters)
     importer.insert(table, state.name)
     return _clipped(importer, table.output, state.function, state.name)
+
+
+def _counted(importer: Importer, state: Function, pending: Sum, grid: Grid) -> SSAValue:
+    """A function of sums, by how many thresholds they reach: in parts, which are added."""
+    values: list[SSAValue] = []
+    for one in countings(importer, state, pending, grid):
+        reached = _rounded(importer, one.reached, REACHED)
+        values.append(_rounded(importer, one.result(reached), one.grid))
+    total = values[0]
+    for value in values[1:]:
+        op = AddOp(total, value, grid)
+        importer.insert(op, state.name)
+        total = op.output
+    return total
 
 
 def _clipped(importer: Importer, value: SSAValue, function: Pointwise, name: str) -> SSAValue:

@@ -281,9 +281,12 @@ class Product(Pending):
 
 @dataclass(frozen=True)
 class Function(Pending):
-    """A function of each element of a tensor of the engine, of the kinds of `bundle.function`."""
+    """
+    A function of each element of a tensor of the engine, of the kinds of `bundle.function`; of sums one that rises
+    (`stepwise.py`).
+    """
 
-    wire: Wire
+    wire: Wire | Sum
     kind: str
     parameters: tuple[float, ...] = ()
 
