@@ -178,6 +178,7 @@ class _Planner:
 
     def _add_chunk(self, chunk: int, images: int) -> None:
         for first, *others in self.plan.chains(self.network):
+            self.split = None
             if makes_parts(self.network, [first, *others]):
                 self._add_parts(chunk, images, [first, *others])
                 continue
@@ -443,8 +444,9 @@ class _Planner:
         channels = self._part_of_second(layer, piece) if use is Use.SECOND else None
         window = self._window(index, use, tensor, image, channels)
         slide = window.slide(rows, self._next_lap(), self._last_use)
-        if self.split is not None and slide.kept.count * window.row <= RELOADED * self.hw.beat_elements:
-            slide = Slide(slide.held, Span(slide.kept.first, rows.stop - slide.kept.first) if slide.before else slide.missing)
+        small = slide.kept.count * window.row <= RELOADED * self.hw.beat_elements
+        if self.split is not None and slide.before is not None and small:
+            slide = Slide(slide.held, Span(slide.kept.first, slide.missing.stop - slide.kept.first))
         self._copy(chunk, index, slide, image, window.row)
         self._load(chunk, index, slide, tensor, window.row, image)
         return slide.held
