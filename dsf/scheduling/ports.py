@@ -31,7 +31,7 @@ class Stretch(NamedTuple):
         return Stretch(first + cycles, stop + cycles, share, slot)
 
 
-def stretch_of(accesses: int, first: int, stop: int) -> Stretch:
+def stretch_of(accesses: float, first: int, stop: int) -> Stretch:
     """The stretch in which an instruction has so many accesses."""
     return Stretch(first, stop, min(1.0, accesses / max(1, stop - first)))
 
@@ -159,8 +159,33 @@ def reads_of(line: Line, first: int, last: int, shift: int) -> tuple[float, int]
     return total, cycles
 
 
-def cycles_at(ports: Sequence[Port], start: int, cost: Cost, shift: int) -> int:
-    """What the busy cycles of an instruction that starts at `start` become, which is as fast as the slowest port lets it."""
+#: In how many parts of equal work it is known when an instruction of the vector unit runs.
+PARTS = 8
+
+#: When so many of an instruction's busy cycles are left; between two of them it gets on evenly.
+Pace = list[tuple[float, float]]
+
+
+def parts_of(pace: Pace, start: int, stop: int) -> list[tuple[int, int]]:
+    """The cycles of each of `PARTS` equal parts of an instruction that runs at that pace from `start` to before `stop`."""
+    work = pace[0][1] if pace else 1.0
+    points = [*pace, (float(stop), 0.0)] if pace else [(float(start), work), (float(stop), 0.0)]
+    ends: list[int] = []
+    place = 1
+    for part in range(1, PARTS):
+        left = work * (PARTS - part) / PARTS
+        while points[place][1] > left:
+            place += 1
+        (before, more), (after, less) = points[place - 1], points[place]
+        ends.append(round(before + (after - before) * (more - left) / (more - less)) if more > less else round(after))
+    return list(zip([start, *ends], [*ends, stop], strict=True))
+
+
+def cycles_at(ports: Sequence[Port], start: int, cost: Cost, shift: int, pace: Pace | None = None) -> int:
+    """
+    What the busy cycles of an instruction that starts at `start` become, which is as fast as the slowest port lets it. `pace`,
+    if given, receives how it gets on, but for its end.
+    """
     if cost.busy == 0 or not ports:
         return cost.busy
     if len(ports) == 1:
@@ -169,6 +194,8 @@ def cycles_at(ports: Sequence[Port], start: int, cost: Cost, shift: int) -> int:
     heads = [next(one, None) for one in rest]
     now, left = float(start), float(cost.busy)
     while any(heads):
+        if pace is not None:
+            pace.append((now, left))
         for number, one in enumerate(heads):
             while one is not None and one[1] <= now:
                 one = heads[number] = next(rest[number], None)
@@ -180,6 +207,8 @@ def cycles_at(ports: Sequence[Port], start: int, cost: Cost, shift: int) -> int:
             return round(now + left / speed) - start
         left -= speed * (end - now)
         now = float(end)
+    if pace is not None:
+        pace.append((now, left))
     return round(now + left) - start
 
 

@@ -36,7 +36,7 @@ from dsf.cost import (
     Cost,
 )
 from dsf.isa.table import Queue
-from dsf.scheduling.ports import Line, Port, Stretch, cycles_at, reads_of, reads_of_tiles, stretch_of
+from dsf.scheduling.ports import PARTS, Line, Pace, Port, Stretch, cycles_at, parts_of, reads_of, reads_of_tiles, stretch_of
 
 
 @dataclass(frozen=True)
@@ -176,6 +176,8 @@ class _Ports:
             Queue.STORE: [Port(beside, _reads, STORE_READS)],
         }
         self._before: Sequence[Times] = [] if before is None else before.times
+        #: How the last VECTOR instruction gets on.
+        self._pace: Pace = []
         #: Of MATRIX instructions what the array found when they ran last, and how they ran; and their reads.
         self._ran: dict[int, tuple[Before, int, Ran]] = {} if before is None else before.ports._ran
         self._reads: dict[int, tuple[int, int, list[Stretch]]] = {} if before is None else before.ports._reads
@@ -190,7 +192,8 @@ class _Ports:
         cost, shift = task.cost, self._shift(index, start)
         if task.queue is Queue.MATRIX:
             return cost.busy + self.waits(index, start, start + cost.fill, task)
-        return cycles_at(self._of.get(task.queue, ()), start, cost, shift)
+        self._pace.clear()
+        return cycles_at(self._of.get(task.queue, ()), start, cost, shift, self._pace if task.queue is Queue.VECTOR else None)
 
     def waits(self, index: int, start: int, first: int, task: Task) -> int:
         """
@@ -236,8 +239,10 @@ class _Ports:
         if task.queue is Queue.STORE and cost.reads > 0:
             self.lines["store reads"].add(stretch_of(cost.reads, first, stop))
         if task.queue is Queue.VECTOR and cost.busy > 0:
-            self.lines["vector reads"].add(stretch_of(cost.reads, first, stop))
-            self.lines["vector writes"].add(stretch_of(cost.writes, *times.writes))
+            lag = times.writes[0] - first
+            for begin, end in parts_of(self._pace, first, stop):
+                self.lines["vector reads"].add(stretch_of(cost.reads / PARTS, begin, end))
+                self.lines["vector writes"].add(stretch_of(cost.writes / PARTS, begin + lag, end + lag))
         if task.queue is Queue.MATRIX and cost.busy > 0:
             # Cycles in which STORE reads between tiles are none for VECTOR.
             stretches = self._reads_of_tiles(index, cost, first, stop)
