@@ -29,6 +29,7 @@ from dsf.dialects.constants import integer
 from dsf.dialects.sched_types import ON_CHIP, Space
 from dsf.dialects.tile_types import Place
 from dsf.hardware import Hardware
+from dsf.isa.table import VECTOR
 from dsf.layout import packed_bytes
 from dsf.scheduling.accesses import MEMORIES, step_of
 from dsf.scheduling.allocator import allocate, check_allocation
@@ -60,6 +61,9 @@ INSTRUCTIONS: dict[type[Operation], str] = {
     sched.MoveOp: "vector",
 }
 
+
+#: Elements of a pixel at most, for the fields of a VECTOR instruction.
+LONGEST_PIXEL = min(VECTOR.field(name).high for name in ("channels", "x_step", "kernel_column_step"))
 
 #: Tensors in the arena begin at cache lines.
 ARENA_ALIGNMENT = 64
@@ -359,12 +363,13 @@ class Emitter:
     def _copy(self, copy: Copy) -> None:
         """Copies rows from one lap to the next."""
         height, width, channels = copy.image
-        if copy.before.channels is None:
+        row = self._row(copy.before, copy.image)
+        if copy.before.channels is None and row <= LONGEST_PIXEL:
             # Whole rows are contiguous: vectors need not begin with a pixel.
-            width, channels = 1, self._row(copy.before, copy.image)
+            width, channels = 1, row
         some = copy.before.channels or Span(0, channels)
-        image, row = divmod(copy.rows.first, height)
-        piece = Piece(Span(image, 1), Span(row, copy.rows.count), Span(0, 1), Block(some, some))
+        image, first = divmod(copy.rows.first, height)
+        piece = Piece(Span(image, 1), Span(first, copy.rows.count), Span(0, 1), Block(some, some))
         cost = pool_cost(self.hw, copy.rows.count * width, some.count, taps=1, division_steps=0)
         shape = height, width, channels
         op = sched.CopyOp(

@@ -209,13 +209,11 @@ class _Chooser(ChainCuts):
     def _allocated(self, kept: Sequence[int], chosen: list[Choice]) -> list[Choice]:
         """
         The choices for which there are addresses: of the tensors that live with one that has none the last goes back to DRAM,
-        until all have some.
+        or of all the last, until all have some.
         """
         left = list(kept)
-        while crowded := self._crowded(chosen):
-            tensor = next((one for one in reversed(left) if not crowded.isdisjoint(self.lives[one].steps)), None)
-            if tensor is None:
-                break
+        while left and (crowded := self._crowded(chosen)):
+            tensor = next((one for one in reversed(left) if not crowded.isdisjoint(self.lives[one].steps)), left[-1])
             left.remove(tensor)
             self._move(tensor, Place.DRAM)
             for number in self.lives[tensor].steps:
@@ -243,7 +241,10 @@ class _Chooser(ChainCuts):
             for (_, request), address in zip(requests, found.addresses, strict=True)
             if address + request.size > self.hw.feature_elements
         )
-        return {number for steps in outside for number in steps}
+        # With tensors on chip chains may be others than those by which lives are counted.
+        now = chains(self.network, self.places)
+        crowded = {index for steps in outside for number in steps for index in now[number]}
+        return {number for number, chain in enumerate(self.order) if not crowded.isdisjoint(chain)}
 
     # Cuts.
 

@@ -38,7 +38,8 @@ def split_layer(
     counts = [load.block.channels(load.groups, layer.lanes(hw)).count for load in loads]
     # Channels of whole vectors, and of whole beats in DRAM.
     whole = all(count % hw.vector_length == 0 and count * hw.bits_input % hw.axi_width == 0 for count in counts)
-    alone = len(layer.blocks) == 1 and cut.inputs == (0,) and layer.result_image == layer.output_image
+    # Where the shape of the array changes loads are not in the same order in all strips (`Cut.pieces`).
+    alone = len(layer.blocks) == len(set(cut.modes)) == 1 and cut.inputs == (0,) and layer.result_image == layer.output_image
     strips = cut.outer is Outer.STRIPS and places[layer.result] is Place.STRIPS
     return index if strips and shapes and whole and alone and len(loads) > 1 else None
 

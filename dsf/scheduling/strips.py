@@ -3,7 +3,8 @@ Strips of tensors in feature memory: the buffers that a window over the rows of 
 
 A tensor that is not on chip as a whole has room there for a few strips. The rows in it, one behind the other, are a lap. As the
 window moves on rows are appended, until the room ends. Then a new lap begins at its start: with the rows that both laps need,
-copied, and behind them with new ones.
+copied, and behind them with new ones. For what is passed on from layer to layer it is planned where laps begin
+(`dsf.scheduling.passed`).
 
     room    |  0  1  2  3  4  5  6  7 |        window of 3 rows, one further each time
     lap     |  0  1  2  3  4  5  6  7 |

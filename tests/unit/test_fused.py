@@ -225,3 +225,59 @@ def test_chains_that_are_taken_cost_less() -> None:
     passed = [place.in_strips for place in network_of(function_of(module), HARDWARE).places[1:]]
     in_chains = {number + further for number, chain in taken for further in range(len(chain["layers"]))}
     assert [number for number, one in enumerate(passed) if one] == sorted(in_chains)
+
+
+@pytest.mark.parametrize(("size", "outputs", "memory"), [((24, 20), (8, 48), 1 << 14), ((16, 15), (16, 80), 1 << 14)])
+def test_loads_in_turned_order_complete_a_strip_together(size: tuple[int, int], outputs: tuple[int, int], memory: int) -> None:
+    """Where loads have several shapes of the array, those of every other strip are turned around: no channels go on alone."""
+    hw = dataclasses.replace(
+        HARDWARE, processing_elements=(4, 32), column_groups=4, feature_memory=memory, weight_memory=1 << 16
+    )
+    network = Network(hw, (1, *size, 8))
+    network.conv(3, outputs[0])
+    network.conv(3, outputs[1], pool=True)
+    module = network.module()
+    x = random_elements(np.random.default_rng(0), *input_shape(module))
+    expected = run(module, x)
+    for one in DsfPipelinePass().passes()[:-1]:
+        run_pass(CTX, module, one)
+    np.testing.assert_array_equal(run(module, x).reshape(expected.shape), expected)
+
+
+def test_a_tensor_without_an_address_makes_room_where_it_lives() -> None:
+    """Behind a transposed convolution whose result is on chip chains have other numbers than before it was."""
+    rng = random.Random(254)
+    memory = 1 << rng.choice((11, 12, 13))
+    network = Network(dataclasses.replace(HARDWARE, feature_memory=memory), (1, rng.randint(5, 12), rng.randint(5, 12), 8))
+    network.conv(3, 8)
+    for _ in range(rng.randint(2, 4)):
+        if rng.random() < 0.4 and shape(network.value)[1] < 14:
+            network.transposed((rng.choice((2, 3)),) * 2, 8, (2, 2))
+        else:
+            network.conv(rng.choice((1, 3)), 8, stride=rng.choice((1, 1, 2)))
+    module = network.module()
+    x = random_elements(np.random.default_rng(0), *input_shape(module))
+    expected = run(module, x)
+    for one in DsfPipelinePass().passes()[:-1]:
+        run_pass(CTX, module, one)
+    np.testing.assert_array_equal(run(module, x).reshape(expected.shape), expected)
+
+
+def test_rows_that_are_no_pixel_of_an_instruction_are_copied_pixel_by_pixel() -> None:
+    """A row of 1024 pixels of 64 channels has an element more than a field of VECTOR can say."""
+    hw = dataclasses.replace(
+        HARDWARE,
+        processing_elements=(4, 32),
+        column_groups=4,
+        axi_width=128,
+        feature_memory=1 << 19,
+        weight_memory=1 << 18,
+        parameter_groups=64,
+        max_image_size=(64, 4095),
+    )
+    network = Network(hw, (1, 8, 1024, 64))
+    network.conv(3, 64)
+    network.conv(3, 8)
+    module = network.module()
+    for one in DsfPipelinePass().passes():
+        run_pass(CTX, module, one)
