@@ -33,6 +33,7 @@ from dsf.scheduling.network import IMAGES
 from dsf.scheduling.pieces import Piece, Span
 from dsf.transforms.group_into_bundles import named_chains
 from dsf.transforms.locations import location_name, source_names
+from dsf.transforms.skip_unread import SkipUnreadPass, at_positions
 
 #: Bundle, role, and which of those with that role.
 Key = tuple[str, str, int]
@@ -145,7 +146,10 @@ def compare_functions(before: Trace, after: Trace, step: str) -> Difference | No
     for key, point in after.points.items():
         if key not in before.points:
             continue
-        elements = first_difference(point.values, before.points[key].values)
+        needed = before.points[key].values
+        if step == SkipUnreadPass.name:
+            needed = at_positions(needed, point.values)
+        elements = first_difference(point.values, needed)
         if elements is not None:
             part = part_of(point.op, elements.index) if len(elements.index) == 4 else None
             return Difference(step, described(point.op, key[0]), sources_of(point.op, key[0]), part, elements)
