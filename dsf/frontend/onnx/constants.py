@@ -41,7 +41,7 @@ def shape_of(importer: Importer, node: Node, inputs: Sequence[State | None]) -> 
 @handles("Cast")
 def cast(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
     """Between types of real numbers; of the input and the output to any, by the processor."""
-    importer.note(node, "nothing to do")
+    importer.note(node, "processor" if isinstance(inputs[0], Host) else "nothing to do")
     kind = helper.tensor_dtype_to_np_dtype(int(node.get("to", TensorProto.FLOAT)))
     state = inputs[0]
     if isinstance(state, Host):

@@ -84,6 +84,9 @@ def of_input(state: Input, operator: str, constant: Array) -> Input:
     The input, of which the processor computes one thing more before it is quantised, with a constant that broadcasts against
     it. What it was clipped to comes before.
     """
+    if state.kind in ("float16", "bfloat16"):
+        has = f"an input of type {state.kind} that is scaled before it is quantised"
+        raise UnsupportedError(has, "float32", "export the model with a float32 input")
     limits = (("Max", state.function.minimum), ("Min", state.function.maximum))
     clips = [_step(state, name, np.array(limit)) for name, limit in limits if limit is not None]
     return replace(state, steps=(*state.steps, *clips, _step(state, operator, constant)), function=Pointwise())

@@ -48,7 +48,7 @@ from dsf.numerics import apply_function, as_ints
 @handles("Relu")
 def relu(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
     """In the rounding of what is before it."""
-    importer.note(node, "in the rounding before it")
+    importer.note(node, "processor" if isinstance(inputs[0], Host) else "in the rounding before it")
     return [_limited(inputs[0], node.name, 0.0, None)]
 
 
@@ -165,7 +165,7 @@ def qlinear_function(importer: Importer, node: Node, inputs: Sequence[State | No
 def clip(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
     """Constant limits; in the rounding of what is before it."""
     low, high = (_limit(node, inputs, place, name) for place, name in ((1, "min"), (2, "max")))
-    importer.note(node, "in the rounding before it")
+    importer.note(node, "processor" if isinstance(inputs[0], Host) else "in the rounding before it")
     return [_limited(inputs[0], node.name, low, high)]
 
 
