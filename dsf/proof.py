@@ -189,9 +189,9 @@ def _intervals(program: Program, simulation: Simulation) -> Iterable[Interval]:
     for one in simulation.instructions:
         bundle = program.steps[one.index].bundle or ""
         if one.queue is Queue.MATRIX and one.first_step is not None and one.last_step is not None:
-            yield Interval(bundle, one.first_step, one.last_step + 1)
+            yield Interval(bundle, one.first_step, one.last_step + 1, array=True)
         if one.queue is Queue.VECTOR and one.start is not None and one.finish is not None:
-            yield Interval(bundle, one.start, one.finish)
+            yield Interval(bundle, one.start, one.finish, array=False)
 
 
 def check_traffic(program: Program, simulation: Simulation) -> None:

@@ -1,8 +1,9 @@
 """
 What a whole program and each of its bundles will take, from the simulated timeline.
 
-A bundle's cycles count from the first to the last step of its MATRIX and VECTOR instructions, anew for each chunk of the
-batch: the same can be measured in the engine's trace.
+A bundle's cycles count from the first step of its MATRIX instructions, or of VECTOR where it has no others, to the last of
+either, anew for each chunk of the batch: the same can be measured in the engine's trace. What the vector unit does before that,
+such as a copy, it does beside the bundle before.
 """
 
 from __future__ import annotations
@@ -26,23 +27,29 @@ def estimate_load(tasks: Sequence[Task], hw: Hardware) -> int:
 
 @dataclass(frozen=True)
 class Interval:
-    """Steps of one instruction of a bundle: the cycles [first, last)."""
+    """Steps of one instruction of a bundle, of the array or of the vector unit: the cycles [first, last)."""
 
     bundle: str
     first: int
     last: int
+    array: bool
+
+    def with_next(self, other: Interval) -> Interval:
+        """What both take, the other one being the next of the bundle."""
+        firsts = [one.first for one in (self, other) if one.array] or [self.first, other.first]
+        return Interval(self.bundle, min(firsts), max(self.last, other.last), self.array or other.array)
 
 
 def bundle_cycles(intervals: Iterable[Interval]) -> dict[str, int]:
     """
     Cycles of each bundle. `intervals` are those of the MATRIX and VECTOR instructions in program order; consecutive
-    ones of a bundle are one stretch, from its first step to its last, and a bundle's stretches add up.
+    ones of a bundle are one stretch, and a bundle's stretches add up.
     """
     cycles: dict[str, int] = {}
     stretch: Interval | None = None
     for interval in intervals:
         if stretch is not None and stretch.bundle == interval.bundle:
-            stretch = Interval(stretch.bundle, min(stretch.first, interval.first), max(stretch.last, interval.last))
+            stretch = stretch.with_next(interval)
             continue
         if stretch is not None:
             cycles[stretch.bundle] = cycles.get(stretch.bundle, 0) + stretch.last - stretch.first
@@ -96,6 +103,6 @@ def _intervals(tasks: Sequence[Task], times: Sequence[Times], owners: Sequence[s
     """Of MATRIX from the first to the last step, of VECTOR, which has no steps that can be seen, from start to completion."""
     for task, one, owner in zip(tasks, times, owners, strict=True):
         if task.queue is Queue.MATRIX:
-            yield Interval(owner, one.first, one.last + 1)
+            yield Interval(owner, one.first, one.last + 1, array=True)
         elif task.queue is Queue.VECTOR:
-            yield Interval(owner, one.start, one.finish)
+            yield Interval(owner, one.start, one.finish, array=False)

@@ -440,6 +440,11 @@ def test_what_waits_for_a_pooling_does_not_slow_it():
 
 
 def test_bundle_cycles_count_each_stretch():
-    intervals = [Interval("a", 10, 30), Interval("a", 25, 60), Interval("b", 60, 80), Interval("a", 100, 110)]
-    assert bundle_cycles(intervals) == {"a": 60, "b": 20}
+    array, vector = ((10, 30, True), (25, 60, True), (60, 80, True), (100, 110, True)), ((0, 5, False), (50, 70, False))
+    first, second, other, last = (Interval(name, *one) for name, one in zip("aaba", array, strict=True))
+    assert bundle_cycles([first, second, other, last]) == {"a": 60, "b": 20}
+    # The vector unit before the array is not counted, behind it or alone it is.
+    before, behind = (Interval("a", *one) for one in vector)
+    assert bundle_cycles([before, first, second, behind, other]) == {"a": 60, "b": 20}
+    assert bundle_cycles([before, behind, other]) == {"a": 70, "b": 20}
     assert bundle_cycles([]) == {}
