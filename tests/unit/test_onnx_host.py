@@ -252,6 +252,31 @@ def test_a_factor_between_two_layers_is_the_engines() -> None:
     assert becomes["scale"] == "depthwise convolution of one tap"
 
 
+def test_what_follows_the_processors_first_step_is_its_too() -> None:
+    made = Graph(SHAPE)
+    made.conv(4, 3, "conv")
+    made.x = made.node("Mul", made.x, made.constant(np.float32(0.3)))
+    made.x = made.node("Clip", made.x, *(made.constant(np.float32(limit)) for limit in (-1.0, 2.0)))
+    made.x = made.node("Relu", made.x)
+    made.x = made.node("Cast", made.x, to=TensorProto.DOUBLE)
+    model = made.model()
+    model.graph.output[0].type.tensor_type.elem_type = TensorProto.DOUBLE
+    becomes = {one.node: one.becomes for one in check_onnx(model, HARDWARE).placements}
+    assert [becomes[node.name] for node in model.graph.node[-4:]] == ["processor"] * 4
+
+
+def test_an_input_of_few_bits_that_is_scaled_is_refused() -> None:
+    """ONNX computes that in float16, and the processor would in float32."""
+    made = Prepared()
+    made.x = made.node("Sub", made.x, made.constant(np.float16(0.5)))
+    made.x = made.node("Cast", made.x, to=TensorProto.FLOAT)
+    made.then_conv()
+    model = made.model()
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.FLOAT16
+    with pytest.raises(ModelError, match="an input of type float16 that is scaled before it is quantised, needs float32"):
+        from_onnx(model, HARDWARE)
+
+
 def test_nodes_of_the_input_and_damaged_steps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     onnx.save(bytes_model(), tmp_path / "bytes.onnx")
     out = tmp_path / "out"
