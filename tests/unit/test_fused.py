@@ -227,6 +227,15 @@ def test_chains_that_are_taken_cost_less() -> None:
     assert [number for number, one in enumerate(passed) if one] == sorted(in_chains)
 
 
+def check_program(module: ModuleOp) -> None:
+    """The scheduled program of a module, as the compiler makes it, computes what the module does."""
+    x = random_elements(np.random.default_rng(0), *input_shape(module))
+    expected = run(module, x)
+    for one in DsfPipelinePass().passes()[:-1]:
+        run_pass(CTX, module, one)
+    np.testing.assert_array_equal(run(module, x).reshape(expected.shape), expected)
+
+
 @pytest.mark.parametrize(("size", "outputs", "memory"), [((24, 20), (8, 48), 1 << 14), ((16, 15), (16, 80), 1 << 14)])
 def test_loads_in_turned_order_complete_a_strip_together(size: tuple[int, int], outputs: tuple[int, int], memory: int) -> None:
     """Where loads have several shapes of the array, those of every other strip are turned around: no channels go on alone."""
@@ -236,12 +245,7 @@ def test_loads_in_turned_order_complete_a_strip_together(size: tuple[int, int], 
     network = Network(hw, (1, *size, 8))
     network.conv(3, outputs[0])
     network.conv(3, outputs[1], pool=True)
-    module = network.module()
-    x = random_elements(np.random.default_rng(0), *input_shape(module))
-    expected = run(module, x)
-    for one in DsfPipelinePass().passes()[:-1]:
-        run_pass(CTX, module, one)
-    np.testing.assert_array_equal(run(module, x).reshape(expected.shape), expected)
+    check_program(network.module())
 
 
 def test_a_tensor_without_an_address_makes_room_where_it_lives() -> None:
@@ -255,12 +259,7 @@ def test_a_tensor_without_an_address_makes_room_where_it_lives() -> None:
             network.transposed((rng.choice((2, 3)),) * 2, 8, (2, 2))
         else:
             network.conv(rng.choice((1, 3)), 8, stride=rng.choice((1, 1, 2)))
-    module = network.module()
-    x = random_elements(np.random.default_rng(0), *input_shape(module))
-    expected = run(module, x)
-    for one in DsfPipelinePass().passes()[:-1]:
-        run_pass(CTX, module, one)
-    np.testing.assert_array_equal(run(module, x).reshape(expected.shape), expected)
+    check_program(network.module())
 
 
 def test_rows_that_are_no_pixel_of_an_instruction_are_copied_pixel_by_pixel() -> None:

@@ -22,8 +22,6 @@ FIELDS = {
     "bit_exact",
     "command",
 }
-#: Networks whose compile and levels were not measured yet.
-NOT_YET = {"vgg16"}
 KRAKEN = json.loads(kraken.RESULT.read_text())
 TINY = json.loads(tiny.RESULT.read_text())
 
@@ -50,7 +48,8 @@ def test_bundles_add_up(row: dict[str, Any]):
     moved = sum(sum(one["port_bytes"].values()) for one in bundles)
     assert 0 <= row["dram_words"] - moved < 1024
     for one in bundles:
-        assert one["measured_cycles"] > 0 and one["cycles"] > 0
+        assert one["measured_cycles"] > 0
+        assert abs(one["cycles"] - one["measured_cycles"]) <= max(20, 0.02 * one["measured_cycles"]), one["name"]
         assert one["utilization"] == pytest.approx(one["macs"] / one["measured_cycles"] / (7 * 96), abs=1e-4)
     # One bundle begins while the last steps of the one before are computed, and the run is longer than its bundles by the
     # first load and the last store.
@@ -60,8 +59,7 @@ def test_bundles_add_up(row: dict[str, Any]):
 def test_all_networks_compile():
     """To all files; ResNet-50 in no more memory than it may take."""
     rows = {row["name"]: row for row in json.loads(compile.RESULT.read_text())}
-    assert list(rows) == [name for name in zoo.NETWORKS if name in rows]
-    assert set(zoo.NETWORKS) - set(rows) <= NOT_YET
+    assert list(rows) == list(zoo.NETWORKS)
     for row in rows.values():
         assert (next(iter(row["passes"])), list(row["passes"])[-2:]) == ("network", ["sched-to-isa", "files"])
     assert rows["resnet50"]["peak_mb"] <= compile.PEAK_MB
@@ -71,6 +69,6 @@ def test_levels_of_imagenet_networks_agree():
     """Down to the instructions; and those of ResNet-50 are interpreted in time."""
     rows = {row["name"]: row for row in json.loads(levels.RESULT.read_text())}
     assert list(rows) == [name for name in zoo.NETWORKS if name in rows]
-    assert set(levels.DEFAULT) - set(rows) <= NOT_YET
+    assert set(levels.DEFAULT) <= set(rows)
     assert all(row["agree_after"][-1] == "sched-to-isa" for row in rows.values())
     assert rows["resnet50"]["isa_seconds"] <= levels.SECONDS
