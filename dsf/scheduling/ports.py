@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
+from math import inf
 from typing import NamedTuple
 
 from dsf.cost import Cost
@@ -159,26 +161,34 @@ def reads_of(line: Line, first: int, last: int, shift: int) -> tuple[float, int]
     return total, cycles
 
 
-#: In how many parts of equal work it is known when an instruction of the vector unit runs.
+#: In how many parts it is known when an instruction of the vector unit gets on; the last of them is an average.
 PARTS = 8
+#: How much slower or faster it may get on within a part.
+ALIKE = 0.1
 
 #: When so many of an instruction's busy cycles are left; between two of them it gets on evenly.
 Pace = list[tuple[float, float]]
 
 
-def parts_of(pace: Pace, start: int, stop: int) -> list[tuple[int, int]]:
-    """The cycles of each of `PARTS` equal parts of an instruction that runs at that pace from `start` to before `stop`."""
-    work = pace[0][1] if pace else 1.0
+def parts_of(pace: Pace, start: int, stop: int) -> list[tuple[int, int, float]]:
+    """
+    The parts of an instruction that runs at that pace from `start` to before `stop`: cycles [first, last) and what share of its
+    work it does in them. There are always `PARTS`, of which some may have no cycles.
+    """
+    work = pace[0][1] if pace and pace[0][1] > 0 else 1.0
     points = [*pace, (float(stop), 0.0)] if pace else [(float(start), work), (float(stop), 0.0)]
-    ends: list[int] = []
-    place = 1
-    for part in range(1, PARTS):
-        left = work * (PARTS - part) / PARTS
-        while points[place][1] > left:
-            place += 1
-        (before, more), (after, less) = points[place - 1], points[place]
-        ends.append(round(before + (after - before) * (more - left) / (more - less)) if more > less else round(after))
-    return list(zip([start, *ends], [*ends, stop], strict=True))
+    ends, speed = [points[0]], inf
+    for (before, more), (after, less) in pairwise(points):
+        if after <= before:
+            continue
+        now = (more - less) / (after - before)
+        if len(ends) > 1 and (abs(now - speed) <= ALIKE or len(ends) > PARTS):
+            ends[-1] = (after, less)
+        else:
+            ends.append((after, less))
+            speed = now
+    found = [(round(one[0]), round(other[0]), (one[1] - other[1]) / work) for one, other in pairwise(ends)]
+    return [*found, *[(stop, stop, 0.0)] * (PARTS - len(found))]
 
 
 def cycles_at(ports: Sequence[Port], start: int, cost: Cost, shift: int, pace: Pace | None = None) -> int:

@@ -36,7 +36,7 @@ from dsf.cost import (
     Cost,
 )
 from dsf.isa.table import Queue
-from dsf.scheduling.ports import PARTS, Line, Pace, Port, Stretch, cycles_at, parts_of, reads_of, reads_of_tiles, stretch_of
+from dsf.scheduling.ports import Line, Pace, Port, Stretch, cycles_at, parts_of, reads_of, reads_of_tiles, stretch_of
 
 
 @dataclass(frozen=True)
@@ -240,9 +240,9 @@ class _Ports:
             self.lines["store reads"].add(stretch_of(cost.reads, first, stop))
         if task.queue is Queue.VECTOR and cost.busy > 0:
             lag = times.writes[0] - first
-            for begin, end in parts_of(self._pace, first, stop):
-                self.lines["vector reads"].add(stretch_of(cost.reads / PARTS, begin, end))
-                self.lines["vector writes"].add(stretch_of(cost.writes / PARTS, begin + lag, end + lag))
+            for begin, end, share in parts_of(self._pace, first, stop):
+                self.lines["vector reads"].add(stretch_of(cost.reads * share, begin, end))
+                self.lines["vector writes"].add(stretch_of(cost.writes * share, begin + lag, end + lag))
         if task.queue is Queue.MATRIX and cost.busy > 0:
             # Cycles in which STORE reads between tiles are none for VECTOR.
             stretches = self._reads_of_tiles(index, cost, first, stop)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from dataclasses import replace
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 
@@ -40,6 +40,7 @@ from dsf.kernel_rows import Lines, lines_of
 from dsf.resources import hardware_directory
 from dsf.scheduling import timeline
 from dsf.scheduling.estimate import Interval, bundle_cycles
+from dsf.scheduling.ports import PARTS, parts_of
 from dsf.scheduling.timeline import Task, simulate
 
 TRIAL = Hardware(processing_elements=(8, 24), column_groups=3, vector_length=32)
@@ -448,3 +449,26 @@ def test_bundle_cycles_count_each_stretch():
     assert bundle_cycles([before, first, second, behind, other]) == {"a": 60, "b": 20}
     assert bundle_cycles([before, behind, other]) == {"a": 70, "b": 20}
     assert bundle_cycles([]) == {}
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_parts_of_an_instruction_are_as_fast_as_it_gets_on(seed: int):
+    """Up to where it has changed its speed as often as there are parts; what is left is one more part, of the average."""
+    rng = random.Random(seed)
+    speeds = [rng.choice((0.0, 0.25, 0.5, 0.75, 1.0)) for _ in range(rng.randint(1, 2 * PARTS))] + [1.0]
+    lengths = [rng.randint(1, 40) for _ in speeds]
+    work = sum(speed * length for speed, length in zip(speeds, lengths, strict=True))
+    start, pace, now, left = rng.randint(0, 99), [], 0.0, work
+    for speed, length in zip(speeds, lengths, strict=True):
+        pace.append((start + now, left))
+        now, left = now + length, left - speed * length
+    parts = parts_of(pace, start, start + sum(lengths))
+    assert len(parts) == PARTS and parts[0][0] == start and parts[-1][1] == start + sum(lengths)
+    assert all(one[1] == other[0] for one, other in pairwise(parts))
+    assert sum(share for *_, share in parts) == pytest.approx(1)
+    by_cycle = [speed for speed, length in zip(speeds, lengths, strict=True) for _ in range(length)]
+    for first, last, share in parts:
+        assert share * work == pytest.approx(sum(by_cycle[first - start : last - start])), seed
+    alike = [first for first, last, _ in parts[:-1] if len(set(by_cycle[first - start : last - start])) > 1]
+    assert not alike, seed
+    assert parts_of([], 5, 9) == [(5, 9, 1.0), *[(9, 9, 0.0)] * (PARTS - 1)]
