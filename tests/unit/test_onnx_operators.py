@@ -512,6 +512,19 @@ def matmul_of_sums(made: Graph) -> None:
     made.x = made.node("Unsqueeze", made.x, ints(made, 1))
 
 
+def matmul_of_pixels(made: Graph) -> None:
+    """A mixer: over all pixels of each channel, then over channels, then over a part of the rows' pixels."""
+    made.conv(6, 3, "conv", kernel=4)
+    made.then("Reshape", ints(made, 0, 6, -1), name="line")
+    made.then("MatMul", weights(made, 25, 16), name="pixels")
+    made.then("Transpose", name="turn", perm=[0, 2, 1])
+    made.then("MatMul", weights(made, 6, 6), name="channels")
+    made.then("Reshape", ints(made, 0, 4, 4, 6), name="image")
+    made.then("Transpose", name="back", perm=[0, 3, 1, 2])
+    made.then("Reshape", ints(made, 0, 12, 2, 4), name="part")
+    made.then("MatMul", weights(made, 4, 5), name="columns")
+
+
 def reduced(*axes: int) -> Change:
     """Without the axes; the result has as many as the input, for who compares."""
 
@@ -663,6 +676,7 @@ OPERATORS: dict[str, Change] = {
     "matmul-columns": lambda made: made.then("MatMul", weights(made, 8, 5), name="op"),
     "matmul-rows": matmul_rows,
     "matmul-of-sums": matmul_of_sums,
+    "matmul-of-pixels": matmul_of_pixels,
     "sigmoid-of-sums": of_sums("Sigmoid"),
     "tanh-of-sums": of_sums("Tanh", step=0.02, zero=101),
     "hard-sigmoid-of-sums": of_sums("HardSigmoid", step=0.01, zero=3),

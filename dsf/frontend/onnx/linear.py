@@ -16,7 +16,7 @@ from xdsl.ir import SSAValue
 from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.graph import Node
 from dsf.frontend.onnx.importer import Importer, handles
-from dsf.frontend.onnx.moving import as_images, chosen_channels, whole_images
+from dsf.frontend.onnx.moving import as_images, chosen_channels, whole_images, with_last_axis
 from dsf.frontend.onnx.operands import (
     array_of,
     bias_of,
@@ -29,7 +29,7 @@ from dsf.frontend.onnx.operands import (
     wire_of,
 )
 from dsf.frontend.onnx.quantisation import grid_of_numbers, quantised_constant
-from dsf.frontend.onnx.rounding import flattened, quantise, with_last
+from dsf.frontend.onnx.rounding import flattened, quantise
 from dsf.frontend.onnx.values import (
     Array,
     Input,
@@ -213,19 +213,14 @@ def _multiply(importer: Importer, node: Node, x: Wire, weights: QuantisedConstan
 def _multiply_pixels(importer: Importer, node: Node, x: Wire, weights: QuantisedConstant, bias: Floats | None) -> Sum:
     """The product of the last axis (..., K) of a tensor with weights (K, CO): a convolution of one tap."""
     inputs, outputs = weights.codes.shape
-    sizes = shape(x.value)
-    coordinates = np.unravel_index(x.places, sizes)
-    along: Ints = np.broadcast_to(np.arange(inputs, dtype=np.int64), x.shape)
-    axis = next((one for one in range(1, len(sizes)) if np.array_equal(coordinates[one], along)), 0)
-    others = [coordinates[one] for one in range(len(sizes)) if one != axis]
-    if len(sizes) != 4 or axis == 0 or sizes[axis] != inputs or any(bool(np.ptp(one, axis=-1).any()) for one in others):
-        has = f"a product over an axis that is made of several, or is part of one, of a tensor of {x.shape}"
-        raise UnsupportedError(has, "one axis of images", "reshape it to rows before")
-    x = with_last(importer, x, axis, node.name)
-    whole = replace(x, places=channels_first(shape(x.value)))
+    channels = with_last_axis(importer, x, node.name)
+    if channels is None:
+        has = f"a product over an axis whose elements are in another order than the engine's, of a tensor of {x.shape}"
+        raise UnsupportedError(has, "an axis of images, or all of their pixels", "reshape it to rows before")
+    whole = replace(channels, places=channels_first(shape(channels.value)))
     taps = transposed(weights, (1, 0))
     made = _convolve(importer, node, whole, replace(taps, codes=taps.codes[:, :, None, None]), bias)
-    return replace(made, places=x.places[..., :1] // inputs * outputs + np.arange(outputs))
+    return replace(made, places=channels.places[..., :1] // inputs * outputs + np.arange(outputs))
 
 
 @handles("Conv")
@@ -267,7 +262,10 @@ def gemm(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequ
 
 @handles("MatMul")
 def matmul(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
-    """(..., K) times constant weights (K, M), as of Conv; of more than rows, K has to be one axis of images."""
+    """
+    (..., K) times constant weights (K, M), as of Conv. Of more than rows, the engine exchanges axes so that K is that of its
+    channels; whole images may be K, or equal parts of rows or columns.
+    """
     return [_multiply(importer, node, wire_of(inputs[0]), weights_of(inputs[1]), None)]
 
 

@@ -14,7 +14,7 @@ from xdsl.ir import SSAValue
 from dsf.dialects.bundle import Grid, ReshapeOp, TransposeOp
 from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.operands import engine_shape, images_of, lifted
-from dsf.frontend.onnx.rounding import CHANNELS, COLUMNS, NUMBERS, ROWS, join, move, pending_of, quantise
+from dsf.frontend.onnx.rounding import CHANNELS, COLUMNS, NUMBERS, ROWS, join, move, pending_of, quantise, with_last
 from dsf.frontend.onnx.values import (
     MAX_ELEMENTS,
     UNIT_BITS,
@@ -265,6 +265,35 @@ def turned_wire(importer: Importer, x: Wire, order: tuple[int, int, int], name: 
     value = _exchanged(importer, x.value, tuple(axis - 1 for axis in order), name)
     before = np.unravel_index(x.places, shape(x.value))
     return replace(x, value=value, places=np.ravel_multi_index([before[axis] for axis in (0, *order)], shape(value)))
+
+
+def with_last_axis(importer: Importer, x: Wire, name: str) -> Wire | None:
+    """
+    A tensor whose last axis, in ONNX, is the channels of the engine's, all of them: other axes are exchanged with these, and
+    what is several axes of the engine's, such as the pixels of an image, or part of one, is an axis of the same elements in
+    another shape. `None` if its elements do not lie equally far from each other.
+    """
+    inputs, (batch, *sizes) = x.shape[-1], shape(x.value)
+    first, each = x.places[..., :1], prod(sizes)
+    step = int(np.ravel(x.places)[1] - np.ravel(x.places)[0]) if inputs > 1 else 1
+    if step < 1 or each % (inputs * step):
+        return None
+    # As one of (blocks, inputs, step).
+    along = np.arange(inputs)
+    if not np.array_equal(first + step * along, x.places) or not bool((first // step % inputs == 0).all()):
+        return None
+    before = next((axis for axis, size in enumerate(sizes) if size == inputs and prod(sizes[axis + 1 :]) == step), None)
+    if len(sizes) == 3 and before is not None:
+        return with_last(importer, x, 1 + before, name)
+    blocks = each // (inputs * step)
+    shaped = (batch, blocks, inputs, step) if step > 1 else (batch, *_as_image(blocks, sizes), inputs)
+    return with_last(importer, replace(x, value=reshaped(importer, x.value, shaped, name)), 2 if step > 1 else 3, name)
+
+
+def _as_image(pixels: int, sizes: Sequence[int]) -> tuple[int, int]:
+    """Rows and columns of so many pixels, with as many rows as there were if that can be."""
+    rows = sizes[0] if pixels % sizes[0] == 0 else 1
+    return rows, pixels // rows
 
 
 def _exchanged(importer: Importer, value: SSAValue, order: tuple[int, ...], name: str) -> SSAValue:
