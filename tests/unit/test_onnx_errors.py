@@ -352,8 +352,16 @@ ERRORS: list[tuple[str, Callable[[], onnx.ModelProto]]] = [
         lambda: graph(lambda made: made.then("Pad", ints(made, 0, 0, -8, 0, 0, 0, 0, 0), name="pad")),
     ),
     (
-        r"'resize': mode linear, needs nearest; enlarge to the nearest element, or by a ConvTranspose",
-        lambda: graph(lambda made: resize(made, [1, 1, 2, 2], mode="linear")),
+        r"'resize': mode cubic, needs nearest or linear; use one of these, or a ConvTranspose",
+        lambda: graph(lambda made: resize(made, [1, 1, 2, 2], mode="cubic")),
+    ),
+    (
+        r"'resize': an interpolation of 8 elements at 12 positions from -0.167 to 7.17, needs positions a whole fraction .*",
+        lambda: graph(lambda made: resize(made, [1, 1, 2, 1.5], mode="linear")),
+    ),
+    (
+        r"'resize': an interpolation of 8 elements at 16 positions from 0 to 7, needs positions a whole fraction of an .*",
+        lambda: graph(lambda made: resize(made, [1, 1, 2, 1], mode="linear", coordinate_transformation_mode="align_corners")),
     ),
     (
         r"'resize': other channels or images, needs other rows and columns; resize these only",

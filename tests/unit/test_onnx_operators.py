@@ -255,6 +255,16 @@ def resized(*, scales: list[float] | None = None, sizes: list[int] | None = None
     return change
 
 
+def interpolated(scales: list[float], **attributes: object) -> Change:
+    """On a grid on which few results are half-way between two numbers."""
+
+    def change(made: Graph) -> None:
+        x = made.node("Resize", made.x, "", made.constant(np.array(scales, np.float32)), mode="linear", **attributes)
+        made.quantise(x, 0.0371, 120)
+
+    return change
+
+
 def resize_of_sums(made: Graph) -> None:
     sums = made.node("Conv", made.x, weights(made, 4, 3, 3, 3))
     scales = made.constant(np.array([1, 1, 3, 2], np.float32))
@@ -647,6 +657,9 @@ OPERATORS: dict[str, Change] = {
     "resize-smaller": resized(scales=[1, 1, 0.5, 0.5], nearest_mode="ceil"),
     "resize-axes": resized(sizes=[16, 16], axes=[2, 3], coordinate_transformation_mode="half_pixel_symmetric"),
     "resize-of-sums": resize_of_sums,
+    "resize-linear": interpolated([1, 1, 2, 3]),
+    "resize-linear-rows": interpolated([1, 1, 4, 1], coordinate_transformation_mode="pytorch_half_pixel"),
+    "resize-linear-asymmetric": interpolated([1, 1, 3, 2], coordinate_transformation_mode="asymmetric"),
     "global-max": lambda made: made.then("GlobalMaxPool", name="pool"),
     "add-constant": lambda made: channel_constant(made, "Add", [0.5, -0.25, 1.0]),
     "sub-constant": lambda made: channel_constant(made, "Sub", [0.5, -0.25, 1.0]),
@@ -729,6 +742,10 @@ NEIGHBOURS = {
 def test_operator(name: str) -> None:
     """Within a step of the grid (0.05); few are not equal."""
     compare(OPERATORS[name], (1, 3, 8, 8), NEIGHBOURS.get(name, 0.01))
+
+
+def test_interpolated_line() -> None:
+    compare(interpolated([1, 1, 2]), (1, 5, 12))
 
 
 def test_channels_last() -> None:

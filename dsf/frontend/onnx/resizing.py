@@ -1,6 +1,6 @@
 """
-Handler of enlargements of images to the nearest element: the engine repeats rows and columns, and takes every n-th of them.
-Which these are follows from ONNX's coordinates and rounding.
+Handler of enlargements of images. To the nearest element the engine repeats rows and columns, and takes every n-th of them;
+which these are follows from ONNX's coordinates and rounding. `interpolating.py` has those that interpolate.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 
 from dsf.frontend.onnx.graph import Node
 from dsf.frontend.onnx.importer import Importer, handles
+from dsf.frontend.onnx.interpolating import interpolated
 from dsf.frontend.onnx.moves import tensor_of
 from dsf.frontend.onnx.moving import every, moved, size_after
 from dsf.frontend.onnx.operands import constant_of
@@ -24,18 +25,23 @@ MAX_FACTOR = 8
 @handles("Resize")
 def resize(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
     """
-    Of images to the nearest element, where rows and columns are repeated equally often, or every n-th of such is left; any
-    rounding and coordinates that come to that.
+    Of images to the nearest element, where rows and columns are repeated equally often, or every n-th of such is left, with any
+    rounding and coordinates that come to that; or linear by a whole factor, where an element lies at each n-th position or in
+    the middle between two.
     """
-    if node.get("mode", "nearest") != "nearest":
-        raise UnsupportedError(f"mode {node.get('mode')}", "nearest", "enlarge to the nearest element, or by a ConvTranspose")
+    mode = node.get("mode", "nearest")
+    if mode not in ("nearest", "linear"):
+        raise UnsupportedError(f"mode {mode}", "nearest or linear", "use one of these, or a ConvTranspose")
     x = tensor_of(inputs[0])
     if not is_images(x):
         raise UnsupportedError(f"a tensor of rank {len(x.shape)}, or whose axes were moved", "images", "resize before that")
     targets = _targets(importer, node, inputs, x.shape)
     if any(size != before for (size, _), before in zip(targets[:2], x.shape[:2], strict=True)):
         raise UnsupportedError("other channels or images", "other rows and columns", "resize these only")
-    steps = [_steps(node, before, *target) for before, target in zip(x.shape[2:], targets[2:], strict=True)]
+    axes = [(before, *target) for before, target in zip(x.shape[2:], targets[2:], strict=True)]
+    if mode == "linear":
+        return [interpolated(importer, node, x, [_coordinates(node, *one) for one in axes])]
+    steps = [_steps(node, *one) for one in axes]
     (rows, row_factor), (columns, column_factor) = steps if len(steps) == 2 else ((range(1), 1), *steps)
     sizes, moves = sizes_of(x), list[Move]()
     if (row_factor, column_factor) != (1, 1):

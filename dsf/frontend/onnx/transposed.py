@@ -48,10 +48,10 @@ def conv_transpose(importer: Importer, node: Node, inputs: Sequence[State | None
     window = transposed_window(node, x.shape[2:], tuple(kernel))
     importer.note(node, "transposed convolution")
     bias = bias_of(inputs[2] if len(inputs) > 2 else None, outer * groups)
-    return [_transposed(importer, node, x, weights, bias, window, groups)]
+    return [transposed_sum(importer, node, x, weights, bias, window, groups)]
 
 
-def _transposed(
+def transposed_sum(
     importer: Importer,
     node: Node,
     x: Wire,
@@ -60,6 +60,7 @@ def _transposed(
     window: TransposedWindow,
     groups: int,
 ) -> Sum:
+    """A transposed convolution of images with weights (CI, CO / groups, KH, KW), or without KH."""
     rank, lines = len(x.shape), lifted(x)
     batch, height, width, _ = sizes_of(lines)
     images_of(lines)
