@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 from dsf.dialects import tile, tile_types
 from dsf.dialects.tile_types import Outer
 from dsf.dialects.tile_types import Place as Location
-from dsf.hardware import Hardware
+from dsf.hardware import VECTOR_TABLES, Hardware
 from dsf.scheduling.accesses import piece_range
 from dsf.scheduling.features import FeaturePlan
 from dsf.scheduling.hazards import Memory
@@ -151,6 +151,8 @@ class _Planner:
         self.stretches: list[Stretch] = []
         self.last_use: list[int] = []
         self.numbers: dict[tuple[tuple[int, int, int], int], int] = {}
+        #: Of tables that take turns, which are there, by what `numbers` has them under; the one used longest ago comes first.
+        self.tables: list[tuple[tuple[int, int, int], int]] = []
         self.inputs: list[FeatureLoad] = []
         self.loaded = 0
         #: The last step of the spine that uses an address of feature memory.
@@ -376,12 +378,22 @@ class _Planner:
     def _number(self, chunk: int, stretch: Stretch, step: int, strip: tuple[int, int] = (0, 0)) -> int:
         """The number of the load that brings `stretch` for this chunk, or a strip of it."""
         key = ((0, 0, 0) if self._stays(stretch) else (chunk, *strip), stretch.offset)
+        if stretch.memory is Memory.TABLE and not self._stays(stretch):
+            self._turn_of_table(key)
         if key not in self.numbers:
             self.numbers[key] = len(self.stretches)
             self.stretches.append(stretch)
             self.last_use.append(step)
         self.last_use[self.numbers[key]] = step
         return self.numbers[key]
+
+    def _turn_of_table(self, key: tuple[tuple[int, int, int], int]) -> None:
+        """Layers far from each other share a table; it is loaded again if others took its place in between."""
+        if key in self.tables:
+            self.tables.remove(key)
+        elif len(self.tables) == VECTOR_TABLES:
+            del self.numbers[self.tables.pop(0)]
+        self.tables.append(key)
 
     # Where operands and results lie.
 

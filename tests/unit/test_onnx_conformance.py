@@ -42,7 +42,7 @@ REASONS = {
     "a constant that differs from image to image": r"numbers that differ from image to image|with a matrix as bias",
     "a mean over the batch": r"a mean over axes \(0, 1, 2\)",
     "only one operand that the network computes": r"a constant among its operands",
-    "an interpolation by cubes, or at positions that no whole factor gives": r"mode cubic, needs|an interpolation of |coordinates by ",
+    "an interpolation at positions that no whole factor gives": r"mode cubic, needs|an interpolation of |coordinates by ",
     "tensors without elements": r"an input of shape 0|a part without elements|parts of \(8, 0\)",
     "scales for each channel, or block, of an activation": r"scales of an activation",
     "NaN or infinity": r"is nan at|is -?inf at",
