@@ -1,6 +1,6 @@
 """
-Runs a float or QDQ graph on arrays: onnx's reference evaluator, which says what ONNX means, with poolings that are not loops in
-Python, transposed convolutions in groups, and pads that crop.
+Runs a float or QDQ graph on arrays: onnx's reference evaluator, which says what ONNX means, with convolutions by PyTorch,
+poolings that are not loops in Python, transposed convolutions in groups, and pads that crop.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.ops.op_average_pool import AveragePool_19
+from onnx.reference.ops.op_conv import Conv
 from onnx.reference.ops.op_conv_transpose import ConvTranspose
 from onnx.reference.ops.op_max_pool import MaxPool
 from onnx.reference.ops.op_pad import Pad_18
@@ -27,7 +28,7 @@ class Runner:
     """A model whose every tensor can be looked at."""
 
     def __init__(self, model: onnx.ModelProto):
-        self._evaluator = ReferenceEvaluator(model, new_ops=[_MaxPool, _AveragePool, _ConvTranspose, _Pad])
+        self._evaluator = ReferenceEvaluator(model, new_ops=[_Conv, _MaxPool, _AveragePool, _ConvTranspose, _Pad])
         self._name = model.graph.name
 
     def __call__(self, feeds: dict[str, Any]) -> dict[str, Array]:
@@ -54,6 +55,30 @@ def _windows(x: Array, kernel: list[int], pads: list[int], strides: list[int], p
 def _is_plain(auto_pad: str | None, ceil_mode: int | None, dilations: list[int] | None) -> bool:
     """Whether a pooling's windows are where its pads say; the others are rare, and left to the reference."""
     return auto_pad in (None, "NOTSET") and not ceil_mode and max(dilations or [1]) == 1
+
+
+class _Conv(Conv):
+    """The reference copies every window, group by group."""
+
+    def _run(self, x: Array, w: Array, b: Array | None = None, group: int | None = None, **attributes: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        # Loaded where something is computed; and the importer itself asks what is quantised already.
+        import torch
+        import torch.nn.functional as F
+
+        from dsf.frontend.onnx.graph import Node
+        from dsf.frontend.onnx.linear import convolution_window
+
+        if x.ndim not in (3, 4) or x.dtype != np.float32:
+            return cast(Any, super())._run(x, w, b, group=group, **attributes)
+        given = {name: value for name, value in attributes.items() if value is not None}
+        window = convolution_window(Node("", "Conv", (), (), given), x.shape[2:], w.shape[2:])
+        top, bottom, left, right = window.padding
+        images, taps = (x, w) if x.ndim == 4 else (x[:, :, None], w[:, :, None])
+        padded = np.pad(images, ((0, 0), (0, 0), (top, bottom), (left, right)))
+        bias = None if b is None else torch.tensor(b)
+        places = {"stride": window.strides, "dilation": window.dilation, "groups": int(group or 1)}
+        sums = cast(Any, F).conv2d(torch.tensor(padded), torch.tensor(taps), bias, **places).numpy()
+        return (sums if x.ndim == 4 else sums[:, :, 0],)
 
 
 class _MaxPool(MaxPool):
@@ -137,5 +162,6 @@ class _Pad(Pad_18):
 
 _Pad.__name__ = "Pad"
 _ConvTranspose.__name__ = "ConvTranspose"
+_Conv.__name__ = "Conv"
 _AveragePool.__name__ = "AveragePool"
 _MaxPool.__name__ = "MaxPool"
