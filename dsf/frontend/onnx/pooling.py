@@ -16,7 +16,7 @@ from dsf.frontend.onnx.values import Mean, MeanOf, State, Sum, UnsupportedError,
 from dsf.geometry import Window, span
 
 
-def _windows(node: Node, sizes: tuple[int, ...]) -> tuple[Window, Window]:
+def pooling_windows(node: Node, sizes: tuple[int, ...]) -> tuple[Window, Window]:
     """
     The window of a pooling as it is declared; and with ceil_mode padded at the end so far that the last windows that begin
     inside count.
@@ -54,7 +54,7 @@ def max_pool(importer: Importer, node: Node, inputs: Sequence[State | None]) -> 
     if len(node.outputs) > 1 and node.outputs[1] in importer.read:
         raise UnsupportedError("a second result, the indices", "the maxima only", "drop what uses them")
     x = tensor_of(inputs[0])
-    _, window = _windows(node, x.shape[2:])
+    _, window = pooling_windows(node, x.shape[2:])
     if window.dilation != (1, 1):
         raise UnsupportedError(f"a dilation of {window.dilation}", "1", "use a pooling without")
     _check(window)
@@ -82,7 +82,7 @@ def average_pool(importer: Importer, node: Node, inputs: Sequence[State | None])
 
 
 def _average(importer: Importer, node: Node, x: Wire) -> Sum | Mean:
-    declared, window = _windows(node, x.shape[2:])
+    declared, window = pooling_windows(node, x.shape[2:])
     size = lines_of(x.shape)
     importer.note(node, "average pooling, by the array")
     include, further = bool(node.get("count_include_pad", 0)), declared != window

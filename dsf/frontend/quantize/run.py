@@ -5,6 +5,7 @@ poolings that are not loops in Python, transposed convolutions in groups, and pa
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -19,6 +20,7 @@ from onnx.reference.ops.op_max_pool import MaxPool
 from onnx.reference.ops.op_pad import Pad_18
 
 from dsf.errors import ModelError
+from dsf.geometry import Window, span
 from dsf.runtime.interpreters.convolution import convolve_transposed_reals
 
 Array = NDArray[Any]
@@ -44,107 +46,102 @@ class Runner:
         return cast("dict[str, Array]", results)
 
 
-def _windows(x: Array, kernel: list[int], pads: list[int], strides: list[int], padding: float) -> Array:
-    """The windows of a pooling: (batch, channels, *positions, *taps)."""
-    n = len(kernel)
-    padded = np.pad(x, [(0, 0), (0, 0), *zip(pads[:n], pads[n:], strict=True)], constant_values=padding)
-    windows = sliding_window_view(padded, kernel, axis=tuple(range(2, 2 + n)))
-    return windows[(slice(None), slice(None), *(slice(None, None, stride) for stride in strides))]
+def _node(operator: str, attributes: dict[str, Any]) -> Any:
+    """What the importer, which itself asks what is quantised already, knows an operator with these attributes as."""
+    from dsf.frontend.onnx.graph import Node
+
+    return Node("", operator, (), (), {name: value for name, value in attributes.items() if value is not None})
 
 
-def _is_plain(auto_pad: str | None, ceil_mode: int | None, dilations: list[int] | None) -> bool:
-    """Whether a pooling's windows are where its pads say; the others are rare, and left to the reference."""
-    return auto_pad in (None, "NOTSET") and not ceil_mode and max(dilations or [1]) == 1
+def _images(x: Array) -> Array:
+    """(N, C, L) with one row."""
+    return x if x.ndim == 4 else x[:, :, None]
+
+
+def _like(x: Array, images: Array) -> Array:
+    """Images without rows where `x` has none."""
+    return images if x.ndim == 4 else images[:, :, 0]
+
+
+def _windows(x: Array, window: Window, padding: float) -> Array:
+    """The windows of a pooling over (batch, channels, rows, columns): (batch, channels, *positions, *taps)."""
+    top, bottom, left, right = window.padding
+    padded = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=padding)
+    spans = [span(one, step) for one, step in zip(window.kernel, window.dilation, strict=True)]
+    view = sliding_window_view(padded, spans, axis=(2, 3))
+    (down, right), (apart_down, apart_right) = window.strides, window.dilation
+    return view[:, :, ::down, ::right, ::apart_down, ::apart_right]
 
 
 class _Conv(Conv):
     """The reference copies every window, group by group."""
 
     def _run(self, x: Array, w: Array, b: Array | None = None, group: int | None = None, **attributes: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        # Loaded where something is computed; and the importer itself asks what is quantised already.
+        # Loaded where something is computed.
         import torch
         import torch.nn.functional as F
 
-        from dsf.frontend.onnx.graph import Node
         from dsf.frontend.onnx.linear import convolution_window
 
         if x.ndim not in (3, 4) or x.dtype != np.float32:
             return cast(Any, super())._run(x, w, b, group=group, **attributes)
-        given = {name: value for name, value in attributes.items() if value is not None}
-        window = convolution_window(Node("", "Conv", (), (), given), x.shape[2:], w.shape[2:])
+        window = convolution_window(_node("Conv", attributes), x.shape[2:], w.shape[2:])
         top, bottom, left, right = window.padding
-        images, taps = (x, w) if x.ndim == 4 else (x[:, :, None], w[:, :, None])
-        padded = np.pad(images, ((0, 0), (0, 0), (top, bottom), (left, right)))
+        padded = np.pad(_images(x), ((0, 0), (0, 0), (top, bottom), (left, right)))
         bias = None if b is None else torch.tensor(b)
         places = {"stride": window.strides, "dilation": window.dilation, "groups": int(group or 1)}
-        sums = cast(Any, F).conv2d(torch.tensor(padded), torch.tensor(taps), bias, **places).numpy()
-        return (sums if x.ndim == 4 else sums[:, :, 0],)
+        sums = cast(Any, F).conv2d(torch.tensor(padded), torch.tensor(_images(w)), bias, **places).numpy()
+        return (_like(x, sums),)
 
 
 class _MaxPool(MaxPool):
-    def _run(  # pyright: ignore[reportIncompatibleMethodOverride, reportIncompatibleVariableOverride]
-        self,
-        x: Array,
-        auto_pad: str | None = None,
-        ceil_mode: int | None = None,
-        dilations: list[int] | None = None,
-        kernel_shape: list[int] | None = None,
-        pads: list[int] | None = None,
-        storage_order: int | None = None,
-        strides: list[int] | None = None,
-    ) -> Any:
-        if len(self.output) > 1 or not _is_plain(auto_pad, ceil_mode, dilations) or x.dtype.kind != "f":
-            return cast(Any, super())._run(x, auto_pad, ceil_mode, dilations, kernel_shape, pads, storage_order, strides)
-        kernel = list(kernel_shape or [])
-        n = len(kernel)
-        windows = _windows(x, kernel, pads or [0] * 2 * n, strides or [1] * n, -np.inf)
-        return (windows.max(axis=tuple(range(-n, 0))),)
+    """The reference has loops in Python, and too many windows with ceil_mode."""
+
+    def _run(self, x: Array, **attributes: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        from dsf.frontend.onnx.pooling import pooling_windows
+
+        if len(self.output) > 1 or x.ndim not in (3, 4) or x.dtype.kind != "f":
+            return cast(Any, super())._run(x, **attributes)
+        _, window = pooling_windows(_node("MaxPool", attributes), x.shape[2:])
+        return (_like(x, _windows(_images(x), window, -np.inf).max(axis=(-2, -1))),)
 
 
 class _AveragePool(AveragePool_19):
-    def _run(  # pyright: ignore[reportIncompatibleMethodOverride, reportIncompatibleVariableOverride]
-        self,
-        x: Array,
-        auto_pad: str | None = None,
-        ceil_mode: int | None = None,
-        dilations: list[int] | None = None,
-        kernel_shape: list[int] | None = None,
-        pads: list[int] | None = None,
-        strides: list[int] | None = None,
-        count_include_pad: int | None = None,
-    ) -> Any:
-        if not _is_plain(auto_pad, ceil_mode, dilations):
-            return cast(Any, super())._run(x, auto_pad, ceil_mode, dilations, kernel_shape, pads, strides, count_include_pad)
-        kernel = list(kernel_shape or [])
-        n = len(kernel)
-        taps = tuple(range(-n, 0))
-        where = pads or [0] * 2 * n, strides or [1] * n
-        inside = _windows(np.ones((1, 1, *x.shape[2:])), kernel, *where, 1.0 if count_include_pad else 0.0)
-        sums = _windows(x, kernel, *where, 0.0).sum(axis=taps, dtype=np.float64)
-        return ((sums / inside.sum(axis=taps)).astype(x.dtype),)
+    def _run(self, x: Array, **attributes: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        from dsf.frontend.onnx.pooling import pooling_windows
+
+        if x.ndim not in (3, 4):
+            return cast(Any, super())._run(x, **attributes)
+        declared, window = pooling_windows(_node("AveragePool", attributes), x.shape[2:])
+        images = _images(x)
+        # Padding counts or not; what is beyond it, for the last windows with ceil_mode, never does.
+        top, bottom, left, right = declared.padding
+        counts = np.ones((1, 1, *images.shape[2:]))
+        if attributes.get("count_include_pad"):
+            counts = np.ones((1, 1, images.shape[2] + top + bottom, images.shape[3] + left + right))
+            rest = tuple(all_of - one for all_of, one in zip(window.padding, declared.padding, strict=True))
+            number = _windows(counts, replace(window, padding=cast(Any, rest)), 0.0).sum(axis=(-2, -1))
+        else:
+            number = _windows(counts, window, 0.0).sum(axis=(-2, -1))
+        sums = _windows(images, window, 0.0).sum(axis=(-2, -1), dtype=np.float64)
+        return (_like(x, (sums / number).astype(x.dtype)),)
 
 
 class _ConvTranspose(ConvTranspose):
     """The reference has no groups."""
 
     def _run(self, x: Array, w: Array, b: Array | None = None, group: int | None = None, **attributes: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        # The importer itself asks what is quantised already.
-        from dsf.frontend.onnx.graph import Node
         from dsf.frontend.onnx.transposed_window import transposed_window
 
-        groups, rank = int(group or 1), x.ndim
-        if rank not in (3, 4):
+        if x.ndim not in (3, 4):
             return cast(Any, super())._run(x, w, b, group=group, **attributes)
-        given = {name: value for name, value in attributes.items() if value is not None}
-        window = transposed_window(Node("", "ConvTranspose", (), (), given), x.shape[2:], w.shape[2:])
-        if rank == 3:
-            x, w = x[:, :, None], w[:, :, None]
-        inner, outer, *kernel = w.shape
+        groups = int(group or 1)
+        window = transposed_window(_node("ConvTranspose", attributes), x.shape[2:], w.shape[2:])
+        inner, outer, *kernel = _images(w).shape
         parts = w.reshape(groups, inner // groups, outer, *kernel).transpose(3, 4, 1, 0, 2)
         weights = parts.reshape(*kernel, inner // groups, groups * outer).astype(np.float64)
-        y = convolve_transposed_reals(x.transpose(0, 2, 3, 1).astype(np.float64), weights, window, groups=groups)
-        sums = (y if b is None else y + b).transpose(0, 3, 1, 2).astype(np.float32)
-        return (sums if rank == 4 else sums[:, :, 0],)
+        y = convolve_transposed_reals(_images(x).transpose(0, 2, 3, 1).astype(np.float64), weights, window, groups=groups)
+        return (_like(x, (y if b is None else y + b).transpose(0, 3, 1, 2).astype(np.float32)),)
 
 
 class _Pad(Pad_18):
