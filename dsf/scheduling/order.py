@@ -23,6 +23,7 @@ from dataclasses import dataclass, field, replace
 from dsf.dialects import tile, tile_types
 from dsf.dialects.tile_types import Outer
 from dsf.dialects.tile_types import Place as Location
+from dsf.errors import ModelError
 from dsf.hardware import VECTOR_TABLES, Hardware
 from dsf.scheduling.accesses import piece_range
 from dsf.scheduling.features import FeaturePlan
@@ -164,12 +165,15 @@ class _Planner:
         #: In the chain whose turn it is, the layer from which on channels do.
         self.split: int | None = None
         self.laps = 0
+        self.problems: list[str] = []
 
     def build(self) -> Order:
         for chunk, images in enumerate(self.network.chunks(self.plan.images)):
             self.loaded = 0
             self.windows.clear()
             self._add_chunk(chunk, images.count)
+        if self.problems:
+            raise ModelError(list(dict.fromkeys(self.problems)))
         weights = [
             WeightLoad(stretch, None if self._stays(stretch) else last)
             for stretch, last in zip(self.stretches, self.last_use, strict=True)
@@ -510,10 +514,22 @@ class _Planner:
         start = held.address - held.holds + part.first
         earliest = 1 + self._last_use(start, start + part.count)
         whole = self.network.tensors[tensor].elements // image[0]
-        if tensor in self.stored:
-            made = self.stored[tensor].over(rows.first * whole, rows.stop * whole)
-            earliest = max(earliest, 1 + max(step for _, _, step in made if step is not None))
+        if tensor != self.network.input:
+            earliest = max(earliest, 1 + self._stored_by(index, tensor, Span(rows.first * whole, rows.count * whole)))
         self.inputs.append(FeatureLoad(chunk, index, held, part, earliest))
+
+    def _stored_by(self, index: int, tensor: int, elements: Span) -> int:
+        """The step after which elements of a tensor that a layer loads are stored; notes where they are not."""
+        made = self.stored.setdefault(tensor, Segments()).over(elements.first, elements.stop)
+        steps = [step for _, _, step in made if step is not None]
+        if len(steps) < len(made):
+            # Only a layer of the same chain can still be at it.
+            name, before = self.network.layers[index].name, self.network.layers[index - 1].name
+            self.problems.append(
+                f"'{name}': with strips of '{before}', loads of '{self.network.tensors[tensor].name}' what is not stored yet, "
+                f"needs it stored before; change the place of '{before}'"
+            )
+        return max(steps, default=-1)
 
     def _store(self, index: int, rows: Span, step: int) -> Span:
         """The rows that a piece completes, noted as stored after `step`."""
@@ -553,5 +569,9 @@ class _Planner:
 
 
 def order_network(network: Network, hw: Hardware, plan: FeaturePlan, stream: WeightStream) -> Order:
-    """The spine of a network whose layers are cut, and its loads."""
+    """
+    The spine of a network whose layers are cut, and its loads.
+
+    Raises `ModelError`, naming the layers of chains that load what others of them have not stored yet.
+    """
     return _Planner(network, hw, plan, stream).build()

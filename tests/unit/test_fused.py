@@ -9,7 +9,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from bundle_networks import Network
-from test_levels_agree import set_hardware
+from test_levels_agree import MEMORIES, set_hardware
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
@@ -149,7 +149,9 @@ def placed(module: ModuleOp, placing: ModulePass) -> ModuleOp:
             run_pass(CTX, copy, placing)
             return copy
         except ModelError as error:
-            enlarged = next(name for name in ("feature_memory", "weight_memory") if name in str(error))
+            enlarged = next((name for name in MEMORIES if name in str(error)), None)
+            if enlarged is None:
+                raise
             hw = dataclasses.replace(hw, **{enlarged: 2 * getattr(hw, enlarged)})
             set_hardware(module, hw)
 

@@ -92,3 +92,16 @@ func.func @main(%x: tensor<1x2x4x8xi8>) -> tensor<1x2x4x8xi8> {
   func.return %1 : tensor<1x2x4x8xi8>
 }
 // CHECK: 'first': strips that go on from layer to layer, first, second, needs all of their weights on chip, and has 8 words of each weight bank; change the places or raise weight_memory
+
+// -----
+
+// The rows of 'first' that a row of 'last' needs reach three further than the one of 'second' that is added to it.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, axi_width = 64, feature_memory = 2048, weight_memory = 4096}
+func.func @main(%x: tensor<1x8x8x4xi8>) -> tensor<1x8x8x4xi8> attributes {tile.input_place = #tile<place dram>} {
+  %0 = tile.matrix %x window <kernel = [1, 1]> requantize <low = 0, high = 127> cut <images = 1, rows = 1, place = dram_strips> weights dense<1> : tensor<1x1x4x4xi8> bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<5> : tensor<4xi8> : tensor<1x8x8x4xi8> -> tensor<1x8x8x4xi8> loc("first")
+  %1 = tile.matrix %0 window <kernel = [1, 1]> requantize <low = 0, high = 127> cut <images = 1, rows = 1, place = strips> weights dense<1> : tensor<1x1x4x4xi8> bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<5> : tensor<4xi8> : tensor<1x8x8x4xi8> -> tensor<1x8x8x4xi8> loc("second")
+  %2 = tile.matrix %0 add %1 <low = 0, high = 127> window <kernel = [7, 7], padding = [3, 3, 3, 3]> requantize <low = 0, high = 127> cut <images = 1, rows = 1, place = dram> weights dense<1> : tensor<7x7x4x4xi8> bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<5> : tensor<4xi8> : tensor<1x8x8x4xi8>, tensor<1x8x8x4xi8> -> tensor<1x8x8x4xi8> loc("last")
+  func.return %2 : tensor<1x8x8x4xi8>
+}
+// CHECK: 'last': with strips of 'second', loads of 'first' what is not stored yet, needs it stored before; change the place of 'second'
