@@ -234,7 +234,7 @@ class _Chooser(ChainCuts):
             for chain, choice in zip(self.order, chosen, strict=True)
             for index, cut in zip(chain, choice.cuts, strict=True)
         }
-        requests = all_requests(Cuts(self.network, self.hw, self.images, cuts, self.places), 1)
+        requests = all_requests(Cuts(self.network, self.hw, self.images, cuts, self.places, self.known.rows), 1)
         found = allocate([request for _, request in requests], self.hw.vector_length)
         outside = (
             request.steps

@@ -120,10 +120,14 @@ def rows_overlapping(rows: int, new: int) -> int:
 
 @dataclass(frozen=True)
 class KnownRows:
-    """Rows of the pieces of a layer as it is cut, and of what it passes on to the next one, found once for each such cut."""
+    """
+    Rows of the pieces of a layer as it is cut, and of what it passes on to the next one, and the windows of whole chains, found
+    once for each such cut.
+    """
 
     most: dict[object, tuple[int, int, int]] = field(default_factory=dict[object, tuple[int, int, int]])
     passed: dict[object, Passing] = field(default_factory=dict[object, Passing])
+    windows: dict[object, tuple[Wanted, ...]] = field(default_factory=dict[object, tuple[Wanted, ...]])
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,15 @@ class Cuts:
     cuts: Mapping[int, Cut]
     places: Sequence[Place]
     known: KnownRows = field(default_factory=KnownRows)
+
+    def windows(self, chain: Sequence[int]) -> tuple[Wanted, ...]:
+        """The windows of a chain that is asked for again and again, while others change."""
+        layers = [self.network.layers[index] for index in chain]
+        places = (self.places[tensor] for layer in layers for tensor in (*layer.reads, layer.result))
+        key = (*chain, *(self.cuts[index] for index in chain), *places)
+        if key not in self.known.windows:
+            self.known.windows[key] = tuple(self.wanted(chain))
+        return self.known.windows[key]
 
     def wanted(self, chain: Sequence[int]) -> Iterator[Wanted]:
         """The windows of a chain."""
@@ -295,7 +308,7 @@ def all_requests(cuts: Cuts, level: int) -> list[tuple[int | Key, Request]]:
     requests: list[tuple[int | Key, Request]] = list(tensors.items())
     live = live_elements(hw, tensors.values(), len(order))
     for number, chain in enumerate(order):
-        windows = list(cuts.wanted(chain))
+        windows = cuts.windows(chain)
         sizes = sizes_of(hw, windows, hw.feature_elements - live[number], level)
         for one, size in zip(windows, sizes, strict=True):
             name = network.layers[one.layer].name
@@ -369,7 +382,7 @@ def _problems(cuts: Cuts) -> Iterator[str]:
     tensors = tensor_requests(network, cuts.images, cuts.places, order)
     live = live_elements(hw, tensors.values(), len(order))
     for held, chain in zip(live, order, strict=True):
-        strips = sum(align_up(one.least, hw.vector_length) for one in cuts.wanted(chain))
+        strips = sum(align_up(one.least, hw.vector_length) for one in cuts.windows(chain))
         needed = strips + held
         if needed > hw.feature_elements:
             size = power_of_two_at_least(needed * hw.bits_input // 8)
