@@ -18,7 +18,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp, TensorType
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, ModuleOp, TensorType
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import VerifyException
 
@@ -42,6 +42,9 @@ from dsf.transforms.skip_unread import SkipUnreadPass, at_positions
 
 #: Called after each pass with its name and the seconds it took.
 Timing = Callable[[str, float], None]
+
+#: Bytes of constants that are freed as soon as they have been replaced, which takes a look at all objects.
+LARGE = 1 << 26
 
 #: Random orders of the queues, besides the usual one, in which a program must give the same answer, in run after run.
 ORDERS = (0, 1)
@@ -97,6 +100,9 @@ def compile_module(
     pipeline = pipeline or DsfPipelinePass()
     compiled = module.clone()
     compiled.location = module.location
+    # Real constants, of eight bytes each, are needed no longer than until they are integers, if nobody else has them.
+    del module
+    large = _constant_bytes(compiled) > LARGE
     check_input(compiled)
     comparison = LevelComparison.begin(compiled, verify_input) if verify_each else None
     if emit_ir is not None:
@@ -112,6 +118,10 @@ def compile_module(
             levels[LEVEL] = compiled.clone()
         start = time.perf_counter()
         run_pass(ctx, compiled, one, emit_ir)
+        if large and level_of(compiled) != "bundle":
+            # Operations and their results refer to each other: what the pass has replaced is still there.
+            gc.collect()
+            large = False
         if timing is not None:
             timing(one.name, time.perf_counter() - start)
         if level_of(compiled) in ("tile", "sched") and keep_in is not None:
@@ -127,6 +137,12 @@ def compile_module(
 
         keep_provenance(keep_in, {**levels, "isa": compiled})
     return compiled
+
+
+def _constant_bytes(module: ModuleOp) -> int:
+    """Bytes of all constants of a module."""
+    constants = (one for op in module.walk() for one in op.properties.values())
+    return sum(len(one.data.data) for one in constants if isinstance(one, DenseIntOrFPElementsAttr))
 
 
 def _bundle_shapes(module: ModuleOp) -> dict[str, tuple[int, ...]]:

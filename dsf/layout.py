@@ -11,6 +11,8 @@ How tensors and weights lie in DRAM and in the weight stream, as executable defi
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -18,6 +20,8 @@ from dsf.numerics import Ints, as_ints, fits, to_element
 from dsf.sizes import align_up
 
 Bytes = NDArray[np.uint8]
+#: Integers in as few bytes as hold them, or more. They are for keeping: what computes with them makes `Ints` of them.
+Stored = NDArray[np.signedinteger[Any]]
 
 #: Bytes of a channel's parameters in the weight stream.
 PARAMETER_BYTES = 8

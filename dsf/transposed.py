@@ -17,7 +17,7 @@ import numpy as np
 
 from dsf.errors import ModelError
 from dsf.geometry import Window, resolve_padding, same_padding, span
-from dsf.numerics import Ints
+from dsf.layout import Stored
 
 
 @dataclass(frozen=True)
@@ -139,12 +139,12 @@ def resolve_transposed(
     return TransposedWindow(Window(kernel, strides, sides, dilation), more)
 
 
-def phase_weights(weights: Ints, phase: Phase, filling: int = 0) -> Ints:
+def phase_weights(weights: Stored, phase: Phase, filling: int = 0) -> Stored:
     """
     The kernel (KH', KW', CI / groups, CO) of a phase, from that of the whole layer (KH, KW, CI / groups, CO); of a phase
     without taps one of `filling`.
     """
     if phase.is_empty:
-        return np.full((1, 1, *weights.shape[2:]), filling, dtype=np.int64)
+        return np.full((1, 1, *weights.shape[2:]), filling, dtype=weights.dtype)
     rows, columns = phase.taps
     return weights[list(rows)][:, list(columns)]

@@ -9,7 +9,7 @@ from xdsl.ir import BlockArgument, Operation
 
 from dsf import numerics
 from dsf.constraints.layers import ROUNDED, Problems, is_sum, name_of, source_of
-from dsf.constraints.sums import engine_sums, overflow
+from dsf.constraints.sums import engine_sums, largest_sums, overflow
 from dsf.dialects import bundle
 from dsf.dialects.bundle_group import LETTERS
 from dsf.dialects.integers import MAX_BIAS_SHIFT
@@ -77,7 +77,7 @@ def accumulator(op: Operation, hardware: Hardware) -> Problems:
     bits = bundle.bits_of(op.input)
     if isinstance(source_of(op.input), BlockArgument):
         bits = max(bits, hardware.bits_input)
-    bounds = [numerics.accumulator_bound(*sums, bits) for sums in engine_sums(op)]
+    bounds = [largest_sums(*sums, bits) for sums in engine_sums(op)]
     yield from overflow(name_of(op), np.max(bounds, axis=0), hardware.bits_sum)
 
 

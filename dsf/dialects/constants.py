@@ -7,12 +7,12 @@ A dense attribute holds its elements little-endian, row-major, each in the small
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from xdsl.dialects.builtin import (
     I64,
     BytesAttr,
@@ -28,26 +28,41 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute
 
-from dsf.layout import element_codes, elements_of_codes
+from dsf.layout import Stored, element_codes, elements_of_codes
 from dsf.numerics import Floats, Ints, as_ints, fits
 
 #: A constant tensor, and a list of integers such as strides.
 DenseAttr = DenseIntOrFPElementsAttr[Any]
 IntsAttr = DenseArrayBase[I64]
 
+#: Elements of large arrays that are converted at once: a copy in 64 bits of all of them would be eight times their size.
+CHUNK = 1 << 20
 
-def _storage(bits: int) -> str:
+
+def storage(bits: int) -> str:
     """numpy type of an element of a dense attribute of `i<bits>`."""
     return next(f"<i{size}" for size in (1, 2, 4, 8) if bits <= 8 * size)
 
 
+def converted(x: NDArray[Any], bits: int, convert: Callable[[NDArray[Any]], Ints]) -> Stored:
+    """What `convert` makes of each element, integers of `bits` bits, as they are stored."""
+    flat, made = x.reshape(-1), np.empty(x.size, storage(bits))
+    for first in range(0, x.size, CHUNK):
+        made[first : first + CHUNK] = convert(flat[first : first + CHUNK])
+    return made.reshape(x.shape)
+
+
 def dense_ints(x: ArrayLike, bits: int) -> DenseAttr:
     """A constant of type `tensor<...xi<bits>>`; a value that does not fit is a `ValueError`."""
-    array = as_ints(x)
-    if not fits(array, bits):
-        raise ValueError(f"dense_ints: values in [{array.min()}, {array.max()}] do not fit i{bits}")
-    stored = element_codes(array, bits) if bits == 1 else array
-    data = np.ascontiguousarray(stored, dtype=_storage(bits)).tobytes()
+    array = np.asarray(x)
+
+    def codes(some: NDArray[Any]) -> Ints:
+        values = as_ints(some)
+        if not fits(values, bits):
+            raise ValueError(f"dense_ints: values in [{array.min()}, {array.max()}] do not fit i{bits}")
+        return element_codes(values, bits) if bits == 1 else values
+
+    data = converted(array, bits, codes).tobytes()
     return DenseIntOrFPElementsAttr(TensorType(IntegerType(bits), array.shape), BytesAttr(data))
 
 
@@ -59,11 +74,16 @@ def dense_reals(x: ArrayLike) -> DenseAttr:
 
 def ints_of(attribute: DenseAttr) -> Ints:
     """The elements of a dense integer attribute, as `int64`."""
+    return stored_ints(attribute).astype(np.int64)
+
+
+def stored_ints(attribute: DenseAttr) -> Stored:
+    """The elements of a dense integer attribute as they are stored, which can't be written; those of one bit as -1 and 1."""
     element = attribute.get_element_type()
     if not isinstance(element, IntegerType):
         raise ValueError(f"ints_of: elements are {element}, not integers")
-    stored = np.frombuffer(attribute.data.data, _storage(element.bitwidth)).astype(np.int64).reshape(attribute.get_shape())
-    return elements_of_codes(stored & 1, 1) if element.bitwidth == 1 else stored
+    stored: Stored = np.frombuffer(attribute.data.data, storage(element.bitwidth)).reshape(attribute.get_shape())
+    return converted(stored, 1, lambda some: elements_of_codes(some & 1, 1)) if element.bitwidth == 1 else stored
 
 
 def reals_of(attribute: DenseAttr) -> Floats:

@@ -8,7 +8,7 @@ the hardware's limits are checked before anyone trains.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any, cast
@@ -64,7 +64,7 @@ class _Core:
 def to_ir(model: BundleModel) -> ModuleOp:
     """The module of `model` with its present weights. Raises `ModelError` when weights are not finite."""
     _check_finite(model)
-    return _module(model.input, model.nodes, [_constants(cast(BundleModule, one)) for one in model.bundles])
+    return _module(model.input, model.nodes, (_constants(cast(BundleModule, one)) for one in model.bundles))
 
 
 def hardware_problems(source: QInput, nodes: Sequence[Node]) -> list[str]:
@@ -78,7 +78,12 @@ def hardware_problems(source: QInput, nodes: Sequence[Node]) -> list[str]:
     ]
     if problems:
         return problems
-    return problems_of(_module(source, nodes, [_zeros(node) for node in nodes]), weights=False)
+    module = _module(source, nodes, map(_zeros, nodes))
+    found = problems_of(module, weights=False)
+    # Operations and their results refer to each other, until Python looks for such garbage; their constants are large.
+    for op in module.walk():
+        op.properties.clear()
+    return found
 
 
 def bundle_name(place: int) -> str:
@@ -86,7 +91,8 @@ def bundle_name(place: int) -> str:
     return f"bundle_{place}"
 
 
-def _module(source: QInput, nodes: Sequence[Node], cores: Sequence[_Core]) -> ModuleOp:
+def _module(source: QInput, nodes: Sequence[Node], cores: Iterable[_Core]) -> ModuleOp:
+    # The constants of one bundle after the other, which are large.
     block = Block(arg_types=[tensor_of(source.shape, QType.of(source.hw.bits_input, source.frac_bits))])
     values: dict[Node | None, SSAValue] = {None: block.args[0]}
     for place, (node, core) in enumerate(zip(nodes, cores, strict=True)):
@@ -203,7 +209,7 @@ def _core(node: Node, core: QCore, constants: _Core, x: SSAValue) -> list[Operat
 def _constants(module: BundleModule) -> _Core:
     if module.weight is None or module.node.core is None:
         return _Core(np.zeros(0), None)
-    weights = _output_last(_floats(module.weight))
+    weights = _output_last(module.weight)
     if not module.node.core.batch_norm:
         return _Core(weights, None if module.bias is None else _floats(module.bias))
     norm = {"gamma": module.gamma, "beta": module.beta, "mean": module.running_mean, "variance": module.running_variance}
@@ -223,9 +229,10 @@ def _floats(tensor: Tensor) -> Floats:
     return cast(Floats, tensor.detach().cpu().double().numpy())
 
 
-def _output_last(weight: Floats) -> Floats:
+def _output_last(weight: Tensor) -> Floats:
     """(CO, CI, KH, KW) to (KH, KW, CI, CO), and (outputs, inputs) to (inputs, outputs)."""
-    return np.ascontiguousarray(weight.transpose(2, 3, 1, 0) if weight.ndim == 4 else weight.T)
+    order = (2, 3, 1, 0) if weight.ndim == 4 else (1, 0)
+    return np.ascontiguousarray(weight.detach().cpu().permute(order).numpy(), dtype=np.float64)
 
 
 def _check_finite(model: BundleModel) -> None:

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from xdsl.dialects.builtin import i1
 
 from dsf import numerics
-from dsf.constraints.sums import overflow
+from dsf.constraints.sums import largest_sums, overflow
 from dsf.dialects import tile
-from dsf.dialects.constants import ints_of
+from dsf.dialects.constants import ints_of, stored_ints
 from dsf.dialects.integers import width
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
@@ -90,7 +90,8 @@ def _constants(layer: Layer, op: tile.MatrixOp, hw: Hardware) -> Iterator[str]:
         ("weights", op.weights, "bits_weights", hw.bits_weights),
         ("a bias", op.bias, "bits_bias", hw.bits_bias),
     ):
-        bits = numerics.bits_of(ints_of(values))
+        stored = stored_ints(values)
+        bits = numerics.bits_of([stored.min(), stored.max()])
         if bits > most > 1:
             needs = f"at most {most} ({parameter})"
             yield f"'{layer.name}': {what} of {bits} bits, needs {needs}; use fewer bits or hardware with more"
@@ -99,5 +100,5 @@ def _constants(layer: Layer, op: tile.MatrixOp, hw: Hardware) -> Iterator[str]:
 def _sums(layer: Layer, op: tile.MatrixOp, bits: int, hw: Hardware) -> Iterator[str]:
     # Padding of binary inputs is -1 to 1, no larger than they are.
     bits = max(bits, numerics.bits_of(op.window.pad_value.data)) if bits > 1 else 1
-    bound = numerics.accumulator_bound(ints_of(op.weights), ints_of(op.bias), op.epilogue.bias_shift.data, bits)
+    bound = largest_sums(stored_ints(op.weights), ints_of(op.bias), op.epilogue.bias_shift.data, bits)
     yield from overflow(f"'{layer.name}'", bound, hw.bits_sum)

@@ -16,10 +16,10 @@ from itertools import chain
 import numpy as np
 
 from dsf.dialects import tile, tile_types
-from dsf.dialects.constants import DenseAttr, ints_of
+from dsf.dialects.constants import DenseAttr, ints_of, stored_ints
 from dsf.geometry import Window
 from dsf.hardware import VECTOR_TABLES, Hardware
-from dsf.layout import pack_parameters, pack_tables, pack_weight_groups
+from dsf.layout import Stored, pack_parameters, pack_tables, pack_weight_groups
 from dsf.numerics import Ints, to_element
 from dsf.scheduling.cut_rules import place_of_ranges, weight_depth
 from dsf.scheduling.depthwise import axis_of
@@ -132,7 +132,7 @@ def _pack_layer(
     stream: _Stream, index: int, layer: Layer, op: tile.MatrixOp, hw: Hardware
 ) -> Iterator[tuple[int, tuple[Stretch, ...]]]:
     """The loads of a layer: the first input channel of each, its parameters, its weights."""
-    lanes, weights = hw.group_columns, ints_of(op.weights)
+    lanes, weights = hw.group_columns, stored_ints(op.weights)
     filling = int(to_element(0, hw.bits_weights))
     first: Stretch | None = None
     for load in Cut.of(op.cut).loads(layer.blocks, lanes):
@@ -176,7 +176,7 @@ def weight_places(hw: Hardware, words: int, groups: int, mode: tile_types.Mode) 
     return (-(-words // depth), depth, depth) if depth else (groups, words, weight_depth(hw, words, groups))
 
 
-def arranged_weights(window: Window, weights: Ints, load: Load, lanes: int, *, filling: int) -> Ints:
+def arranged_weights(window: Window, weights: Stored, load: Load, lanes: int, *, filling: int) -> Ints:
     """
     The weights of a load, (channel groups, words, lanes), from those of the whole layer of this window; lanes that have no
     channel hold `filling`.
@@ -194,7 +194,7 @@ def words_of_run(words: Ints, kernel_rows: int, run: Span) -> Ints:
     return words.reshape(kernel_rows, -1, lanes)[:, run.first : run.stop].reshape(1, -1, lanes)
 
 
-def load_weights(window: Window, weights: Ints, load: Load, channels: Span) -> Ints:
+def load_weights(window: Window, weights: Stored, load: Load, channels: Span) -> Stored:
     """
     The weights of some channels in the order of the reduction, channels last. Depthwise that is the order of the taps along
     the lines, (kernel rows, taps, channels), with kernel rows across the lines.
@@ -207,7 +207,7 @@ def load_weights(window: Window, weights: Ints, load: Load, channels: Span) -> I
     return (kernel if axis.index == 1 else kernel.transpose(1, 0, 2))[:, axis.taps.order]
 
 
-def block_weights(weights: Ints, block: Block) -> Ints:
+def block_weights(weights: Stored, block: Block) -> Stored:
     """
     The kernel (KH, KW, inputs of the block, its outputs), from that of the whole layer (KH, KW, CI / groups, CO): 0 where
     input and output channel are of different groups. A block of one group may have a part of its input channels.
@@ -219,7 +219,7 @@ def block_weights(weights: Ints, block: Block) -> Ints:
         first = block.inputs.first % ins
         return of_block[:, :, first : first + block.inputs.count]
     by_part = of_block.reshape(*kernel, ins, parts, outs // parts)
-    dense = np.zeros((*kernel, parts, ins, parts, outs // parts), dtype=np.int64)
+    dense = np.zeros((*kernel, parts, ins, parts, outs // parts), dtype=weights.dtype)
     for part in range(parts):
         dense[:, :, part, :, part] = by_part[:, :, :, part]
     return dense.reshape(*kernel, parts * ins, outs)

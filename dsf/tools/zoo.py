@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from xdsl.dialects.builtin import ModuleOp
+
 from dsf.disk import make_directory
 from dsf.errors import OutputError
 from dsf.hardware import Hardware
@@ -66,10 +68,12 @@ def _compile(chosen: argparse.Namespace, hw: Hardware, directory: Path, step: St
     from dsf.nn.to_ir import to_ir
     from dsf.runtime.execute import run
 
-    with step("network"):
-        module = to_ir(zoo.build(chosen.name, hw, batch=chosen.batch, seed=chosen.seed))
-    compiled = compile_module(module, keep_in=directory, timing=step.done)
-    x, expected = random_input(module), None
+    def network() -> ModuleOp:
+        with step("network"):
+            return to_ir(zoo.build(chosen.name, hw, batch=chosen.batch, seed=chosen.seed))
+
+    compiled = compile_module(network(), keep_in=directory, timing=step.done)
+    x, expected = random_input(compiled), None
     if chosen.expected:
         with step("interpreter"):
             expected = run(compiled, x)
