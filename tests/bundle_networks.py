@@ -18,10 +18,10 @@ from dsf.transposed import resolve_transposed
 class Network:
     """Bundles one after the other, with random weights."""
 
-    def __init__(self, hw: Hardware, sizes: tuple[int, ...]):
+    def __init__(self, hw: Hardware, sizes: tuple[int, ...], seed: int = 0):
         self.hw = hw
         self.activation, self.weights = bundle.QType.of(hw.bits_input, 1), bundle.QType.of(hw.bits_weights, 4)
-        self.random = np.random.default_rng(0)
+        self.random = np.random.default_rng(seed)
         self.block = Block()
         self.value: SSAValue = self.block.insert_arg(bundle.tensor_of(sizes, bundle.QType.of(hw.bits_input, 4)), 0)
         self.count = 0

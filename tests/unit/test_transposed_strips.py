@@ -10,19 +10,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from xdsl.dialects import func
-from xdsl.dialects.builtin import FunctionType, ModuleOp
-from xdsl.ir import Block, Operation, Region, SSAValue
+from bundle_networks import Network
 
 from dsf import Hardware
 from dsf.codegen.program import Program
 from dsf.compiler import compile_module
-from dsf.dialects import bundle
-from dsf.dialects.engine import HardwareOp
-from dsf.dialects.shapes import shape
 from dsf.errors import ModelError
 from dsf.isa.table import BaseRegister
-from dsf.transposed import resolve_transposed
 
 
 def hardware(**options: int) -> Hardware:
@@ -39,50 +33,6 @@ def hardware(**options: int) -> Hardware:
     return replace(small, **options)
 
 
-class Network:
-    """Bundles one after the other, with random weights."""
-
-    def __init__(self, hw: Hardware, sizes: tuple[int, ...], seed: int = 0):
-        self.hw, self.random = hw, np.random.default_rng(seed)
-        self.block = Block(arg_types=[bundle.tensor_of(sizes, bundle.QType.of(hw.bits_input, 4))])
-        self.value: SSAValue = self.block.args[0]
-        self.activation, self.weights = bundle.QType.of(hw.bits_input, 1), bundle.QType.of(hw.bits_weights, 4)
-        self.count = 0
-
-    def core(self, kernel: tuple[int, int], outputs: int, strides: tuple[int, int], groups: int) -> bundle.ConvTransposeOp:
-        more = (int(self.random.integers(strides[0])), int(self.random.integers(strides[1])))
-        window = resolve_transposed("same", kernel, strides, output_padding=more)
-        values = self.random.integers(-20, 20, (*kernel, shape(self.value)[3] // groups, outputs))
-        return bundle.ConvTransposeOp(
-            self.value,
-            np.ldexp(values, -4),
-            self.weights,
-            bits_sum=self.hw.bits_sum,
-            strides=strides,
-            padding=window.window.padding,
-            output_padding=window.output_padding,
-            groups=groups,
-        )
-
-    def transposed(
-        self, kernel: tuple[int, int], outputs: int, strides: tuple[int, int], *, groups: int = 1, add: SSAValue | None = None
-    ) -> SSAValue:
-        core = self.core(kernel, outputs, strides, groups)
-        layers: list[Operation] = [core, bundle.ActivationOp(core.output, self.activation, 0.125)]
-        if add is not None:
-            layers.append(bundle.AddOp(layers[-1].results[0], add, self.activation, 0.5))
-        group = bundle.BundleOp(f"bundle_{self.count}", layers)
-        self.count += 1
-        self.block.add_op(group)
-        self.value = group.output
-        return self.value
-
-    def module(self) -> ModuleOp:
-        self.block.add_op(func.ReturnOp(self.value))
-        signature = FunctionType.from_lists([self.block.args[0].type], [self.value.type])
-        return ModuleOp([HardwareOp.from_hardware(self.hw), func.FuncOp("main", signature, Region(self.block))])
-
-
 def compiled(network: Network) -> Program:
     return Program.from_module(compile_module(network.module(), verify_each=True))
 
@@ -90,14 +40,14 @@ def compiled(network: Network) -> Program:
 def long_result() -> Network:
     """Only the result does not fit."""
     network = Network(hardware(), (1, 8, 8, 8))
-    network.transposed((4, 4), 20, (2, 2))
+    network.transposed((4, 4), 20, (2, 2), more=(1, 1))
     return network
 
 
 def long_input() -> Network:
     """And here only the input."""
     network = Network(hardware(), (1, 10, 8, 64))
-    network.transposed((2, 3), 3, (2, 1))
+    network.transposed((2, 3), 3, (2, 1), more=(1, 0))
     return network
 
 
@@ -111,17 +61,14 @@ def both() -> Network:
 def added() -> Network:
     """The second operand lies in DRAM too; two images."""
     network = Network(hardware(), (2, 7, 6, 12))
-    x = network.value
-    other = network.transposed((3, 3), 16, (2, 2))
-    network.value, network.random = x, np.random.default_rng(0)
-    network.transposed((3, 3), 16, (2, 2), add=other)
+    network.transposed((3, 3), 16, (2, 2), more=(1, 1), add=True)
     return network
 
 
 def loads_for_each_strip() -> Network:
     """The weights of all phases are not on chip at once, nor are the parameters."""
     network = Network(hardware(weight_memory=1 << 11, parameter_groups=8), (1, 6, 6, 24))
-    network.transposed((4, 4), 40, (2, 2))
+    network.transposed((4, 4), 40, (2, 2), more=(1, 0))
     return network
 
 
@@ -135,8 +82,8 @@ def reductions_in_parts() -> Network:
 def deep() -> Network:
     """One reads what the other has stored; in groups, and steps along one axis only."""
     network = Network(hardware(), (1, 12, 10, 8))
-    network.transposed((2, 2), 16, (1, 2), groups=2)
-    network.transposed((3, 1), 16, (3, 1), groups=16)
+    network.transposed((2, 2), 16, (1, 2), more=(0, 1), groups=2)
+    network.transposed((3, 1), 16, (3, 1), more=(2, 0), groups=16)
     return network
 
 
@@ -162,7 +109,8 @@ def test_levels_agree_on_random_ones(seed: int) -> None:
     channels = int(random.integers(4, 20))
     network = Network(hardware(), (int(random.integers(1, 3)), *map(int, random.integers(4, 9, 2)), channels), seed)
     kernel = int(random.integers(1, 6)), int(random.integers(1, 6))
-    network.transposed(kernel, 2 * int(random.integers(4, 13)), strides)
+    more = int(random.integers(strides[0])), int(random.integers(strides[1]))
+    network.transposed(kernel, 2 * int(random.integers(4, 13)), strides, more=more)
     network.transposed((2, 2), int(random.integers(1, 6)), (1, 2))
     compiled(network)
 
