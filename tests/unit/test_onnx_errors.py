@@ -78,11 +78,6 @@ def ints(made: Graph, *values: int) -> str:
     return made.constant(np.array(values, np.int64))
 
 
-def wide_weights(made: Graph, *sizes: int) -> str:
-    codes, zero = made.constant(np.full(sizes, 255, np.uint8)), made.constant(np.uint8(20))
-    return made.node("DequantizeLinear", codes, made.constant(np.float32(0.01)), zero)
-
-
 def split_badly(made: Graph) -> None:
     made.nodes.append(helper.make_node("Split", [made.x, ints(made, 1, 1)], ["x1", "x2"], name="split", axis=1))
     made.quantise("x1")
@@ -145,11 +140,10 @@ def cast_of_constant(made: Graph) -> None:
     made.node("Cast", made.constant(np.ones(3, np.float32)), name="cast", to=TensorProto.FLOAT8E4M3FN)
 
 
-def negative_in_groups(made: Graph) -> None:
-    codes = made.constant(np.full((3, 1, 2, 2), -128, np.int8))
-    w = made.node("DequantizeLinear", codes, made.constant(np.float32(0.01)))
-    sums = made.node("ConvTranspose", made.x, w, group=3)
-    made.quantise(made.node("Mul", sums, made.constant(np.float32(-1)), name="mul"))
+def mean_of_channels(made: Graph) -> None:
+    """Of sums of which each channel has a scale of its own."""
+    sums = made.node("Mul", made.x, made.constant(np.float32([[[[0.5]], [[1]], [[2]]]])), name="mul")
+    made.quantise(made.node("ReduceMean", sums, ints(made, 1), name="mean"))
 
 
 def zeros_of_type(made: Graph, kind: type) -> None:
@@ -308,8 +302,16 @@ ERRORS: list[tuple[str, Callable[[], onnx.ModelProto]]] = [
         lambda: graph(lambda made: made.then("ConvTranspose", weights(made, 3, 2, 2, 2), name="up", pads=[9, 9, 9, 9])),
     ),
     (
-        r"'up': weights of more than 8 bits in 3 groups, needs at most 8 bits; quantise them symmetrically",
-        lambda: graph(lambda made: made.then("ConvTranspose", wide_weights(made, 3, 1, 2, 2), name="up", group=3)),
+        r"'mean': a mean of what is not quantised, behind a transposed convolution or a dense layer \('up'\), needs a Quan.*",
+        lambda: graph(
+            lambda made: made.quantise(
+                made.node(
+                    "GlobalAveragePool",
+                    made.node("ConvTranspose", made.x, weights(made, 3, 1, 2, 2), name="up", group=3),
+                    name="mean",
+                )
+            )
+        ),
     ),
     (
         r"'concat': a constant among its operands, needs tensors that the network computes; append it outside",
@@ -384,8 +386,8 @@ ERRORS: list[tuple[str, Callable[[], onnx.ModelProto]]] = [
         lambda: graph(lambda made: falling(made, 2)),
     ),
     (
-        r"'mul': a negative factor for weights of -128 in 3 groups, needs weights of -127 or more; quantise them symm.*",
-        lambda: graph(negative_in_groups),
+        r"'mean': a mean over channels of what is not quantised, each of another scale \('mul'\), needs a QuantizeLinear .*",
+        lambda: graph(mean_of_channels),
     ),
     (
         r"'relu': an operand that is the input of type int8, needs real numbers; add a DequantizeLinear",

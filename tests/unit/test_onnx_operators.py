@@ -310,6 +310,51 @@ def mean_of(scale: float = 0.0371, zero: int = 120, **attributes: object) -> Cha
     return lambda made: made.quantise(made.node("AveragePool", made.x, **attributes), scale, zero)
 
 
+def mean_of_sums(op_type: str, *, normed: bool = False, **attributes: object) -> Change:
+    """Of what a convolution with padding and strides, and perhaps a normalisation, has not rounded."""
+
+    def change(made: Graph) -> None:
+        numbers = {"pads": [1, 2, 1, 0], "strides": [1, 2], "dilations": [2, 1]}
+        sums = made.node("Conv", made.x, weights(made, 3, 3, 2, 3), **numbers)
+        sums = norm(made, sums) if normed else sums
+        made.quantise(made.node(op_type, sums, **attributes), 0.0371, 120)
+
+    return change
+
+
+def mean_of_norm(made: Graph) -> None:
+    made.quantise(made.node("GlobalAveragePool", norm(made, made.x)), 0.0371, 120)
+
+
+def mean_of_turned(made: Graph) -> None:
+    """Of axes that are none of the image's, of what waits for its rounding."""
+    turned = made.node("Transpose", made.node("Conv", made.x, weights(made, 3, 3, 3, 3)), perm=[0, 3, 1, 2])
+    made.quantise(made.node("GlobalAveragePool", turned), 0.0371, 120)
+
+
+def mean_on_integers(made: Graph) -> None:
+    """Of axes that were exchanged before, with another scale for the result."""
+    codes = made.node("Transpose", made.nodes[-1].input[0], perm=[0, 3, 2, 1])
+    numbers = ((0.05, 117), (0.0371, 120), (0.01377, 117))
+    x, y, z = ([made.constant(np.float32(step)), made.constant(np.uint8(zero))] for step, zero in numbers)
+    codes = made.node("QLinearAveragePool", codes, *x, *y, kernel_shape=[3, 2], domain="com.microsoft")
+    codes = made.node("QLinearGlobalAveragePool", codes, *y, *z, domain="com.microsoft")
+    made.x = made.node("DequantizeLinear", codes, *z)
+
+
+def on_integers(op_type: str) -> Change:
+    """With a constant that is quantised."""
+
+    def change(made: Graph) -> None:
+        codes, *x = made.nodes[-1].input
+        values = made.constant(np.array([[[90]], [[255]], [[3]]], np.uint8))
+        numbers = [made.constant(np.float32(0.013)), made.constant(np.uint8(100))]
+        operands = (values, *numbers, codes, *x) if op_type == "QLinearAdd" else (codes, *x, values, *numbers)
+        made.x = made.node("DequantizeLinear", made.node(op_type, *operands, *x, domain="com.microsoft"), *x)
+
+    return change
+
+
 def mean_of_line(made: Graph) -> None:
     made.quantise(made.node("AveragePool", made.x, kernel_shape=[3], pads=[1, 2], strides=[2]), 0.0371, 120)
 
@@ -615,6 +660,14 @@ OPERATORS: dict[str, Change] = {
     "mean-same": mean_of(kernel_shape=[2, 3], auto_pad="SAME_UPPER"),
     "mean-large": mean_of(kernel_shape=[9, 9], pads=[4, 4, 4, 4], scale=0.0137),
     "mean-on-its-scale": mean_of(0.05, 117, kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[2, 2]),
+    "mean-of-sums": mean_of_sums("AveragePool", kernel_shape=[2, 3], dilations=[2, 1], strides=[2, 1]),
+    "mean-of-norm-of-sums": mean_of_sums("AveragePool", normed=True, kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+    "mean-of-all-sums": mean_of_sums("GlobalAveragePool", normed=True),
+    "mean-of-norm": mean_of_norm,
+    "mean-of-turned-sums": mean_of_turned,
+    "mean-on-integers": mean_on_integers,
+    "add-on-integers": on_integers("QLinearAdd"),
+    "mul-on-integers": on_integers("QLinearMul"),
     "leaky-sums": leaky_sums(0.1),
     "leaky-sums-steep": leaky_sums(1.7),
     "leaky-sums-negative": leaky_sums(-0.3),
@@ -635,6 +688,7 @@ OPERATORS: dict[str, Change] = {
     "joined-products": joined_products,
     "transposed": transposed(3, 5, 3, 3, strides=[2, 2], pads=[1, 1, 1, 1], output_padding=[1, 1]),
     "transposed-groups": transposed(3, 2, 2, 3, group=3, strides=[1, 2], pads=[0, 1, 1, 0]),
+    "transposed-wide-groups": transposed(3, 2, 2, 3, group=3, wide_by=30, strides=[1, 2]),
     "transposed-dilated": transposed(3, 4, 3, 2, dilations=[2, 3], strides=[2, 1]),
     "transposed-same-upper": transposed(3, 4, 3, 4, auto_pad="SAME_UPPER", strides=[2, 3]),
     "transposed-same-lower": transposed(3, 4, 3, 2, auto_pad="SAME_LOWER", strides=[2, 1]),
@@ -707,6 +761,7 @@ OPERATORS: dict[str, Change] = {
     "negative-of-lowest": negative_of_lowest("Conv", 4, 3, 3, 3),
     "negative-of-lowest-groups": negative_of_lowest("Conv", 6, 1, 3, 3, group=3, pads=[1, 0, 2, 1], strides=[1, 2]),
     "negative-of-lowest-transposed": negative_of_lowest("ConvTranspose", 3, 4, 2, 2, strides=[2, 2]),
+    "negative-of-lowest-transposed-groups": negative_of_lowest("ConvTranspose", 3, 2, 2, 2, group=3, strides=[2, 1]),
     "negative-of-lowest-dense": negative_of_lowest_dense,
     "conv-integer": integers,
     "mean": lambda made: made.then("AveragePool", name="pool", kernel_shape=[3, 2], strides=[2, 1]),

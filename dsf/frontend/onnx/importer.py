@@ -41,7 +41,6 @@ from dsf.frontend.onnx.values import (
     Constant,
     Host,
     Input,
-    MeanOf,
     Padded,
     Pending,
     Places,
@@ -78,8 +77,7 @@ OF_IMAGES = {
     "MaxPool",
     "AveragePool",
     "GlobalMaxPool",
-    "GlobalAveragePool",
-    "ReduceMean",
+    "com.microsoft.QLinearAveragePool",
     "BatchNormalization",
     "Pad",
     "Resize",
@@ -185,7 +183,7 @@ class Imported:
 class Importer:
     """
     One model on its way. Who looks for all problems may say which inputs are `stand_ins` for results of operators that were
-    taken out, and what the `outputs` were. `means` are sums that wait for their rounding, by their names.
+    taken out, and what the `outputs` were.
     """
 
     graph: Graph
@@ -198,7 +196,6 @@ class Importer:
     problems: list[str] = field(default_factory=list[str])
     placements: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
     into: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
-    means: dict[str, MeanOf] = field(default_factory=dict[str, MeanOf])
     input_spec: InputSpec | None = None
     _shapes: dict[str, tuple[int, ...]] | None = None
 

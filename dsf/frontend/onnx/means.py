@@ -1,36 +1,42 @@
 """
 Means over windows. As many elements everywhere are a depthwise convolution with weights of 1, whose scale is 1 / count: so the
 mean has a grid of its own, and is rounded once. Where windows at the edge of the image have fewer elements, each part of the
-result with equal counts is such a convolution, of the rows and columns that it reads.
+result with equal counts is such a convolution, of the rows and columns that it reads. A mean of sums that nothing has rounded,
+of a convolution, a factor for each channel or another mean, is one convolution with these.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import prod
+from math import gcd, prod
 
 import numpy as np
 
 from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.importer import Importer
 from dsf.frontend.onnx.linear import rows_of
-from dsf.frontend.onnx.moving import moved_wire
-from dsf.frontend.onnx.operands import engine_shape, images_of, lifted
-from dsf.frontend.onnx.rounding import COLUMNS, ROWS
+from dsf.frontend.onnx.moving import as_images
+from dsf.frontend.onnx.operands import engine_shape, images_of, lifted, wire_of
+from dsf.frontend.onnx.rounding import COLUMNS, ROWS, move
 from dsf.frontend.onnx.values import (
+    UNIT_BITS,
     Joined,
-    Mean,
     Part,
     Places,
+    Real,
+    State,
     Sum,
     UnsupportedError,
     Wire,
+    is_images,
     places_of_images,
     row_major,
     sizes_of,
 )
-from dsf.geometry import Window
+from dsf.frontend.onnx.wide_weights import ungrouped, with_weights
+from dsf.geometry import Window, span
+from dsf.numerics import Ints
 
 
 @dataclass(frozen=True)
@@ -77,47 +83,131 @@ def stretches(size: int, window: tuple[int, int, int], before: int, windows: int
     return found
 
 
-def mean(importer: Importer, x: Wire, window: Window, name: str) -> Sum:
-    """The mean over windows that lie inside images."""
-    lines = lifted(x)
-    value = images_of(lines)
-    batch, height, width, channels = sizes_of(lines)
-    sizes = engine_shape(window, batch, height, width, channels)
+def linear_of(state: State | None, name: str) -> Sum:
+    """
+    A tensor of the engine, or sums that wait for their rounding, as sums that may be summed further: nothing was done to them
+    that is not linear.
+    """
+    if isinstance(state, Sum) and state.function.is_identity and not state.moves:
+        return state
+    x = wire_of(state)
+    value = shape(x.value)
+    if len(value) != 4:
+        images_of(lifted(x))  # Says that they are none.
     return Sum(
-        places_of_images(sizes, len(x.shape)),
-        sizes,
+        x.places,
+        value,
         name,
-        x=value,
+        x=x.value,
         x_grid=x.grid,
-        weights=np.ones((*window.kernel, 1, channels), dtype=np.int64),
-        bits=2,
-        scales=np.full(channels, x.grid.unit / prod(window.kernel)),
-        bias=np.zeros(channels),
-        window=window,
-        groups=channels,
+        weights=np.ones((1, 1, 1, value[3]), dtype=np.int64),
+        bits=UNIT_BITS,
+        scales=np.full(value[3], x.grid.unit),
+        bias=np.zeros(value[3]),
+        window=Window((1, 1)),
+        groups=value[3],
     )
 
 
-def mean_over(importer: Importer, x: Wire, axes: set[int], name: str) -> Sum:
-    """The mean over axes of images (N, C, H, W) or (N, C, L), or of rows (N, K); the axes keep a size of 1."""
-    if len(x.shape) == 2:
-        return _mean_of_rows(importer, x, name)
-    whole = lifted(x).shape[2:] if len(x.shape) == 4 else (1, x.shape[2])
-    window = Window((whole[0] if len(x.shape) == 4 and 2 in axes else 1, whole[1] if len(x.shape) - 1 in axes else 1))
-    found = mean(importer, x, window, name)
-    if 1 not in axes:
-        return found
-    channels = x.shape[1]
-    sizes = (*found.shape_of_engine[:3], 1)
-    return replace(
-        found,
+def mean(importer: Importer, x: Sum, window: Window, name: str) -> Sum:
+    """The mean over windows that lie inside images: linear functions of a tensor after each other are one."""
+    if not is_images(x):
+        raise UnsupportedError("a mean of moved axes", "images (N, C, H, W), as convolutions leave them", "quantise before it")
+    weights, over = _after(_window_of(x), x.weights, window)
+    batch, height, width, channels = sizes_of(x)
+    sizes = engine_shape(window, batch, height, width, channels)
+    found = replace(
+        x,
         places=places_of_images(sizes, len(x.shape)),
         shape_of_engine=sizes,
-        weights=np.ones((*window.kernel, channels, 1), dtype=np.int64),
-        scales=found.scales[:1] / channels,
-        bias=np.zeros(1),
-        groups=1,
+        name=name,
+        window=over,
+        scales=x.scales / prod(window.kernel),
     )
+    return with_weights(importer, found, weights)
+
+
+def _window_of(x: Sum) -> Window:
+    if not isinstance(x.window, Window):
+        has = f"a mean of what is not quantised, behind a transposed convolution or a dense layer ('{x.name}')"
+        raise UnsupportedError(has, "a QuantizeLinear and DequantizeLinear before it", "quantise the model there")
+    return x.window
+
+
+def _after(first: Window, weights: Ints, second: Window) -> tuple[Ints, Window]:
+    """The weights (KH, KW, CI, CO), and their window, of what sums the results of a convolution over windows."""
+    steps: list[int] = []
+    for axis in range(2):
+        # One result further is so many elements of the convolution's input.
+        apart, taps = second.dilation[axis] * first.strides[axis], first.kernel[axis]
+        step = gcd(first.dilation[axis] if taps > 1 else 0, apart if second.kernel[axis] > 1 else 0) or 1
+        each = (taps - 1) * (first.dilation[axis] // step if taps > 1 else 1) + 1
+        spread = np.zeros((each, *np.moveaxis(weights, axis, 0).shape[1:]), dtype=np.int64)
+        spread[:: first.dilation[axis] // step if taps > 1 else 1] = np.moveaxis(weights, axis, 0)
+        further = apart // step if second.kernel[axis] > 1 else 1
+        total = np.zeros(((second.kernel[axis] - 1) * further + each, *spread.shape[1:]), dtype=np.int64)
+        for tap in range(second.kernel[axis]):
+            total[tap * further : tap * further + each] += spread
+        weights = np.moveaxis(total, 0, axis)
+        steps.append(step)
+    top, bottom, left, right = first.padding
+    above, below, before, behind = second.padding
+    down, across = first.strides
+    return weights, Window(
+        (weights.shape[0], weights.shape[1]),
+        (down * second.strides[0], across * second.strides[1]),
+        (top + above * down, bottom + below * down, left + before * across, right + behind * across),
+        (steps[0], steps[1]),
+    )
+
+
+def mean_over(importer: Importer, state: State | None, axes: set[int], name: str) -> Sum:
+    """
+    The mean over axes of ONNX's tensor, which keep a size of 1, whatever axes of the engine's they are. Raises
+    `UnsupportedError` where these are not whole ones, or the batch.
+    """
+    if isinstance(state, Wire) and len(state.shape) == 2 and axes == {1}:
+        return _mean_of_rows(importer, state, name)
+    if isinstance(state, Wire):
+        # What comes after it may want images.
+        state = as_images(importer, state, name)
+    x = linear_of(state, name)
+    if not _are_whole(x, axes):
+        has = f"a mean over axes {tuple(sorted(axes))} of a tensor of {x.shape}"
+        raise UnsupportedError(has, "axes of rows or images", "average the batch outside, or quantise before it")
+    sizes, over = sizes_of(x), _axes_of_engine(x, axes)
+    if len(sizes) - 1 in over and bool((x.scales != x.scales[0]).any()):
+        has = f"a mean over channels of what is not quantised, each of another scale ('{x.name}')"
+        raise UnsupportedError(has, "a QuantizeLinear and DequantizeLinear before it", "quantise the model there")
+    if len(sizes) == 2:
+        found = _over_channels(x)
+    else:
+        images = replace(x, places=places_of_images(sizes, 4))
+        found = mean(importer, images, Window((sizes[1] if 1 in over else 1, sizes[2] if 2 in over else 1)), name)
+        found = _over_channels(found) if 3 in over else found
+    first = x.places[tuple(slice(1) if axis in axes else slice(None) for axis in range(len(x.shape)))]
+    where = [np.zeros_like(one) if axis in over else one for axis, one in enumerate(np.unravel_index(first, sizes))]
+    places = np.ravel_multi_index(where, sizes_of(found))
+    return with_weights(importer, replace(found, places=places, name=name), found.weights)
+
+
+def _together(x: Real, axes: set[int]) -> Places:
+    """The places of a tensor's elements, with these axes of it as one, the last."""
+    others = [axis for axis in range(len(x.shape)) if axis not in axes]
+    return x.places.transpose(*others, *sorted(axes)).reshape(*(x.shape[axis] for axis in others), -1)
+
+
+def _axes_of_engine(x: Real, axes: set[int]) -> set[int]:
+    """The axes of the engine's tensor along which ONNX's axes lead."""
+    coordinates = np.unravel_index(_together(x, axes), sizes_of(x))
+    return {axis for axis, one in enumerate(coordinates) if bool(np.ptp(one, axis=-1).any())}
+
+
+def _are_whole(x: Real, axes: set[int]) -> bool:
+    """Whether axes of ONNX's tensor are whole axes of each of the engine's images, in any order."""
+    together, over = np.sort(_together(x, axes), axis=-1), _axes_of_engine(x, axes)
+    different = bool((np.diff(together, axis=-1) > 0).all())
+    return 0 not in over and different and prod(sizes_of(x)[axis] for axis in over) == together.shape[-1]
 
 
 def _mean_of_rows(importer: Importer, x: Wire, name: str) -> Sum:
@@ -134,38 +224,65 @@ def _mean_of_rows(importer: Importer, x: Wire, name: str) -> Sum:
         x=value,
         x_grid=x.grid,
         weights=weights,
-        bits=2,
+        bits=UNIT_BITS,
         scales=scales,
         bias=np.zeros(1),
         window=None,
     )
 
 
-def mean_of_parts(
-    importer: Importer, x: Wire, rows: Sequence[Stretch], columns: Sequence[Stretch], pooled: Window | None, name: str
-) -> Mean:
-    """The mean over all windows of these rows and columns; `pooled` is the window by which the engine pools the same."""
+def _over_channels(x: Sum) -> Sum:
+    """The mean over all channels of sums of one unit."""
+    channels = x.scales.size
+    return replace(
+        x,
+        shape_of_engine=(*sizes_of(x)[:-1], 1),
+        weights=ungrouped(x.weights, x.groups).sum(axis=-1, keepdims=True),
+        scales=x.scales[:1] / channels,
+        bias=x.bias.mean(keepdims=True),
+        groups=1,
+    )
+
+
+def mean_of_parts(importer: Importer, x: Sum, rows: Sequence[Stretch], columns: Sequence[Stretch], name: str) -> Sum | Joined:
+    """The mean over all windows of these rows and columns."""
+    if not is_images(x):
+        raise UnsupportedError("a mean of moved axes", "images (N, C, H, W), as convolutions leave them", "quantise before it")
     rank = len(x.shape)
-    batch, *_, channels = sizes_of(lifted(x))
-    sizes = (batch, sum(one.windows for one in rows), sum(one.windows for one in columns), channels)
-
-    def sums() -> Sum | Joined:
-        bands = [_joined([_part(importer, x, row, one, name) for one in columns], COLUMNS, rank, name) for row in rows]
-        return _joined(bands, ROWS, rank, name)
-
-    images_of(lifted(x))
-    return Mean(places_of_images(sizes, rank), sizes, name, wire=x, window=pooled, sums=sums)
+    bands = [_joined([_part(importer, x, row, one, name) for one in columns], COLUMNS, rank, name) for row in rows]
+    return _joined(bands, ROWS, rank, name)
 
 
-def _part(importer: Importer, x: Wire, row: Stretch, column: Stretch, name: str) -> Sum:
+def _part(importer: Importer, x: Sum, row: Stretch, column: Stretch, name: str) -> Sum:
     """The mean over the windows of some rows and columns."""
-    _, height, width, channels = sizes_of(x)
-    part = Part((row.first, column.first, 0), (row.elements, column.elements, channels))
-    whole = part.size[:2] == (height, width)
-    taken = x if whole else moved_wire(importer, x, [part], name)
+    taken = _lines(importer, x, row, column, name)
     window = Window((row.taps, column.taps), (row.stride, column.stride), dilation=(row.step, column.step))
     found = mean(importer, taken, window, name)
-    return replace(found, scales=np.full(channels, x.grid.unit / (row.count * column.count)))
+    return replace(found, scales=found.scales * (prod(window.kernel) / (row.count * column.count)))
+
+
+def _lines(importer: Importer, x: Sum, row: Stretch, column: Stretch, name: str) -> Sum:
+    """Those rows and columns of sums that windows read: of what these are sums of, what they read of it."""
+    window = _window_of(x)
+    batch, *_, channels = sizes_of(x)
+    first: list[int] = []
+    size: list[int] = []
+    padding: list[int] = []
+    for axis, one in enumerate((row, column)):
+        start = one.first * window.strides[axis] - window.padding[2 * axis]
+        stop = start + (one.elements - 1) * window.strides[axis] + span(window.kernel[axis], window.dilation[axis])
+        inside = range(max(start, 0), min(stop, shape(x.x)[1 + axis]))
+        if not inside:
+            raise UnsupportedError("a mean of nothing but padding", "windows that reach into images", "pad less")
+        first.append(inside.start)
+        size.append(len(inside))
+        padding += [inside.start - start, stop - inside.stop]
+    *_, inputs = shape(x.x)
+    part = Part((first[0], first[1], 0), (size[0], size[1], inputs))
+    value = x.x if shape(x.x)[1:] == part.size else move(importer, x.x, [part], name)
+    sizes = (batch, row.elements, column.elements, channels)
+    over = replace(window, padding=(padding[0], padding[1], padding[2], padding[3]))
+    return replace(x, x=value, window=over, places=places_of_images(sizes, len(x.shape)), shape_of_engine=sizes)
 
 
 def _joined(parts: Sequence[Sum | Joined], axis: int, rank: int, name: str) -> Sum | Joined:

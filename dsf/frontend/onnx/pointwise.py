@@ -22,7 +22,7 @@ from dsf.frontend.onnx.importer import Importer, handles
 from dsf.frontend.onnx.linear import operand, rounded
 from dsf.frontend.onnx.moving import as_images, expanded
 from dsf.frontend.onnx.operands import array_of, constant_of, images_of, real_of, wire_of
-from dsf.frontend.onnx.quantisation import quantised
+from dsf.frontend.onnx.quantisation import quantised, quantised_constant
 from dsf.frontend.onnx.rounding import SLOPES, quantise, then
 from dsf.frontend.onnx.stepwise import rises
 from dsf.frontend.onnx.values import (
@@ -273,10 +273,10 @@ def _is_pixel(x: Wire) -> bool:
 
 @handles("com.microsoft.QLinearAdd")
 def qlinear_add(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
-    """As Add of two tensors, on integers."""
-    a, b = _operands(importer, inputs)
+    """As Add, on integers."""
     scale, zero_point = array_of(inputs[6], "a scale"), array_of(inputs[7] if len(inputs) > 7 else None, "a zero point")
-    return rounded(importer, node, _sum(importer, node, a, b), scale, zero_point)
+    (state,) = add(importer, node, _operands(importer, inputs))
+    return rounded(importer, node, real_of(state), scale, zero_point)
 
 
 @handles("Sub")
@@ -321,19 +321,21 @@ def _product(importer: Importer, node: Node, a: Wire, b: Wire) -> Product:
 
 @handles("com.microsoft.QLinearMul")
 def qlinear_mul(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
-    """As Mul of two tensors, on integers."""
-    a, b = _operands(importer, inputs)
+    """As Mul, on integers."""
     scale, zero_point = array_of(inputs[6], "a scale"), array_of(inputs[7] if len(inputs) > 7 else None, "a zero point")
-    return rounded(importer, node, _product(importer, node, a, b), scale, zero_point)
+    (state,) = multiply(importer, node, _operands(importer, inputs))
+    return rounded(importer, node, real_of(state), scale, zero_point)
 
 
-def _operands(importer: Importer, inputs: Sequence[State | None]) -> tuple[Wire, Wire]:
+def _operands(importer: Importer, inputs: Sequence[State | None]) -> tuple[Wire | QuantisedConstant, ...]:
     """Both operands of an operator on integers, each with scale and zero point after it."""
-    a, b = (
-        operand(importer, inputs[place], array_of(inputs[place + 1], "a scale"), array_of(inputs[place + 2], "a zero point"))
-        for place in (0, 3)
-    )
-    return a, b
+    found: list[Wire | QuantisedConstant] = []
+    for place in (0, 3):
+        state, scale = inputs[place], array_of(inputs[place + 1], "a scale")
+        zero = array_of(inputs[place + 2], "a zero point")
+        known = isinstance(state, Constant)
+        found.append(quantised_constant(state.array, scale, zero, None) if known else operand(importer, state, scale, zero))
+    return tuple(found)
 
 
 @handles("Div")

@@ -8,11 +8,11 @@ from dataclasses import replace
 from dsf.frontend.onnx.graph import Node
 from dsf.frontend.onnx.importer import Importer, handles
 from dsf.frontend.onnx.linear import convolution_window, operand, rounded
-from dsf.frontend.onnx.means import mean, mean_of_parts, mean_over, stretches
+from dsf.frontend.onnx.means import linear_of, mean, mean_of_parts, mean_over, stretches
 from dsf.frontend.onnx.moves import tensor_of
 from dsf.frontend.onnx.moving import moved
-from dsf.frontend.onnx.operands import array_of, constant_of, wire_of
-from dsf.frontend.onnx.values import Mean, MeanOf, State, Sum, UnsupportedError, Wire
+from dsf.frontend.onnx.operands import array_of, constant_of, images_of, lifted, real_of
+from dsf.frontend.onnx.values import Joined, Mean, State, Sum, UnsupportedError, Wire, places_of_images, sizes_of
 from dsf.geometry import Window, span
 
 
@@ -78,10 +78,11 @@ def average_pool(importer: Importer, node: Node, inputs: Sequence[State | None])
     One or two spatial axes, any padding, dilation and ceil_mode. By the array, in parts where windows have fewer elements; on
     the scale of what is pooled, such are the engine's own pooling.
     """
-    return [_average(importer, node, wire_of(inputs[0]))]
+    return [_average(importer, node, inputs[0])]
 
 
-def _average(importer: Importer, node: Node, x: Wire) -> Sum | Mean:
+def _average(importer: Importer, node: Node, state: State | None) -> Sum | Joined | Mean:
+    x = linear_of(state, node.name)
     declared, window = pooling_windows(node, x.shape[2:])
     size = lines_of(x.shape)
     importer.note(node, "average pooling, by the array")
@@ -94,8 +95,16 @@ def _average(importer: Importer, node: Node, x: Wire) -> Sum | Mean:
     strides, dilation = window.strides, window.dilation
     down = stretches(size[0], (kernel[0], strides[0], dilation[0]), top, rows, bottom if include else None)
     across = stretches(size[1], (kernel[1], strides[1], dilation[1]), left, columns, right if include else None)
-    plain = not include and dilation == (1, 1)
-    return mean_of_parts(importer, x, down, across, window if plain else None, node.name)
+    if include or dilation != (1, 1) or not isinstance(state, Wire):
+        return mean_of_parts(importer, x, down, across, node.name)
+    batch, *_, channels = sizes_of(x)
+    sizes = (batch, rows, columns, channels)
+
+    def sums() -> Sum | Joined:
+        return mean_of_parts(importer, x, down, across, node.name)
+
+    images_of(lifted(state))
+    return Mean(places_of_images(sizes, len(x.shape)), sizes, node.name, wire=state, window=window, sums=sums)
 
 
 def lines_of(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -118,11 +127,16 @@ def _covers_inside(window: Window, size: tuple[int, int]) -> bool:
 @handles("GlobalAveragePool")
 def global_average_pool(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
     """Over whole images, which the hardware's max_kernel_size has to hold; by the array."""
-    x = wire_of(inputs[0])
+    return [_global(importer, node, inputs[0])]
+
+
+def _global(importer: Importer, node: Node, state: State | None) -> Sum:
+    x = real_of(state)
     if len(x.shape) not in (3, 4):
         raise UnsupportedError(f"a tensor of rank {len(x.shape)}", "4 or 3", "reshape to images")
     importer.note(node, "average pooling, by the array")
-    return [mean(importer, x, Window(lines_of(x.shape)), node.name)]
+    longer = {axis for axis in range(2, len(x.shape)) if x.shape[axis] > 1}
+    return mean_over(importer, x, longer, node.name) if longer else linear_of(x, node.name)
 
 
 @handles("ReduceMean")
@@ -132,32 +146,20 @@ def reduce_mean(importer: Importer, node: Node, inputs: Sequence[State | None]) 
     one of the two.
     """
     state, kept = inputs[0], bool(node.get("keepdims", 1))
-    before = importer.means.get(state.name) if isinstance(state, Sum) else None
-    # A mean of means is one, as long as nothing happened to the first one.
-    x = before.of if before is not None and before.mean is state else wire_of(state)
-    sizes = state.shape if isinstance(state, Sum) else x.shape
+    real = real_of(state)
+    sizes = real.shape
     axes = node.ints("axes") if len(inputs) < 2 or inputs[1] is None else tuple(constant_of(inputs[1], "axes").tolist())
     if not axes and node.get("noop_with_empty_axes", 0):
-        return [state if isinstance(state, Sum) else x]
+        return [real]
     rank = len(sizes)
     over = {int(axis) % rank for axis in axes} or set(range(rank))
     result = tuple(1 if axis in over else size for axis, size in enumerate(sizes) if kept or axis not in over)
-    if isinstance(state, Sum) and before is not None:
-        # The axes of what the first mean is of.
-        left = [axis for axis in range(len(x.shape)) if before.kept or axis not in before.over]
-        over = {left[axis] for axis in over} | before.over
-        rank = len(x.shape)
-    if rank not in (2, 3, 4) or (0 in over and x.shape[0] > 1):
-        has = f"a mean over axes {tuple(sorted(over))} of a tensor of {x.shape}"
-        raise UnsupportedError(has, "axes of rows or images", "average the batch outside")
     importer.note(node, "average pooling, by the array")
-    longer = {axis for axis in over if x.shape[axis] > 1}
+    longer = {axis for axis in over if sizes[axis] > 1}
     if not longer:
-        return [replace(x, places=x.places.reshape(result))]
-    found = mean_over(importer, x, longer, node.name)
-    found = replace(found, places=found.places.reshape(result))
-    importer.means[node.name] = MeanOf(found, x, frozenset(over), kept)
-    return [found]
+        return [replace(real, places=real.places.reshape(result))]
+    found = mean_over(importer, state, longer, node.name)
+    return [replace(found, places=found.places.reshape(result))]
 
 
 @handles("com.microsoft.QLinearAveragePool", "com.microsoft.QLinearGlobalAveragePool")
@@ -167,11 +169,5 @@ def qlinear_average_pool(importer: Importer, node: Node, inputs: Sequence[State 
         raise UnsupportedError("channels_last", "images (N, C, H, W)", "export it with channels first")
     scale, zero_point, y_scale, y_zero = (array_of(one, "a scale or zero point") for one in inputs[1:5])
     x = operand(importer, inputs[0], scale, zero_point)
-    if "Global" in node.op_type:
-        if len(x.shape) != 4:
-            raise UnsupportedError(f"a tensor of rank {len(x.shape)}", "4", "reshape to images")
-        importer.note(node, "average pooling, by the array")
-        pending = mean(importer, x, Window((x.shape[2], x.shape[3])), node.name)
-    else:
-        pending = _average(importer, node, x)
+    pending = _global(importer, node, x) if "Global" in node.op_type else _average(importer, node, x)
     return rounded(importer, node, pending, y_scale, y_zero)

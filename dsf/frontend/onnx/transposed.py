@@ -22,7 +22,7 @@ from dsf.frontend.onnx.values import (
     places_of_images,
     sizes_of,
 )
-from dsf.frontend.onnx.wide_weights import fitted, repeat_channels
+from dsf.frontend.onnx.wide_weights import with_weights
 from dsf.numerics import Floats, Ints
 from dsf.transposed import TransposedWindow
 
@@ -30,8 +30,8 @@ from dsf.transposed import TransposedWindow
 @handles("ConvTranspose")
 def conv_transpose(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
     """
-    One or two spatial axes, groups, strides, dilation, pads, auto_pad, output_padding and output_shape. Weights as of Conv; in
-    groups no wider than the engine's, and with one scale, or one for each output channel of a group.
+    One or two spatial axes, groups, strides, dilation, pads, auto_pad, output_padding and output_shape. Weights as of Conv, in
+    groups with one scale, or one for each output channel of a group.
     """
     weights = weights_of(inputs[1])
     x = wire_of(inputs[0])
@@ -72,28 +72,22 @@ def transposed_sum(
     sizes = (batch, rows, columns, outputs)
     if prod(sizes) > MAX_ELEMENTS:
         raise UnsupportedError(f"a result of {sizes}", f"at most {MAX_ELEMENTS} elements", "use smaller images")
-    bits, parts = fitted(weights, importer.hardware)
-    arranged = [_arranged(one.reshape(*one.shape[:2], *window.window.kernel), groups) for one in parts]
-    codes = arranged[0]
-    if len(arranged) > 1:
-        if groups > 1:
-            has = f"weights of more than {bits} bits in {groups} groups"
-            raise UnsupportedError(has, f"at most {bits} bits", "quantise them symmetrically")
-        lines, codes = repeat_channels(importer, lines, arranged, node.name)
+    arranged = _arranged(weights.codes.reshape(*weights.codes.shape[:2], *window.window.kernel), groups)
     scales = np.tile(scales_of_channels(weights, 1, weights.codes.shape[1]), groups)
-    return Sum(
+    made = Sum(
         places_of_images(sizes, rank),
         sizes,
         node.name,
         x=images_of(lines),
         x_grid=x.grid,
-        weights=codes.transpose(2, 3, 1, 0),
-        bits=bits,
+        weights=arranged.transpose(2, 3, 1, 0),
+        bits=weights.bits,
         scales=x.grid.unit * scales,
         bias=bias,
         window=window,
         groups=groups,
     )
+    return with_weights(importer, made, made.weights)
 
 
 def _arranged(codes: Ints, groups: int) -> Ints:

@@ -254,16 +254,6 @@ class Sum(Pending):
 
 
 @dataclass(frozen=True)
-class MeanOf:
-    """What a sum is the mean of: a tensor, `over` which of its axes, and whether these are kept with a size of 1."""
-
-    mean: Sum
-    of: Wire
-    over: frozenset[int]
-    kept: bool
-
-
-@dataclass(frozen=True)
 class Addition(Pending):
     """The sum of two tensors of the engine."""
 

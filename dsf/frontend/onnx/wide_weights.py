@@ -23,7 +23,6 @@ from dsf.frontend.onnx.values import (
     Part,
     QuantisedConstant,
     Sum,
-    UnsupportedError,
     Wire,
     places_of_images,
     row_major,
@@ -53,26 +52,41 @@ def fitted(weights: QuantisedConstant, hardware: Hardware) -> tuple[int, list[In
 
 def negated(importer: Importer, pending: Sum, signs: Ints) -> Sum:
     """A sum whose weights of each output channel are multiplied by 1, -1 or 0: the lowest number has no negative one."""
-    weights = pending.weights * signs
-    if _fits(weights, pending.bits):
-        return replace(pending, weights=weights)
-    low, high = int_range(pending.bits)
-    first = np.clip(weights, low, high)
-    parts, name, window = [first, weights - first], pending.name, pending.window
+    return with_weights(importer, pending, pending.weights * signs)
+
+
+def with_weights(importer: Importer, pending: Sum, weights: Ints) -> Sum:
+    """A sum with other weights, of as many bits as they need."""
+    bits, parts = fitted(QuantisedConstant(weights, np.ones(1), None, pending.bits), importer.hardware)
+    if len(parts) == 1:
+        return replace(pending, weights=parts[0], bits=bits)
+    name, window, groups = pending.name, pending.window, pending.groups
     sizes = shape(pending.x)
     if window is None:
         x, weights = repeat_inputs(importer, Wire(pending.x, pending.x_grid, row_major(sizes)), parts, name)
-        return replace(pending, x=x.value, weights=weights)
+        return replace(pending, x=x.value, weights=weights, bits=bits)
     images = Wire(pending.x, pending.x_grid, places_of_images(sizes, 4))
+    if groups > 1 and not isinstance(window, Window):
+        parts, groups = [ungrouped(one, groups) for one in parts], 1
     parts = [one.transpose(3, 2, 0, 1) for one in parts]
-    if pending.groups == 1:
-        x, weights = repeat_channels(importer, images, parts, name)
-    elif isinstance(window, Window):
+    if groups > 1 and isinstance(window, Window):
         x, weights, window = repeat_columns(importer, images, parts, window, name)
     else:
-        has = f"a negative factor for weights of {low} in {pending.groups} groups"
-        raise UnsupportedError(has, f"weights of {-high} or more", "quantise them symmetrically")
-    return replace(pending, x=x.value, weights=weights.transpose(2, 3, 1, 0), window=window)
+        x, weights = repeat_channels(importer, images, parts, name)
+    return replace(pending, x=x.value, weights=weights.transpose(2, 3, 1, 0), bits=bits, window=window, groups=groups)
+
+
+def ungrouped(weights: Ints, groups: int) -> Ints:
+    """Weights (..., CI / groups, CO) in groups as those (..., CI, CO) without: each reads the others' inputs times 0."""
+    if groups == 1:
+        return weights
+    *kernel, inputs, outputs = weights.shape
+    whole = np.zeros((*kernel, groups, inputs, outputs), dtype=np.int64)
+    each = outputs // groups
+    for group in range(groups):
+        part = slice(group * each, (group + 1) * each)
+        whole[..., group, :, part] = weights[..., part]
+    return whole.reshape(*kernel, groups * inputs, outputs)
 
 
 def _fits(codes: Ints, bits: int) -> bool:
