@@ -82,8 +82,8 @@ def average_pool(importer: Importer, node: Node, inputs: Sequence[State | None])
 
 
 def _average(importer: Importer, node: Node, state: State | None) -> Sum | Joined | Mean:
+    declared, window = pooling_windows(node, tensor_of(state).shape[2:])
     x = linear_of(state, node.name)
-    declared, window = pooling_windows(node, x.shape[2:])
     size = lines_of(x.shape)
     importer.note(node, "average pooling, by the array")
     include, further = bool(node.get("count_include_pad", 0)), declared != window
