@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -803,6 +804,11 @@ def test_interpolated_line() -> None:
     compare(interpolated([1, 1, 2]), (1, 5, 12))
 
 
+def test_interpolated_by_weights_of_more_than_8_bits() -> None:
+    """Of 8 times as many rows and columns the largest is 15 * 15."""
+    compare(interpolated([1, 1, 8, 8]), (1, 2, 4, 3), hardware=replace(HARDWARE, max_kernel_size=(16, 16)))
+
+
 def test_channels_last() -> None:
     compare(last_channels, (1, 6, 7, 8))
 
@@ -900,12 +906,19 @@ def test_weights_in_parts_are_their_sum(bits: int, most: int) -> None:
     assert min(one.min() for one in parts) >= -(1 << (width - 1)) and max(one.max() for one in parts) < 1 << (width - 1)
 
 
-def compare(change: Change, shape: tuple[int, ...], neighbours: float = 0.01, *, rank: int | None = None) -> None:
+def compare(
+    change: Change,
+    shape: tuple[int, ...],
+    neighbours: float = 0.01,
+    *,
+    rank: int | None = None,
+    hardware: Hardware = HARDWARE,
+) -> None:
     """`rank` is that of the result, if it is another one than that of the input."""
     made = Graph(shape)
     change(made)
     proto = made.model(len(shape) if rank is None else rank)
-    model = from_onnx(proto, HARDWARE)
+    model = from_onnx(proto, hardware)
     x = np.random.default_rng(0).normal(size=(4 * shape[0], *shape[1:])).astype(np.float32) * 2
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL

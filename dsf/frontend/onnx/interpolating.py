@@ -16,9 +16,9 @@ from dsf.frontend.onnx.graph import Node
 from dsf.frontend.onnx.moving import concatenated, every, moved_wire
 from dsf.frontend.onnx.operands import wire_of
 from dsf.frontend.onnx.transposed import transposed_sum
-from dsf.frontend.onnx.values import Array, QuantisedConstant, Real, Sum, UnsupportedError, Wire, sizes_of
+from dsf.frontend.onnx.values import UNIT_BITS, Array, QuantisedConstant, Real, Sum, UnsupportedError, Wire, sizes_of
 from dsf.geometry import Window
-from dsf.numerics import Ints, bits_of
+from dsf.numerics import Ints
 from dsf.transposed import TransposedWindow
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def interpolated(importer: Importer, node: Node, x: Real, coordinates: Sequence[
     rows, columns = found if len(found) == 2 else (_SAME, *found)
     kernel = np.outer(rows.triangle, columns.triangle)
     codes = np.tile(kernel if len(found) == 2 else kernel[0], (x.shape[1], 1, *[1] * len(found)))
-    weights = QuantisedConstant(codes, np.array([1 / (rows.unit * columns.unit)]), None, bits_of(codes))
+    weights = QuantisedConstant(codes, np.array([1 / (rows.unit * columns.unit)]), None, UNIT_BITS)
     window = Window((kernel.shape[0], kernel.shape[1]), (rows.factor, columns.factor), (*rows.crop, *columns.crop))
     importer.note(node, "depthwise transposed convolution")
     bias = np.zeros(x.shape[1])
