@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from dsf.dialects.tile_types import Mode
+from dsf.dialects.tile_cuts import Mode
 from dsf.errors import ModelError
 from dsf.facts import Facts
 from dsf.geometry import Window

@@ -64,11 +64,10 @@ from dsf.dialects.sched_transfers import LoadOp, LoadWeightsOp, StoreOp
 from dsf.dialects.sched_types import BufferType, PieceAttr, Space, SpaceAttr, TokenType
 from dsf.dialects.sched_vector import CopyOp, ElementwiseOp, LookupOp, MoveOp, PoolOp
 from dsf.dialects.shapes import need
+from dsf.dialects.tile_cuts import Mode, ModeAttr
 from dsf.dialects.tile_types import (
     WHOLE,
     AddAttr,
-    Mode,
-    ModeAttr,
     RawAttr,
     RequantizeAttr,
     TargetAttr,

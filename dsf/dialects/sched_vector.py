@@ -27,7 +27,15 @@ from dsf.dialects.sched_base import (
 )
 from dsf.dialects.sched_types import BufferType, PieceAttr, Space, TokenType
 from dsf.dialects.shapes import need
-from dsf.dialects.tile_types import AddAttr, MultiplyAttr, PartAttr, ScaleAttr, TargetAttr, WindowAttr, check_move
+from dsf.dialects.tile_types import (
+    AddAttr,
+    MultiplyAttr,
+    PartAttr,
+    ScaleAttr,
+    TargetAttr,
+    WindowAttr,
+    check_move,
+)
 from dsf.isa.table import Queue
 from dsf.scheduling.pieces import Block, Span, input_rows
 

@@ -31,15 +31,8 @@ from dsf.dialects.shapes import (
     need,
     shape,
 )
-from dsf.dialects.tile_types import (
-    AddAttr,
-    CutAttr,
-    MultiplyAttr,
-    ScaleAttr,
-    WindowAttr,
-    check_pad,
-    check_vector_cut,
-)
+from dsf.dialects.tile_cuts import CutAttr, check_vector_cut
+from dsf.dialects.tile_types import AddAttr, MultiplyAttr, ScaleAttr, WindowAttr, check_pad
 from dsf.geometry import Window
 from dsf.numerics import int_range
 

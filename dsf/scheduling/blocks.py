@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from dsf.dialects import tile, tile_types
+from dsf.dialects import tile
+from dsf.dialects.tile_cuts import Mode
 from dsf.hardware import Hardware
 from dsf.scheduling.cut_rules import PIECE_OVERHEAD, TilingOptions, dense_modes, depthwise_modes, load_cycles
 from dsf.scheduling.network import Layer, Network, weight_words
@@ -26,7 +27,7 @@ class Way:
     """Groups of a block, and the shapes of the array that come into question."""
 
     block: int
-    modes: tuple[tile_types.Mode, ...]
+    modes: tuple[Mode, ...]
 
 
 def choose_ways(network: Network, hw: Hardware, images: int, options: TilingOptions, tried: Tried | None = None) -> list[Way]:
@@ -63,7 +64,7 @@ def fewest_cycles(layer: Layer, hw: Hardware, images: int, options: TilingOption
 
 def _way(layer: Layer, hw: Hardware, images: int, options: TilingOptions, tried: list[TriedWay]) -> Way:
     if not isinstance(layer.op, tile.MatrixOp):
-        return Way(1, (tile_types.Mode.WIDE,))
+        return Way(1, (Mode.WIDE,))
     groups, dense = layer.op.groups.value.data, dense_modes(hw, options)
     depthwise = depthwise_modes(layer, hw, options)
     if any(mode == options.mode for mode in depthwise):
@@ -101,7 +102,7 @@ def _cycles(layer: Layer, hw: Hardware, images: int, blocks: list[Block], way: W
     """Cycles of all blocks, in the better shape of the array, where one's weights are loaded while another is computed."""
     kinds = Counter((block.inputs.count, block.outputs.count, block.convolutions) for block in blocks)
 
-    def cycles(mode: tile_types.Mode) -> int:
+    def cycles(mode: Mode) -> int:
         total = 0
         for (inputs, outputs, convolutions), count in kinds.items():
             block = Block(Span(0, inputs), Span(0, outputs), convolutions)

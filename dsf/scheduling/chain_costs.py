@@ -19,7 +19,7 @@ from xdsl.ir import Operation
 from dsf.array_timing import RESULT_TO_WRITE, STEP_TO_RESULT, WRITE_TO_DONE
 from dsf.cost import LOAD_FILL, TOKEN_LATENCY, dispatch_cycles, load_cost, parameters_cost, shape_change, weights_cost
 from dsf.dialects import tile
-from dsf.dialects.tile_types import Mode, Outer, Place
+from dsf.dialects.tile_cuts import Mode, Outer, Place
 from dsf.hardware import Hardware
 from dsf.scheduling.cut_rules import PIECE_OVERHEAD, TilingOptions, load_cycles, place_of_ranges
 from dsf.scheduling.fusion import Loads, depth_of

@@ -16,7 +16,7 @@ from itertools import pairwise, product
 from math import inf
 
 from dsf.dialects import tile
-from dsf.dialects.tile_types import Mode, Outer, Place
+from dsf.dialects.tile_cuts import Mode, Outer, Place
 from dsf.geometry import span
 from dsf.scheduling.chain_costs import ChainCosts, Choice
 from dsf.scheduling.cut_rules import (

@@ -14,7 +14,7 @@ from typing import Literal, get_args
 from dsf.arguments import as_int
 from dsf.cost import Cost, parameters_cost, weights_cost
 from dsf.dialects import tile
-from dsf.dialects.tile_types import Mode
+from dsf.dialects.tile_cuts import Mode
 from dsf.errors import ModelError
 from dsf.geometry import span
 from dsf.hardware import Hardware

@@ -28,7 +28,7 @@ from itertools import product
 
 from dsf.cost import Cost, dispatch_cycles, load_cost, shape_change, store_cost, weights_cost
 from dsf.dialects import tile
-from dsf.dialects.tile_types import Mode, Outer
+from dsf.dialects.tile_cuts import Mode, Outer
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.scheduling.cut_rules import (

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from math import gcd
 
 from dsf.cost import Taps
-from dsf.dialects.tile_types import Mode
+from dsf.dialects.tile_cuts import Mode
 from dsf.geometry import Window
 from dsf.isa.table import MATRIX
 from dsf.kernel_rows import Lines

@@ -27,7 +27,7 @@ from dsf.cost import (
 from dsf.dialects import sched, tile
 from dsf.dialects.constants import integer
 from dsf.dialects.sched_types import ON_CHIP, Space
-from dsf.dialects.tile_types import Place
+from dsf.dialects.tile_cuts import Place
 from dsf.hardware import Hardware
 from dsf.isa.table import VECTOR
 from dsf.layout import packed_bytes
@@ -36,10 +36,10 @@ from dsf.scheduling.allocator import allocate, check_allocation
 from dsf.scheduling.features import FeaturePlan
 from dsf.scheduling.hazards import Hazards, Memory
 from dsf.scheduling.network import Layer, Network
-from dsf.scheduling.order import Copy, FeatureLoad, Order, Work
 from dsf.scheduling.parts import makes_parts
 from dsf.scheduling.pieces import Block, Piece, Span, strip_window
 from dsf.scheduling.rooms import arena_requests
+from dsf.scheduling.spine import Copy, FeatureLoad, Order, Work
 from dsf.scheduling.strips import Held
 from dsf.scheduling.timeline import Task
 from dsf.scheduling.weights import WEIGHT_MEMORIES, Placer, Stretch, WeightStream, capacity_of

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 from dsf.dialects.records import ints
 from dsf.dialects.shapes import shape
-from dsf.dialects.tile_types import Place
+from dsf.dialects.tile_cuts import Place
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.isa.table import MATRIX

@@ -17,7 +17,7 @@ from itertools import accumulate, pairwise
 from typing import Generic, TypeVar
 
 from dsf.dialects import tile
-from dsf.dialects.tile_types import Mode, Outer, Place
+from dsf.dialects.tile_cuts import Mode, Outer, Place
 from dsf.hardware import Hardware
 from dsf.scheduling.cut_rules import computable, weight_depth
 from dsf.scheduling.network import Layer, Network, bank_words

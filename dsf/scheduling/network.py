@@ -27,12 +27,12 @@ from dsf.cost import (
     runs_of,
     scattered_cost,
 )
-from dsf.dialects import tile, tile_types
+from dsf.dialects import tile
 from dsf.dialects.bundle_types import PoolKind
 from dsf.dialects.functions import function_problems
 from dsf.dialects.integers import RAW_BITS, width
 from dsf.dialects.shapes import element, shape
-from dsf.dialects.tile_types import Place
+from dsf.dialects.tile_cuts import Mode, Place
 from dsf.errors import ModelError
 from dsf.geometry import Window
 from dsf.hardware import Hardware
@@ -82,12 +82,12 @@ def weight_words(window: Window, block: Block, *, depthwise: bool) -> int:
     return prod(window.kernel) * (1 if depthwise else block.inputs.count)
 
 
-def bank_words(hw: Hardware, words: int, groups: int, mode: tile_types.Mode) -> int:
+def bank_words(hw: Hardware, words: int, groups: int, mode: Mode) -> int:
     """
     Words of each bank that a load of `groups` channel groups of `words` weight words takes, where a channel group goes on from
     bank to bank: tall, one alone of which there is no room for two in a bank. Otherwise 0.
     """
-    runs_on = mode is tile_types.Mode.TALL and groups == 1 and hw.column_groups > 1 and 2 * words > hw.weight_words
+    runs_on = mode is Mode.TALL and groups == 1 and hw.column_groups > 1 and 2 * words > hw.weight_words
     return -(-words // hw.column_groups) if runs_on else 0
 
 
@@ -205,7 +205,7 @@ class Layer:
         """Weight words of a channel group of a block."""
         return weight_words(self.window, block, depthwise=self.is_depthwise)
 
-    def costs(self, hw: Hardware, piece: Piece, mode: tile_types.Mode) -> list[Cost]:
+    def costs(self, hw: Hardware, piece: Piece, mode: Mode) -> list[Cost]:
         """Cycles of each of the matrix unit's instructions for a piece."""
         op, window, width = self.op, self.window, piece.width(self.output_image[1])
         assert isinstance(op, tile.MatrixOp)
@@ -231,7 +231,7 @@ class Layer:
             _, kernel_rows = lines.through_banks(runs.words // runs.kernel_rows, depth)
             runs, lines = replace(runs, kernel_rows=kernel_rows), None
         work = MatrixWork(runs, images * rows.count * width, piece.groups.count, *after, lines)
-        return [matrix_cost(hw, work, mode is tile_types.Mode.TALL)]
+        return [matrix_cost(hw, work, mode is Mode.TALL)]
 
     def vector_cost(self, hw: Hardware, pixels: int, channels: int = 0) -> Cost:
         """Cycles of the vector unit for `pixels` results of some channels, or of all."""

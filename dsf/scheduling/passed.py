@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from dsf.dialects import tile
-from dsf.dialects.tile_types import Outer, Place
+from dsf.dialects.tile_cuts import Outer, Place
 from dsf.hardware import Hardware
 from dsf.scheduling.network import Layer, Network
 from dsf.scheduling.parts import makes_parts

@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, product, repeat
 
 from dsf.dialects.records import ints
-from dsf.dialects.tile_types import CutAttr, Mode, Outer, Place
+from dsf.dialects.tile_cuts import CutAttr, Mode, Outer, Place
 from dsf.geometry import Window, span
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from dsf.dialects import tile
-from dsf.dialects.tile_types import Place
+from dsf.dialects.tile_cuts import Place
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.scheduling.allocator import Request, allocate

@@ -15,7 +15,7 @@ from enum import Enum
 from itertools import pairwise
 
 from dsf.dialects import tile
-from dsf.dialects.tile_types import Outer, Place
+from dsf.dialects.tile_cuts import Outer, Place
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.layout import packed_bytes

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from dsf.dialects import tile
-from dsf.dialects.tile_types import Outer, Place
+from dsf.dialects.tile_cuts import Outer, Place
 from dsf.hardware import Hardware
 from dsf.scheduling.network import Network
 from dsf.scheduling.parts import makes_parts

@@ -26,7 +26,7 @@ from dsf.dialects import sched, sched_transfers
 from dsf.dialects.engine import instruction_name
 from dsf.dialects.sched_base import buffer_of
 from dsf.dialects.sched_types import Space
-from dsf.dialects.tile_types import Mode
+from dsf.dialects.tile_cuts import Mode
 from dsf.hardware import VECTOR_TABLES, Hardware
 from dsf.layout import PARAMETER_BYTES, packed_bytes
 from dsf.scheduling.accesses import MEMORIES, accesses_of

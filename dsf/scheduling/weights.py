@@ -15,8 +15,9 @@ from itertools import chain
 
 import numpy as np
 
-from dsf.dialects import tile, tile_types
+from dsf.dialects import tile
 from dsf.dialects.constants import DenseAttr, ints_of, stored_ints
+from dsf.dialects.tile_cuts import Mode
 from dsf.geometry import Window
 from dsf.hardware import VECTOR_TABLES, Hardware
 from dsf.layout import Stored, pack_parameters, pack_tables, pack_weight_groups
@@ -167,7 +168,7 @@ def _pack_ranges(stream: _Stream, parameters: Stretch, load: Load, words: Ints, 
         yield Stretch(*where, banks, offset, len(packed), run.count, run.count, run, place)
 
 
-def weight_places(hw: Hardware, words: int, groups: int, mode: tile_types.Mode) -> tuple[int, int, int]:
+def weight_places(hw: Hardware, words: int, groups: int, mode: Mode) -> tuple[int, int, int]:
     """
     How a load of `groups` channel groups of `words` weight words fills the banks: the number of stretches, each in the next
     bank, the words of each, and the words that are taken in all banks.

@@ -28,11 +28,12 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from dsf import numerics
-from dsf.dialects import fxp, tile, tile_types
+from dsf.dialects import fxp, tile
 from dsf.dialects.constants import DenseAttr, dense_ints, integer, ints_of, pair, quad
 from dsf.dialects.engine import hardware_of
 from dsf.dialects.integers import RAW_BITS
 from dsf.dialects.shapes import element, shape, tensor_type
+from dsf.dialects.tile_cuts import Mode
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.numerics import to_element
@@ -54,7 +55,7 @@ def _whole(sizes: tuple[int, ...], way: Way | None = None) -> tile.CutAttr:
     is chosen for it.
     """
     images, rows, *_ = sizes
-    way = Way(1, (tile_types.Mode.WIDE,)) if way is None else way
+    way = Way(1, (Mode.WIDE,)) if way is None else way
     return tile.CutAttr.of(images=images, rows=rows, groups=1 << 12, block=way.block, mode=way.modes[0])
 
 

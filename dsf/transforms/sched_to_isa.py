@@ -17,11 +17,12 @@ from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 
 from dsf.cost import runs_of
-from dsf.dialects import isa, sched, sched_transfers, sched_vector, tile, tile_types, tile_vector
+from dsf.dialects import isa, sched, sched_transfers, sched_vector, tile, tile_vector
 from dsf.dialects.bundle_types import PoolKind
 from dsf.dialects.engine import hardware_of
 from dsf.dialects.sched_base import buffer_of
 from dsf.dialects.sched_types import BASES, Space
+from dsf.dialects.tile_cuts import Mode
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.isa.checks import instruction_problems
@@ -187,7 +188,7 @@ def _convolution(op: sched.MatrixOp, hw: Hardware) -> Fields:
         runs = runs.part(hw, piece.run.count)
     height, columns = op.piece.input_image[0], piece.width(op.image[1])
     lines = lines_of(window, height, piece.rows.first, piece.rows.count, columns, piece.images.count)
-    skips = op.bank_words == 0 and lines.skips(hw.pixels_tall if op.mode.data is tile_types.Mode.TALL else hw.rows)
+    skips = op.bank_words == 0 and lines.skips(hw.pixels_tall if op.mode.data is Mode.TALL else hw.rows)
     row_words = runs.words // runs.kernel_rows
     fields = {
         **_window(op, op.window),
@@ -266,7 +267,7 @@ def matrix_fields(op: sched.MatrixOp, hw: Hardware) -> Fields:
         "pixels": output["images"] * output["rows"] * output["columns"],
         "channel_groups": piece.groups.count,
         "last_group_lanes": piece.channels(lanes).count - (piece.groups.count - 1) * lanes,
-        "tall": int(op.mode.data is tile_types.Mode.TALL),
+        "tall": int(op.mode.data is Mode.TALL),
         "weight_address": buffer_of(op.weights).start + (0 if piece.run is None else piece.run.first),
         "accumulate": int(piece.accumulate),
         "partial": int(piece.partial),

@@ -35,7 +35,7 @@ from dsf.dialects.fxp import (
 )
 from dsf.dialects.integers import RAW_BITS, width
 from dsf.dialects.shapes import shape
-from dsf.dialects.tile_types import Mode, Outer, Place
+from dsf.dialects.tile_cuts import Mode, Outer, Place
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.isa.table import BaseRegister

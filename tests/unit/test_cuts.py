@@ -22,7 +22,7 @@ from dsf.compiler import compile_module, context, run_pass
 from dsf.dialects import bundle, isa, tile
 from dsf.dialects.engine import HardwareOp, hardware_of
 from dsf.dialects.shapes import shape
-from dsf.dialects.tile_types import Mode, Outer
+from dsf.dialects.tile_cuts import Mode, Outer
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.runtime.execute import run

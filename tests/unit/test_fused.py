@@ -18,7 +18,7 @@ from dsf.compiler import context, run_pass
 from dsf.dialects import tile
 from dsf.dialects.records import ints
 from dsf.dialects.shapes import shape
-from dsf.dialects.tile_types import Mode, Outer, Place
+from dsf.dialects.tile_cuts import Mode, Outer, Place
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.numerics import random_elements

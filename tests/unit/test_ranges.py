@@ -18,7 +18,7 @@ from dsf.codegen.files import write_files
 from dsf.compiler import compile_module, context, run_pass
 from dsf.dialects import sched, tile
 from dsf.dialects.sched_base import buffer_of
-from dsf.dialects.tile_types import Mode
+from dsf.dialects.tile_cuts import Mode
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.provenance import Provenance

@@ -19,7 +19,7 @@ from dsf.compiler import compile_module, random_input, run_pass
 from dsf.cost import transfer_beats
 from dsf.dialects import sched, sched_transfers
 from dsf.dialects.sched_types import Space
-from dsf.dialects.tile_types import Place
+from dsf.dialects.tile_cuts import Place
 from dsf.hardware import Hardware
 from dsf.provenance import Provenance
 from dsf.scheduling.passed import chains
