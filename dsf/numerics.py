@@ -352,12 +352,32 @@ def fold_batch_norm(
     return w * scale, offset + (b - m) * scale
 
 
+Turns = Callable[..., tuple[float, ...] | None]
+
+
+def _at(*points: float) -> Turns:
+    """Turns that parameters do not move."""
+    return lambda *_: points
+
+
+def _unknown(*_: float) -> None:
+    """Turns of a function that has many, or steps down."""
+
+
+#: Of a function that rises everywhere, or falls.
+NOWHERE = _at()
+
+
 @dataclass(frozen=True)
 class Function:
-    """A function of real numbers, in float64, and the parameters that it takes after them, by default."""
+    """
+    A function of real numbers, in float64, and the parameters that it takes after them, by default. `turns` are the numbers at
+    which it begins to rise or to fall, none if it does one of both everywhere; `None` if it has other steps, or nobody knows.
+    """
 
     compute: Callable[..., Floats]
     parameters: tuple[float, ...] = ()
+    turns: Turns = NOWHERE
 
 
 def _sigmoid(x: Floats) -> Floats:
@@ -368,8 +388,8 @@ def _hard_sigmoid(x: Floats, slope: float, offset: float) -> Floats:
     return np.clip(x * slope + offset, 0, 1)
 
 
-def _swish(x: Floats) -> Floats:
-    return x * _sigmoid(x)
+def _swish(x: Floats, alpha: float) -> Floats:
+    return x * _sigmoid(alpha * x)
 
 
 def _hard_swish(x: Floats) -> Floats:
@@ -380,32 +400,111 @@ def _leaky_relu(x: Floats, slope: float) -> Floats:
     return np.where(x < 0, x * slope, x)
 
 
+def _erf(x: Floats) -> Floats:
+    return np.vectorize(math.erf, otypes=[np.float64])(x)
+
+
 def _gelu(x: Floats, approximate: float) -> Floats:
     if approximate:
         return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
-    return 0.5 * x * (1 + np.vectorize(math.erf, otypes=[np.float64])(x / math.sqrt(2)))
+    return 0.5 * x * (1 + _erf(x / math.sqrt(2)))
+
+
+def _softplus(x: Floats) -> Floats:
+    return np.logaddexp(x, 0)
+
+
+def _elu(x: Floats, alpha: float) -> Floats:
+    return np.where(x < 0, alpha * np.expm1(x), x)
+
+
+def _celu(x: Floats, alpha: float) -> Floats:
+    return np.where(x < 0, alpha * np.expm1(x / alpha), x)
+
+
+def _selu(x: Floats, alpha: float, gamma: float) -> Floats:
+    return gamma * _elu(x, alpha)
+
+
+def _mish(x: Floats) -> Floats:
+    return x * np.tanh(_softplus(x))
+
+
+def _softsign(x: Floats) -> Floats:
+    return x / (1 + np.abs(x))
+
+
+def _thresholded_relu(x: Floats, alpha: float) -> Floats:
+    return np.where(x > alpha, x, 0)
+
+
+def _shrink(x: Floats, bias: float, limit: float) -> Floats:
+    return np.where(x < -limit, x + bias, np.where(x > limit, x - bias, 0))
+
+
+def _turns_of_swish(alpha: float) -> tuple[float, ...]:
+    return (-1.2784645427610738 / alpha,) if alpha else ()
+
+
+def _turns_of_gelu(approximate: float) -> tuple[float, ...]:
+    return (-0.7524614220710162,) if approximate else (-0.7517915246935645,)
+
+
+def _turns_of_threshold(alpha: float) -> tuple[float, ...] | None:
+    return () if alpha >= 0 else None
 
 
 #: Pointwise functions that the engine looks up. Sources: the operators of ONNX of the same names, whose defaults may differ;
 #: `hard_sigmoid` and `hard_swish` by default as in Howard et al. (arXiv 1905.02244), `gelu` in Hendrycks and Gimpel (arXiv
-#: 1606.08415), with the error function, or unless its parameter is 0 approximated by tanh, as there.
+#: 1606.08415), with the error function, or unless its parameter is 0 approximated by tanh, as there; `shrink` has a bias, then
+#: its limit.
 FUNCTIONS: dict[str, Function] = {
     "sigmoid": Function(_sigmoid),
     "tanh": Function(np.tanh),
     "exp": Function(np.exp),
-    "gelu": Function(_gelu, (0.0,)),
-    "swish": Function(_swish),
+    "gelu": Function(_gelu, (0.0,), _turns_of_gelu),
+    "swish": Function(_swish, (1.0,), _turns_of_swish),
     "hard_sigmoid": Function(_hard_sigmoid, (1 / 6, 0.5)),
-    "hard_swish": Function(_hard_swish),
-    "leaky_relu": Function(_leaky_relu, (0.01,)),
+    "hard_swish": Function(_hard_swish, turns=_at(-1.5)),
+    "leaky_relu": Function(_leaky_relu, (0.01,), _at(0.0)),
+    "mish": Function(_mish, turns=_at(-1.1924312145154952)),
+    "softplus": Function(_softplus),
+    "softsign": Function(_softsign),
+    "elu": Function(_elu, (1.0,), _at(0.0)),
+    "selu": Function(_selu, (1.6732632423543772, 1.0507009873554805), _at(0.0)),
+    "celu": Function(_celu, (1.0,), _at(0.0)),
+    "thresholded_relu": Function(_thresholded_relu, (1.0,), _turns_of_threshold),
+    "shrink": Function(_shrink, (0.0, 0.5), _unknown),
+    "abs": Function(np.abs, turns=_at(0.0)),
+    "erf": Function(_erf),
+    "log": Function(np.log, turns=_unknown),
+    "sqrt": Function(np.sqrt),
+    "reciprocal": Function(np.reciprocal, turns=_unknown),
+    "pow": Function(np.power, (2.0,), _unknown),
+    "sign": Function(np.sign),
+    "floor": Function(np.floor),
+    "ceil": Function(np.ceil),
+    "round": Function(np.rint),
+    "sin": Function(np.sin, turns=_unknown),
+    "cos": Function(np.cos, turns=_unknown),
+    "tan": Function(np.tan, turns=_unknown),
+    "asin": Function(np.arcsin, turns=_unknown),
+    "acos": Function(np.arccos, turns=_unknown),
+    "atan": Function(np.arctan),
+    "sinh": Function(np.sinh),
+    "cosh": Function(np.cosh, turns=_at(0.0)),
+    "asinh": Function(np.arcsinh),
+    "acosh": Function(np.arccosh, turns=_unknown),
+    "atanh": Function(np.arctanh, turns=_unknown),
 }
 
 
 def apply_function(name: str, x: ArrayLike, parameters: Sequence[float] = ()) -> Floats:
-    """`FUNCTIONS[name]` of real numbers; what is too large for a float is infinite."""
+    """`FUNCTIONS[name]` of real numbers; what is too large for a float is infinite, and where there is no result it is 0."""
     function = FUNCTIONS[name]
-    with np.errstate(over="ignore"):
-        return function.compute(np.asarray(x, dtype=np.float64), *(parameters or function.parameters))
+    with np.errstate(all="ignore"):
+        y = function.compute(np.asarray(x, dtype=np.float64), *(parameters or function.parameters))
+    return np.where(np.isnan(y), 0.0, y)
 
 
 def table_bits(bits: int) -> int:

@@ -27,11 +27,13 @@ from dsf.dialects.shapes import shape
 from dsf.errors import ModelError
 from dsf.geometry import Window, resolve_padding, span
 from dsf.hardware import Hardware
-from dsf.numerics import FUNCTIONS, Ints
+from dsf.numerics import Ints
 from dsf.runtime.execute import input_shape
 from dsf.transposed import resolve_transposed
 
 SLOPES = (1.0, 0.0, 0.5, 0.25, 0.125, 2.0**-15)
+#: Some of the functions: below the bundle level all of them are tables.
+DRAWN_FUNCTIONS = ("sigmoid", "tanh", "exp", "gelu", "swish", "hard_sigmoid", "hard_swish", "leaky_relu")
 
 
 def random_hardware(rng: random.Random, **widths: int) -> Hardware:
@@ -428,7 +430,7 @@ class _Network:
         self._add(gate) if near and (height + width) % 3 == 0 else self._multiply(gate)
 
     def _function(self) -> None:
-        kind = self.rng.choice(list(FUNCTIONS))
+        kind = self.rng.choice(DRAWN_FUNCTIONS)
         parameters = [0.3] if kind == "leaky_relu" and self.rng.random() < 0.5 else []
         self._push(bundle.FunctionOp(self.value, kind, self._activation(self._near_frac()), parameters))
 

@@ -2,6 +2,7 @@
 
 import math
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -231,6 +232,35 @@ def test_functions_of_tables():
         "hard_sigmoid": [0, 0, 0.5, 4 / 6, 1],
         "hard_swish": [0, 0, 0, 4 / 6, 3],
         "leaky_relu": [-0.04, -0.03, 0, 1, 3],
+        "mish": [v * math.tanh(math.log(1 + math.exp(v))) for v in x],
+        "softplus": [math.log(1 + math.exp(v)) for v in x],
+        "softsign": [-0.8, -0.75, 0, 0.5, 0.75],
+        "elu": [math.exp(-4) - 1, math.exp(-3) - 1, 0, 1, 3],
+        "selu": [1.0507009873554805 * (v if v >= 0 else 1.6732632423543772 * (math.exp(v) - 1)) for v in x],
+        "celu": [math.exp(-4) - 1, math.exp(-3) - 1, 0, 1, 3],
+        "thresholded_relu": [0, 0, 0, 0, 3],
+        "shrink": [-4, -3, 0, 1, 3],
+        "abs": [4, 3, 0, 1, 3],
+        "erf": [math.erf(v) for v in x],
+        "log": [0, 0, -math.inf, 0, math.log(3)],
+        "sqrt": [0, 0, 0, 1, math.sqrt(3)],
+        "reciprocal": [-0.25, -1 / 3, math.inf, 1, 1 / 3],
+        "pow": [16, 9, 0, 1, 9],
+        "sign": [-1, -1, 0, 1, 1],
+        "floor": x,
+        "ceil": x,
+        "round": x,
+        "sin": [math.sin(v) for v in x],
+        "cos": [math.cos(v) for v in x],
+        "tan": [math.tan(v) for v in x],
+        "asin": [0, 0, 0, math.pi / 2, 0],
+        "acos": [0, 0, math.pi / 2, 0, 0],
+        "atan": [math.atan(v) for v in x],
+        "sinh": [math.sinh(v) for v in x],
+        "cosh": [math.cosh(v) for v in x],
+        "asinh": [math.asinh(v) for v in x],
+        "acosh": [0, 0, 0, 0, math.acosh(3)],
+        "atanh": [0, 0, 0, math.inf, 0],
     }
     assert expected.keys() == numerics.FUNCTIONS.keys()
     for name, values in expected.items():
@@ -240,6 +270,42 @@ def test_functions_of_tables():
     np.testing.assert_allclose(numerics.apply_function("gelu", x, [1.0]), by_tanh, rtol=1e-12, atol=1e-15)
     assert numerics.apply_function("hard_sigmoid", [-1.0, 1.0], [0.25, 0.5]).tolist() == [0.25, 0.75]
     assert numerics.apply_function("exp", 1000.0) == math.inf
+    assert numerics.apply_function("swish", [-1.0], [1.702]).tolist() == [-1 / (1 + math.exp(1.702))]
+    assert numerics.apply_function("elu", [-1.0], [0.5]).tolist() == [0.5 * math.expm1(-1)]
+    assert numerics.apply_function("celu", [-1.0], [0.5]).tolist() == [0.5 * math.expm1(-2)]
+    assert numerics.apply_function("shrink", [-2.0, 1.5, 2.0], [0.5, 1.5]).tolist() == [-1.5, 0, 1.5]
+    assert numerics.apply_function("pow", [4.0, -4.0], [0.5]).tolist() == [2, 0]
+    halves = np.array([-1.5, -0.5, 0.5, 2.5])
+    for name, expected in (("floor", np.floor), ("ceil", np.ceil), ("round", np.rint)):
+        assert numerics.apply_function(name, halves).tolist() == expected(halves).tolist()
+
+
+#: Parameters besides those by default, among them such as turn a function around.
+OTHERS = {
+    "gelu": [(1.0,)],
+    "swish": [(-0.7,), (0.0,)],
+    "hard_sigmoid": [(-0.3, 0.2)],
+    "leaky_relu": [(-0.2,)],
+    "elu": [(-0.5,)],
+    "selu": [(-0.5, 1.5)],
+    "celu": [(2.0,)],
+    "thresholded_relu": [(0.0,), (-1.0,)],
+}
+
+
+def test_turns_of_functions():
+    """Between two of them a function rises or falls; so does each with steps, of which none is down."""
+    known = 0
+    for name, function in numerics.FUNCTIONS.items():
+        for parameters in ((), *OTHERS.get(name, [])):
+            turns = function.turns(*(parameters or function.parameters))
+            if turns is None:
+                continue
+            known += 1
+            for low, high in pairwise((-30.0, *sorted(turns), 30.0)):
+                steps = np.diff(numerics.apply_function(name, np.linspace(low, high, 10001), parameters))
+                assert (steps >= -1e-15).all() or (steps <= 1e-15).all(), (name, parameters, low, high)
+    assert known == 35
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])

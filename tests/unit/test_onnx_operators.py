@@ -18,7 +18,7 @@ from dsf.frontend.onnx.values import QuantisedConstant
 from dsf.frontend.onnx.wide_weights import fitted
 from dsf.hardware import Hardware
 
-HARDWARE = Hardware(processing_elements=(4, 12), bits_bias=32)
+HARDWARE = Hardware(processing_elements=(4, 12), bits_bias=32, max_image_size=(32, 64), max_kernel_size=(32, 48))
 Change = Callable[[Graph], None]
 
 
@@ -618,6 +618,46 @@ def of_sums(op_type: str, *, kind: str = "Conv", step: float = 1 / 255, zero: in
     return change
 
 
+def of_function(op_type: str, *operands: object, kind: str = "HardSwish", zero: int = 117, **attributes: object) -> Change:
+    """Of a function of each element that nothing rounds before."""
+
+    def change(made: Graph) -> None:
+        numbers = [made.constant(np.asarray(one)) for one in operands]
+        made.quantise(made.node(op_type, made.node(kind, made.x), *numbers, **attributes), 0.0217, zero)
+
+    return change
+
+
+def of_two(op_type: str, *operands: object, scale: float = 0.0217, **attributes: object) -> Change:
+    """Of a sum of two tensors of different scales that nothing rounds before."""
+
+    def change(made: Graph) -> None:
+        source = made.x
+        made.quantise(made.node("Sigmoid", source), 1 / 256, 0)
+        numbers = [made.constant(np.asarray(one)) for one in operands]
+        made.quantise(made.node(op_type, made.node("Add", source, made.x), *numbers, **attributes), scale, 117)
+
+    return change
+
+
+def clipped_sums(made: Graph) -> None:
+    """A function behind a slope and a clip of sums."""
+    leaky = made.node("LeakyRelu", made.node("Conv", made.x, weights(made, 2, 3, 2, 2)), alpha=0.3)
+    limited = made.node("Clip", leaky, made.constant(np.float32(-1.7)), made.constant(np.float32(3)))
+    made.quantise(made.node("HardSwish", limited), 0.017, 60)
+
+
+def two_at_the_end(op_type: str) -> Change:
+    """The difference, or sum, of two tensors is the result, or what the processor puts through a function."""
+
+    def change(made: Graph) -> None:
+        source = made.x
+        made.quantise(made.node("Sigmoid", source), 1 / 256, 0)
+        made.x = made.node("Softmax", made.node("Relu", made.node(op_type, source, made.x)), axis=1)
+
+    return change
+
+
 def sigmoid_of_rows(made: Graph) -> None:
     """Of 4 bits; a ReLU behind it changes nothing but what is below 0."""
     made.conv(4, 3, "conv", kernel=7)
@@ -749,6 +789,21 @@ OPERATORS: dict[str, Change] = {
     "tanh-of-sums": of_sums("Tanh", step=0.02, zero=101),
     "hard-sigmoid-of-sums": of_sums("HardSigmoid", step=0.01, zero=3),
     "tanh-of-rows": sigmoid_of_rows,
+    "hard-swish-of-sums": of_sums("HardSwish", step=0.02, zero=30),
+    "gelu-of-sums": of_sums("Gelu", step=0.013, zero=11),
+    "function-of-clipped-sums": clipped_sums,
+    "mean-of-function": of_function("AveragePool", kernel_shape=[3, 3], pads=[1, 0, 1, 0]),
+    "mean-of-rows-of-function": of_function("ReduceMean", np.array([2]), kind="Gelu"),
+    "div-of-function": of_function("Div", np.float32([[[1.3]], [[-2]], [[0.7]]]), kind="Tanh"),
+    "add-rows-to-function": of_function("Add", np.linspace(-1, 1, 8, dtype=np.float32).reshape(8, 1)),
+    "mul-of-function": of_function("Mul", np.float32(-0.61), kind="Tanh"),
+    "leaky-of-function": of_function("LeakyRelu", alpha=0.37),
+    "sigmoid-of-function": of_function("Sigmoid"),
+    "mean-of-add": of_two("AveragePool", kernel_shape=[2, 3], pads=[1, 1, 0, 0]),
+    "tanh-of-add": of_two("Tanh"),
+    "mul-of-add": of_two("Mul", np.float32([[[1.3]], [[-2]], [[0.7]]])),
+    "sub-at-the-end": two_at_the_end("Sub"),
+    "add-at-the-end": two_at_the_end("Add"),
     "reduce-channels": reduced(1),
     "reduce-rows": reduced(2),
     "reduce-some": reduced(1, 3),

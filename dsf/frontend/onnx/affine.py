@@ -20,26 +20,60 @@ from dsf.frontend.onnx.host import checked
 from dsf.frontend.onnx.importer import Importer
 from dsf.frontend.onnx.moving import moved_wire, reshaped, turned_wire, whole_images
 from dsf.frontend.onnx.rounding import CHANNELS, with_last
-from dsf.frontend.onnx.values import UNIT_BITS, Array, Joined, Part, Real, Sum, UnsupportedError, Wire, sizes_of
+from dsf.frontend.onnx.sums import linear_of
+from dsf.frontend.onnx.values import (
+    UNIT_BITS,
+    Addition,
+    Affine,
+    Array,
+    Function,
+    Joined,
+    Named,
+    Part,
+    Pointwise,
+    Real,
+    Rounded,
+    Sum,
+    UnsupportedError,
+    Wire,
+    sizes_of,
+)
 from dsf.frontend.onnx.wide_weights import negated
 from dsf.geometry import Window
 from dsf.numerics import Floats, Ints
+
+#: Functions of elements, one after the other.
+Steps = tuple[Named | Affine | Pointwise, ...]
 
 
 def scaled_and_shifted(importer: Importer, node: Node, x: Real, factor: Array | None, offset: Array | None) -> Real:
     """`x * factor + offset`, with constants that broadcast against `x`, the same for each image of a batch."""
     factors = np.broadcast_to(1.0 if factor is None else checked(factor, x.shape), x.shape)
     offsets = np.broadcast_to(0.0 if offset is None else checked(offset, x.shape), x.shape)
+    if isinstance(x, Addition) and x.function.is_identity and not x.moves:
+        x = linear_of(importer, x, x.name)
     if isinstance(x, Sum) and x.function.is_identity and not x.moves:
         numbers = _by_index(x.places % sizes_of(x)[-1], sizes_of(x)[-1], factors, offsets)
         if numbers is not None:
             importer.note(node, f"in the weights of '{x.name}'")
             return _within(importer, x, *numbers)
-    if not isinstance(x, Wire):
+    if isinstance(x, Wire):
+        importer.note(node, "depthwise convolution of one tap")
+        return _alone(importer, node, x, factors, offsets, None)
+    if not isinstance(x, Function | Rounded) or not isinstance(x.wire, Wire) or x.moves:
         has = "a factor or an offset of what is not quantised, behind a function or of moved axes"
         raise UnsupportedError(has, "a QuantizeLinear and DequantizeLinear before it", "quantise the model there")
-    importer.note(node, "depthwise convolution of one tap")
-    return _alone(importer, node, x, factors, offsets)
+    steps = (*(x.steps if isinstance(x, Function) else ()), x.function)
+    if _is_one(factors) and _is_one(offsets):
+        importer.note(node, "table")
+        steps = (*steps, Affine(float(factors.flat[0]), float(offsets.flat[0])))
+        return Function(x.places, x.shape_of_engine, node.name, wire=x.wire, steps=steps)
+    importer.note(node, "depthwise convolution of tables")
+    return _alone(importer, node, x.wire, factors, offsets, steps)
+
+
+def _is_one(values: Array) -> bool:
+    return bool((values == values.flat[0]).all())
 
 
 def _by_index(index: Array, count: int, *values: Array) -> tuple[Floats, ...] | None:
@@ -67,15 +101,15 @@ def _signs(factors: Floats) -> tuple[Ints, Floats]:
     return np.sign(factors).astype(np.int64), np.where(factors == 0, 1.0, np.abs(factors))
 
 
-def _alone(importer: Importer, node: Node, x: Wire, factors: Array, offsets: Array) -> Real:
-    """A convolution of one tap, along whose channels the numbers differ."""
+def _alone(importer: Importer, node: Node, x: Wire, factors: Array, offsets: Array, steps: Steps | None) -> Real:
+    """A convolution of one tap, along whose channels the numbers differ, perhaps behind functions of its elements."""
     sizes = shape(x.value)
     coordinates = np.unravel_index(x.places, sizes)
     # Channels first: they cost least.
     for axis in reversed(range(1, len(sizes))):
         numbers = _by_index(coordinates[axis], sizes[axis], factors, offsets)
         if numbers is not None:
-            return _channelwise(node, with_last(importer, x, axis, node.name), *numbers)
+            return _channelwise(importer, node, with_last(importer, x, axis, node.name), steps, *numbers)
     for order in _ORDERS if len(sizes) == 4 else ():
         batch, first, second, third = sizes[0], *(sizes[axis] for axis in order)
         index = coordinates[order[1]] * third + coordinates[order[2]]
@@ -85,14 +119,14 @@ def _alone(importer: Importer, node: Node, x: Wire, factors: Array, offsets: Arr
         if numbers is not None:
             turned = turned_wire(importer, x, order, node.name)
             merged = reshaped(importer, turned.value, (batch, first, 1, second * third), node.name)
-            return _in_parts(importer, node, replace(turned, value=merged), *numbers)
+            return _in_parts(importer, node, replace(turned, value=merged), steps, *numbers)
     count = prod(sizes[1:])
     numbers = _by_index(x.places % count, count, factors, offsets)
     if numbers is None:
         has = f"numbers that differ from image to image, of a tensor of {x.shape}"
         raise UnsupportedError(has, "the same for each image", "use a batch of 1, or such a constant")
     flat = reshaped(importer, x.value, (sizes[0], 1, 1, count), node.name)
-    return _in_parts(importer, node, replace(x, value=flat), *numbers)
+    return _in_parts(importer, node, replace(x, value=flat), steps, *numbers)
 
 
 #: Orders of the engine's axes (1 rows, 2 columns, 3 channels), of which the last two become one.
@@ -101,13 +135,13 @@ _ORDERS = ((1, 2, 3), (3, 1, 2), (2, 1, 3))
 _MOST_PARTS = 64
 
 
-def _in_parts(importer: Importer, node: Node, x: Wire, factors: Floats, offsets: Floats) -> Real:
+def _in_parts(importer: Importer, node: Node, x: Wire, steps: Steps | None, factors: Floats, offsets: Floats) -> Real:
     """Images with a factor and an offset for each channel, of which there may be more than the engine has."""
     *_, rows, columns, channels = shape(x.value)
     most = min(importer.hardware.max_channels_in, importer.hardware.max_channels_out)
     count = -(-channels // most)
     if count == 1:
-        return _channelwise(node, x, factors, offsets)
+        return _channelwise(importer, node, x, steps, factors, offsets)
     if count > _MOST_PARTS:
         has = f"a constant of {channels} numbers that differ along several axes"
         raise UnsupportedError(has, f"at most {_MOST_PARTS * most}", "use one that differs along one axis, or smaller images")
@@ -115,12 +149,15 @@ def _in_parts(importer: Importer, node: Node, x: Wire, factors: Floats, offsets:
     for numbers in np.array_split(np.arange(channels), count):
         first, size = int(numbers[0]), numbers.size
         part = moved_wire(importer, whole_images(x), [Part((0, 0, first), (rows, columns, size))], node.name)
-        parts.append(_channelwise(node, part, factors[numbers], offsets[numbers]))
+        parts.append(_channelwise(importer, node, part, steps, factors[numbers], offsets[numbers]))
     return Joined(x.places, shape(x.value), node.name, parts=tuple(parts), axis=CHANNELS)
 
 
-def _channelwise(node: Node, x: Wire, factors: Floats, offsets: Floats) -> Sum:
+def _channelwise(importer: Importer, node: Node, x: Wire, steps: Steps | None, factors: Floats, offsets: Floats) -> Sum:
     """All of the engine's tensor, with a factor and an offset for each index of its last axis."""
+    if steps is not None:
+        function = Function(x.places, shape(x.value), node.name, wire=x, steps=steps)
+        return _within(importer, linear_of(importer, function, node.name), factors, offsets)
     # The smallest weights, so that there is room to make the unit of the bias finer.
     taps, magnitude = _signs(factors)
     sizes: Sequence[int] = shape(x.value)

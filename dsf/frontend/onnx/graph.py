@@ -67,6 +67,11 @@ class Graph:
         """Whether there are operators on integers, or between grids."""
         return any(node.op_type.rpartition(".")[2] in QUANTIZED for node in self.nodes)
 
+    @property
+    def is_of_integers(self) -> bool:
+        """Whether there are operators on integers that have floating point ones of the same name."""
+        return any(node.op_type.rpartition(".")[2].startswith("QLinear") for node in self.nodes)
+
     def shapes(self, batch: int) -> dict[str, tuple[int, ...]]:
         """
         The shapes of the tensors of which ONNX's shape inference knows them, sizes that are left open being `batch`. They are

@@ -8,13 +8,30 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import prod
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dsf.frontend.onnx.graph import Graph
-from dsf.frontend.onnx.values import Array, Function, Host, Input, Pointwise, Real, Rounded, Sum, UnsupportedError, Wire
+from dsf.frontend.onnx.sums import linear_of
+from dsf.frontend.onnx.values import (
+    Addition,
+    Array,
+    Function,
+    Host,
+    Input,
+    Pointwise,
+    Real,
+    Rounded,
+    Sum,
+    UnsupportedError,
+    Wire,
+)
 from dsf.input_steps import InputStep
 from dsf.numerics import Floats
+
+if TYPE_CHECKING:
+    from dsf.frontend.onnx.importer import Importer
 
 #: Operators that the processor may compute behind the engine's last tensor, with constants besides their first operand.
 OF_HOST = frozenset(
@@ -61,12 +78,12 @@ def on_host(state: Host, name: str, step: Callable[[Array], Array]) -> Host:
     return replace(state, steps=(*state.steps, (name, step)), shape=step(np.zeros(state.shape)).shape)
 
 
-def hosted(state: Real | Host) -> Host | None:
+def hosted(importer: Importer, state: Real | Host) -> Host | None:
     """A tensor of real numbers from which on the processor computes, if it can do the function that it waits for."""
     if isinstance(state, Host):
         return state
     steps: tuple[tuple[str, Callable[[Array], Array]], ...] = ()
-    if isinstance(state, Function | Rounded | Sum) and not state.moves and not state.function.is_identity:
+    if isinstance(state, Addition | Function | Rounded | Sum) and not state.moves and not state.function.is_identity:
         steps = (("pointwise", state.function.apply),)
         state = replace(state, function=Pointwise())
     if isinstance(state, Function) and not state.moves:
@@ -74,6 +91,8 @@ def hosted(state: Real | Host) -> Host | None:
         state = replace(state.wire, places=state.places)
     if isinstance(state, Rounded) and not state.moves:
         state = replace(state.wire, places=state.places)
+    if isinstance(state, Addition) and not state.moves:
+        state = linear_of(importer, state, state.name)
     if isinstance(state, Wire) or (isinstance(state, Sum) and state.function.is_identity and not state.moves):
         return Host(state, steps, state.shape)
     return None

@@ -372,7 +372,7 @@ class Importer:
 
         state = bordered(self, state, name) if isinstance(state, Padded) else state
         # A function at the end needs no grid: the processor computes it.
-        host = hosted(state) if isinstance(state, Real | Host) else None
+        host = hosted(self, state) if isinstance(state, Real | Host) else None
         if host is not None and isinstance(host.source, Wire):
             source, grid = host.source, host.source.grid
             units = np.array([grid.unit])

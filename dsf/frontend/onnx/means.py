@@ -17,8 +17,9 @@ from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.importer import Importer
 from dsf.frontend.onnx.linear import rows_of
 from dsf.frontend.onnx.moving import as_images
-from dsf.frontend.onnx.operands import engine_shape, images_of, lifted, wire_of
+from dsf.frontend.onnx.operands import engine_shape
 from dsf.frontend.onnx.rounding import COLUMNS, ROWS, move
+from dsf.frontend.onnx.sums import linear_of
 from dsf.frontend.onnx.values import (
     UNIT_BITS,
     Joined,
@@ -83,32 +84,6 @@ def stretches(size: int, window: tuple[int, int, int], before: int, windows: int
     return found
 
 
-def linear_of(state: State | None, name: str) -> Sum:
-    """
-    A tensor of the engine, or sums that wait for their rounding, as sums that may be summed further: nothing was done to them
-    that is not linear.
-    """
-    if isinstance(state, Sum) and state.function.is_identity and not state.moves:
-        return state
-    x = wire_of(state)
-    value = shape(x.value)
-    if len(value) != 4:
-        images_of(lifted(x))  # Says that they are none.
-    return Sum(
-        x.places,
-        value,
-        name,
-        x=x.value,
-        x_grid=x.grid,
-        weights=np.ones((1, 1, 1, value[3]), dtype=np.int64),
-        bits=UNIT_BITS,
-        scales=np.full(value[3], x.grid.unit),
-        bias=np.zeros(value[3]),
-        window=Window((1, 1)),
-        groups=value[3],
-    )
-
-
 def mean(importer: Importer, x: Sum, window: Window, name: str) -> Sum:
     """The mean over windows that lie inside images: linear functions of a tensor after each other are one."""
     if not is_images(x):
@@ -171,7 +146,7 @@ def mean_over(importer: Importer, state: State | None, axes: set[int], name: str
     if isinstance(state, Wire):
         # What comes after it may want images.
         state = as_images(importer, state, name)
-    x = linear_of(state, name)
+    x = linear_of(importer, state, name)
     if not _are_whole(x, axes):
         has = f"a mean over axes {tuple(sorted(axes))} of a tensor of {x.shape}"
         raise UnsupportedError(has, "axes of rows or images", "average the batch outside, or quantise before it")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import prod
+from typing import TYPE_CHECKING
 
 import numpy as np
 from xdsl.ir import SSAValue
@@ -28,8 +29,13 @@ from dsf.frontend.onnx.values import (
     Wire,
     is_images,
 )
+from dsf.frontend.quantize.options import QuantizeOptions
+from dsf.frontend.quantize.ranges import weight_quantizer
 from dsf.geometry import Window
 from dsf.numerics import Floats
+
+if TYPE_CHECKING:
+    from dsf.frontend.onnx.importer import Importer
 
 
 def constant_of(state: State | None, what: str) -> Array:
@@ -89,6 +95,19 @@ def weights_of(state: State | None) -> QuantisedConstant:
     if state.codes.size == 0:
         raise UnsupportedError("no weights", "at least one", "export the model again")
     return state
+
+
+def weights_beside_integers(importer: Importer, state: State | None, axis: int | None) -> QuantisedConstant:
+    """
+    Weights as `weights_of`. In a model of operators on integers those that have no such operator stay in floating point: they
+    are quantised here, with a scale for each index of `axis`, or one.
+    """
+    bits = importer.hardware.bits_weights
+    if not isinstance(state, Constant) or not importer.graph.is_of_integers or bits == 1 or state.array.size == 0:
+        return weights_of(state)
+    options = QuantizeOptions(weight_bits=bits)
+    quantizer = weight_quantizer(state.array, axis, bits, options)
+    return QuantisedConstant(quantizer.quantize(state.array), quantizer.scale.reshape(-1), axis, bits)
 
 
 def scales_of_channels(weights: QuantisedConstant, axis: int, channels: int) -> Floats:

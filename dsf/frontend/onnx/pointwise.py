@@ -24,7 +24,8 @@ from dsf.frontend.onnx.moving import as_images, expanded
 from dsf.frontend.onnx.operands import array_of, constant_of, images_of, real_of, wire_of
 from dsf.frontend.onnx.quantisation import quantised, quantised_constant
 from dsf.frontend.onnx.rounding import SLOPES, quantise, then
-from dsf.frontend.onnx.stepwise import rises
+from dsf.frontend.onnx.stepwise import turns_of
+from dsf.frontend.onnx.sums import linear_of
 from dsf.frontend.onnx.values import (
     Addition,
     Array,
@@ -32,10 +33,12 @@ from dsf.frontend.onnx.values import (
     Function,
     Host,
     Input,
+    Named,
     Pointwise,
     Product,
     QuantisedConstant,
     Real,
+    Rounded,
     State,
     Sum,
     UnsupportedError,
@@ -87,7 +90,7 @@ def _leaky(importer: Importer, node: Node, x: Real) -> Real:
     alpha = float(node.get("alpha", 0.01))
     if isinstance(x, Wire):
         importer.note(node, "table")
-        return Function(x.places, shape(x.value), node.name, wire=x, kind="leaky_relu", parameters=(alpha,))
+        return Function(x.places, shape(x.value), node.name, wire=x, steps=(Named("leaky_relu", (alpha,)),))
     slope = next((one for one in SLOPES if np.float32(one) == np.float32(alpha)), alpha)
     fits = isinstance(x, Sum) and slope in SLOPES
     importer.note(node, "in the rounding before it" if fits else "twice, once for each sign")
@@ -124,16 +127,29 @@ def _function(importer: Importer, node: Node, state: State | None, kind: str, pa
     if isinstance(state, Host):
         importer.note(node, "processor")
         return on_host(state, kind, lambda y: apply_function(kind, y, parameters))
-    x = real_of(state)
-    if isinstance(x, Sum) and x.function.is_identity and not x.moves and rises(kind, parameters):
-        importer.note(node, "as many channels as its result has numbers, of the layer before it")
-        return Function(x.places, x.shape_of_engine, node.name, wire=x, kind=kind, parameters=parameters)
-    if not isinstance(x, Wire):
-        has = f"an operand that is not quantised ('{x.name}')"
-        change = "quantise it there, of a Brevitas layer by output_quant=Int8ActPerTensorFloat, say"
-        raise UnsupportedError(has, "a QuantizeLinear and DequantizeLinear before it, as a table has 8 bits", change)
-    importer.note(node, "table")
-    return Function(x.places, shape(x.value), node.name, wire=x, kind=kind, parameters=parameters)
+    return function_of(importer, node, real_of(state), Named(kind, parameters))
+
+
+def function_of(importer: Importer, node: Node, x: Real, function: Named) -> Real:
+    """A function: of a tensor by a table, behind other functions of its elements too; or of sums by thresholds."""
+    if isinstance(x, Addition) and x.function.is_identity and not x.moves:
+        x = linear_of(importer, x, x.name)
+    if isinstance(x, Wire):
+        x = Rounded(x.places, shape(x.value), node.name, wire=x)
+    if isinstance(x, Rounded | Function) and isinstance(x.wire, Wire) and not x.moves:
+        importer.note(node, "table")
+        before = x.steps if isinstance(x, Function) else ()
+        before = before if x.function.is_identity else (*before, x.function)
+        return Function(x.places, x.shape_of_engine, node.name, wire=x.wire, steps=(*before, function))
+    if isinstance(x, Sum) and not x.moves:
+        steps = (function,) if x.function.is_identity else (x.function, function)
+        if turns_of(steps) is not None:
+            importer.note(node, "as many channels as its result has steps, of the layer before it")
+            sums = replace(x, function=Pointwise())
+            return Function(x.places, x.shape_of_engine, node.name, wire=sums, steps=steps)
+    has = f"an operand that is not quantised ('{x.name}')"
+    change = "quantise it there, of a Brevitas layer by output_quant=Int8ActPerTensorFloat, say"
+    raise UnsupportedError(has, "a QuantizeLinear and DequantizeLinear before it, as a table has 8 bits", change)
 
 
 @handles("HardSigmoid")
@@ -227,7 +243,7 @@ def _at_the_end(importer: Importer, node: Node, state: State | None) -> Host | N
     behind_grid = not isinstance(state, Wire) or not state.codes
     if node.outputs[0] not in importer.behind_all or not isinstance(state, Real) or not behind_grid:
         return None
-    return None if isinstance(state, Sum) and state.function.is_identity and not state.moves else hosted(state)
+    return None if isinstance(state, Sum) and state.function.is_identity and not state.moves else hosted(importer, state)
 
 
 def _sum(importer: Importer, node: Node, left: Wire, right: Wire) -> Addition:
@@ -372,7 +388,7 @@ def _host(importer: Importer, node: Node, state: State | None, step: Callable[[A
     """A function that the processor computes of the network's result."""
     importer.note(node, "processor")
     real = state if isinstance(state, Host) else real_of(state)
-    host = hosted(real)
+    host = hosted(importer, real)
     if host is None:
         name = getattr(real, "name", "")
         raise UnsupportedError(f"an operand that is not quantised ('{name}')", "a QuantizeLinear after it", "quantise it")

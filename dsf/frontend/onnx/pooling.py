@@ -8,10 +8,11 @@ from dataclasses import replace
 from dsf.frontend.onnx.graph import Node
 from dsf.frontend.onnx.importer import Importer, handles
 from dsf.frontend.onnx.linear import convolution_window, operand, rounded
-from dsf.frontend.onnx.means import linear_of, mean, mean_of_parts, mean_over, stretches
+from dsf.frontend.onnx.means import mean, mean_of_parts, mean_over, stretches
 from dsf.frontend.onnx.moves import tensor_of
 from dsf.frontend.onnx.moving import moved
 from dsf.frontend.onnx.operands import array_of, constant_of, images_of, lifted, real_of
+from dsf.frontend.onnx.sums import linear_of
 from dsf.frontend.onnx.values import Joined, Mean, State, Sum, UnsupportedError, Wire, places_of_images, sizes_of
 from dsf.geometry import Window, span
 
@@ -82,8 +83,8 @@ def average_pool(importer: Importer, node: Node, inputs: Sequence[State | None])
 
 
 def _average(importer: Importer, node: Node, state: State | None) -> Sum | Joined | Mean:
-    declared, window = pooling_windows(node, tensor_of(state).shape[2:])
-    x = linear_of(state, node.name)
+    declared, window = pooling_windows(node, real_of(state).shape[2:])
+    x = linear_of(importer, state, node.name)
     size = lines_of(x.shape)
     importer.note(node, "average pooling, by the array")
     include, further = bool(node.get("count_include_pad", 0)), declared != window
@@ -136,7 +137,7 @@ def _global(importer: Importer, node: Node, state: State | None) -> Sum:
         raise UnsupportedError(f"a tensor of rank {len(x.shape)}", "4 or 3", "reshape to images")
     importer.note(node, "average pooling, by the array")
     longer = {axis for axis in range(2, len(x.shape)) if x.shape[axis] > 1}
-    return mean_over(importer, x, longer, node.name) if longer else linear_of(x, node.name)
+    return mean_over(importer, x, longer, node.name) if longer else linear_of(importer, x, node.name)
 
 
 @handles("ReduceMean")

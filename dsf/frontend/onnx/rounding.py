@@ -37,16 +37,18 @@ from dsf.dialects.bundle import (
     grid_of,
 )
 from dsf.dialects.shapes import shape
-from dsf.frontend.onnx.stepwise import REACHED, countings
+from dsf.frontend.onnx.stepwise import FAR, REACHED, countings
 from dsf.frontend.onnx.units import in_fine_units, whole_bias
 from dsf.frontend.onnx.values import (
     Addition,
+    Affine,
     Border,
     Enlargement,
     Function,
     Joined,
     Mean,
     Move,
+    Named,
     Part,
     Pointwise,
     Product,
@@ -57,7 +59,7 @@ from dsf.frontend.onnx.values import (
     Wire,
 )
 from dsf.geometry import Window
-from dsf.numerics import MAX_LEAK, int_range
+from dsf.numerics import MAX_LEAK, Floats, int_range, table_bits
 
 if TYPE_CHECKING:
     from dsf.frontend.onnx.importer import Importer
@@ -199,15 +201,29 @@ def _rectified_apart(importer: Importer, state: Sum | Addition | Product, grid: 
 
 
 def _looked_up(importer: Importer, state: Function, grid: Grid) -> SSAValue:
-    """
-    A function by a table, or of sums by thresholds, perhaps rectified and clipped: rounding is monotonic, so that may come
-    after it.
-    """
+    """A function by a table, with what comes after it; or of sums by thresholds, then rectified and clipped on its grid."""
     if isinstance(state.wire, Sum):
         return _clipped(importer, _counted(importer, state, state.wire, grid), state.function, state.name)
-    table = FunctionOp(state.wire.value, state.kind, grid, state.parameters)
+    table = table_of(state.wire, (*state.steps, state.function), grid)
     importer.insert(table, state.name)
-    return _clipped(importer, table.output, state.function, state.name)
+    return table.output
+
+
+def table_of(x: Wire, steps: Sequence[Named | Affine | Pointwise], grid: Grid) -> FunctionOp:
+    """Functions one after the other of each element: one of a name, or any by its values."""
+    left = [one for one in steps if not (isinstance(one, Pointwise) and one.is_identity)]
+    if len(left) == 1 and isinstance(left[0], Named):
+        return FunctionOp(x.value, left[0].kind, grid, left[0].parameters)
+    values = values_of(x)
+    for one in left:
+        values = one.apply(values)
+    return FunctionOp(x.value, "values", grid, np.clip(values, -FAR, FAR).tolist())
+
+
+def values_of(x: Wire) -> Floats:
+    """The real numbers that the integers of a tensor stand for, from the lowest one on."""
+    low, high = int_range(table_bits(x.grid.bits.data))
+    return x.grid.to_reals(np.arange(low, high + 1))
 
 
 def _counted(importer: Importer, state: Function, pending: Sum, grid: Grid) -> SSAValue:
@@ -229,7 +245,7 @@ def _clipped(importer: Importer, value: SSAValue, function: Pointwise, name: str
     if function.is_identity:
         return value
     if function.slope not in (0, 1):
-        has = "a leaky ReLU of a function that is looked up"
+        has = "a leaky ReLU of a function or mean that is rounded"
         raise UnsupportedError(has, "a QuantizeLinear and DequantizeLinear before it", "quantise the function's result")
     op = ActivationOp(value, grid_of(value), function.slope, **_limits(function))
     importer.insert(op, name)

@@ -10,7 +10,7 @@ import numpy as np
 from dsf.errors import ModelError
 from dsf.frontend.onnx.graph import Node
 from dsf.frontend.onnx.importer import Importer, handles
-from dsf.frontend.onnx.operands import bias_of, images_of, lifted, scales_of_channels, weights_of, wire_of
+from dsf.frontend.onnx.operands import bias_of, images_of, lifted, scales_of_channels, weights_beside_integers, wire_of
 from dsf.frontend.onnx.transposed_window import transposed_window
 from dsf.frontend.onnx.values import (
     MAX_ELEMENTS,
@@ -31,9 +31,11 @@ from dsf.transposed import TransposedWindow
 def conv_transpose(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
     """
     One or two spatial axes, groups, strides, dilation, pads, auto_pad, output_padding and output_shape. Weights as of Conv, in
-    groups with one scale, or one for each output channel of a group.
+    groups with one scale, or one for each output channel of a group. Beside operators on integers it has weights in floating
+    point, which are quantised here.
     """
-    weights = weights_of(inputs[1])
+    grouped = int(node.get("group", 1)) != 1
+    weights = weights_beside_integers(importer, inputs[1], None if grouped else 1)
     x = wire_of(inputs[0])
     rank = weights.codes.ndim
     if rank not in (3, 4) or len(x.shape) != rank:
@@ -46,7 +48,8 @@ def conv_transpose(importer: Importer, node: Node, inputs: Sequence[State | None
         has = f"{channels} channels, {groups} groups, and weights of shape {weights.codes.shape}"
         raise UnsupportedError(has, "(CI, CO / groups, KH, KW)", "export the model again")
     window = transposed_window(node, x.shape[2:], tuple(kernel))
-    importer.note(node, "transposed convolution")
+    rounded = weights is not inputs[1]
+    importer.note(node, "transposed convolution, of weights quantised here" if rounded else "transposed convolution")
     bias = bias_of(inputs[2] if len(inputs) > 2 else None, outer * groups)
     return [transposed_sum(importer, node, x, weights, bias, window, groups)]
 

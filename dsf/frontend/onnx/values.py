@@ -24,7 +24,7 @@ from dsf.dialects.shapes import shape
 from dsf.frontend.reading import MAX_ELEMENTS
 from dsf.geometry import Window
 from dsf.input_steps import InputStep
-from dsf.numerics import Floats, Ints, apply_function
+from dsf.numerics import FUNCTIONS, Floats, Ints, apply_function
 from dsf.transposed import TransposedWindow
 
 Places = NDArray[np.int64]
@@ -270,19 +270,53 @@ class Product(Pending):
 
 
 @dataclass(frozen=True)
-class Function(Pending):
-    """
-    A function of each element of a tensor of the engine, of the kinds of `bundle.function`; of sums one that rises
-    (`stepwise.py`).
-    """
+class Named:
+    """A function of `dsf.numerics.FUNCTIONS`."""
 
-    wire: Wire | Sum
     kind: str
     parameters: tuple[float, ...] = ()
 
     def apply(self, x: Array) -> Array:
-        """The function of real numbers."""
         return apply_function(self.kind, x, self.parameters)
+
+    @property
+    def turns(self) -> tuple[float, ...] | None:
+        """Where it begins to rise or to fall, if that is known."""
+        function = FUNCTIONS[self.kind]
+        return function.turns(*(self.parameters or function.parameters))
+
+
+@dataclass(frozen=True)
+class Affine:
+    """`x * factor + offset`."""
+
+    factor: float
+    offset: float
+
+    def apply(self, x: Array) -> Array:
+        return x * self.factor + self.offset
+
+
+@dataclass(frozen=True)
+class Function(Pending):
+    """
+    Functions of each element of a tensor of the engine, one after the other, before that of what waits; of sums it is one
+    whose turns are known, perhaps behind a slope and limits (`stepwise.py`).
+    """
+
+    wire: Wire | Sum
+    steps: tuple[Named | Affine | Pointwise, ...]
+
+    @property
+    def kind(self) -> str:
+        """What it is called."""
+        return " of ".join(one.kind for one in reversed(self.steps) if isinstance(one, Named))
+
+    def apply(self, x: Array) -> Array:
+        """The functions of real numbers."""
+        for one in self.steps:
+            x = one.apply(x)
+        return x
 
 
 @dataclass(frozen=True)

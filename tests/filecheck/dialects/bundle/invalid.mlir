@@ -444,6 +444,18 @@ bundle.yield %x : tensor<1x2x2x3x!bundle.q<8, 4>>
 
 // -----
 
+%x = "test.op"() : () -> tensor<2x3x!bundle.q<2, 0>>
+%y = bundle.function values parameters [0.1, 0.2] %x : tensor<2x3x!bundle.q<2, 0>> -> tensor<2x3x!bundle.q<8, 4>>
+// CHECK: 'bundle.function': 2 values, needs 4, one for each integer of the input; correct the list
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x3x!bundle.q<2, 0>>
+%y = bundle.function values parameters [0.1, 1.0e400, 1.0, 0.2] %x : tensor<2x3x!bundle.q<2, 0>> -> tensor<2x3x!bundle.q<8, 4>>
+// CHECK: 'bundle.function': parameters [inf], needs finite numbers; correct the list
+
+// -----
+
 %a, %b = "test.op"() : () -> (tensor<1x2x3x2x!bundle.q<8, 4>>, tensor<1x2x4x2x!bundle.q<8, 4>>)
 %y = bundle.concat %a, %b : tensor<1x2x3x2x!bundle.q<8, 4>>, tensor<1x2x4x2x!bundle.q<8, 4>> -> tensor<1x2x3x4x!bundle.q<8, 4>>
 // CHECK: 'bundle.concat': tensors of shapes 1x2x3x2, 1x2x4x2, needs equal sizes but for the channels; crop or pad the images

@@ -89,6 +89,9 @@
 // CHECK-GENERIC: %d = "bundle.function"(%v) <{kind = #bundle<function_kind sigmoid>, parameters = array<f64>}> : (tensor<2x3x!bundle.q<8, 4>>) -> tensor<2x3x!bundle.q<8, 7>>
 %e = bundle.function hard_sigmoid parameters [0.2, 0.5] %x : tensor<2x4x4x3x!bundle.q<8, 4>> -> tensor<2x4x4x3x!bundle.q<8, 7>>
 // CHECK-NEXT:    %e = bundle.function hard_sigmoid parameters [2.000000e-01, 5.000000e-01] %x : tensor<2x4x4x3x!bundle.q<8, 4>> -> tensor<2x4x4x3x!bundle.q<8, 7>>
+%w = "test.op"() : () -> tensor<1x8x!bundle.q<2, 0>>
+%f = bundle.function values parameters [2.0, -1.0, 0.0, 0.5] %w : tensor<1x8x!bundle.q<2, 0>> -> tensor<1x8x!bundle.q<8, 4>>
+// CHECK:         %f = bundle.function values parameters [2.000000e+00, -1.000000e+00, 0.000000e+00, 5.000000e-01] %w : tensor<1x8x!bundle.q<2, 0>> -> tensor<1x8x!bundle.q<8, 4>>
 
 // -----
 
