@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from dsf.numerics import Floats
 
 Reals = NDArray[np.float32]
+#: Types of inputs that are real numbers, by ONNX's names.
+REAL_KINDS = frozenset({"float", "double", "float16", "bfloat16"})
 
 #: What a step computes of the input and its constant; it has ONNX's name. A cast has a constant that says nothing.
 OPERATORS: Mapping[str, Callable[[Reals, Reals], Reals]] = {

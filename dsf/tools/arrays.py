@@ -15,7 +15,7 @@ from dsf.codegen.source import ModelTensors, SourceTensor
 from dsf.compiler import load_array
 from dsf.dialects.engine import TensorAttr
 from dsf.errors import ModelError
-from dsf.input_steps import prepared
+from dsf.input_steps import REAL_KINDS, prepared
 from dsf.numerics import Ints, as_ints
 
 Array = NDArray[Any]
@@ -44,7 +44,7 @@ def read_input(program: Program, source: ModelTensors | None, path: Path, layout
     before = source.input.before if source is not None and of_model else ()
     if real and not bool(np.isfinite(values).all()):
         raise ModelError(f"'{path}': has values that are infinite or no numbers, needs finite ones; correct them")
-    if before and (real or (source is not None and "float" not in source.input.kind)):
+    if before and (real or (source is not None and source.input.kind not in REAL_KINDS)):
         values, real = prepared(before, values), True
     if real:
         scale = tensor.free_scales[0] if tensor.free_scales else 2.0**-tensor.frac.data

@@ -124,6 +124,37 @@ def test_images_of_bytes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     ]
 
 
+@pytest.mark.parametrize(("kind", "numbers"), [(TensorProto.DOUBLE, np.float64), (TensorProto.FLOAT16, np.float16)])
+def test_inputs_that_are_cast(kind: int, numbers: type, tmp_path: Path) -> None:
+    """Of other types of real numbers, which are cast before they are scaled."""
+    made = Prepared()
+    made.x = made.node("Cast", "x", to=TensorProto.FLOAT)
+    by_channels(made)
+    made.then_conv()
+    model = made.model()
+    model.graph.input[0].type.tensor_type.elem_type = kind
+    x = np.random.default_rng(8).uniform(0, 1, SHAPE).astype(numbers)
+    expected = InferenceSession(model.SerializeToString()).run(None, {"x": x})[0]
+    found = from_onnx(model, HARDWARE)
+    assert np.abs(found.predict(x) - expected).max() < 0.01
+    assert found.random_input.dtype.kind == "f" and len(np.unique(found.integers_of(found.random_input))) > 100
+    onnx.save(model, tmp_path / "cast.onnx")
+    np.save(tmp_path / "x.npy", x)
+    assert main(["compile", str(tmp_path / "cast.onnx"), "-o", str(tmp_path / "out")]) == 0
+    assert main(["sim", str(tmp_path / "out"), "--input", str(tmp_path / "x.npy"), "--output", str(tmp_path / "y.npy")]) == 0
+    assert np.abs(np.load(tmp_path / "y.npy") - expected).max() < 0.01
+
+
+def test_doubles_that_are_quantised_are_refused() -> None:
+    """ONNX has no QuantizeLinear of them."""
+    made = Prepared()
+    made.then_conv()
+    model = made.model()
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.DOUBLE
+    with pytest.raises(ModelError, match="an input of type double that is quantised, needs float32, as ONNX has it; cast it"):
+        from_onnx(model, HARDWARE)
+
+
 def test_input_prepared_in_two_ways() -> None:
     made = Prepared()
     made.apply("Mul", 2.0)

@@ -46,9 +46,9 @@ def cast(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequ
     state = inputs[0]
     if isinstance(state, Host):
         return [on_host(state, "cast", lambda y: y.astype(kind))]
-    if isinstance(state, Input) and kind.name in ("float32", "float64"):
+    if isinstance(state, Input) and (kind.name == "float32" or (kind.name == "float64" and state.kind != "double")):
         importer.note(node, "input, by the processor")
-        return [state if state.is_real else of_input(state, "Cast", np.zeros(()))]
+        return [state if state.steps or state.kind == "float" else of_input(state, "Cast", np.zeros(()))]
     if isinstance(state, Wire | Input) and (isinstance(state, Input) or state.codes):
         raise UnsupportedError("a cast of quantised integers", "a DequantizeLinear", "use one, with the tensor's scale")
     if not np.issubdtype(kind, np.floating):

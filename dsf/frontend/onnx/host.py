@@ -27,7 +27,7 @@ from dsf.frontend.onnx.values import (
     UnsupportedError,
     Wire,
 )
-from dsf.input_steps import InputStep
+from dsf.input_steps import REAL_KINDS, InputStep
 from dsf.numerics import Floats
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def of_input(state: Input, operator: str, constant: Array) -> Input:
     The input, of which the processor computes one thing more before it is quantised, with a constant that broadcasts against
     it. What it was clipped to comes before.
     """
-    if state.kind in ("float16", "bfloat16"):
+    if operator != "Cast" and not state.steps and state.kind in REAL_KINDS - {"float"}:
         has = f"an input of type {state.kind} that is scaled before it is quantised"
         raise UnsupportedError(has, "float32", "export the model with a float32 input")
     limits = (("Max", state.function.minimum), ("Min", state.function.maximum))

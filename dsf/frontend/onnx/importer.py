@@ -53,7 +53,7 @@ from dsf.frontend.onnx.values import (
     row_major,
 )
 from dsf.hardware import Hardware
-from dsf.input_steps import InputStep
+from dsf.input_steps import REAL_KINDS, InputStep
 from dsf.transforms.locations import location_name, set_location
 
 Handler = Callable[["Importer", Node, Sequence[State | None]], Sequence[State]]
@@ -140,7 +140,7 @@ class InputSpec:
     @property
     def is_real(self) -> bool:
         """Whether the model takes real numbers, or what it makes such, and no integers on the grid."""
-        return "float" in self.kind or bool(self.steps)
+        return self.kind in REAL_KINDS or bool(self.steps)
 
     @property
     def shape(self) -> tuple[int, ...]:

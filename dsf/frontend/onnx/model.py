@@ -25,7 +25,7 @@ from dsf.frontend.onnx.values import Array
 from dsf.frontend.quantize.report import QuantizationReport
 from dsf.frontend.reading import Source
 from dsf.hardware import DEFAULT_HARDWARE, Hardware
-from dsf.input_steps import prepared
+from dsf.input_steps import REAL_KINDS, prepared
 from dsf.lowering import to_level
 from dsf.numerics import Floats, Ints, int_range, random_elements
 from dsf.progress import Steps, new_console
@@ -84,7 +84,7 @@ class OnnxModel:
         values = spec.grid.to_reals(integers)
         for one in reversed(spec.steps):
             values = one.undo(values.astype(np.float32))
-        if "float" in spec.kind:
+        if spec.kind in REAL_KINDS:
             return values
         kind = np.iinfo(spec.kind)
         return np.clip(np.rint(values), kind.min, kind.max).astype(spec.kind)

@@ -99,6 +99,8 @@ def quantize_linear(importer: Importer, node: Node, inputs: Sequence[State | Non
     if isinstance(x, Input):
         if not x.is_real:
             raise UnsupportedError(f"an input of type {x.kind} that is quantised", "a float input", "drop the QuantizeLinear")
+        if x.kind == "double" and not x.steps:
+            raise UnsupportedError("an input of type double that is quantised", "float32, as ONNX has it", "cast it before")
         importer.note(node, "input, by the processor")
         wire = importer.input_wire(x, grid, offset, codes=True)
         if x.function.is_identity:

@@ -23,7 +23,7 @@ from dsf.dialects.bundle import Grid, tensor_of
 from dsf.dialects.shapes import shape
 from dsf.frontend.reading import MAX_ELEMENTS
 from dsf.geometry import Window
-from dsf.input_steps import InputStep
+from dsf.input_steps import REAL_KINDS, InputStep
 from dsf.numerics import FUNCTIONS, Floats, Ints, apply_function
 from dsf.transposed import TransposedWindow
 
@@ -366,7 +366,7 @@ class Input:
     @property
     def is_real(self) -> bool:
         """Whether it is real numbers that are quantised, and no integers that were before."""
-        return "float" in self.kind or bool(self.steps)
+        return self.kind in REAL_KINDS or bool(self.steps)
 
     @property
     def shape(self) -> tuple[int, ...]:
