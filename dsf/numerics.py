@@ -265,6 +265,14 @@ def dequantize_linear(x: ArrayLike, scale: ArrayLike, zero_point: ArrayLike) -> 
     return (as_ints(x) - as_ints(zero_point)) * np.asarray(scale, dtype=np.float64)
 
 
+def on_grid(x: Floats, scale: Floats, low: int, high: int) -> Floats:
+    """Real numbers as integers of a scale say them, `clip(rhe(x / scale), low, high) * scale`, without a zero point."""
+    codes = np.rint(x / scale)
+    np.clip(codes, low, high, out=codes)
+    codes *= scale
+    return codes
+
+
 def scale_to_multiplier(scale: ArrayLike) -> tuple[Ints, Ints]:
     """
     (multiplier, shift) with `multiplier / 2**shift` nearest to a positive `scale`, element by element:

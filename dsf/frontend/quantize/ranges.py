@@ -26,6 +26,8 @@ BINS = 2048
 _EXPONENTS = range(8)
 #: Parts of that scale that "mse" tries: 16 in each octave, for errors hardly change in between.
 FRACTIONS = 2.0 ** (-np.arange(16 * 7 + 1) / 16)
+#: Weights whose scales are looked for together: so many that a processor's cache holds what is computed of them.
+_TOGETHER = 1 << 16
 #: No scale is smaller: its products with others must not vanish in float32.
 _LEAST_SCALE = 2.0**-60
 
@@ -148,10 +150,29 @@ def weight_quantizer(weights: NDArray[np.generic], axis: int | None, bits: int, 
 def _best_scales(rows: Floats, whole: Floats, bits: int, options: QuantizeOptions) -> Floats:
     """For each row the scale, at most that which holds all of it, with the smallest squared error."""
     parts = [2.0**-less for less in _EXPONENTS] if options.scales == "power-of-two" else FRACTIONS
-    best, least = whole, np.full(len(rows), np.inf)
+    together = max(1, _TOGETHER // max(rows.shape[1], 1))
+    best = [
+        _best_of_few(rows[first : first + together], whole[first : first + together], bits, parts)
+        for first in range(0, len(rows), together)
+    ]
+    return np.concatenate([whole[:0], *best])
+
+
+def _best_of_few(rows: Floats, whole: Floats, bits: int, parts: Iterable[float]) -> Floats:
+    low, high = numerics.int_range(bits)
+    best, least = whole.copy(), np.full(len(rows), np.inf)
+    left, values = np.arange(len(rows)), rows
     for part in parts:
-        scales = (whole * part).astype(np.float32).astype(np.float64)
-        rounded = Quantizer(bits, scales, np.zeros(len(rows), dtype=np.int64), 0).round(rows)
-        error = np.square(rows - rounded).sum(axis=1)
-        best, least = np.where(error < least, scales, best), np.minimum(error, least)
+        scales = (whole[left] * part).astype(np.float32).astype(np.float64)
+        # What is beyond the last integer is at least so far from it, and from that of all smaller scales.
+        beyond = np.maximum(np.abs(values) + low * scales[:, None], 0.0)
+        possible = np.square(beyond, out=beyond).sum(axis=1) < least[left]
+        if not possible.all():
+            left, values, scales = left[possible], values[possible], scales[possible]
+        if left.size == 0:
+            break
+        apart = values - numerics.on_grid(values, scales[:, None], low, high)
+        error = np.square(apart, out=apart).sum(axis=1)
+        better = error < least[left]
+        best[left[better]], least[left[better]] = scales[better], error[better]
     return best
