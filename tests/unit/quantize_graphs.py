@@ -10,6 +10,8 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
+from dsf.frontend.quantize import QuantizedModel, QuantizeOptions, quantize_model
+
 SEED = 7
 
 
@@ -98,3 +100,10 @@ def decibels(expected: np.ndarray, result: np.ndarray) -> float:
     """Signal to noise, infinite without noise."""
     noise = np.square(expected - result).sum()
     return float(10 * np.log10(np.square(expected).sum() / noise)) if noise else np.inf
+
+
+def quantized(proto: onnx.ModelProto, data: Any, **options: Any) -> QuantizedModel:
+    """What quantisation makes of a model: a valid one."""
+    result = quantize_model(proto, data, QuantizeOptions(**options))
+    onnx.checker.check_model(result.model, full_check=True)
+    return result
