@@ -658,6 +658,34 @@ def two_at_the_end(op_type: str) -> Change:
     return change
 
 
+def in_blocks(op_type: str, block: int, **attributes: object) -> Change:
+    """Of 8 channels or more, before a convolution and at the end."""
+
+    def change(made: Graph) -> None:
+        made.conv(2 * block**2 if op_type == "DepthToSpace" else 4, 3, "conv", kernel=1)
+        made.then(op_type, name="blocks", blocksize=block, **attributes)
+        channels = 2 if op_type == "DepthToSpace" else 4 * block**2
+        made.quantise(made.node("Conv", made.x, weights(made, 8, channels, 2, 2)), 0.0371, 120)
+        made.then(op_type, name="more", blocksize=1, **attributes)
+
+    return change
+
+
+def input_in_blocks(made: Graph) -> None:
+    """A focus layer: the processor puts the input's pixels where they belong."""
+    made.then("SpaceToDepth", name="blocks", blocksize=2)
+    made.quantise(made.node("Conv", made.x, weights(made, 4, 12, 3, 3)), 0.0371, 120)
+
+
+def pixels_to_channels(made: Graph) -> None:
+    """As torch's PixelUnshuffle does it, of more channels than are copied."""
+    made.conv(20, 3, "conv", kernel=1)
+    made.then("Reshape", ints(made, 1, 20, 4, 2, 4, 2), name="apart")
+    made.then("Transpose", name="turn", perm=[0, 1, 3, 5, 2, 4])
+    made.then("Reshape", ints(made, 1, 80, 4, 4), name="together")
+    made.quantise(made.node("Conv", made.x, weights(made, 4, 80, 2, 2, scale=0.001)), 0.0371, 120)
+
+
 def sigmoid_of_rows(made: Graph) -> None:
     """Of 4 bits; a ReLU behind it changes nothing but what is below 0."""
     made.conv(4, 3, "conv", kernel=7)
@@ -776,6 +804,11 @@ OPERATORS: dict[str, Change] = {
     "shuffled-groups": shuffled("Conv", 2),
     "shuffled-pool": shuffled("MaxPool"),
     "shuffled-part": shuffled("Slice"),
+    "to-space": in_blocks("DepthToSpace", 2),
+    "to-space-by-columns": in_blocks("DepthToSpace", 2, mode="CRD"),
+    "to-depth-of-input": input_in_blocks,
+    "to-depth": in_blocks("SpaceToDepth", 2),
+    "to-depth-of-many": pixels_to_channels,
     "images-of-rows": images_of_rows,
     "sub-columns": lambda made: made.then("Sub", numbers(made, 8), name="op"),
     "div-rows": lambda made: made.then("Div", numbers(made, 1, 8, 1), name="op"),
@@ -845,6 +878,8 @@ NEIGHBOURS = {
     "leaky": 0.02,
     "hard-swish": 0.03,
     "mul-turned": 0.02,
+    "to-depth": 0.1,
+    "to-depth-of-many": 0.1,
     "dense-of-moved": 1.0,
 }
 

@@ -18,8 +18,8 @@ from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.graph import Node
 from dsf.frontend.onnx.host import checked
 from dsf.frontend.onnx.importer import Importer
-from dsf.frontend.onnx.moving import moved_wire, reshaped, turned_wire, whole_images
-from dsf.frontend.onnx.rounding import CHANNELS, with_last
+from dsf.frontend.onnx.moving import moved_wire, turned_wire, whole_images
+from dsf.frontend.onnx.rounding import CHANNELS, reshaped, with_last
 from dsf.frontend.onnx.sums import linear_of
 from dsf.frontend.onnx.values import (
     UNIT_BITS,

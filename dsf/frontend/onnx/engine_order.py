@@ -13,7 +13,7 @@ from dsf.frontend.onnx.graph import Graph, Node
 from dsf.frontend.onnx.values import Array, Places, row_major
 
 #: Operators that only rename axes.
-_RENAMING = {"Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze"}
+_RENAMING = {"Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "DepthToSpace", "SpaceToDepth"}
 #: Operators after which elements are where they were.
 _ELEMENTWISE = {"QuantizeLinear", "DequantizeLinear", "Identity", "Cast", "Dropout", "Relu", "Clip"}
 #: Operators that with a constant the processor computes of the input before it is quantised.
@@ -75,6 +75,10 @@ def _renamed(node: Node, constants: dict[str, Array], elements: Places) -> Place
                 return np.squeeze(elements, numbers or None)
             case "Unsqueeze":
                 return np.expand_dims(elements, numbers)
+            case "DepthToSpace":
+                return depth_to_space(node, elements)
+            case "SpaceToDepth":
+                return space_to_depth(node, elements)
             case _:
                 return None
     except (ValueError, IndexError, TypeError):
@@ -91,6 +95,24 @@ def flattened_shape(node: Node, sizes: tuple[int, ...]) -> tuple[int, int]:
     """The shape that a Flatten makes."""
     axis = int(node.get("axis", 1))
     return prod(sizes[: axis + len(sizes) if axis < 0 else axis]), -1
+
+
+def depth_to_space(node: Node, x: Places) -> Places:
+    """Images (N, C, H, W) whose channels are blocks of their pixels: the first axes of the channels, or CRD the last ones."""
+    block, by_columns = int(node.get("blocksize", 1)), node.get("mode", "DCR") == "CRD"
+    batch, channels, height, width = x.shape
+    left = channels // block**2
+    split = (left, block, block) if by_columns else (block, block, left)
+    axes = (0, 1, 4, 2, 5, 3) if by_columns else (0, 3, 4, 1, 5, 2)
+    return x.reshape(batch, *split, height, width).transpose(axes).reshape(batch, left, height * block, width * block)
+
+
+def space_to_depth(node: Node, x: Places) -> Places:
+    """Images (N, C, H, W) whose blocks of pixels are one, with as many times the channels."""
+    block = int(node.get("blocksize", 1))
+    batch, channels, height, width = x.shape
+    blocks = x.reshape(batch, channels, height // block, block, width // block, block).transpose(0, 3, 5, 1, 2, 4)
+    return blocks.reshape(batch, channels * block**2, height // block, width // block)
 
 
 def _as_images(elements: Places, *, of_rows: bool) -> Places:

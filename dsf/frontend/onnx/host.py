@@ -38,7 +38,7 @@ OF_HOST = frozenset(
     {
         *("Add", "Sub", "Mul", "Div", "BatchNormalization", "Relu", "LeakyRelu", "Clip", "Sigmoid", "Tanh", "Exp", "Gelu"),
         *("HardSigmoid", "HardSwish", "Softmax", "LogSoftmax", "ArgMax", "Identity", "Dropout", "Cast"),
-        *("Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze"),
+        *("Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "DepthToSpace", "SpaceToDepth"),
     }
 )
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from dsf.frontend.onnx.engine_order import flattened_shape, reshaped
+from dsf.frontend.onnx.engine_order import depth_to_space, flattened_shape, reshaped, space_to_depth
 from dsf.frontend.onnx.graph import Node
 from dsf.frontend.onnx.host import on_host
 from dsf.frontend.onnx.importer import Importer, handles
@@ -74,6 +74,21 @@ def transpose(importer: Importer, node: Node, inputs: Sequence[State | None]) ->
             raise UnsupportedError(f"perm {order}", f"the {state.codes.ndim} axes", "export the model again")
         return [transposed(state, order)]
     return moved_places(importer, node, state, lambda x: x.transpose(axes))
+
+
+@handles("DepthToSpace")
+def to_space(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """
+    Either mode: of the input and the output nothing to do; between layers copies of the engine, in mode CRD, which mixes
+    channels, a transposed convolution of one tap.
+    """
+    return moved_places(importer, node, inputs[0], lambda x: depth_to_space(node, x))
+
+
+@handles("SpaceToDepth")
+def to_depth(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """Of the input and the output nothing to do; between layers copies of the engine."""
+    return moved_places(importer, node, inputs[0], lambda x: space_to_depth(node, x))
 
 
 @handles("Flatten")

@@ -11,10 +11,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 from xdsl.ir import SSAValue
 
-from dsf.dialects.bundle import Grid, ReshapeOp, TransposeOp
+from dsf.dialects.bundle import Grid, TransposeOp
 from dsf.dialects.shapes import shape
+from dsf.frontend.onnx.blocks import as_blocks
 from dsf.frontend.onnx.operands import engine_shape, images_of, lifted
-from dsf.frontend.onnx.rounding import CHANNELS, COLUMNS, NUMBERS, ROWS, join, move, pending_of, quantise, with_last
+from dsf.frontend.onnx.rounding import (
+    CHANNELS,
+    COLUMNS,
+    NUMBERS,
+    ROWS,
+    join,
+    move,
+    pending_of,
+    quantise,
+    reshaped,
+    with_last,
+)
 from dsf.frontend.onnx.values import (
     MAX_ELEMENTS,
     UNIT_BITS,
@@ -161,7 +173,7 @@ def as_images(importer: Importer, x: Wire, name: str) -> Wire:
 
 
 def _as_reshaped_images(importer: Importer, x: Wire, name: str) -> Wire:
-    """A tensor of another shape than the engine's, or of channels in another order, as images; any other as it is."""
+    """A tensor of another shape than the engine's, of other channels, or of blocks, as images; any other as it is."""
     stored = _stored(x)
     if stored is not None:
         sizes, order = stored
@@ -169,20 +181,11 @@ def _as_reshaped_images(importer: Importer, x: Wire, name: str) -> Wire:
         return replace(x, value=value, places=places_of_images(shape(value), len(x.shape)))
     chosen = chosen_channels(x)
     if chosen is None:
-        return x
+        return as_blocks(importer, x, name) or x
     weights = np.zeros((shape(x.value)[3], chosen.size), dtype=np.int64)
     weights[chosen, np.arange(chosen.size)] = 1
     pending = selection(x, weights, np.zeros(chosen.size), name)
     return replace(quantise(importer, pending, x.grid, x.offset, name), codes=x.codes)
-
-
-def reshaped(importer: Importer, value: SSAValue, sizes: tuple[int, ...], name: str) -> SSAValue:
-    """The same elements in another shape of the engine's."""
-    if shape(value) == sizes:
-        return value
-    op = ReshapeOp(value, sizes)
-    importer.insert(op, name)
-    return op.output
 
 
 def _channels_last(x: Wire) -> Places:

@@ -31,6 +31,7 @@ from dsf.dialects.bundle import (
     PoolKind,
     PoolOp,
     QType,
+    ReshapeOp,
     ResizeOp,
     SliceOp,
     TransposeOp,
@@ -322,6 +323,15 @@ def flattened(importer: Importer, value: SSAValue, name: str) -> SSAValue:
     flat = FlattenOp(value)
     importer.insert(flat, name)
     return flat.output
+
+
+def reshaped(importer: Importer, value: SSAValue, sizes: tuple[int, ...], name: str) -> SSAValue:
+    """The same elements in another shape of the engine's."""
+    if shape(value) == sizes:
+        return value
+    op = ReshapeOp(value, sizes)
+    importer.insert(op, name)
+    return op.output
 
 
 def move(importer: Importer, value: SSAValue, moves: Sequence[Move], name: str) -> SSAValue:

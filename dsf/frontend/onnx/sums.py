@@ -18,9 +18,8 @@ import numpy as np
 
 from dsf.dialects.bundle import AffineType, ConcatOp, FunctionOp
 from dsf.dialects.shapes import shape
-from dsf.frontend.onnx.moving import reshaped
 from dsf.frontend.onnx.operands import images_of, lifted, wire_of
-from dsf.frontend.onnx.rounding import values_of
+from dsf.frontend.onnx.rounding import reshaped, values_of
 from dsf.frontend.onnx.values import UNIT_BITS, Addition, Function, Rounded, State, Sum, Wire
 from dsf.geometry import Window
 from dsf.hardware import Hardware
