@@ -20,6 +20,7 @@ from dsf.disk import read_json
 from dsf.errors import HardwareError
 from dsf.isa.table import FEATURE_ADDRESSES, LOAD_WEIGHTS, MATRIX
 from dsf.layout import table_bytes
+from dsf.numerics import MAX_FRACTION, MAX_MULTIPLIER_BITS, MULTIPLIER_BITS, PRODUCT_BITS
 from dsf.sizes import power_of_two_at_least
 
 #: The upper half of the addresses stands for what lies before the first element.
@@ -70,8 +71,9 @@ class Hardware:
     `max_*` are the largest layer that programs may ask for; they size the memories where these are left at 0. A value
     of 0 for `column_groups`, `vector_length` or a memory means: choose a sensible default (the chosen values are
     those of the constructed object). `pe` is a kind of processing element, or "" for the one that suits the widths: "binary",
-    by XNOR, if `bits_input` and `bits_weights` are 1, else "integer". Raises `HardwareError`, which lists every problem at
-    once.
+    by XNOR, if `bits_input` and `bits_weights` are 1, else "integer". `bits_multiplier` are those of the gain of a channel, and
+    `bits_fraction` those that a sum has behind its point where its bias is added: free scales and biases of other tools are
+    the more exact. Raises `HardwareError`, which lists every problem at once.
     """
 
     processing_elements: tuple[int, int] = (8, 24)
@@ -80,6 +82,8 @@ class Hardware:
     bits_weights: int = 8
     bits_sum: int = 32
     bits_bias: int = 16
+    bits_multiplier: int = MULTIPLIER_BITS
+    bits_fraction: int = 0
     pe: str = ""
     max_kernel_size: tuple[int, int] = (13, 13)
     max_channels_in: int = 512
@@ -157,6 +161,15 @@ class Hardware:
             need(getattr(self, name) in PE_KINDS[pe].bits, name, f"{widths} with {pe} processing elements")
         need(16 <= self.bits_sum <= 32, "bits_sum", "16 to 32")
         need(self.bits_bias in (8, 16, 32), "bits_bias", "8, 16 or 32")
+        least, most = MULTIPLIER_BITS, MAX_MULTIPLIER_BITS
+        need(least <= self.bits_multiplier <= most, "bits_multiplier", f"{least} to {most}")
+        need(0 <= self.bits_fraction <= MAX_FRACTION, "bits_fraction", f"0 to {MAX_FRACTION}")
+        together = self.bits_sum + self.bits_fraction + self.bits_multiplier
+        if together > PRODUCT_BITS and not problems:
+            problems.append(
+                f"'bits_multiplier': {self.bits_multiplier}, and with bits_sum {self.bits_sum} and bits_fraction "
+                f"{self.bits_fraction} {together}, needs at most {PRODUCT_BITS} together; use fewer of one of them"
+            )
         need(all(1 <= k <= MAX_KERNEL for k in self.max_kernel_size), "max_kernel_size", f"1 to {MAX_KERNEL} in each direction")
         need(all(1 <= s <= MAX_IMAGE for s in self.max_image_size), "max_image_size", f"1 to {MAX_IMAGE} in each direction")
         need(1 <= self.max_channels_in <= 1 << 16, "max_channels_in", "1 to 65536")

@@ -5,7 +5,8 @@ How tensors and weights lie in DRAM and in the weight stream, as executable defi
 - A feature tensor is its elements in NHWC order, `bits` wide, packed from bit 0 of byte 0 upwards, without gaps.
 - Raw sums are 32-bit little-endian integers.
 - A weight word (C/G weights of one reduction step) takes a slot of the next power of two of bits, lane 0 lowest.
-- A channel's parameters take 64 bits: bias in [31:0], multiplier in [47:32], shift in [53:48].
+- A channel's parameters take 64 bits: bias in [31:0], multiplier in [47:32], shift in [53:48], and those bits of a multiplier
+  that are beyond 16 in [63:54].
 - A lookup table is its entries, packed as a feature tensor is, for the least value first; it takes at least 64 bits.
 """
 
@@ -92,15 +93,16 @@ def unpack_weight_groups(data: bytes, bits: int, slot_bits: int, groups: int, wo
 def pack_parameters(bias: ArrayLike, multiplier: ArrayLike, shift: ArrayLike) -> bytes:
     """Per-channel parameters to stream bytes, 64 bits a channel."""
     b, m, s = (as_ints(v).reshape(-1) for v in (bias, multiplier, shift))
-    words = (b & 0xFFFFFFFF) | (m << 32) | (s << 48)
+    words = (b & 0xFFFFFFFF) | ((m & 0xFFFF) << 32) | (s << 48) | (m >> 16 << 54)
     return words.astype("<u8").tobytes()
 
 
-def unpack_parameters(data: bytes, channels: int) -> tuple[Ints, Ints, Ints]:
-    """The inverse of `pack_parameters`: (bias, multiplier, shift)."""
+def unpack_parameters(data: bytes, channels: int, multiplier_bits: int) -> tuple[Ints, Ints, Ints]:
+    """The inverse of `pack_parameters`: (bias, multiplier, shift), with as many bits of a multiplier as the engine keeps."""
     words = np.frombuffer(data, dtype="<u8", count=channels)
     bias = (words & np.uint64(0xFFFFFFFF)).astype(np.uint32).view(np.int32).astype(np.int64)
-    multiplier = ((words >> np.uint64(32)) & np.uint64(0xFFFF)).astype(np.int64)
+    multiplier = ((words >> np.uint64(32)) & np.uint64(0xFFFF) | words >> np.uint64(54) << np.uint64(16)).astype(np.int64)
+    multiplier &= (1 << multiplier_bits) - 1
     shift = ((words >> np.uint64(48)) & np.uint64(0x3F)).astype(np.int64)
     return bias, multiplier, shift
 

@@ -28,8 +28,13 @@ Floats = NDArray[np.float64]
 MAX_SHIFT = 47
 #: Largest additional right shift of negative values: the slope of a leaky ReLU is `2**-leak`.
 MAX_LEAK = 15
-#: Bits of the requantisers' multipliers, unsigned.
+#: Bits of multipliers, unsigned: of additions and products, and by default of the requantisers, which may have more.
 MULTIPLIER_BITS = 16
+MAX_MULTIPLIER_BITS = 26
+#: Most bits of a bias behind the point, in units of the sum: a multiplier moves the point behind them.
+MAX_FRACTION = MULTIPLIER_BITS - 1
+#: Bits of a product of a sum, with what is behind its point, and a multiplier: what is shifted right by more is 0.
+PRODUCT_BITS = 62
 
 
 def int_range(bits: int) -> tuple[int, int]:
@@ -118,6 +123,15 @@ def divide_round_half_even(numerator: ArrayLike, denominator: ArrayLike) -> Ints
     return floor + up
 
 
+def biased(acc: ArrayLike, bias: ArrayLike, bias_shift: int) -> tuple[Ints, int]:
+    """
+    (v, fraction): `acc + bias * 2**bias_shift`, exactly, as `v / 2**fraction`. The bias of a negative shift, at least
+    `-MAX_FRACTION`, has that many bits behind the point, `fraction`; else it is 0.
+    """
+    fraction = max(-bias_shift, 0)
+    return (as_ints(acc) << fraction) + (as_ints(bias) << max(bias_shift, 0)), fraction
+
+
 def requantize(
     acc: ArrayLike,
     bias: ArrayLike,
@@ -136,18 +150,23 @@ def requantize(
         v = acc + bias * 2**bias_shift
         y = clip(rhe(v * multiplier / 2**(shift + (leak if v < 0 else 0))) + zero_point, low, high)
 
+    v is exact, also where `bias_shift` is negative: it then has bits behind the point. |v * multiplier| is at most 2**61 in
+    units of the last of them.
+
     `bias`, `multiplier` and `shift` broadcast along the last axis (one value per output channel).
     `leak = 0` is the identity, `leak = k` a leaky ReLU of slope `2**-k`; a ReLU is `low = zero_point`, since rounding is
     monotonic and keeps 0. A gain above 1 is a `multiplier` above 1 with `shift = 0`.
     """
-    value = as_ints(acc) + (as_ints(bias) << bias_shift)
-    total_shift = as_ints(shift) + np.where(value < 0, leak, 0)
-    return clip(shift_round_half_even(value * as_ints(multiplier), total_shift) + zero_point, low, high)
+    value, fraction = biased(acc, bias, bias_shift)
+    total_shift = as_ints(shift) + fraction + np.where(value < 0, leak, 0)
+    rounded = shift_round_half_even(value * as_ints(multiplier), np.minimum(total_shift, PRODUCT_BITS))
+    return clip(rounded + zero_point, low, high)
 
 
 def raw(acc: ArrayLike, bias: ArrayLike, *, bias_shift: int) -> Ints:
-    """A last layer's logits: `acc + bias * 2**bias_shift`, 32 bits, not rounded."""
-    return as_ints(acc) + (as_ints(bias) << bias_shift)
+    """A last layer's logits: `acc + bias * 2**bias_shift`, 32 bits, not rounded; what is behind the point is cut off."""
+    value, fraction = biased(acc, bias, bias_shift)
+    return value >> fraction
 
 
 def residual_add(
@@ -273,14 +292,14 @@ def on_grid(x: Floats, scale: Floats, low: int, high: int) -> Floats:
     return codes
 
 
-def scale_to_multiplier(scale: ArrayLike) -> tuple[Ints, Ints]:
+def scale_to_multiplier(scale: ArrayLike, bits: int = MULTIPLIER_BITS) -> tuple[Ints, Ints]:
     """
-    (multiplier, shift) with `multiplier / 2**shift` nearest to a positive `scale`, element by element:
+    (multiplier, shift) with `multiplier / 2**shift` nearest to a positive `scale`, element by element, of `bits` bits:
 
-        2**15 <= multiplier < 2**16        shift = 15 - floor(log2(scale))
+        2**(bits - 1) <= multiplier < 2**bits        shift = bits - 1 - floor(log2(scale))
 
-    A scale below 2**-32 has a shift of `MAX_SHIFT` and a smaller multiplier, perhaps 0: no sum of 32 bits becomes more than 1.
-    A scale of 2**16 or more has no shift of at least 0, and is a `ValueError`.
+    A scale below `2**(bits - 1 - MAX_SHIFT)`, 2**-32 of 16 bits, has the shift `MAX_SHIFT` and a smaller multiplier, perhaps 0.
+    A scale of `2**bits` or more has no shift of at least 0, and is a `ValueError`.
 
     Source: Jacob et al. (arXiv 1712.05877), section 2.2, with 16 bits for 32.
     """
@@ -288,41 +307,43 @@ def scale_to_multiplier(scale: ArrayLike) -> tuple[Ints, Ints]:
     if not bool(np.all(np.isfinite(scales) & (scales > 0))):
         raise ValueError("scale_to_multiplier: a scale is not a positive number")
     _, exponent = np.frexp(scales)
-    shift = np.minimum(MULTIPLIER_BITS - exponent, MAX_SHIFT)
+    shift = np.minimum(bits - exponent, MAX_SHIFT)
     multiplier = np.rint(np.ldexp(scales, shift))
     # Rounded up to the next power of two.
-    over = multiplier >= 1 << MULTIPLIER_BITS
+    over = multiplier >= 1 << bits
     multiplier, shift = np.where(over, multiplier / 2, multiplier), shift - over
     if np.any(shift < 0):
-        raise ValueError(f"scale_to_multiplier: a scale of {scales.max()}, needs less than 2**{MULTIPLIER_BITS}")
+        raise ValueError(f"scale_to_multiplier: a scale of {scales.max()}, needs less than 2**{bits}")
     return multiplier.astype(np.int64), shift.astype(np.int64)
 
 
 def accumulator_bound(weights: ArrayLike, bias: ArrayLike | None, bias_shift: int, input_bits: int) -> Ints:
     """
     Per output channel, the largest magnitude that `acc + bias` can reach at any time of the sum:
-    `max|x| * sum|w| + |bias * 2**bias_shift|`, with `max|x| = 2**(input_bits - 1)`.
+    `max|x| * sum|w| + |bias * 2**bias_shift|`, with `max|x| = 2**(input_bits - 1)`, a fraction rounded up.
 
     `weights` has the output channel last, as in `(KH, KW, CI, CO)`.
     """
     w = np.abs(as_ints(weights))
     bound = (1 << (input_bits - 1)) * w.reshape(-1, w.shape[-1]).sum(axis=0)
     if bias is not None:
-        bound = bound + np.abs(as_ints(bias) << bias_shift)
+        magnitude, fraction = biased(0, np.abs(as_ints(bias)), bias_shift)
+        bound = bound - (-magnitude >> fraction)
     return bound
 
 
 def fold_zero_point(bias: ArrayLike, bias_shift: int, weights: ArrayLike, zero_point: int) -> tuple[Ints, int]:
     """
     (bias, left shift) of sums of elements as they are, in place of those of sums of elements less `zero_point`:
-    `bias * 2**bias_shift - zero_point * sum(w)`. Without a zero point they stay.
+    `bias * 2**bias_shift - zero_point * sum(w)`, with as many bits behind the point. Without a zero point they stay.
 
     `weights` has the output channel last; what is outside the image has to be `zero_point`.
     """
     b, w = as_ints(bias), as_ints(weights)
     if zero_point == 0:
         return b, bias_shift
-    return (b << bias_shift) - zero_point * w.reshape(-1, w.shape[-1]).sum(axis=0), 0
+    folded, fraction = biased(-zero_point * w.reshape(-1, w.shape[-1]).sum(axis=0), b, bias_shift)
+    return folded, -fraction
 
 
 def bits_for(bound: int) -> int:

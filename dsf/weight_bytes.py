@@ -24,8 +24,8 @@ from dsf.scheduling.pieces import Block, Load, Span
 from dsf.scheduling.weights import arranged_weights, words_of_run
 from dsf.transforms.merge_columns import Index, unmerged_index
 
-#: Bytes of a channel's parameters, by name: (first, one past the last).
-PARAMETERS = {"bias": (0, 4), "multiplier": (4, 6), "shift": (6, PARAMETER_BYTES)}
+#: What each byte of a channel's parameters is of; that of the shift also has two bits of a wide multiplier.
+PARAMETERS = (*("bias",) * 4, *("multiplier",) * 2, "shift", "multiplier")
 
 
 @dataclass(frozen=True)
@@ -110,10 +110,9 @@ def weight_byte(byte: int, data: bytes, loads: Iterable[tuple[Stretch, Facts]], 
 
 def _parameter(weights: Weights, byte: int, hw: Hardware) -> Facts:
     lane, inside = divmod(byte, PARAMETER_BYTES)
-    name = next(name for name, (first, stop) in PARAMETERS.items() if first <= inside < stop)
     channels = weights.load.block.channels(weights.load.groups, hw.group_columns)
     outputs = weights.network.shape[3]
-    return {"parameter": name, "channel": (channels.first + lane) % outputs if lane < channels.count else None}
+    return {"parameter": PARAMETERS[inside], "channel": (channels.first + lane) % outputs if lane < channels.count else None}
 
 
 def _entries(byte: int, hw: Hardware) -> Facts:

@@ -73,12 +73,12 @@ class Trace(Interpreter.Listener):
     def will_interpret_op(self, op: Operation, args: PythonValues) -> None:
         self._inputs = args
         if isinstance(op, (fxp.RequantizeOp, fxp.RawOp)):
-            self._add(op, "biased", numerics.raw(args[0], op.bias_array, bias_shift=op.bias_shift.value.data))
+            self._add(op, "biased", numerics.biased(args[0], op.bias_array, op.bias_shift.value.data)[0])
 
     def did_interpret_op(self, op: Operation, results: PythonValues) -> None:
         if isinstance(op, CoreOp) and not _is_normalised(op):
             bias, shift = engine_bias(op)
-            self._add(op, "sum", results[0] - (bias << shift))
+            self._add(op, "sum", (results[0] - numerics.biased(0, bias, shift)[0]) >> op.fraction)
         for role in _roles(op):
             self._add(op, role, results[0])
         if len(results) == 1 and _is_integers(results[0]):

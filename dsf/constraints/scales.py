@@ -5,13 +5,12 @@ from __future__ import annotations
 from xdsl.ir import Operation
 
 from dsf import numerics
-from dsf.constraints.layers import Problems, is_sum, name_of
+from dsf.constraints.layers import Problems, is_sum, name_of, source_of
 from dsf.dialects import bundle
-from dsf.dialects.bundle_scales import gains, has_free_scale
+from dsf.dialects.bundle_scales import bits_of_gains, gains, has_free_scale
 from dsf.dialects.integers import MAX_POOL_SHIFT
 from dsf.dialects.shapes import element
 from dsf.hardware import Hardware
-from dsf.numerics import MULTIPLIER_BITS
 
 
 def rescaling(op: Operation, hardware: Hardware) -> Problems:
@@ -21,7 +20,9 @@ def rescaling(op: Operation, hardware: Hardware) -> Problems:
     """
     if not isinstance(op, bundle.ActivationOp | bundle.PoolOp) or has_free_scale(op):
         return
-    before, after = bundle.frac_of(op.input), bundle.frac_of(op.output)
+    core = source_of(op.input).owner
+    before = core.product_frac if isinstance(core, bundle.CoreOp) else bundle.frac_of(op.input)
+    after = bundle.frac_of(op.output)
     pools = isinstance(op, bundle.PoolOp) or not is_sum(op.input)
     most_right = MAX_POOL_SHIFT if pools else numerics.MAX_SHIFT
     if not -15 <= before - after <= most_right:
@@ -44,15 +45,19 @@ def alignment(op: Operation, hardware: Hardware) -> Problems:
 
 
 def free_scale(op: Operation, hardware: Hardware) -> Problems:
-    """Free scales: a sum or a product becomes at most 2**15 times as large a number. In an add neither operand does."""
+    """
+    Free scales: a sum or a product becomes at most 2**15 times as large a number, a sum more with more `bits_multiplier`. In an
+    add neither operand does.
+    """
     if not isinstance(op, bundle.ActivationOp | bundle.AddOp | bundle.MultiplyOp) or not has_free_scale(op):
         return
     scales = gains(op)
     largest = float(scales.max())
-    if largest >= 1 << MULTIPLIER_BITS - 1:
+    bits = bits_of_gains(op)
+    if largest >= 1 << bits - 1:
         yield (
             f"{name_of(op)}: a result whose scale is {largest:.3g} times finer than that of what it is made of, needs at most "
-            f"2**{MULTIPLIER_BITS - 1}; quantise the result more coarsely"
+            f"2**{bits - 1}; quantise the result more coarsely"
         )
 
 

@@ -49,7 +49,7 @@ def integer_bias(op: bundle.CoreOp) -> tuple[numerics.Ints, int]:
     """(one integer for each channel, left shift) that is added to a core's sum; zeros if there is nothing to add."""
     if op.bias_array is None or op.bias_type is None:
         return np.zeros(op.channels_out, dtype=np.int64), 0
-    return numerics.quantize(op.bias_array, op.bias_type.bits.data, op.bias_type.frac.data), max(op.bias_shift, 0)
+    return numerics.quantize(op.bias_array, op.bias_type.bits.data, op.bias_type.frac.data), op.bias_shift
 
 
 def engine_bias(op: bundle.CoreOp) -> tuple[numerics.Ints, int]:

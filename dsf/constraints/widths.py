@@ -8,7 +8,7 @@ import numpy as np
 from xdsl.ir import BlockArgument, Operation
 
 from dsf import numerics
-from dsf.constraints.layers import ROUNDED, Problems, is_sum, name_of, source_of
+from dsf.constraints.layers import ROUNDED, Problems, is_last, is_sum, name_of, source_of
 from dsf.constraints.sums import engine_sums, largest_sums, overflow
 from dsf.dialects import bundle
 from dsf.dialects.bundle_group import LETTERS
@@ -17,7 +17,10 @@ from dsf.hardware import Hardware
 
 
 def widths(op: Operation, hardware: Hardware) -> Problems:
-    """Activations, weights and biases are at most as wide as the hardware has them; sums have its width."""
+    """
+    Activations, weights and biases are at most as wide as the hardware has them; sums have its width, and those bits behind
+    their point that a finer bias has.
+    """
     for value in (*op.operands, *op.results) if op.name in LETTERS else ():
         q = getattr(value.type, "element_type", None)
         if isinstance(q, bundle.QType | bundle.AffineType) and not is_sum(value):
@@ -28,7 +31,7 @@ def widths(op: Operation, hardware: Hardware) -> Problems:
     # With scales, what counts is the bias with the zero point in it: `folded_bias`.
     if op.bias_type is not None and op.scales is None and op.bias_type.bits.data > hardware.bits_bias:
         yield _too_wide(op, f"a bias of {op.bias_type.bits.data} bits", "bits_bias", hardware.bits_bias)
-    bits_sum = bundle.bits_of(op.output)
+    bits_sum = bundle.bits_of(op.output) - op.fraction
     if bits_sum != hardware.bits_sum:
         needs = f"{hardware.bits_sum} (bits_sum)"
         yield f"{name_of(op)}: a sum of {bits_sum} bits, needs {needs}; correct the type or Hardware(bits_sum={bits_sum})"
@@ -93,9 +96,23 @@ def folded_bias(op: Operation, hardware: Hardware) -> Problems:
 
 
 def bias_shift(op: Operation, hardware: Hardware) -> Problems:
-    """A bias is aligned with the sum by a left shift of at most 31."""
-    if isinstance(op, bundle.CoreOp) and op.bias_shift > MAX_BIAS_SHIFT:
+    """
+    A bias is aligned with the sum by a left shift of at most 31 less `bits_fraction`. At most `bits_fraction` of its bits are
+    behind the point of the sum, and none where raw sums leave.
+    """
+    if not isinstance(op, bundle.CoreOp):
+        return
+    most = MAX_BIAS_SHIFT - hardware.bits_fraction
+    if op.bias_shift > most:
         yield (
-            f"{name_of(op)}: a bias {op.bias_shift} fraction bits coarser than the sum, needs at most {MAX_BIAS_SHIFT}; "
+            f"{name_of(op)}: a bias {op.bias_shift} fraction bits coarser than the sum, needs at most {most}; "
             f"use more bias_frac_bits"
         )
+    finest = 0 if is_last(op) else hardware.bits_fraction
+    if op.fraction > finest:
+        change = f"use bias_frac_bits={op.product_frac + finest}"
+        if not is_last(op):
+            change = f"use at most {op.product_frac + finest} bias_frac_bits, or Hardware(bits_fraction={op.fraction})"
+        frac = op.product_frac + op.fraction
+        needs = f"at most {op.product_frac + finest}, those of the {'raw sums' if is_last(op) else 'sum and bits_fraction'}"
+        yield f"{name_of(op)}: a bias of {frac} fraction bits, needs {needs}; {change}"

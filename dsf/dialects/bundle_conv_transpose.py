@@ -80,7 +80,7 @@ class ConvTransposeOp(CoreOp):
         kernel_height, kernel_width, _, outputs = np.shape(weights)
         window = TransposedWindow(Window((kernel_height, kernel_width), strides, padding, dilation), output_padding)
         batch, height, width, _ = shape(input)
-        q = sum_type(bits_sum, input, weights_type, scales)
+        q = sum_type(bits_sum, input, weights_type, scales, bias_type)
         super().__init__(
             operands=[input],
             properties={

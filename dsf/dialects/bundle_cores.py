@@ -58,7 +58,7 @@ from dsf.dialects.shapes import (
     shape,
 )
 from dsf.geometry import Window
-from dsf.numerics import Floats, fold_batch_norm
+from dsf.numerics import MAX_FRACTION, Floats, fold_batch_norm
 
 
 def check_q(op: Operation, *values: SSAValue, sums: bool = False) -> None:
@@ -87,9 +87,22 @@ def check_reals(op: Operation, name: str, constant: DenseAttr) -> None:
     need(finite, op, f"{name} that are NaN or infinite", "finite numbers", "train with a lower rate, or replace them")
 
 
-def sum_type(bits: int, input: SSAValue, weights_type: QType, scales: ArrayLike | None) -> QType | SumType:
-    """The type of a core's sum of `bits` bits."""
-    return SumType.of(bits) if scales is not None else QType.of(bits, frac_of(input) + weights_type.frac.data)
+def sum_type(
+    bits: int, input: SSAValue, weights_type: QType, scales: ArrayLike | None, bias_type: QType | None
+) -> QType | SumType:
+    """The type of a core's sum of `bits` bits, and those that a bias has behind the point of the products."""
+    frac = frac_of(input) + weights_type.frac.data
+    fraction = 0 if bias_type is None else max(bias_type.frac.data - frac, 0)
+    return SumType.of(bits + fraction) if scales is not None else QType.of(bits + fraction, frac + fraction)
+
+
+def _normalised_type(sum: SSAValue, bias_type: QType | None) -> Attribute:
+    """The type of a core's sum with a bias of this type in place of none."""
+    owner, kind = sum.owner, element(sum)
+    if bias_type is None or not isinstance(kind, QType) or (isinstance(owner, CoreOp) and owner.bias_type is not None):
+        return sum.type
+    fraction = max(bias_type.frac.data - kind.frac.data, 0)
+    return tensor_of(shape(sum), QType.of(kind.bits.data + fraction, kind.frac.data + fraction))
 
 
 class CoreOp(IRDLOperation):
@@ -97,7 +110,8 @@ class CoreOp(IRDLOperation):
     What convolutions and dense layers share: quantised weights and bias, and an exact sum.
 
     Weights and bias are real; `dsf.numerics.quantize` to `weights_type` and `bias_type` is part of the operation (it
-    changes nothing if they lie on that grid).
+    changes nothing if they lie on that grid). The sum has the fraction bits of the products, or of a finer bias, and then as
+    many bits more.
 
     With `scales`, one for each output channel, the sum stands for that many times as much, and times the scale of the input:
 
@@ -137,15 +151,30 @@ class CoreOp(IRDLOperation):
         return self.weights.get_shape()[-1]
 
     @property
+    def product_frac(self) -> int:
+        """Fraction bits of the exact products, before `scales`."""
+        return frac_of(self.input) + self.weights_type.frac.data
+
+    @property
+    def fraction(self) -> int:
+        """Bits that the sum has behind the point of its products, those of a finer bias."""
+        return max(-self.bias_shift, 0)
+
+    @property
     def sum_frac(self) -> int:
         """Fraction bits of the exact sum, before `scales`."""
-        return frac_of(self.input) + self.weights_type.frac.data
+        return self.product_frac + self.fraction
 
     @property
     def units(self) -> Floats:
         """What 1 more in the integer of a sum stands for, for each channel, or one number for all."""
         unit = np.ldexp(1.0, -self.sum_frac)
         return np.array([unit]) if self.scales is None else unit * self.input_scale * reals_of(self.scales)
+
+    @property
+    def product_units(self) -> Floats:
+        """The same of a sum of the products only."""
+        return np.ldexp(self.units, self.fraction)
 
     @property
     def input_scale(self) -> float:
@@ -155,8 +184,8 @@ class CoreOp(IRDLOperation):
 
     @property
     def bias_shift(self) -> int:
-        """How far the quantised bias is shifted left to align with the sum; 0 without bias."""
-        return 0 if self.bias_type is None else self.sum_frac - self.bias_type.frac.data
+        """How far the quantised bias is shifted left to align with the products; 0 without bias."""
+        return 0 if self.bias_type is None else self.product_frac - self.bias_type.frac.data
 
     @property
     def weights_array(self) -> Floats:
@@ -174,8 +203,8 @@ class CoreOp(IRDLOperation):
         need(both, self, "a bias without a type, or a type without a bias", "both", "add what is missing")
         if self.bias_type is not None:
             has = f"a bias with {self.bias_type.frac.data} fraction bits"
-            needs = f"at most {self.sum_frac}, those of the sum"
-            need(self.bias_shift >= 0, self, has, needs, "use fewer bias_frac_bits")
+            needs = f"at most {self.product_frac + MAX_FRACTION}, those of the products and {MAX_FRACTION}"
+            need(self.fraction <= MAX_FRACTION, self, has, needs, "use fewer bias_frac_bits")
         if self.bias is None:
             return
         check_reals(self, "bias", self.bias)
@@ -195,7 +224,8 @@ class CoreOp(IRDLOperation):
         need(not free, self, f"an input of {element(self.input)} and no scales", "one for each channel", "add scales")
         need(isinstance(kind, QType), self, f"a sum of type {kind}", "!bundle.q without scales", "correct the result type")
         assert isinstance(kind, QType)
-        needs = f"{self.sum_frac}, those of the input and the weights together"
+        whose = "the bias" if self.fraction else "the input and the weights together"
+        needs = f"{self.sum_frac}, those of {whose}"
         has = f"a sum with {kind.frac.data} fraction bits"
         need(kind.frac.data == self.sum_frac, self, has, needs, "correct the result type")
 
@@ -249,7 +279,7 @@ class ConvOp(CoreOp):
         kernel_height, kernel_width, _, outputs = np.shape(weights)
         window = Window((kernel_height, kernel_width), strides, padding, dilation)
         batch, height, width, _ = shape(input)
-        q = sum_type(bits_sum, input, weights_type, scales)
+        q = sum_type(bits_sum, input, weights_type, scales, bias_type)
         super().__init__(
             operands=[input],
             properties={
@@ -305,7 +335,7 @@ class DenseOp(CoreOp):
     ):
         constants = self.properties_of(weights, weights_type, scales, bias, bias_type)
         outputs = np.shape(weights)[-1]
-        q = sum_type(bits_sum, input, weights_type, scales)
+        q = sum_type(bits_sum, input, weights_type, scales, bias_type)
         result = tensor_of((shape(input)[0], outputs), q)
         super().__init__(operands=[input], properties=constants, result_types=[result])
 
@@ -328,7 +358,7 @@ class BatchNormOp(IRDLOperation):
         w' = w * scale        b' = beta + (b - mean) * scale
 
     computed in float64 in this order (`dsf.numerics.fold_batch_norm`) before they are quantised. `bias_type` is the type of
-    b' where the core has none.
+    b' where the core has none, and may make the sum finer.
 
     ```
     %n = bundle.batch_norm %s gamma dense<...> beta dense<...> mean dense<...> variance dense<...> epsilon 1.000000e-03
@@ -375,7 +405,7 @@ class BatchNormOp(IRDLOperation):
                 "epsilon": real(epsilon),
                 "bias_type": bias_type,
             },
-            result_types=[input.type],
+            result_types=[_normalised_type(input, bias_type)],
         )
 
     def folded(self) -> tuple[Floats, Floats]:
@@ -408,7 +438,9 @@ class BatchNormOp(IRDLOperation):
         needs = "a bundle.conv or bundle.dense without scales, whose sum nothing else uses"
         need(alone, self, "another operand", needs, "place it right after its core")
         has = f"a change of type from {self.input.type} to {self.output.type}"
-        need(self.input.type == self.output.type, self, has, "the same type", "correct the result type")
+        wanted = _normalised_type(self.input, self.bias_type)
+        needs = "the same type" if wanted == self.input.type else f"{wanted}, as fine as the bias"
+        need(self.output.type == wanted, self, has, needs, "correct the result type")
         need(self.folded_bias_type is not None, self, "no type for the folded bias", "bias q<bits, frac>", "add it")
         for name in ("gamma", "beta", "mean", "variance"):
             values: DenseAttr = getattr(self, name)

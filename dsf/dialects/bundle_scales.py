@@ -2,11 +2,12 @@
 Free scales: by what the integers of a layer's operands are multiplied to become those of its result, where that is no power of
 two.
 
-The multiplier has 16 bits, which is part of what the operations mean: so all levels compute the same integers. It is off by
-2**-17 at the mean, and a result of 8 bits rounds to the neighbour of the exact one's about once in two thousand times. In an
-addition it may be more often: of the few sums that there are, many lie half-way between two steps if a multiplier happens to be
-a short fraction. There the neighbours of the nearest multipliers are tried too. A result of one bit is a sign, which no scale
-changes: nothing is rescaled, and of two signs that are added the one with the larger scale counts.
+The multiplier has as many bits as the module's hardware says (`Hardware.bits_multiplier`), or 16, which is part of what the
+operations mean: so all levels compute the same integers. One of 16 bits is off by 2**-17 at the mean, and a result of 8 bits
+rounds to the neighbour of the exact one's about once in two thousand times. In additions and products it always has 16. In an
+addition that may be more often: of the few sums that there are, many lie half-way between two steps if a multiplier happens to
+be a short fraction. There the neighbours of the nearest multipliers are tried too. A result of one bit is a sign, which no
+scale changes: nothing is rescaled, and of two signs that are added the one with the larger scale counts.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from functools import lru_cache
 from itertools import product
 
 import numpy as np
+from xdsl.dialects.builtin import ModuleOp
 
 from dsf import numerics
 from dsf.dialects.bundle import ActivationOp, AddOp, AffineType, Grid, MultiplyOp, PoolOp, SumType, core_of, grid_of
+from dsf.dialects.engine import HardwareOp
 from dsf.dialects.shapes import element
 from dsf.numerics import Floats, Ints
 
@@ -37,8 +40,8 @@ def has_free_scale(op: ActivationOp | AddOp | MultiplyOp | PoolOp) -> bool:
 
 def gains(op: ActivationOp | AddOp | MultiplyOp) -> Floats:
     """
-    By what the integers of a sum's channels, those of the two operands of an add, or the product of integers are multiplied,
-    exactly.
+    By what the integers of a sum's channels (in units of its products), those of the two operands of an add, or the product of
+    integers are multiplied, exactly.
     """
     unit = grid_of(op.output).unit
     if isinstance(op, AddOp):
@@ -46,20 +49,29 @@ def gains(op: ActivationOp | AddOp | MultiplyOp) -> Floats:
     if isinstance(op, MultiplyOp):
         return np.array([grid_of(op.a).unit * grid_of(op.b).unit / unit])
     core = core_of(op.input)
-    return np.array([grid_of(op.input).unit / unit]) if core is None else core.units / unit
+    return np.array([grid_of(op.input).unit / unit]) if core is None else core.product_units / unit
+
+
+def bits_of_gains(op: ActivationOp | AddOp | MultiplyOp) -> int:
+    """Bits of a layer's multipliers."""
+    module = op.get_toplevel_object()
+    if not isinstance(op, ActivationOp) or not isinstance(module, ModuleOp):
+        return numerics.MULTIPLIER_BITS
+    hardware = next((one for one in module.ops if isinstance(one, HardwareOp)), None)
+    return numerics.MULTIPLIER_BITS if hardware is None else hardware.hardware.bits_multiplier
 
 
 def multipliers(op: ActivationOp | AddOp | MultiplyOp) -> tuple[Ints, Ints]:
     """
-    (multiplier, right shift) of each of `gains`, to 16 bits (`dsf.numerics.scale_to_multiplier`); in an add both have the shift
-    of the larger one.
+    (multiplier, right shift) of each of `gains`, to `bits_of_gains` (`dsf.numerics.scale_to_multiplier`); in an add both have
+    the shift of the larger one.
     """
     exact = gains(op)
     if grid_of(op.output).bits.data == 1:
         larger = isinstance(op, AddOp) & (exact > exact.min())
         return np.where(larger, 2, 1), np.zeros((), dtype=np.int64)
     if isinstance(op, ActivationOp):
-        return numerics.scale_to_multiplier(exact)
+        return numerics.scale_to_multiplier(exact, bits_of_gains(op))
     _, shift = numerics.scale_to_multiplier(exact.max())
     right = np.minimum(shift, MAX_ADD_SHIFT if isinstance(op, AddOp) else MAX_PRODUCT_SHIFT)
     grids = [grid_of(value) for value in (*op.operands, op.output)]
@@ -97,6 +109,6 @@ def _multipliers_of_sum(exact: tuple[float, float], elements: tuple[tuple[int, i
 
 
 def rounded_gains(op: ActivationOp | AddOp | MultiplyOp) -> Floats:
-    """`gains` to 16 bits."""
+    """`gains` as the engine has them."""
     multiplier, shift = multipliers(op)
     return np.ldexp(multiplier.astype(np.float64), -shift)

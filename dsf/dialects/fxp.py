@@ -29,8 +29,10 @@ from dsf.dialects.fxp_elements import MultiplyOp, TableOp
 from dsf.dialects.fxp_moves import ConcatOp, PadOp, ResizeOp, SliceOp, TransposeOp
 from dsf.dialects.integers import (
     MAX_BIAS_SHIFT,
+    MAX_GAIN,
     MAX_MULTIPLIER,
     MAX_POOL_SHIFT,
+    MIN_BIAS_SHIFT,
     RAW_BITS,
     ZERO_POINT_BITS,
     check_between,
@@ -158,6 +160,8 @@ class RequantizeOp(IRDLOperation):
         v = acc + bias * 2**bias_shift
         y = clip(rhe(v * multiplier / 2**(shift + (leak if v < 0 else 0))) + zero_point, low, high)
 
+    exactly, also where `bias_shift` is negative: then v has bits behind the point.
+
     ```
     %y = fxp.requantize %s bias dense<0> : tensor<16xi32> multiplier dense<1> : tensor<16xi32> shift dense<3> : tensor<16xi8>
         leak 3 clip -128 to 127 : tensor<1x3x3x16xi24> -> tensor<1x3x3x16xi8>
@@ -231,9 +235,9 @@ class RequantizeOp(IRDLOperation):
         check_result(self, shape(self.input))
         check_rank(self, self.input, (2, 4))
         check_constants(self, *int_range(RAW_BITS), bias=self.bias)
-        check_constants(self, 0, MAX_MULTIPLIER, multiplier=self.multiplier)
+        check_constants(self, 0, MAX_GAIN, multiplier=self.multiplier)
         check_constants(self, 0, MAX_SHIFT, shift=self.shift)
-        check_between(self, 0, MAX_BIAS_SHIFT, bias_shift=self.bias_shift)
+        check_between(self, MIN_BIAS_SHIFT, MAX_BIAS_SHIFT, bias_shift=self.bias_shift)
         check_between(self, 0, MAX_LEAK, leak=self.leak)
         check_between(self, *int_range(ZERO_POINT_BITS), zero_point=self.zero_point)
         check_clip(self, self.low.value.data, self.high.value.data)

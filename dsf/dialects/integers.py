@@ -15,11 +15,21 @@ from xdsl.ir import Attribute, Operation, SSAValue
 
 from dsf.dialects.constants import DenseAttr, ints_of
 from dsf.dialects.shapes import as_text, check_channels, element, need, shape
-from dsf.numerics import fits, int_range, table_bits, values_text
+from dsf.numerics import (
+    MAX_FRACTION,
+    MAX_MULTIPLIER_BITS,
+    MULTIPLIER_BITS,
+    fits,
+    int_range,
+    table_bits,
+    values_text,
+)
 
-#: Largest multiplier of the requantisers (16 bits, unsigned) and largest left shift of a bias.
-MAX_MULTIPLIER = (1 << 16) - 1
-MAX_BIAS_SHIFT = 31
+#: Largest multiplier of additions and products (16 bits, unsigned), and of the requantisers of any hardware.
+MAX_MULTIPLIER = (1 << MULTIPLIER_BITS) - 1
+MAX_GAIN = (1 << MAX_MULTIPLIER_BITS) - 1
+#: Largest left shift of a bias, and the least, which leaves bits behind the point, of any hardware.
+MAX_BIAS_SHIFT, MIN_BIAS_SHIFT = 31, -MAX_FRACTION
 #: Bits of the zero point that a requantiser adds, signed.
 ZERO_POINT_BITS = 16
 #: Largest left shift of a pooling's numerator and of its denominator.

@@ -19,6 +19,7 @@ from dsf.dialects.integers import (
     MAX_BIAS_SHIFT,
     MAX_MULTIPLIER,
     MAX_POOL_SHIFT,
+    MIN_BIAS_SHIFT,
     RAW_BITS,
     ZERO_POINT_BITS,
     width,
@@ -95,7 +96,7 @@ class RequantizeAttr(RecordAttr):
     high: IntAttr
 
     RULES: ClassVar = {
-        "bias_shift": Rule(0, MAX_BIAS_SHIFT, default=0),
+        "bias_shift": Rule(MIN_BIAS_SHIFT, MAX_BIAS_SHIFT, default=0),
         "leak": Rule(0, MAX_LEAK, default=0),
         "zero_point": Rule(*int_range(ZERO_POINT_BITS), default=0),
     }

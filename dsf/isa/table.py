@@ -236,13 +236,14 @@ LOAD_WEIGHTS = Instruction(
                 W[(bank + i) % G][address + (bank + i) // G * words + k] = next(stream)
         for i in range(groups):                                    # target 1; 64 bits a channel
             for lane in range(C // G):
-                P[address + i][lane] = next(stream)                # {shift[53:48], multiplier[47:32], bias[31:0]}
+                P[address + i][lane] = next(stream)                # as below
         for i in range(groups):                                    # target 2
             for value in range(-(2 ** (bits - 1)), 2 ** (bits - 1)):   # bits = max(2, bits_input)
                 T[address + i][value] = next(stream)
 
-    In the stream a weight word takes a slot of the next power of two of bits (at least 8), lane 0 lowest. The entries of a
-    table are packed, `bits` bits each, and a table takes at least 64 bits.
+    In the stream a weight word takes a slot of the next power of two of bits (at least 8), lane 0 lowest. The parameters of a
+    channel are `{multiplier[25:16], shift[5:0], multiplier[15:0], bias[31:0]}`, of which the engine keeps `bits_multiplier`
+    and `bits_bias`. The entries of a table are packed, `bits` bits each, and a table takes at least 64 bits.
     """,
 )
 
@@ -308,7 +309,7 @@ MATRIX = Instruction(
             "group, no rows skipped. 0: all are in one bank.",
         ),
         Field("parameter_address", 12, "Parameter group of the first channel group."),
-        Field("bias_shift", 5, "Left shift of the bias."),
+        Field("bias_shift", 5, "Left shift of the bias, in units of 2^-bits_fraction of a sum."),
         Field("leak", 4, "Further right shift of negative values."),
         Field("zero_point", 16, "Added after rounding, before the clip.", signed=True),
         Field("low", 16, "Lower clip.", signed=True),

@@ -289,10 +289,13 @@ def _resolve(bundle: Bundle, x: QTensor, problems: Problems) -> Node:
     activation = None if isinstance(given, Softmax) else given
     softmax = softmax or isinstance(given, Softmax)
     if core is not None and core.bias_frac_bits is not None:
+        # Raw sums are whole numbers of their unit.
+        behind = 0 if activation is None else x.hw.bits_fraction
+        most = x.frac_bits + core.weights_frac_bits + behind
         problems.need(
-            core.bias_frac_bits <= x.frac_bits + core.weights_frac_bits,
-            f"bias_frac_bits={core.bias_frac_bits}, needs at most {x.frac_bits + core.weights_frac_bits}, the input's "
-            f"{x.frac_bits} + the weights' {core.weights_frac_bits}; lower it",
+            core.bias_frac_bits <= most,
+            f"bias_frac_bits={core.bias_frac_bits}, needs at most {most}, the input's {x.frac_bits} + the weights' "
+            f"{core.weights_frac_bits}{f' + {behind} (bits_fraction)' if behind else ''}; lower it",
         )
     if core is not None and activation is None:
         problems.need(

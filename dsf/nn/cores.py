@@ -2,7 +2,8 @@
 Cores of bundles, as descriptions: convolution, transposed convolution and dense layer.
 
     acc = sum(x * quantize(w)) + quantize(b),   x on q<bits_input, x_frac>,  w on q<bits_weights, weights_frac_bits>,
-                                                b on q<bits_bias, bias_frac_bits>,  bias_frac_bits <= x_frac + weights_frac_bits
+                                                b on q<bits_bias, bias_frac_bits>,
+                                                bias_frac_bits <= x_frac + weights_frac_bits + bits_fraction
 
 Widths are the hardware's. With `batch_norm` the normalisation is folded into weights and bias, in float64, before they are
 quantised: `w * s` and `beta - mean * s`, with `s = gamma / sqrt(variance + EPSILON)`; `bias_frac_bits` is then that of the

@@ -16,7 +16,7 @@ from dsf import numerics
 from dsf.constraints.sums import largest_sums, overflow
 from dsf.dialects import tile
 from dsf.dialects.constants import ints_of, stored_ints
-from dsf.dialects.integers import width
+from dsf.dialects.integers import MAX_BIAS_SHIFT, width
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
 from dsf.scheduling.network import Layer, Network
@@ -95,6 +95,22 @@ def _constants(layer: Layer, op: tile.MatrixOp, hw: Hardware) -> Iterator[str]:
         if bits > most > 1:
             needs = f"at most {most} ({parameter})"
             yield f"'{layer.name}': {what} of {bits} bits, needs {needs}; use fewer bits or hardware with more"
+    yield from _rescaling(layer, op, hw)
+
+
+def _rescaling(layer: Layer, op: tile.MatrixOp, hw: Hardware) -> Iterator[str]:
+    """Multipliers, and how biases are aligned with sums."""
+    bits = 0 if op.multiplier is None else int(ints_of(op.multiplier).max()).bit_length()
+    if bits > hw.bits_multiplier:
+        change = f"use Hardware(bits_multiplier={bits})"
+        yield f"'{layer.name}': a multiplier of {bits} bits, needs at most {hw.bits_multiplier} (bits_multiplier); {change}"
+    shift, most = op.epilogue.bias_shift.data, MAX_BIAS_SHIFT - hw.bits_fraction
+    if shift < -hw.bits_fraction:
+        change = f"use Hardware(bits_fraction={-shift})"
+        yield f"'{layer.name}': a bias with {-shift} bits behind the point, needs at most {hw.bits_fraction}; {change}"
+    if shift > most:
+        change = "use more fraction bits for the bias"
+        yield f"'{layer.name}': a bias shifted left by {shift}, needs at most {most} (31 less bits_fraction); {change}"
 
 
 def _sums(layer: Layer, op: tile.MatrixOp, bits: int, hw: Hardware) -> Iterator[str]:

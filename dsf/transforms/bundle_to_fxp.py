@@ -2,7 +2,7 @@
 `bundle-to-fxp`: real layers become integer operations with the same results, bit for bit.
 
 Where scales are powers of two, a rescaling from `before` to `after` fraction bits is a right shift, or where bits are gained
-a multiplier. A free scale is a multiplier of 16 bits and a right shift (`bundle_scales.py`); a zero point of the input is in
+a multiplier. A free scale is a multiplier and a right shift (`bundle_scales.py`); a zero point of the input is in
 the bias and is the padding value, one of the result is added after rounding. A slope of 2**-k is a further shift of negative
 values, and a ReLU a clip at 0. A result of one bit is a sign, which no rescaling changes but which rounding to 0 would: nothing
 is shifted right. A dense layer is a 1x1 convolution between reshapes. Expects what `check-hardware` has accepted. Every
@@ -160,9 +160,12 @@ class Lowering:
     def _requantize(self, core: bundle.CoreOp, x: SSAValue, activation: bundle.ActivationOp) -> SSAValue:
         q, slope = bundle.grid_of(activation.output), activation.negative_slope.value.data
         if isinstance(q, bundle.QType) and core.scales is None:
-            multiplier, right = scale_of(core.sum_frac, q)
+            multiplier, right = scale_of(core.product_frac, q)
         else:
             multiplier, right = multipliers(activation)
+        if q.bits.data == 1:
+            # What is behind the point has a sign too, which rounding would lose.
+            multiplier = multiplier << core.fraction
         bias, shift = engine_bias(core)
         low, high = clip_of(q, slope, bundle.limits_of(activation))
         op = fxp.RequantizeOp(

@@ -31,7 +31,8 @@ class FoldIntoCore(RewritePattern):
         core.weights, core.bias, core.bias_type = dense_reals(weights), dense_reals(bias), op.folded_bias_type
         fuse_locations(core, core, op)
         rewriter.notify_op_modified(core)
-        rewriter.replace(op, (), (core.output,))
+        # A fine bias makes the sum finer.
+        rewriter.replace(op, (), (rewriter.replace_value_with_new_type(core.output, op.output.type),))
 
 
 @dataclass(frozen=True)

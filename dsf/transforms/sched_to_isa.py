@@ -147,12 +147,14 @@ def _output(op: sched.MatrixOp | sched_vector.VectorOp | sched.CopyOp, lanes: in
     }
 
 
-def _epilogue(op: sched.MatrixOp) -> Fields:
+def _epilogue(op: sched.MatrixOp, hw: Hardware) -> Fields:
     how = op.epilogue
+    # The engine counts from the last bit behind the point of a sum.
+    bias_shift = how.bias_shift.data + hw.bits_fraction
     if isinstance(how, tile.RawAttr):
-        return {"raw": 1, "bias_shift": how.bias_shift.data}
+        return {"raw": 1, "bias_shift": bias_shift}
     return {
-        "bias_shift": how.bias_shift.data,
+        "bias_shift": bias_shift,
         "leak": how.leak.data,
         "zero_point": how.zero_point.data,
         "low": how.low.data,
@@ -272,7 +274,7 @@ def matrix_fields(op: sched.MatrixOp, hw: Hardware) -> Fields:
         "accumulate": int(piece.accumulate),
         "partial": int(piece.partial),
         "parameter_address": buffer_of(op.parameters).start,
-        **({} if piece.partial else _epilogue(op)),
+        **({} if piece.partial else _epilogue(op, hw)),
         **residual,
     }
 

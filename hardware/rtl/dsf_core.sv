@@ -31,7 +31,9 @@ module dsf_core
   parameter int unsigned XBits          = 8,
   parameter int unsigned WBits          = 8,
   parameter int unsigned BBits          = 16,
+  parameter int unsigned MBits          = 16,
   parameter int unsigned AccBits        = 32,
+  parameter int unsigned FBits          = 0,
   parameter int unsigned VecLen         = 32,
   parameter int unsigned AxiWidth       = 128,
   parameter int unsigned FeatureWords   = 1024,
@@ -327,8 +329,8 @@ module dsf_core
   );
 
   dsf_drain #(
-    .Rows(Rows), .Groups(Groups), .GCols(GroupCols), .XBits(XBits), .BBits(BBits), .AccBits(AccBits),
-    .VecLen(VecLen), .ParamGroups(ParamGroups), .CaptureTiles(CaptureTiles)
+    .Rows(Rows), .Groups(Groups), .GCols(GroupCols), .XBits(XBits), .BBits(BBits), .MBits(MBits),
+    .AccBits(AccBits), .FBits(FBits), .VecLen(VecLen), .ParamGroups(ParamGroups), .CaptureTiles(CaptureTiles)
   ) u_drain (
     .clk_i,
     .rst_ni,

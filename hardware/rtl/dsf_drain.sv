@@ -31,7 +31,9 @@ module dsf_drain
   parameter int unsigned GCols        = 8,
   parameter int unsigned XBits        = 8,
   parameter int unsigned BBits        = 16,
+  parameter int unsigned MBits        = 16,
   parameter int unsigned AccBits      = 32,
+  parameter int unsigned FBits        = 0,
   parameter int unsigned VecLen       = 32,
   parameter int unsigned ParamGroups  = 64,
   parameter int unsigned CaptureTiles = 4,
@@ -186,7 +188,7 @@ module dsf_drain
   tag_t [EnterLatency-1:0]                           enter_tag_q;
   logic [GCols-1:0][AccBits-1:0]                     acc_q;
   logic [GCols-1:0][BBits-1:0]                       bias;
-  logic [GCols-1:0][15:0]                            multiplier;
+  logic [GCols-1:0][MBits-1:0]                       multiplier;
   logic [GCols-1:0][5:0]                             shift;
   logic [ResidualDelay-1:0][GCols-1:0][XBits-1:0]    residual_q;
 
@@ -201,7 +203,7 @@ module dsf_drain
     residual_q  <= {residual_q[ResidualDelay-2:0], rd_data_i[GCols-1:0]};
   end
 
-  dsf_param_mem #(.GCols(GCols), .BBits(BBits), .ParamGroups(ParamGroups)) u_param_mem (
+  dsf_param_mem #(.GCols(GCols), .BBits(BBits), .MBits(MBits), .ParamGroups(ParamGroups)) u_param_mem (
     .clk_i,
     .wr_en_i     (pm_wr_en_i),
     .wr_addr_i   (pm_wr_addr_i),
@@ -216,7 +218,7 @@ module dsf_drain
   logic wr_valid, wr_last;
 
   dsf_epilogue #(
-    .GCols(GCols), .XBits(XBits), .BBits(BBits), .AccBits(AccBits), .VecLen(VecLen)
+    .GCols(GCols), .XBits(XBits), .BBits(BBits), .MBits(MBits), .AccBits(AccBits), .FBits(FBits), .VecLen(VecLen)
   ) u_epilogue (
     .clk_i,
     .rst_ni,

@@ -23,7 +23,9 @@ module dsf_epilogue
   parameter int unsigned GCols   = 8,
   parameter int unsigned XBits   = 8,
   parameter int unsigned BBits   = 16,
+  parameter int unsigned MBits   = 16,
   parameter int unsigned AccBits = 32,
+  parameter int unsigned FBits   = 0,
   parameter int unsigned VecLen  = 32,
   localparam int unsigned LanesW = $clog2(GCols + 1),
   localparam int unsigned CountW = $clog2(VecLen + 1)
@@ -39,7 +41,7 @@ module dsf_epilogue
   input  wire logic [LanesW-1:0]                    lanes_i,
   input  wire logic [GCols-1:0][AccBits-1:0]        acc_i,
   input  wire logic [GCols-1:0][BBits-1:0]          bias_i,
-  input  wire logic [GCols-1:0][15:0]               multiplier_i,
+  input  wire logic [GCols-1:0][MBits-1:0]          multiplier_i,
   input  wire logic [GCols-1:0][5:0]                shift_i,
   // The tensor to add, RequantLatency cycles after valid_i.
   input  wire logic [GCols-1:0][XBits-1:0]          residual_i,
@@ -111,7 +113,9 @@ module dsf_epilogue
     logic signed [AccBits-1:0]     lane_sum;
     logic signed [OperandBits-1:0] addend;
 
-    dsf_requant_lane #(.AccBits(AccBits), .BBits(BBits), .OutBits(OperandBits)) u_requant (
+    dsf_requant_lane #(
+      .AccBits(AccBits), .BBits(BBits), .MBits(MBits), .FBits(FBits), .OutBits(OperandBits)
+    ) u_requant (
       .clk_i,
       .valid_i     (valid[RequantLatency-1:0]),
       .acc_i       (acc_i[l]),

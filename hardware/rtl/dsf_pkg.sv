@@ -46,7 +46,7 @@ package dsf_pkg;
 
   // A channel's parameters, as they lie in the weight stream (layout of dsf/layout.py).
   typedef struct packed {
-    logic [9:0]         spare;
+    logic [9:0]         multiplier_high;
     logic [5:0]         shift;
     logic [15:0]        multiplier;
     logic signed [31:0] bias;

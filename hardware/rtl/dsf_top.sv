@@ -27,7 +27,9 @@ module dsf_top
   parameter int unsigned XBits          = 8,
   parameter int unsigned WBits          = 8,
   parameter int unsigned BBits          = 16,
+  parameter int unsigned MBits          = 16,
   parameter int unsigned AccBits        = 32,
+  parameter int unsigned FBits          = 0,
   parameter int unsigned VecLen         = 32,
   parameter int unsigned AxiWidth       = 128,
   parameter int unsigned FeatureWords   = 1024,
@@ -213,8 +215,8 @@ module dsf_top
   dma_command_t        ldcmd, wtcmd, stcmd;
 
   dsf_core #(
-    .Pe(Pe), .Rows(Rows), .Cols(Cols), .Groups(Groups), .XBits(XBits), .WBits(WBits), .BBits(BBits), .AccBits(AccBits),
-    .VecLen(VecLen), .AxiWidth(AxiWidth), .FeatureWords(FeatureWords), .WeightWords(WeightWords),
+    .Pe(Pe), .Rows(Rows), .Cols(Cols), .Groups(Groups), .XBits(XBits), .WBits(WBits), .BBits(BBits), .MBits(MBits),
+    .AccBits(AccBits), .FBits(FBits), .VecLen(VecLen), .AxiWidth(AxiWidth), .FeatureWords(FeatureWords), .WeightWords(WeightWords),
     .ParamGroups(ParamGroups), .QueueDepth(QueueDepth), .CaptureTiles(CaptureTiles), .WatchdogCycles(WatchdogCycles)
   ) u_core (
     .clk_i,

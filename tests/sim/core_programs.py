@@ -51,6 +51,7 @@ class Parameters:
     low: int
     high: int
     bits: int
+    fraction: int
 
     @staticmethod
     def draw(random: np.random.Generator, hw: Hardware, channels: int, words: int) -> Parameters:
@@ -59,21 +60,25 @@ class Parameters:
         spread = max(2, hw.bits_input + hw.bits_weights - 4 + max(0, words.bit_length() // 2))
         return Parameters(
             bias=random.integers(*int_range(min(hw.bits_bias, spread)), size=channels),
-            multiplier=random.integers(1 << 15, 1 << 16, size=channels),
-            shift=random.integers(15, 17, size=channels) + max(0, spread - hw.bits_input + 1),
-            bias_shift=int(random.integers(0, 3)),
+            multiplier=random.integers(1 << (hw.bits_multiplier - 1), 1 << hw.bits_multiplier, size=channels),
+            shift=random.integers(-1, 1, size=channels) + hw.bits_multiplier + max(0, spread - hw.bits_input + 1),
+            bias_shift=int(random.integers(-hw.bits_fraction, 3)),
             leak=int(random.integers(0, 4)),
             zero_point=int(random.integers(low // 4, high // 4 + 1)),
             low=low,
             high=high,
             bits=hw.bits_input,
+            fraction=hw.bits_fraction,
         )
 
     def fields(self) -> dict[str, int]:
-        return {name: getattr(self, name) for name in ("bias_shift", "leak", "zero_point", "low", "high")}
+        """Those of an instruction: the engine shifts a bias from the last bit behind the point of a sum on."""
+        same = {name: getattr(self, name) for name in ("leak", "zero_point", "low", "high")}
+        return {"bias_shift": self.bias_shift + self.fraction, **same}
 
     def requantize(self, acc: Ints) -> Ints:
-        y = numerics.requantize(acc, self.bias, multiplier=self.multiplier, shift=self.shift, **self.fields())
+        numbers = self.fields() | {"bias_shift": self.bias_shift}
+        y = numerics.requantize(acc, self.bias, multiplier=self.multiplier, shift=self.shift, **numbers)
         return to_element(y, self.bits)
 
 

@@ -47,7 +47,7 @@ ONE_BIT = Hardware(
     watchdog_cycles=1024,
 )
 
-#: Small, 8 bits, with little memory, and biases that have room for zero points.
+#: Small, 8 bits, with little memory, and biases that have room for zero points; with these and with gains that are exact.
 WIDE = Hardware(
     processing_elements=(4, 8),
     column_groups=2,
@@ -57,5 +57,7 @@ WIDE = Hardware(
     weight_memory=1 << 13,
     bits_sum=24,
     bits_bias=32,
+    bits_multiplier=26,
+    bits_fraction=12,
     watchdog_cycles=1024,
 )

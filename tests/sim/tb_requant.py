@@ -11,10 +11,12 @@ from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge
 from rtl_bench import signed, stages
 
-from dsf.numerics import MAX_SHIFT, Ints, int_range, raw, requantize
+from dsf.numerics import MAX_SHIFT, Ints, biased, int_range, raw, requantize
 
 PARAMETERS = json.loads(os.environ["DSF_PARAMETERS"])
 ACC_BITS, BIAS_BITS, OUT_BITS = PARAMETERS["AccBits"], PARAMETERS["BBits"], PARAMETERS["OutBits"]
+GAIN_BITS, FRACTION = PARAMETERS.get("MBits", 16), PARAMETERS.get("FBits", 0)
+SUM_BITS = ACC_BITS + FRACTION
 SEED = int(os.environ["DSF_SEED"])
 SUM_LATENCY, RESULT_LATENCY = 2, 6
 BATCH = 400
@@ -22,15 +24,15 @@ BATCH = 400
 
 def sums_with_ties(draw: np.random.Generator, multiplier: Ints, total_shift: Ints) -> Ints:
     """
-    Sums that fit the accumulator: a third random, a third extremes, and a third such that sum * multiplier is an odd
-    multiple of half a step, as far as there is one in range, or next to it.
+    Sums that fit the accumulator, in units of the last bit behind its point: a third random, a third extremes, and a third such
+    that sum * multiplier is an odd multiple of half a step, as far as there is one in range, or next to it.
     """
-    low, high = int_range(ACC_BITS)
-    sums = draw.integers(low, high + 1, BATCH) >> draw.integers(0, ACC_BITS, BATCH)
+    low, high = int_range(SUM_BITS)
+    sums = draw.integers(low, high + 1, BATCH) >> draw.integers(0, SUM_BITS, BATCH)
     extremes = draw.choice([low, low + 1, -1, 0, 1, high - 1, high], BATCH)
     trailing = np.array([(int(m) & -int(m)).bit_length() - 1 if m else 0 for m in multiplier])
-    exponent = np.clip(total_shift - 1 - trailing, 0, ACC_BITS - 2)
-    odd = 2 * (draw.integers(low, high + 1, BATCH) >> exponent >> draw.integers(2, ACC_BITS, BATCH)) + 1
+    exponent = np.clip(total_shift - 1 - trailing, 0, SUM_BITS - 2)
+    odd = 2 * (draw.integers(low, high + 1, BATCH) >> exponent >> draw.integers(2, SUM_BITS, BATCH)) + 1
     ties = np.clip((odd << exponent) + draw.choice([-1, 0, 0, 0, 1], BATCH), low, high)
     return np.choose(draw.integers(0, 3, BATCH), [sums, extremes, ties])
 
@@ -44,30 +46,37 @@ async def values_match_numerics(dut) -> None:
     bias_low, bias_high = int_range(BIAS_BITS)
     ties = 0
     for batch in range(24):
-        multiplier = np.where(draw.random(BATCH) < 0.5, draw.integers(0, 1 << 16, BATCH), 1 << draw.integers(0, 16, BATCH))
-        multiplier[:2] = 0xFFFF
+        several, single = draw.integers(0, 1 << GAIN_BITS, BATCH), 1 << draw.integers(0, GAIN_BITS, BATCH)
+        multiplier = np.where(draw.random(BATCH) < 0.5, several, single)
+        multiplier[:2] = (1 << GAIN_BITS) - 1
         shift = draw.integers(0, MAX_SHIFT + 1, BATCH)
         leak = int(draw.choice([0, 1, 7, 15]))
-        bias_shift = int(draw.integers(0, 6)) if batch % 2 else 0
+        # As the lane is told, in units of the last bit of a sum.
+        bias_shift = int(draw.integers(0, 6 + FRACTION)) if batch % 2 else 0
         least, most = int_range(OUT_BITS)
         low, high = sorted(int(v) for v in draw.integers(least, most + 1, 2)) if batch % 3 else (least, most)
         # Also the extremes, where limits less it take a bit more.
         zero_point = int(draw.choice([0, least // 2, least, most]))
 
-        # Where acc = sum - bias is out of range, there is no bias: a sum must stay within the accumulator.
-        wanted = sums_with_ties(draw, multiplier, shift)
-        wanted = np.where(wanted < 0, sums_with_ties(draw, multiplier, shift + leak), wanted)
+        # Where acc = sum - bias is out of range, there is no bias: a sum must stay within the accumulator. What a bias does not
+        # bring of the bits behind the point, no sum has.
+        wanted = sums_with_ties(draw, multiplier, shift + FRACTION)
+        wanted = np.where(wanted < 0, sums_with_ties(draw, multiplier, shift + FRACTION + leak), wanted)
         bias = draw.integers(bias_low, bias_high + 1, BATCH) >> draw.integers(0, BIAS_BITS, BATCH)
-        acc = wanted - (bias << bias_shift)
-        bias = np.where((acc < acc_low) | (acc > acc_high), 0, bias)
-        acc = wanted - (bias << bias_shift)
+        if bias_shift < FRACTION:
+            behind = 1 << (FRACTION - bias_shift)
+            bias += (wanted >> bias_shift) % behind - bias % behind
+        acc = (wanted - (bias << bias_shift)) >> FRACTION
+        bias = np.where((acc < acc_low) | (acc > acc_high) | (bias > bias_high), 0, bias)
+        acc = (wanted - (bias << bias_shift)) >> FRACTION
 
-        sums = raw(acc, bias, bias_shift=bias_shift)
-        assert np.array_equal(sums, wanted)
+        values, behind = biased(acc, bias, bias_shift - FRACTION)
+        sums = raw(acc, bias, bias_shift=bias_shift - FRACTION)
+        assert FRACTION or np.array_equal(sums, wanted)
         results = requantize(
             acc,
             bias,
-            bias_shift=bias_shift,
+            bias_shift=bias_shift - FRACTION,
             multiplier=multiplier,
             shift=shift,
             leak=leak,
@@ -75,8 +84,8 @@ async def values_match_numerics(dut) -> None:
             low=low,
             high=high,
         )
-        total = shift + np.where(sums < 0, leak, 0)
-        ties += int(np.sum((total > 0) & ((sums * multiplier) % (1 << total) == (1 << np.maximum(total - 1, 0)))))
+        total = np.minimum(shift + behind + np.where(values < 0, leak, 0), 62)
+        ties += int(np.sum((total > 0) & ((values * multiplier) % (1 << total) == (1 << np.maximum(total - 1, 0)))))
 
         # Between values the lane keeps the last one.
         comes = draw.random(BATCH) < 0.8

@@ -14,6 +14,7 @@ PARAMETERS = [
     {"AccBits": 32, "BBits": 16, "OutBits": 8},
     {"AccBits": 24, "BBits": 8, "OutBits": 4},
     {"AccBits": 16, "BBits": 32, "OutBits": 2},
+    {"AccBits": 28, "BBits": 32, "MBits": 26, "FBits": 8, "OutBits": 8},
 ]
 
 

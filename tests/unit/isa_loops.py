@@ -54,7 +54,7 @@ def loop_load_weights(m: Machine, f: dict[str, int]) -> None:
             word = sum(int(memory[byte + k]) << 8 * k for k in range(8))
             bias = word & 0xFFFFFFFF
             m.bias[f["address"] + i, lane] = bias - (1 << 32) if bias >> 31 else bias
-            m.multiplier[f["address"] + i, lane] = word >> 32 & 0xFFFF
+            m.multiplier[f["address"] + i, lane] = (word >> 32 & 0xFFFF | word >> 54 << 16) & ((1 << hw.bits_multiplier) - 1)
             m.shift[f["address"] + i, lane] = word >> 48 & 0x3F
         return
     if f["target"] == 2:
@@ -100,16 +100,16 @@ def loop_matrix(m: Machine, f: dict[str, int]) -> None:
                     continue
                 c = i * lanes + lane
                 p = f["parameter_address"] + i
-                v = acc + (int(m.bias[p, lane]) << f["bias_shift"])
+                v = (acc << hw.bits_fraction) + (int(m.bias[p, lane]) << f["bias_shift"])
                 place = n * f["dst_image_step"] + oy * f["dst_row_step"] + ox * f["dst_pixel_step"] + f["dst"]
                 if f["raw"]:
                     per = 32 // hw.bits_input
                     for e in range(per):
-                        part = v >> e * hw.bits_input & ((1 << hw.bits_input) - 1)
+                        part = v >> hw.bits_fraction >> e * hw.bits_input & ((1 << hw.bits_input) - 1)
                         part -= (1 << hw.bits_input) if part >> (hw.bits_input - 1) else 0
                         m.feature[(place + c * per + e) % 2**24] = part
                     continue
-                down = int(m.shift[p, lane]) + (f["leak"] if v < 0 else 0)
+                down = int(m.shift[p, lane]) + hw.bits_fraction + (f["leak"] if v < 0 else 0)
                 v = half_even(v * int(m.multiplier[p, lane]), 1 << down) + f["zero_point"]
                 v = clipped(v, f["low"], f["high"])
                 if f["residual"]:
@@ -141,9 +141,9 @@ def loop_depthwise(m: Machine, f: dict[str, int]) -> None:
                         acc += (int(before[a]) if inside else f["pad_value"]) * int(m.weights[bank, k, lane])
                         k += 1
                 place = n * f["dst_image_step"] + oy * f["dst_row_step"] + ox * f["dst_pixel_step"] + f["dst"]
-                v = acc + (int(m.bias[f["parameter_address"] + i, lane]) << f["bias_shift"])
+                v = (acc << hw.bits_fraction) + (int(m.bias[f["parameter_address"] + i, lane]) << f["bias_shift"])
                 for e in range(per := 32 // hw.bits_input):
-                    part = v >> e * hw.bits_input & ((1 << hw.bits_input) - 1)
+                    part = v >> hw.bits_fraction >> e * hw.bits_input & ((1 << hw.bits_input) - 1)
                     part -= (1 << hw.bits_input) if part >> (hw.bits_input - 1) else 0
                     m.feature[(place + c * per + e) % 2**24] = part
 

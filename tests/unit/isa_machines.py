@@ -15,7 +15,14 @@ from dsf.runtime.queues import run_queues
 MACHINES = {
     "8x8": Hardware(processing_elements=(2, 6), column_groups=3, axi_width=32, feature_memory=1 << 12, weight_memory=1 << 12),
     "4x2": Hardware(
-        processing_elements=(3, 5), bits_input=4, bits_weights=2, axi_width=32, feature_memory=1 << 11, weight_memory=1 << 11
+        processing_elements=(3, 5),
+        bits_input=4,
+        bits_weights=2,
+        bits_multiplier=20,
+        bits_fraction=5,
+        axi_width=32,
+        feature_memory=1 << 11,
+        weight_memory=1 << 11,
     ),
     "2x24": Hardware(
         processing_elements=(2, 24),
@@ -50,7 +57,7 @@ def filled(hardware: Hardware, seed: int) -> Machine:
     low, high = int_range(hardware.bits_weights)
     machine.weights[:] = rng.integers(low, high + 1, machine.weights.shape)
     machine.bias[:] = rng.integers(-500, 500, machine.bias.shape)
-    machine.multiplier[:] = rng.integers(1, 1 << 16, machine.multiplier.shape)
+    machine.multiplier[:] = rng.integers(1, 1 << hardware.bits_multiplier, machine.multiplier.shape)
     machine.shift[:] = rng.integers(12, 28, machine.shift.shape)
     for base in BaseRegister:
         machine.dram[base] = rng.integers(0, 256, 3000, dtype=np.uint8)

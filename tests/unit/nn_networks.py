@@ -39,15 +39,15 @@ def hardware(bits_input: int = 8, bits_weights: int = 4, **changes: int) -> Hard
     return Hardware(processing_elements=(4, 12), **parameters)
 
 
-def random_model(seed: int) -> BundleModel:
+def random_model(seed: int, fraction: int = 0) -> BundleModel:
     """
     One to four convolutions, some in groups, dilated, transposed, with residual adds, pools and batch norm, then perhaps a
-    dense layer; random weights.
+    dense layer; random weights. Biases may be `fraction` bits finer than sums.
     """
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
     bits = int(rng.choice([1, 2, 4, 8]))
-    hw = hardware(bits_input=bits, bits_weights=1 if bits == 1 else int(rng.choice([2, 4, 8])))
+    hw = hardware(bits_input=bits, bits_weights=1 if bits == 1 else int(rng.choice([2, 4, 8])), bits_fraction=fraction)
     # Images of a batch begin at whole bytes: narrow elements need a batch of 1, or luck.
     batch, size, channels = (
         int(rng.integers(1, 4)) if hw.bits_input == 8 else 1,
@@ -61,9 +61,8 @@ def random_model(seed: int) -> BundleModel:
         last = place == count - 1
         x = _random_bundle(rng, x, flatten=last and dense, raw=last and not dense and bool(rng.integers(2)))
     if dense:
-        core = QDenseCore(
-            outputs=int(rng.integers(1, 12)), activation=Softmax() if rng.integers(2) else None, **_fractions(rng, x)
-        )
+        outputs, activation = int(rng.integers(1, 12)), Softmax() if rng.integers(2) else None
+        core = QDenseCore(outputs=outputs, activation=activation, **_fractions(rng, x, raw=True))
         x = Bundle(dense=core)(x)
     model = BundleModel(x_in, x)
     _randomise_statistics(model)
@@ -82,7 +81,7 @@ def _random_bundle(rng: np.random.Generator, x: QTensor, *, flatten: bool, raw: 
         filters = x.shape[-1]
     groups = int(np.gcd(filters, x.shape[-1])) if rng.integers(2) else 1
     if raw:
-        core = QConvCore(filters=filters, kernel_size=kernel, groups=groups, activation=None, **_fractions(rng, x))
+        core = QConvCore(filters=filters, kernel_size=kernel, groups=groups, activation=None, **_fractions(rng, x, raw=True))
         return Bundle(core=core)(x)
     core = QConvCore(
         filters=filters,
@@ -122,15 +121,16 @@ def _transposed_bundle(
         output_padding=(0, 0) if padding == "same" else tuple(int(rng.integers(s)) for s in strides),
         groups=int(np.gcd(filters, x.shape[-1])) if rng.integers(2) else 1,
         activation=None if raw else _activation(rng, x),
-        **_fractions(rng, x),
+        **_fractions(rng, x, raw),
     )
     return Bundle(core=core, flatten=flatten and not raw)(x)
 
 
-def _fractions(rng: np.random.Generator, x: QTensor) -> dict[str, object]:
+def _fractions(rng: np.random.Generator, x: QTensor, raw: bool = False) -> dict[str, object]:
     weights = int(rng.integers(0, 5))
     batch_norm = bool(rng.integers(2))
-    bias = int(rng.integers(-2, x.frac_bits + weights + 1)) if x.frac_bits + weights > -2 else x.frac_bits + weights
+    most = x.frac_bits + weights + (0 if raw else x.hw.bits_fraction)
+    bias = int(rng.integers(-2, most + 1)) if most > -2 else most
     has_bias = batch_norm or bool(rng.integers(2))
     return {"weights_frac_bits": weights, "bias_frac_bits": bias if has_bias else None, "batch_norm": batch_norm}
 

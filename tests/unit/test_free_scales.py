@@ -24,6 +24,8 @@ from dsf.runtime.interpreters.bundle import BundleFunctions
 from dsf.runtime.interpreters.convolution import windows
 
 SEEDS = range(20)
+#: Hardware with the most bits for gains and biases.
+EXACT = {"bits_sum": 26, "bits_multiplier": 26, "bits_fraction": 10}
 
 
 def random_grid(rng: random.Random, unit: float) -> AffineType:
@@ -36,7 +38,8 @@ def random_core(rng: random.Random, x: SSAValue, hardware: Hardware, outputs: in
     groups = channels if outputs == channels and rng.random() < 0.5 else 1
     kernel = (rng.randint(1, 3), rng.randint(1, 3))
     weights = draw.integers(-128, 128, (*kernel, channels // groups, outputs))
-    bias = draw.integers(-(1 << 14), 1 << 14, outputs) if rng.random() < 0.8 else None
+    fraction = rng.randint(0, hardware.bits_fraction)
+    bias = draw.integers(-(1 << 14), 1 << 14, outputs) / 2.0**fraction if rng.random() < 0.8 else None
     return bundle.ConvOp(
         x,
         weights,
@@ -44,7 +47,7 @@ def random_core(rng: random.Random, x: SSAValue, hardware: Hardware, outputs: in
         scales=draw.uniform(0.001, 0.02, outputs),
         bits_sum=hardware.bits_sum,
         bias=bias,
-        bias_type=None if bias is None else QType.of(32, 0),
+        bias_type=None if bias is None else QType.of(32, fraction),
         padding=(kernel[0] // 2, (kernel[0] - 1) // 2, kernel[1] // 2, (kernel[1] - 1) // 2),
         groups=groups,
     )
@@ -52,7 +55,7 @@ def random_core(rng: random.Random, x: SSAValue, hardware: Hardware, outputs: in
 
 def random_activation(rng: random.Random, core: bundle.ConvOp) -> bundle.ActivationOp:
     """To a grid that typical sums fill; a ReLU, a leaky one, limits, or none."""
-    typical = float(core.units.mean()) * 75 * 75 * np.sqrt(np.prod(core.weights.get_shape()[:-1]))
+    typical = float(core.product_units.mean()) * 75 * 75 * np.sqrt(np.prod(core.weights.get_shape()[:-1]))
     slope = rng.choice((1.0, 0.0, 0.25, 2.0**-5))
     maximum = typical / 2 if rng.random() < 0.3 else None
     return bundle.ActivationOp(core.output, random_grid(rng, typical / 60), slope, minimum=-typical / 3, maximum=maximum)
@@ -85,16 +88,17 @@ def random_module(seed: int, hardware: Hardware) -> ModuleOp:
     return ModuleOp([HardwareOp.from_hardware(hardware), func.FuncOp("main", ([block.args[0].type], [x.type]), Region(block))])
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_all_levels_agree(seed: int) -> None:
-    hardware = Hardware(processing_elements=(3, 10), column_groups=2, bits_bias=32)
+@pytest.mark.parametrize(("seed", "wide"), [*((seed, {}) for seed in SEEDS), *((seed, EXACT) for seed in range(20, 28))])
+def test_all_levels_agree(seed: int, wide: dict[str, int]) -> None:
+    """Also where gains have 26 bits, and sums bits behind their point."""
+    hardware = Hardware(processing_elements=(3, 10), column_groups=2, bits_bias=32, **wide)
     module = random_module(seed, hardware)
     compile_module(module, verify_each=True, verify_input=random_input(module, seed))
 
 
 def real_sum(core: bundle.ConvOp, x: Floats) -> Floats:
     """A convolution of real numbers with real weights, by a plain loop over groups."""
-    weights = core.weights_array * core.units / core.input_scale
+    weights = core.weights_array * core.product_units / core.input_scale
     taps = windows(x, core.window, 0)
     groups, inputs = core.groups.value.data, weights.shape[2]
     per_group = weights.shape[3] // groups
@@ -103,7 +107,7 @@ def real_sum(core: bundle.ConvOp, x: Floats) -> Floats:
         outs, ins = slice(g * per_group, (g + 1) * per_group), slice(g * inputs, (g + 1) * inputs)
         y[..., outs] = np.einsum("nhwklc,klco->nhwo", taps[..., ins], weights[..., outs])
     bias = core.bias_array
-    return y if bias is None else y + bias * core.units
+    return y if bias is None else y + bias * core.product_units
 
 
 def nearest(y: Floats, grid: Grid) -> Floats:
@@ -111,10 +115,11 @@ def nearest(y: Floats, grid: Grid) -> Floats:
     return np.clip(y / grid.unit, -128 - grid.zero, 127 - grid.zero)
 
 
+@pytest.mark.parametrize("wide", [{}, EXACT], ids=["16 bits", "26 bits"])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_convolution_is_near_real_arithmetic(seed: int) -> None:
-    """Within half a unit, and the 16 bits of the gain: 2**-16 of the at most 256 units of a result."""
-    hardware = Hardware(bits_bias=32)
+def test_a_convolution_is_near_real_arithmetic(seed: int, wide: dict[str, int]) -> None:
+    """Within half a unit, and the bits of the gain: 2**-16 of the at most 256 units of a result, or 2**-26."""
+    hardware = Hardware(bits_bias=32, **wide)
     rng = random.Random(seed)
     channels = rng.randint(1, 6)
     block = Block(arg_types=[bundle.tensor_of((1, 5, 6, channels), random_grid(rng, 0.05))])
@@ -130,7 +135,7 @@ def test_a_convolution_is_near_real_arithmetic(seed: int) -> None:
     grid = bundle.grid_of(activation.output)
     got = run_integers(module, x) - grid.zero
     # A limit is rounded to the grid too.
-    assert np.abs(got - nearest(wanted, grid)).max() <= 0.5 + 256 * 2.0**-16
+    assert np.abs(got - nearest(wanted, grid)).max() <= 0.5 + 256 * 2.0**-hardware.bits_multiplier
 
 
 def sums_of(a: AffineType, b: AffineType, y: AffineType, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

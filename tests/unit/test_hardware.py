@@ -142,6 +142,8 @@ def test_hash_ignores_name_and_frequency_only():
             "axi_width": 64,
             "bits_sum": 24,
             "bits_bias": 32,
+            "bits_multiplier": 20,
+            "bits_fraction": 4,
             "capture_tiles": 8,
             "reset": "async",
             "max_kernel_size": (3, 3),

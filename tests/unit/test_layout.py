@@ -44,8 +44,18 @@ def test_weight_groups_round_trip(bits: int, slot: int, lanes: int):
 def test_parameters_round_trip():
     bias, multiplier, shift = [-(2**31), 5, 2**31 - 1], [0, 1, 65535], [0, 47, 63]
     data = layout.pack_parameters(bias, multiplier, shift)
-    got = layout.unpack_parameters(data, 3)
+    got = layout.unpack_parameters(data, 3, 16)
     assert [v.tolist() for v in got] == [bias, multiplier, shift]
+
+
+def test_parameters_with_wide_multipliers():
+    """The bits beyond 16 lie above the shift, and of those that an engine does not have it knows nothing."""
+    bias, multiplier, shift = [-(2**31), 5, 2**31 - 1], [2**26 - 1, 0x2345678, 1], [0, 47, 63]
+    data = layout.pack_parameters(bias, multiplier, shift)
+    assert int.from_bytes(data[8:16], "little") == 0x234 << 54 | 47 << 48 | 0x5678 << 32 | 5
+    for bits in (26, 20):
+        got = layout.unpack_parameters(data, 3, bits)
+        assert [v.tolist() for v in got] == [bias, [one % 2**bits for one in multiplier], shift]
 
 
 @pytest.mark.parametrize("bits", [2, 4, 8])

@@ -33,9 +33,11 @@ FILES = {
 SIMULATED = make_hardware(8)
 
 
-@pytest.mark.parametrize("seed", range(100, 112))
-def test_random_networks(tmp_path: Path, seed: int):
-    model = random_model(seed)
+@pytest.mark.parametrize(
+    ("seed", "fraction"), [*((seed, 0) for seed in range(100, 112)), (200, 5), (201, 12), (202, 7), (203, 5)]
+)
+def test_random_networks(tmp_path: Path, seed: int, fraction: int):
+    model = random_model(seed, fraction)
     found = model.export_inference(model.random_input, tmp_path, rtl=False, verify_each=True, verbose=False)
     outputs = model.predict(model.random_input)
     if model.nodes[-1].softmax:

@@ -223,6 +223,14 @@ def test_unequal_shapes_of_an_add():
         (lambda: Bundle(core=transposed(groups=2))(image(3)), "groups=2, needs a divisor of its 3 input channels"),
         (lambda: Bundle(core=transposed(padding=((9, 9), (0, 0))))(image()), "kernel: an output of -1x17, needs at least 1x1"),
         (lambda: Bundle(core=conv(bias_frac_bits=8))(image()), "bias_frac_bits=8, needs at most 7"),
+        (
+            lambda: Bundle(core=conv(bias_frac_bits=10))(image(hw=hardware(bits_fraction=2))),
+            r"bias_frac_bits=10, needs at most 9, the input's 4 \+ the weights' 3 \+ 2 \(bits_fraction\); lower it",
+        ),
+        (
+            lambda: Bundle(core=conv(bias_frac_bits=8, activation=None))(image(hw=hardware(bits_fraction=2))),
+            "bias_frac_bits=8, needs at most 7, the input's 4 \\+ the weights' 3; lower it",
+        ),
         (lambda: Bundle(core=conv(kernel=(9, 9), padding="valid"))(image()), "kernel: spans 9x9 elements"),
         (lambda: Bundle(core=conv(), pool=QPool("max", 9, padding="valid"))(image()), "pooling window: spans 9x9"),
         (lambda: Bundle(core=conv(), pool=QPool("max", 2, padding=((2, 0), (0, 0))))(image()), "would see padding only"),

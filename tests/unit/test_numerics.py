@@ -73,6 +73,32 @@ def test_requantize(acc: int, bias: int, bias_shift: int, multiplier: int, shift
 
 
 @given(
+    acc=st.integers(-(2**23), 2**23 - 1),
+    bias=st.integers(-(2**31), 2**31 - 1),
+    fraction=st.integers(1, numerics.MAX_FRACTION),
+    multiplier=st.integers(0, 2**26 - 1),
+    shift=st.integers(0, numerics.MAX_SHIFT),
+    leak=st.integers(0, numerics.MAX_LEAK),
+)
+def test_requantize_with_bits_behind_the_point(acc: int, bias: int, fraction: int, multiplier: int, shift: int, leak: int):
+    """Sums of 24 bits and at most 12 behind the point times multipliers of 26 bits; with 16 there are fewer for these."""
+    multiplier >>= max(fraction - 12, 0)
+    bias >>= max(8 - fraction, 0)
+    v = acc + Fraction(bias, 2**fraction)
+    slope = Fraction(1, 2**leak) if v < 0 else Fraction(1)
+    expected = min(max(exact_rhe(v * multiplier * slope / 2**shift), -128), 127)
+    numbers = {"bias_shift": -fraction, "multiplier": multiplier, "shift": shift, "leak": leak, "low": -128, "high": 127}
+    assert numerics.requantize(acc, bias, **numbers) == expected
+
+
+def test_the_largest_shift_leaves_nothing():
+    """Of the largest product there is, half at most: rounded to 0, as the engine does."""
+    numbers = {"bias_shift": -15, "shift": 47, "leak": 15, "low": -128, "high": 127}
+    for acc in (-(2**31), 2**31 - 1):
+        assert numerics.requantize(acc, 0, multiplier=2**15 - 1, **numbers) == 0
+
+
+@given(
     a=st.integers(-128, 127),
     b=st.integers(-128, 127),
     ma=st.integers(0, 2**16 - 1),
@@ -138,6 +164,8 @@ def test_pool_scale(acc: int, count: int, left: int, right: int, leak: int):
 
 def test_raw():
     assert numerics.raw(100, -3, bias_shift=4) == 52
+    # What is behind the point is cut off.
+    assert numerics.raw([100, -100], [-3, 5], bias_shift=-2).tolist() == [99, -99]
 
 
 @pytest.mark.parametrize(("x", "expected"), [(0.5, 8), (0.03125, 0), (0.09375, 2), (100.0, 127), (-100.0, -128)])
@@ -159,6 +187,16 @@ def test_accumulator_bound_is_reached():
     weights = np.array([[1, -2], [-3, 4]])
     bound = numerics.accumulator_bound(weights, np.array([5, -6]), 2, 8)
     assert bound.tolist() == [128 * 4 + 20, 128 * 6 + 24]
+    # A fraction counts as a whole.
+    bound = numerics.accumulator_bound(weights, np.array([5, -8]), -2, 8)
+    assert bound.tolist() == [128 * 4 + 2, 128 * 6 + 2]
+
+
+def test_a_zero_point_is_folded_into_a_bias_with_bits_behind_the_point():
+    weights = np.array([[1, -2], [-3, 4]])
+    for shift, folded in ((3, (5 * 8 - 20, -6 * 8 + 20)), (-3, (5 - 20 * 8, -6 + 20 * 8))):
+        bias, left = numerics.fold_zero_point([5, -6], shift, weights, -10)
+        assert (bias.tolist(), left) == (list(folded), min(shift, 0))
 
 
 @pytest.mark.parametrize(("bound", "bits"), [(0, 1), (1, 2), (127, 8), (128, 9)])
@@ -190,13 +228,13 @@ def test_random_elements_are_all_values(bits: int):
     assert set(drawn.tolist()) == ({-1, 1} if bits == 1 else set(range(low, high + 1)))
 
 
-@given(scale=st.floats(2.0**-47, 65535.0), x=st.integers(-(2**31), 2**31 - 1))
-def test_scale_to_multiplier(scale: float, x: int):
-    """Nearest of the multipliers with 16 bits and a leading one; below 2**-32 the shift is the largest there is."""
-    multiplier, shift = (int(one) for one in numerics.scale_to_multiplier(scale))
+@given(scale=st.floats(2.0**-47, 65535.0), bits=st.sampled_from([16, 17, 26]))
+def test_scale_to_multiplier(scale: float, bits: int):
+    """Nearest of the multipliers with 16 bits, or more, and a leading one; small scales have the largest shift there is."""
+    multiplier, shift = (int(one) for one in numerics.scale_to_multiplier(scale, bits))
     assert 0 <= shift <= numerics.MAX_SHIFT
-    assert multiplier < 1 << 16
-    assert multiplier >= 1 << 15 or shift == numerics.MAX_SHIFT
+    assert multiplier < 1 << bits
+    assert multiplier >= 1 << (bits - 1) or shift == numerics.MAX_SHIFT
     assert abs(Fraction(multiplier, 2**shift) - Fraction(scale)) <= Fraction(1, 2 ** (shift + 1))
 
 

@@ -3,7 +3,8 @@ The meaning of the `bundle` dialect, in float64: the reference for the integers 
 
 A tensor is held as the int64 integers of its grid, so that what goes in and comes out of a network is integers; each
 operation works on the real numbers they stand for. Float64 is exact here: sums stay below 53 bits, and scaling by powers of
-two loses nothing. With free scales it multiplies integers by gains of 16 bits, also exactly. The quotient of an average
+two loses nothing. With free scales it multiplies integers by gains of 16 bits, also exactly; where sums and gains have more
+bits than float64, the product is one of integers. The quotient of an average
 is rounded by float64 first, which can't create a tie: a sum of at most 2**30 over a count of at most 2**20 either is half an
 integer or differs from it by 2**-21 or more.
 """
@@ -25,11 +26,14 @@ from xdsl.ir import SSAValue
 
 from dsf import numerics
 from dsf.dialects import bundle
-from dsf.dialects.bundle_scales import has_free_scale, rounded_gains
+from dsf.dialects.bundle_scales import bits_of_gains, has_free_scale, multipliers, rounded_gains
 from dsf.dialects.constants import pair, quad
 from dsf.dialects.shapes import shape
 from dsf.numerics import Floats, Ints
 from dsf.runtime.interpreters.convolution import convolve_reals, convolve_transposed_reals, window_maxima, window_sums
+
+#: Bits of the integers that float64 holds exactly.
+FLOAT_BITS = 53
 
 
 def to_reals(x: Ints, value: SSAValue) -> Floats:
@@ -63,6 +67,19 @@ def on_free_grid(scaled: Floats, op: bundle.ActivationOp | bundle.AddOp | bundle
     return np.clip(y, least, most).astype(np.int64)
 
 
+def _of_sums(sums: Ints, core: bundle.CoreOp, op: bundle.ActivationOp) -> Ints:
+    """The sums of a core on a free grid."""
+    if bundle.bits_of(op.input) + bits_of_gains(op) <= FLOAT_BITS:
+        return on_free_grid(np.ldexp(sums * rounded_gains(op), -core.fraction), op)
+    multiplier, shift = multipliers(op)
+    product, shift = sums * multiplier, np.minimum(shift + core.fraction, numerics.PRODUCT_BITS)
+    # What is left of a product above its integer: of it rounding sees whether it is nothing, less than a half, a half or more.
+    whole = product >> shift
+    left = product - (whole << shift)
+    quarters = np.where(left == 0, 0, 2 + np.sign(2 * left - (np.int64(1) << shift)))
+    return on_free_grid(whole + quarters / 4, op)
+
+
 def _beside(x: Ints, other: Ints) -> Ints:
     """The second operand of a sum or a product, of which each image may have one pixel."""
     return other if other.shape == x.shape else other.reshape(x.shape[0], 1, 1, -1)
@@ -75,7 +92,8 @@ def on_grid(x: Floats, q: bundle.QType) -> Floats:
 
 def core_sum(core: bundle.CoreOp, x: Ints, weights: Floats, bias: Floats | None, bias_type: bundle.QType | None) -> Ints:
     """
-    The exact sum of a core with these weights and this bias, in units of 2**-sum_frac, before its scales; it is not rounded.
+    The exact sum of a core with these weights and this bias, in units of the finer one of the products and the bias, before its
+    scales; it is not rounded.
     """
     free = isinstance(bundle.grid_of(core.input), bundle.AffineType)
     reals = numerics.dequantize_linear(x, 1.0, bundle.grid_of(core.input).zero) if free else to_reals(x, core.input)
@@ -86,9 +104,10 @@ def core_sum(core: bundle.CoreOp, x: Ints, weights: Floats, bias: Floats | None,
         sums = convolve_transposed_reals(reals, w, core.window, groups=core.groups.value.data)
     else:
         sums = reals @ w
+    frac = core.product_frac
     if bias is not None and bias_type is not None:
-        sums = sums + on_grid(bias, bias_type)
-    return np.ldexp(sums, core.sum_frac).astype(np.int64)
+        sums, frac = sums + on_grid(bias, bias_type), max(frac, bias_type.frac.data)
+    return np.ldexp(sums, frac).astype(np.int64)
 
 
 @register_impls
@@ -117,8 +136,10 @@ class BundleFunctions(InterpreterFunctions):
     @impl(bundle.ActivationOp)
     def run_activation(self, interpreter: Interpreter, op: bundle.ActivationOp, args: PythonValues) -> PythonValues:
         if has_free_scale(op):
-            zero = 0 if bundle.core_of(op.input) is not None else bundle.grid_of(op.input).zero
-            return (on_free_grid((args[0] - zero) * rounded_gains(op), op),)
+            core = bundle.core_of(op.input)
+            if core is not None:
+                return (_of_sums(args[0], core, op),)
+            return (on_free_grid((args[0] - bundle.grid_of(op.input).zero) * rounded_gains(op), op),)
         y = activate(to_reals(args[0], op.input), op.negative_slope.value.data, bundle.limits_of(op))
         return (to_integers(y, op.output),)
 

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dsf.errors import EngineError
 from dsf.geometry import Window, span
-from dsf.numerics import Floats, Ints, as_ints, int_range, raw
+from dsf.numerics import Floats, Ints, as_ints, biased, int_range
 from dsf.transposed import TransposedWindow
 
 #: Every integer of at most this magnitude is a float64.
@@ -128,9 +128,9 @@ def check_sums(sums: Ints, bias: Ints, *, bias_shift: int, bits: int, where: str
     Raises `EngineError`, which begins with `where`.
     """
     low, high = int_range(bits)
-    for values in (sums, raw(sums, bias, bias_shift=bias_shift)):
-        if values.size and (values.min() < low or values.max() > high):
-            worst = values.min() if -values.min() > values.max() else values.max()
+    for values, fraction in ((sums, 0), biased(sums, bias, bias_shift)):
+        if values.size and (values.min() < low << fraction or values.max() > high << fraction):
+            worst = (values.min() if -values.min() > values.max() else values.max()) >> fraction
             raise EngineError(f"{where}sums up to {worst}, needs {low} to {high}; use more bits_sum")
 
 

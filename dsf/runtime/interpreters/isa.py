@@ -66,7 +66,8 @@ def load_weights(machine: Machine, fields: Fields) -> None:
         return
     if fields["target"] == WeightTarget.PARAMETERS:
         target = slice(first, first + groups)
-        values = (value.reshape(groups, lanes) for value in unpack_parameters(data, groups * lanes))
+        values = unpack_parameters(data, groups * lanes, hardware.bits_multiplier)
+        values = (value.reshape(groups, lanes) for value in values)
         machine.bias[target], machine.multiplier[target], machine.shift[target] = values
         return
     weights = unpack_weight_groups(data, hardware.bits_weights, hardware.weight_slot_bits, groups, words, lanes)
@@ -112,14 +113,16 @@ def matrix(machine: Machine, fields: Fields) -> None:
     )
     if accumulators is None:
         return
-    check_sums(accumulators, bias, bias_shift=fields["bias_shift"], bits=hardware.bits_sum)
+    # Of biases that count from the last bit behind the point of a sum.
+    bias_shift = fields["bias_shift"] - hardware.bits_fraction
+    check_sums(accumulators, bias, bias_shift=bias_shift, bits=hardware.bits_sum)
     if fields["raw"]:
-        _write_raw(machine, positions, numerics.raw(accumulators, bias, bias_shift=fields["bias_shift"]))
+        _write_raw(machine, positions, numerics.raw(accumulators, bias, bias_shift=bias_shift))
         return
     values = numerics.requantize(
         accumulators,
         bias,
-        bias_shift=fields["bias_shift"],
+        bias_shift=bias_shift,
         multiplier=machine.multiplier[parameters].reshape(-1)[:channels],
         shift=machine.shift[parameters].reshape(-1)[:channels],
         leak=fields["leak"],

@@ -127,7 +127,7 @@ class SchedFunctions(InterpreterFunctions):
         data = machine.read_dram(BASES[source.space.data], offset, op.bytes.value.data).tobytes()
         if target.space.data is Space.PARAMETER:
             place = slice(target.start, target.start + groups)
-            values = unpack_parameters(data, groups * hw.group_columns)
+            values = unpack_parameters(data, groups * hw.group_columns, hw.bits_multiplier)
             machine.bias[place], machine.multiplier[place], machine.shift[place] = (
                 value.reshape(groups, hw.group_columns) for value in values
             )

@@ -32,6 +32,35 @@ func.func @main(%x: tensor<1x4x4x1x!bundle.q<8, 5>>) -> tensor<1x4x!bundle.q<8, 
 
 // -----
 
+// A bias that is finer than the sum by two bits, 0.625 = 320 * 2**-9: nothing else changes.
+
+engine.hardware {bits_sum = 24, bits_fraction = 2}
+
+// CHECK:         %0 = fxp.conv %x weights dense<-4> : tensor<3x3x1x1xi8> : tensor<1x4x4x1xi8> -> tensor<1x2x2x1xi24>
+// CHECK-NEXT:    %1 = fxp.requantize %0 bias dense<320> : tensor<1xi32> bias_shift -2 multiplier dense<1> : tensor<1xi32> shift dense<3> : tensor<1xi8> clip -128 to 127 : tensor<1x2x2x1xi24> -> tensor<1x2x2x1xi8>
+func.func @main(%x: tensor<1x4x4x1x!bundle.q<8, 5>>) -> tensor<1x2x2x1x!bundle.q<8, 4>> {
+  %s = bundle.conv %x weights q<4, 2> dense<-1.0> : tensor<3x3x1x1xf64> bias q<16, 9> dense<0.625> : tensor<1xf64> : tensor<1x4x4x1x!bundle.q<8, 5>> -> tensor<1x2x2x1x!bundle.q<26, 9>>
+  %a = bundle.activation %s : tensor<1x2x2x1x!bundle.q<26, 9>> -> tensor<1x2x2x1x!bundle.q<8, 4>>
+  func.return %a : tensor<1x2x2x1x!bundle.q<8, 4>>
+}
+
+// -----
+
+// The same with free scales: a bias of 5.25 has with the zero point 113.25 = 1812 * 2**-4, and the gain 0.1 becomes
+// 838861 / 2**23 where the hardware has 20 bits for it.
+
+engine.hardware {bits_sum = 24, bits_bias = 32, bits_multiplier = 20, bits_fraction = 6}
+
+// CHECK:         %0 = fxp.conv %x padding [1, 1, 1, 1] pad_value -3
+// CHECK-NEXT:    %1 = fxp.requantize %0 bias dense<1812> : tensor<1xi32> bias_shift -4 multiplier dense<838861> : tensor<1xi32> shift dense<23> : tensor<1xi8> zero_point -100 clip -100 to 127 : tensor<1x4x4x1xi24> -> tensor<1x4x4x1xi8>
+func.func @main(%x: tensor<1x4x4x1x!bundle.affine<8, 0.5, -3>>) -> tensor<1x4x4x1x!bundle.affine<8, 0.1, -100>> {
+  %s = bundle.conv %x padding [1, 1, 1, 1] weights q<8, 0> dense<4.0> : tensor<3x3x1x1xf64> scales dense<0.02> : tensor<1xf64> bias q<32, 4> dense<5.25> : tensor<1xf64> : tensor<1x4x4x1x!bundle.affine<8, 0.5, -3>> -> tensor<1x4x4x1x!bundle.sum<28>>
+  %a = bundle.activation %s negative_slope 0.0 : tensor<1x4x4x1x!bundle.sum<28>> -> tensor<1x4x4x1x!bundle.affine<8, 0.1, -100>>
+  func.return %a : tensor<1x4x4x1x!bundle.affine<8, 0.1, -100>>
+}
+
+// -----
+
 // A flatten and a dense layer meet in one reshape; a result with more fraction bits than the sum takes a multiplier. The last
 // layer's sum leaves raw, and the softmax is the host's.
 

@@ -34,6 +34,26 @@ func.func @main(%x: tensor<1x9x8x8x!bundle.q<16, 4>>) -> tensor<1x3x8x8x!bundle.
 
 // -----
 
+// Biases: coarser than the sum by at most 31 bits less those that it has behind its point, finer by at most these, and not at
+// all where raw sums leave.
+
+engine.hardware {bits_sum = 28, bits_fraction = 2}
+func.func @main(%x: tensor<1x2x!bundle.q<8, 4>>) -> tensor<1x2x!bundle.q<29, 8>> {
+  %s = bundle.dense %x weights q<8, 3> dense<0.5> : tensor<2x2xf64> bias q<16, -23> dense<0.0> : tensor<2xf64> : tensor<1x2x!bundle.q<8, 4>> -> tensor<1x2x!bundle.q<28, 7>> loc("coarse")
+  %a = bundle.activation %s : tensor<1x2x!bundle.q<28, 7>> -> tensor<1x2x!bundle.q<8, 4>> loc("coarse")
+  %t = bundle.dense %a weights q<8, 3> dense<0.5> : tensor<2x2xf64> bias q<16, 9> dense<0.0> : tensor<2xf64> : tensor<1x2x!bundle.q<8, 4>> -> tensor<1x2x!bundle.q<30, 9>> loc("fits")
+  %b = bundle.activation %t : tensor<1x2x!bundle.q<30, 9>> -> tensor<1x2x!bundle.q<8, 4>> loc("fits")
+  %u = bundle.dense %b weights q<8, 3> dense<0.5> : tensor<2x2xf64> bias q<16, 10> dense<0.0> : tensor<2xf64> : tensor<1x2x!bundle.q<8, 4>> -> tensor<1x2x!bundle.q<31, 10>> loc("fine")
+  %c = bundle.activation %u : tensor<1x2x!bundle.q<31, 10>> -> tensor<1x2x!bundle.q<8, 4>> loc("fine")
+  %v = bundle.dense %c weights q<8, 3> dense<0.5> : tensor<2x2xf64> bias q<16, 8> dense<0.0> : tensor<2xf64> : tensor<1x2x!bundle.q<8, 4>> -> tensor<1x2x!bundle.q<29, 8>> loc("raw")
+  func.return %v : tensor<1x2x!bundle.q<29, 8>>
+}
+// CHECK:      'coarse': a bias 30 fraction bits coarser than the sum, needs at most 29; use more bias_frac_bits
+// CHECK-NEXT: 'fine': a bias of 10 fraction bits, needs at most 9, those of the sum and bits_fraction; use at most 9 bias_frac_bits, or Hardware(bits_fraction=3)
+// CHECK-NEXT: 'raw': a bias of 8 fraction bits, needs at most 7, those of the raw sums; use bias_frac_bits=7
+
+// -----
+
 // The shape of the network.
 
 engine.hardware {}
@@ -178,6 +198,18 @@ func.func @main(%x: tensor<1x3x!bundle.affine<8, 0.5, -100>>) -> tensor<1x2x!bun
 }
 // CHECK:      'fc': a bias of 17 bits with the input's zero point, needs at most 16; use Hardware(bits_bias=32)
 // CHECK-NEXT: 'act': a result whose scale is 4.5e+04 times finer than that of what it is made of, needs at most 2**15; quantise the result more coarsely
+
+// -----
+
+// More bits of multipliers have it.
+
+engine.hardware {bits_bias = 32, bits_sum = 28, bits_multiplier = 17}
+func.func @main(%x: tensor<1x3x!bundle.affine<8, 0.5, -100>>) -> tensor<1x2x!bundle.affine<8, 1.0e-05, 0>> {
+  %s = bundle.dense %x weights q<8, 0> dense<127.0> : tensor<3x2xf64> scales dense<0.9> : tensor<2xf64> bias q<32, 0> dense<5000.0> : tensor<2xf64> : tensor<1x3x!bundle.affine<8, 0.5, -100>> -> tensor<1x2x!bundle.sum<28>> loc("fc")
+  %y = bundle.activation %s : tensor<1x2x!bundle.sum<28>> -> tensor<1x2x!bundle.affine<8, 1.0e-05, 0>> loc("act")
+  func.return %y : tensor<1x2x!bundle.affine<8, 1.0e-05, 0>>
+}
+// CHECK: %s = bundle.dense %x
 
 // -----
 

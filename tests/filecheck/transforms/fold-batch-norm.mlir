@@ -22,3 +22,14 @@ func.func @main(%x: tensor<1x2x2x1x!bundle.q<8, 4>>) -> tensor<1x2x!bundle.q<24,
   %m = bundle.batch_norm %t gamma dense<1.0> : tensor<2xf64> beta dense<0.5> : tensor<2xf64> mean dense<2.0> : tensor<2xf64> variance dense<3.0> : tensor<2xf64> epsilon 1.0 bias q<16, 6> : tensor<1x2x!bundle.q<24, 7>> -> tensor<1x2x!bundle.q<24, 7>>
   func.return %m : tensor<1x2x!bundle.q<24, 7>>
 }
+
+// A bias that is finer makes the sum finer.
+// CHECK:       func.func @fine
+// CHECK-NEXT:    %t = bundle.dense %x weights q<4, 3> dense<2.500000e-01> : tensor<4x2xf64> bias q<16, 10> dense<-5.000000e-01> : tensor<2xf64> : tensor<1x4x!bundle.q<8, 4>> -> tensor<1x2x!bundle.q<27, 10>>
+// CHECK-NEXT:    %a = bundle.activation %t : tensor<1x2x!bundle.q<27, 10>> -> tensor<1x2x!bundle.q<8, 4>>
+func.func @fine(%x: tensor<1x4x!bundle.q<8, 4>>) -> tensor<1x2x!bundle.q<8, 4>> {
+  %t = bundle.dense %x weights q<4, 3> dense<0.5> : tensor<4x2xf64> : tensor<1x4x!bundle.q<8, 4>> -> tensor<1x2x!bundle.q<24, 7>>
+  %m = bundle.batch_norm %t gamma dense<1.0> : tensor<2xf64> beta dense<0.5> : tensor<2xf64> mean dense<2.0> : tensor<2xf64> variance dense<3.0> : tensor<2xf64> epsilon 1.0 bias q<16, 10> : tensor<1x2x!bundle.q<24, 7>> -> tensor<1x2x!bundle.q<27, 10>>
+  %a = bundle.activation %m : tensor<1x2x!bundle.q<27, 10>> -> tensor<1x2x!bundle.q<8, 4>>
+  func.return %a : tensor<1x2x!bundle.q<8, 4>>
+}

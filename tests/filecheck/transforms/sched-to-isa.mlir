@@ -259,3 +259,27 @@ sched.program inputs [#engine.tensor<shape = [1, 4, 4, 3], bits = 8, frac = 4, b
   %4 = sched.matrix %x, %r, %p to %y tall <input = [4, 4, 3], output = [3, 3, 3], images = [0, 1], rows = [1, 2], partial = 1, columns = [2, 1], run = [0, 4]> window <kernel = [2, 2]> requantize <low = 0, high = 127> after(%0, %2)
   %5 = sched.matrix %x, %r, %p to %y tall <input = [4, 4, 3], output = [3, 3, 3], images = [0, 1], rows = [1, 2], accumulate = 1, columns = [2, 1], run = [4, 2]> window <kernel = [2, 2]> requantize <low = 0, high = 127> after(%1, %3)
 }
+
+// -----
+
+// A bias is shifted left from the last bit behind the point of a sum on, of which this engine has 5.
+
+engine.hardware {processing_elements = [4, 8], column_groups = 2, vector_length = 16, feature_memory = 1024, weight_memory = 1024, bits_sum = 24, bits_fraction = 5}
+// CHECK:       isa.matrix {{.*}}bias_shift = 1, high = 127}
+// CHECK-NEXT:  isa.matrix {{.*}}raw = 1, {{.*}}bias_shift = 7}
+sched.program inputs [#engine.tensor<shape = [1, 1, 1, 4], bits = 8, frac = 4, base = input, offset = 0>] outputs [#engine.tensor<shape = [1, 4], bits = 32, frac = 8, base = output, offset = 0>] arena 0 bundles ["a", "b"] weights dense<0> : tensor<72xi8> {
+  %input = sched.buffer input "input" at 0 size 4
+  %output = sched.buffer output "output" at 0 size 16
+  %stream = sched.buffer weights "weights" at 0 size 72
+  %x = sched.buffer feature "input" at 0 size 4
+  %y = sched.buffer feature "a" at 16 size 4
+  %s = sched.buffer feature "b" at 32 size 16
+  %w = sched.buffer weight "a" at 0 size 4
+  %p = sched.buffer parameter "a" at 0 size 1
+  %0 = sched.load %input[0] to %x[0] elements 4
+  %1 = sched.load_weights %stream[0] bytes 32 to %p groups 1 words 1
+  %2 = sched.load_weights %stream[32] bytes 16 to %w groups 1 words 4
+  %3 = sched.matrix %x, %w, %p to %y wide <input = [1, 1, 4], output = [1, 1, 4], images = [0, 1], rows = [0, 1]> window <kernel = [1, 1]> requantize <bias_shift = -4, low = 0, high = 127> after(%0, %1, %2)
+  %4 = sched.matrix %y, %w, %p to %s wide <input = [1, 1, 4], output = [1, 1, 4], images = [0, 1], rows = [0, 1]> window <kernel = [1, 1]> raw <bias_shift = 2> after(%2, %3)
+  %5 = sched.store %s[0] to %output[0] elements 16 after(%0, %4)
+}

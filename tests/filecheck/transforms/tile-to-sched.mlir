@@ -204,6 +204,21 @@ func.func @main(%x: tensor<1x1x1x4xi8>) -> tensor<1x1x1x1xi32> {
 
 // -----
 
+// What rescales. A bias may be coarser the less, the more bits there are behind the point.
+
+engine.hardware {bits_sum = 24, bits_bias = 32, bits_multiplier = 20, bits_fraction = 3}
+func.func @main(%x: tensor<1x1x1x4xi8>) -> tensor<1x1x1x4xi32> {
+  %0 = tile.matrix %x window <kernel = [1, 1]> requantize <bias_shift = -4, low = 0, high = 1> cut <images = 1, rows = 1> weights dense<1> : tensor<1x1x4x4xi8> bias dense<0> : tensor<4xi32> multiplier dense<[1, 2, 1048576, 3]> : tensor<4xi32> shift dense<0> : tensor<4xi8> : tensor<1x1x1x4xi8> -> tensor<1x1x1x4xi8> loc("fine")
+  %1 = tile.matrix %0 window <kernel = [1, 1]> requantize <bias_shift = -3, low = 0, high = 1> cut <images = 1, rows = 1> weights dense<1> : tensor<1x1x4x4xi8> bias dense<0> : tensor<4xi32> multiplier dense<1048575> : tensor<4xi32> shift dense<0> : tensor<4xi8> : tensor<1x1x1x4xi8> -> tensor<1x1x1x4xi8> loc("fits")
+  %2 = tile.matrix %1 window <kernel = [1, 1]> raw <bias_shift = 29> cut <images = 1, rows = 1> weights dense<1> : tensor<1x1x4x4xi8> bias dense<0> : tensor<4xi32> : tensor<1x1x1x4xi8> -> tensor<1x1x1x4xi32> loc("coarse")
+  func.return %2 : tensor<1x1x1x4xi32>
+}
+// CHECK:      'fine': a multiplier of 21 bits, needs at most 20 (bits_multiplier); use Hardware(bits_multiplier=21)
+// CHECK-NEXT: 'fine': a bias with 4 bits behind the point, needs at most 3; use Hardware(bits_fraction=4)
+// CHECK-NEXT: 'coarse': a bias shifted left by 29, needs at most 28 (31 less bits_fraction); use more fraction bits for the bias
+
+// -----
+
 engine.hardware {bits_input = 4}
 func.func @main(%x: tensor<1x1x1x4xi4>) -> tensor<1x1x1x4xi4> {
   %0 = tile.matrix %x add %x <low = 0, high = 1> window <kernel = [1, 1]> requantize <low = 0, high = 8> cut <images = 1, rows = 1, groups = 1> weights dense<1> : tensor<1x1x4x4xi8> bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<0> : tensor<4xi8> : tensor<1x1x1x4xi4>, tensor<1x1x1x4xi4> -> tensor<1x1x1x4xi4> loc("clip")

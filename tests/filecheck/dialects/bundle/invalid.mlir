@@ -89,8 +89,14 @@
 // -----
 
 %x = "test.op"() : () -> tensor<1x4x4x2x!bundle.q<8, 4>>
+%y = bundle.conv %x weights q<4, 3> dense<0.5> : tensor<3x3x2x4xf64> bias q<16, 23> dense<1.0> : tensor<4xf64> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x2x2x4x!bundle.q<40, 23>>
+// CHECK: 'bundle.conv': a bias with 23 fraction bits, needs at most 22, those of the products and 15; use fewer bias_frac_bits
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4x2x!bundle.q<8, 4>>
 %y = bundle.conv %x weights q<4, 3> dense<0.5> : tensor<3x3x2x4xf64> bias q<16, 8> dense<1.0> : tensor<4xf64> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x2x2x4x!bundle.q<24, 7>>
-// CHECK: 'bundle.conv': a bias with 8 fraction bits, needs at most 7, those of the sum; use fewer bias_frac_bits
+// CHECK: 'bundle.conv': a sum with 7 fraction bits, needs 8, those of the bias; correct the result type
 
 // -----
 
@@ -149,8 +155,8 @@
 // -----
 
 %x = "test.op"() : () -> tensor<1x4x4x2x!bundle.q<8, 4>>
-%y = bundle.conv_transpose %x weights q<4, 3> dense<0.5> : tensor<3x3x2x4xf64> bias q<16, 8> dense<1.0> : tensor<4xf64> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x6x6x4x!bundle.q<24, 7>>
-// CHECK: 'bundle.conv_transpose': a bias with 8 fraction bits, needs at most 7, those of the sum; use fewer bias_frac_bits
+%y = bundle.conv_transpose %x weights q<4, 3> dense<0.5> : tensor<3x3x2x4xf64> bias q<16, 23> dense<1.0> : tensor<4xf64> : tensor<1x4x4x2x!bundle.q<8, 4>> -> tensor<1x6x6x4x!bundle.q<40, 23>>
+// CHECK: 'bundle.conv_transpose': a bias with 23 fraction bits, needs at most 22, those of the products and 15; use fewer bias_frac_bits
 
 // -----
 
@@ -188,6 +194,13 @@
 %y = bundle.dense %x weights q<4, 3> dense<0.5> : tensor<3x5xf64> : tensor<2x3x!bundle.q<8, 4>> -> tensor<2x5x!bundle.q<24, 7>>
 %n = bundle.batch_norm %y gamma dense<1.0> : tensor<5xf64> beta dense<1.0> : tensor<5xf64> mean dense<1.0> : tensor<5xf64> variance dense<1.0> : tensor<5xf64> epsilon 0.001 bias q<16, 5> : tensor<2x5x!bundle.q<24, 7>> -> tensor<2x5x!bundle.q<8, 4>>
 // CHECK: 'bundle.batch_norm': a change of type from tensor<2x5x!bundle.q<24, 7>> to tensor<2x5x!bundle.q<8, 4>>, needs the same type; correct the result type
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x3x!bundle.q<8, 4>>
+%y = bundle.dense %x weights q<4, 3> dense<0.5> : tensor<3x5xf64> : tensor<2x3x!bundle.q<8, 4>> -> tensor<2x5x!bundle.q<24, 7>>
+%n = bundle.batch_norm %y gamma dense<1.0> : tensor<5xf64> beta dense<1.0> : tensor<5xf64> mean dense<1.0> : tensor<5xf64> variance dense<1.0> : tensor<5xf64> epsilon 0.001 bias q<16, 9> : tensor<2x5x!bundle.q<24, 7>> -> tensor<2x5x!bundle.q<24, 7>>
+// CHECK: 'bundle.batch_norm': a change of type from tensor<2x5x!bundle.q<24, 7>> to tensor<2x5x!bundle.q<24, 7>>, needs tensor<2x5x!bundle.q<26, 9>>, as fine as the bias; correct the result type
 
 // -----
 

@@ -18,6 +18,10 @@
 %e = bundle.dense %v weights q<4, 3> dense<0.25> : tensor<3x5xf64> bias q<16, 7> dense<1.0> : tensor<5xf64> : tensor<2x3x!bundle.q<8, 4>> -> tensor<2x5x!bundle.q<24, 7>>
 // CHECK-NEXT:    %e = bundle.dense %v weights q<4, 3> dense<2.500000e-01> : tensor<3x5xf64> bias q<16, 7> dense<1.000000e+00> : tensor<5xf64> : tensor<2x3x!bundle.q<8, 4>> -> tensor<2x5x!bundle.q<24, 7>>
 
+// A bias that is finer than the products by 2 bits.
+%h = bundle.dense %v weights q<4, 3> dense<0.25> : tensor<3x5xf64> bias q<16, 9> dense<1.0> : tensor<5xf64> : tensor<2x3x!bundle.q<8, 4>> -> tensor<2x5x!bundle.q<26, 9>>
+// CHECK-NEXT:    %h = bundle.dense %v weights q<4, 3> dense<2.500000e-01> : tensor<3x5xf64> bias q<16, 9> dense<1.000000e+00> : tensor<5xf64> : tensor<2x3x!bundle.q<8, 4>> -> tensor<2x5x!bundle.q<26, 9>>
+
 %n = bundle.batch_norm %s gamma dense<1.0> : tensor<4xf64> beta dense<0.5> : tensor<4xf64> mean dense<0.0> : tensor<4xf64> variance dense<4.0> : tensor<4xf64> epsilon 0.001 bias q<16, 5> : tensor<1x4x4x4x!bundle.q<24, 7>> -> tensor<1x4x4x4x!bundle.q<24, 7>>
 // CHECK-NEXT:    %n = bundle.batch_norm %s gamma dense<1.000000e+00> : tensor<4xf64> beta dense<5.000000e-01> : tensor<4xf64> mean dense<0.000000e+00> : tensor<4xf64> variance dense<4.000000e+00> : tensor<4xf64> epsilon 1.000000e-03 bias q<16, 5> : tensor<1x4x4x4x!bundle.q<24, 7>> -> tensor<1x4x4x4x!bundle.q<24, 7>>
 

@@ -7,7 +7,7 @@ engine.hardware {bits_input = 7, bits_weights = 3}
 // -----
 
 engine.hardware {bit_input = 8}
-// CHECK: 'bit_input' in engine.hardware is unknown, needs one of: axi_width, bits_bias, bits_input,
+// CHECK: 'bit_input' in engine.hardware is unknown, needs one of: axi_width, bits_bias, bits_fraction, bits_input,
 
 // -----
 

@@ -91,8 +91,8 @@
 // -----
 
 %x = "test.op"() : () -> tensor<1x2x2x4xi24>
-%y = fxp.requantize %x bias dense<0> : tensor<4xi32> multiplier dense<65536> : tensor<4xi32> shift dense<3> : tensor<4xi8> clip -128 to 127 : tensor<1x2x2x4xi24> -> tensor<1x2x2x4xi8>
-// CHECK: 'fxp.requantize': multiplier from 65536 to 65536, needs 0 to 65535; rescale the layer
+%y = fxp.requantize %x bias dense<0> : tensor<4xi32> multiplier dense<67108864> : tensor<4xi32> shift dense<3> : tensor<4xi8> clip -128 to 127 : tensor<1x2x2x4xi24> -> tensor<1x2x2x4xi8>
+// CHECK: 'fxp.requantize': multiplier from 67108864 to 67108864, needs 0 to 67108863; rescale the layer
 
 // -----
 
@@ -104,7 +104,7 @@
 
 %x = "test.op"() : () -> tensor<1x2x2x4xi24>
 %y = fxp.requantize %x bias dense<0> : tensor<4xi32> bias_shift 32 multiplier dense<1> : tensor<4xi32> shift dense<3> : tensor<4xi8> clip -128 to 127 : tensor<1x2x2x4xi24> -> tensor<1x2x2x4xi8>
-// CHECK: 'fxp.requantize': bias_shift 32, needs 0 to 31; rescale the layer
+// CHECK: 'fxp.requantize': bias_shift 32, needs -15 to 31; rescale the layer
 
 // -----
 

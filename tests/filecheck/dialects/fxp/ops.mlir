@@ -18,6 +18,10 @@
 %r = fxp.requantize %s bias dense<[1, -2, 3, -4]> : tensor<4xi32> bias_shift 5 multiplier dense<[32768, 65535, 1, 0]> : tensor<4xi32> shift dense<[0, 1, 46, 47]> : tensor<4xi8> leak 3 zero_point -5 clip 0 to 63 : tensor<1x4x4x4xi24> -> tensor<1x4x4x4xi8>
 // CHECK-NEXT:    %r = fxp.requantize %s bias dense<[1, -2, 3, -4]> : tensor<4xi32> bias_shift 5 multiplier dense<[32768, 65535, 1, 0]> : tensor<4xi32> shift dense<[0, 1, 46, 47]> : tensor<4xi8> leak 3 zero_point -5 clip 0 to 63 : tensor<1x4x4x4xi24> -> tensor<1x4x4x4xi8>
 
+// What has more bits than most hardware: the bias four of them behind the point.
+%k = fxp.requantize %s bias dense<-1> : tensor<4xi32> bias_shift -4 multiplier dense<67108863> : tensor<4xi32> shift dense<47> : tensor<4xi8> clip 0 to 63 : tensor<1x4x4x4xi24> -> tensor<1x4x4x4xi8>
+// CHECK-NEXT:    %k = fxp.requantize %s bias dense<-1> : tensor<4xi32> bias_shift -4 multiplier dense<67108863> : tensor<4xi32> shift dense<47> : tensor<4xi8> clip 0 to 63 : tensor<1x4x4x4xi24> -> tensor<1x4x4x4xi8>
+
 %l = fxp.raw %s bias dense<1> : tensor<4xi32> : tensor<1x4x4x4xi24> -> tensor<1x4x4x4xi32>
 // CHECK-NEXT:    %l = fxp.raw %s bias dense<1> : tensor<4xi32> : tensor<1x4x4x4xi24> -> tensor<1x4x4x4xi32>
 

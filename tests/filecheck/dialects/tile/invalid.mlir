@@ -169,8 +169,14 @@
 // -----
 
 %x = "test.op"() : () -> tensor<1x1x1x1xi8>
-%y = tile.matrix %x window <kernel = [1, 1]> requantize <low = 0, high = 1> cut <images = 1, rows = 1> weights dense<1> : tensor<1x1x1x2xi8> bias dense<0> : tensor<2xi32> multiplier dense<65536> : tensor<2xi32> shift dense<0> : tensor<2xi8> : tensor<1x1x1x1xi8> -> tensor<1x1x1x2xi8>
-// CHECK: 'tile.matrix': multiplier from 65536 to 65536, needs 0 to 65535; rescale the layer
+%y = tile.matrix %x window <kernel = [1, 1]> requantize <low = 0, high = 1> cut <images = 1, rows = 1> weights dense<1> : tensor<1x1x1x2xi8> bias dense<0> : tensor<2xi32> multiplier dense<67108864> : tensor<2xi32> shift dense<0> : tensor<2xi8> : tensor<1x1x1x1xi8> -> tensor<1x1x1x2xi8>
+// CHECK: 'tile.matrix': multiplier from 67108864 to 67108864, needs 0 to 67108863; rescale the layer
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x1x1x1xi8>
+%y = tile.matrix %x window <kernel = [1, 1]> requantize <bias_shift = -16, low = 0, high = 1> cut <images = 1, rows = 1> weights dense<1> : tensor<1x1x1x2xi8> bias dense<0> : tensor<2xi32> multiplier dense<1> : tensor<2xi32> shift dense<0> : tensor<2xi8> : tensor<1x1x1x1xi8> -> tensor<1x1x1x2xi8>
+// CHECK: '#tile.requantize': bias_shift -16, needs -15 to 31; correct it
 
 // -----
 

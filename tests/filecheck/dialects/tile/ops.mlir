@@ -15,6 +15,10 @@ func.func @main(%x: tensor<2x4x4x3xi8>, %r: tensor<2x2x2x4xi8>) attributes {tile
   // CHECK-GENERIC: %z = "tile.matrix"(%a)
   %z = tile.matrix %a window <kernel = [2, 2], dilation = [1, 1], pad_value = -3> raw <bias_shift = 4> cut <images = 2, rows = 1> weights dense<1> : tensor<2x2x4x1xi4> bias dense<0> : tensor<1xi32> : tensor<2x2x2x4xi8> -> tensor<2x1x1x1xi32>
 
+  // CHECK-NEXT:    %k = tile.matrix %a window <kernel = [1, 1]> requantize <bias_shift = -4, low = 0, high = 127> cut
+  // CHECK-GENERIC: %k = {{.*}}requantize = #tile.requantize<bias_shift = -4, low = 0, high = 127>{{.*}}multiplier = dense<67108863>
+  %k = tile.matrix %a window <kernel = [1, 1]> requantize <bias_shift = -4, low = 0, high = 127> cut <images = 2, rows = 2> weights dense<1> : tensor<1x1x4x4xi4> bias dense<0> : tensor<4xi32> multiplier dense<67108863> : tensor<4xi32> shift dense<5> : tensor<4xi8> : tensor<2x2x2x4xi8> -> tensor<2x2x2x4xi8>
+
   // CHECK-NEXT:    %l = tile.matrix {{.*}} cut <images = 1, rows = [1, 3], groups = [1, 2], mode = [tall, wide], outer = strips> weights
   // CHECK-GENERIC: %l = {{.*}}cut = #tile.cut<images = 1, rows = [1, 3], groups = [1, 2], mode = [tall, wide], outer = strips>
   %l = tile.matrix %x window <kernel = [1, 1]> raw <> cut <outer = strips, images = 1, rows = [1, 3], groups = [1, 2], mode = [tall, wide]> weights dense<1> : tensor<1x1x3x3xi4> bias dense<0> : tensor<3xi32> : tensor<2x4x4x3xi8> -> tensor<2x4x4x3xi32>
