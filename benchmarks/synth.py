@@ -47,6 +47,11 @@ XILINX = {
 ARRAYS = {
     "8x24": Hardware(processing_elements=(8, 24), column_groups=3, bits_sum=32),
     "7x96": Hardware(processing_elements=(7, 96), column_groups=3, bits_sum=32),
+    # For models of other tools, and with what makes their free scales and biases exact.
+    "8x24 onnx": Hardware(processing_elements=(8, 24), column_groups=3, bits_sum=26, bits_bias=32),
+    "8x24 exact": Hardware(
+        processing_elements=(8, 24), column_groups=3, bits_sum=26, bits_bias=32, bits_multiplier=26, bits_fraction=10
+    ),
 }
 
 #: A small array for place and route, with little memory: what is beside the array is what takes nextpnr's time.
