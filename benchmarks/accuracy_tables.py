@@ -81,15 +81,16 @@ def resnet50_table(row: Row) -> str:
 def sums_table(rows: Sequence[Row]) -> str:
     """Of how many sums the results are others, by the bits of bias and gain."""
     head = ("bias, in units of the sum", "gain", "QONNX, 4-bit weights", "QDQ, 8-bit weights")
-    return markdown(
-        head, [(*widths(row), *(f"{row[form][0] / row[form][1]:.4%}" for form in ("qonnx", "qdq"))) for row in rows]
-    )
+
+    def share(wrong: int, of: int) -> str:
+        return f"{wrong / of:.5%}" if wrong else "none"
+
+    return markdown(head, [(*widths(row), *(share(*row[form]) for form in ("qonnx", "qdq"))) for row in rows])
 
 
 def widths(row: Row) -> tuple[str, str]:
-    if row["chosen"]:
-        return "as the compiler chooses", f"{row['gain_bits']} bits"
     more = {None: "exact", 0: "whole"}.get(row["bias_bits"], f"{row['bias_bits']} more bits")
+    more += ", as the compiler chooses" if row["chosen"] else ""
     return more, "exact" if row["gain_bits"] is None else f"{row['gain_bits']} bits"
 
 

@@ -1,8 +1,8 @@
 """
 Rounded sums, every one that a channel can have: how many get another result than the model means, of all layers of the trained
-networks in `tests/data/trained`. With the gain, the bias and the factor of the weights that the compiler chooses; and beside it
-with the nearest gain and bias of some widths. `python -m benchmarks.every_sum` writes `benchmarks/results/every_sum.json`, and
-the table of `docs/quantization.md`.
+networks in `tests/data/trained`. With the gain, the bias and the factor of the weights that the compiler chooses, for hardware
+with 16 bits for gains and with more; and beside it with the nearest gain and bias of some widths.
+`python -m benchmarks.every_sum` writes `benchmarks/results/every_sum.json`, and the table of `docs/quantization.md`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from dsf.numerics import int_range, scale_to_multiplier
 RESULT = Path(__file__).parent / "results" / "every_sum.json"
 FOLDER = Path(__file__).parents[1] / "tests" / "data" / "trained"
 HARDWARE = Hardware(bits_bias=32)
+#: With as many bits for gains and biases as there are.
+EXACT = Hardware(bits_bias=32, bits_sum=26, bits_multiplier=26, bits_fraction=10)
 #: Bits of the bias behind the unit of the sum, and of the gain; `None` are exact.
 WIDTHS = ((0, 16), (4, 16), (None, 16), (None, 20), (None, 24), (None, 32), (8, None), (12, None))
 FORMS = ("qonnx", "qdq")
@@ -63,12 +65,14 @@ def wrong_results(one: Rescaled, engine: Engine | None = None) -> tuple[int, int
     `AssertionError` if one is 2 or more away.
     """
     wrong, total, meant, grid = 0, 0, one.meant, one.grid
-    engine = chosen(one) if engine is None else engine
+    engine = chosen(one, HARDWARE) if engine is None else engine
     weights = meant.weights.reshape(-1, meant.bias.size)
     lowest, highest = (bound - meant.x_grid.zero for bound in int_range(meant.x_grid.bits.data))
     for channel in range(meant.bias.size):
         w, bias, gain = weights[:, channel], meant.bias[channel] / meant.scales[channel], meant.scales[channel] / grid.unit
-        least, most = (bound / gain - bias for bound in limits(grid, meant.function))
+        # What is below 0 is multiplied by the slope.
+        slopes = (meant.function.slope or 1.0 if bound < 0 else 1.0 for bound in limits(grid, meant.function))
+        least, most = (bound / slope / gain - bias for bound, slope in zip(limits(grid, meant.function), slopes, strict=True))
         first = max(int(np.minimum(w * lowest, w * highest).sum()), int(least - 2 / gain))
         last = min(int(np.maximum(w * lowest, w * highest).sum()), int(most + 2 / gain))
         sums = np.arange(first, last + 1)
@@ -79,10 +83,10 @@ def wrong_results(one: Rescaled, engine: Engine | None = None) -> tuple[int, int
     return wrong, total
 
 
-def chosen(one: Rescaled) -> Engine:
+def chosen(one: Rescaled, hardware: Hardware) -> Engine:
     """The engine with what the compiler chose."""
-    multiplier, shift = scale_to_multiplier(one.taken.scales / one.grid.unit)
-    bias = np.rint(one.taken.bias / one.taken.scales)
+    multiplier, shift = scale_to_multiplier(one.taken.scales / one.grid.unit, hardware.bits_multiplier)
+    bias = np.ldexp(np.rint(np.ldexp(one.taken.bias / one.taken.scales, one.taken.fraction)), -one.taken.fraction)
     before, after = (x.weights.reshape(-1, x.bias.size) for x in (one.meant, one.taken))
 
     def compute(channel: int, sums: NDArray[np.int64]) -> Reals:
@@ -103,7 +107,7 @@ def of_widths(one: Rescaled, bias_bits: int | None, gain_bits: int | None) -> En
     return lambda channel, sums: (sums + bias[channel]) * gains[channel]
 
 
-def sums_of(form: str) -> list[Rescaled]:
+def sums_of(form: str, wanted: Hardware = HARDWARE) -> list[Rescaled]:
     """Those of all networks in one of the forms that `tests/data/trained` has."""
     found: list[Rescaled] = []
     choose = rounding.in_fine_units
@@ -116,11 +120,11 @@ def sums_of(form: str) -> list[Rescaled]:
 
     with patch.object(rounding, "in_fine_units", noted):
         for path in sorted(FOLDER.glob(f"*.{form}.onnx")):
-            from_onnx(path, HARDWARE)
+            from_onnx(path, wanted)
     return found
 
 
-def total(sums: list[Rescaled], engine: Callable[[Rescaled], Engine] = chosen) -> list[int]:
+def total(sums: list[Rescaled], engine: Callable[[Rescaled], Engine]) -> list[int]:
     """How many are wrong, and how many there are."""
     return [sum(counts) for counts in zip(*(wrong_results(one, engine(one)) for one in sums), strict=True)]
 
@@ -131,7 +135,10 @@ def measured() -> Iterator[dict[str, Any]]:
         engine = partial(of_widths, bias_bits=bias_bits, gain_bits=gain_bits)
         counts = {form: total(some, engine) for form, some in sums.items()}
         yield {"chosen": False, "bias_bits": bias_bits, "gain_bits": gain_bits, **counts}
-    yield {"chosen": True, "bias_bits": 0, "gain_bits": 16, **{form: total(some) for form, some in sums.items()}}
+    for hardware in (HARDWARE, EXACT):
+        widths = {"bias_bits": hardware.bits_fraction, "gain_bits": hardware.bits_multiplier}
+        counts = {form: total(sums_of(form, hardware), partial(chosen, hardware=hardware)) for form in FORMS}
+        yield {"chosen": True, **widths, **counts}
 
 
 def main() -> None:

@@ -17,12 +17,13 @@ from dsf.tools.command import Commands, add_json, new_command, print_json, steps
 if TYPE_CHECKING:
     from xdsl.ir import Operation
 
-    from dsf.frontend.onnx.check import Checked
+    from dsf.frontend.onnx.check import Checked, Sums
 
 _CHECK = """\
 Lists everything that an engine can't do of a network, all of it at once: each problem with the name of
 its node, what it has, what is needed, and what to change. A table says what becomes of each node.
-Exit code 0: the network fits. Exit code 1: it does not.
+Of a quantised ONNX model it also says how many of all sums that its layers can have get another result
+than the model means. Exit code 0: the network fits. Exit code 1: it does not.
 
 MODEL is an ONNX file, the config_model.json of model.export(), or textual IR (.mlir). --hw is the engine,
 as Hardware.export() writes it; without it, one of the default size, with biases of 32 bits.
@@ -116,5 +117,15 @@ def _print(path: Path, checked: Checked) -> None:
         console.print(table)
     if checked.remark is not None:
         console.print(f"{path}: {checked.remark}", highlight=False)
+    if checked.sums is not None:
+        console.print(f"{path}: {_rounding(checked.sums)}", highlight=False)
     if not checked.problems:
         console.print(f"{path}: fits", highlight=False)
+
+
+def _rounding(sums: Sums) -> str:
+    """How exact it is, in a sentence."""
+    if sums.neighbours == 0:
+        return f"every convolution and dense layer rounds as the model means, whatever its input ({sums.values:,} sums)"
+    many = f"{sums.neighbours:,} of the {sums.values:,} sums that its layers can have round to the neighbour of the result"
+    return f"{many} that the model means; with more bits_multiplier and bits_fraction of the hardware fewer do"

@@ -28,12 +28,17 @@ def test_a_quantised_residual_network(tmp_path: Path) -> None:
 
 
 def test_a_trained_autoencoder(tmp_path: Path) -> None:
-    """Convolutions down to 2x2 and transposed ones back up, as Brevitas exports them: bit for bit down to the RTL."""
+    """
+    Convolutions down to 2x2 and transposed ones back up, with free scales and biases in floating point, as Brevitas exports
+    them: bit for bit down to the RTL, and equal to what Brevitas computed, but for the bias of the last layer.
+    """
     folder = MODEL.parents[1] / "trained"
-    model = dsf.from_onnx(folder / "autoencoder.fixed.onnx", WIDE)
+    model = dsf.from_onnx(folder / "autoencoder.qonnx.onnx", WIDE)
     with np.load(folder / "autoencoder.npz") as archive:
-        x, wanted = archive["x"][:1], archive["fixed"][:1]
+        x, wanted = archive["x"][:1], archive["qonnx"][:1]
     found = model.export_inference(x, tmp_path, stalls=0.1, seed=4, verbose=False)
     assert found.proved.rtl_integers is not None
     np.testing.assert_array_equal(found.proved.rtl_integers, found.proved.integers)
-    np.testing.assert_array_equal(found.outputs.reshape(wanted.shape), wanted)
+    # That is a whole number of units of raw sums.
+    unit = float(model.imported.output.units.min())
+    assert np.abs(found.outputs.reshape(wanted.shape) - wanted).max() <= 0.5 * unit

@@ -7,6 +7,8 @@ Written after the definitions in qonnx 1.0.0 (qonnx/custom_op/general), with loo
 import math
 
 import numpy as np
+import onnx
+from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
 
@@ -32,7 +34,7 @@ def round_by(mode, value):
 
 
 def round_each(mode, values):
-    return np.array([round_by(mode, one) for one in values.reshape(-1).tolist()], dtype=np.float32).reshape(values.shape)
+    return np.array([round_by(mode, one) for one in values.reshape(-1).tolist()], dtype=values.dtype).reshape(values.shape)
 
 
 def limits(bits, signed, narrow):
@@ -50,14 +52,14 @@ class Quant(OpRun):
             value = np.where(value >= 0, np.float32(1), np.float32(-1))
         else:
             value = round_each(rounding_mode, np.clip(value, *limits(int(bits.item()), signed, narrow)))
-        return (((value - zero_point) * scale).astype(np.float32),)
+        return (((value - zero_point) * scale).astype(x.dtype),)
 
 
 class BipolarQuant(OpRun):
     op_domain = DOMAIN
 
     def _run(self, x, scale):
-        return ((np.where(x >= 0, np.float32(1), np.float32(-1)) * scale).astype(np.float32),)
+        return ((np.where(x >= 0, np.float32(1), np.float32(-1)) * scale).astype(x.dtype),)
 
 
 class Trunc(OpRun):
@@ -68,13 +70,27 @@ class Trunc(OpRun):
         if len(rest) == 1:
             (out_bits,) = rest
             value = round_each(rounding_mode, value / np.float32(2.0 ** (bits.item() - out_bits.item())))
-            return (((value - zero_point) * scale).astype(np.float32),)
+            return (((value - zero_point) * scale).astype(x.dtype),)
         out_scale, out_bits = rest
         steps = np.float32(2.0 ** round(math.log2(out_scale.item() / scale.item())))
         value = round_each(rounding_mode, np.clip(value / steps, *limits(int(out_bits.item()), signed, narrow)))
-        return (((value - zero_point / steps) * out_scale).astype(np.float32),)
+        return (((value - zero_point / steps) * out_scale).astype(x.dtype),)
 
 
 def run(proto, feeds):
     """The outputs of a QONNX model."""
     return ReferenceEvaluator(proto, new_ops=[Quant, BipolarQuant, Trunc]).run(None, feeds)
+
+
+def in_float64(proto):
+    """A copy of a model whose numbers are those of float32, and which computes in float64."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    constants = [one.t for node in copy.graph.node for one in node.attribute if one.type == onnx.AttributeProto.TENSOR]
+    for tensor in [*copy.graph.initializer, *constants]:
+        if tensor.data_type == onnx.TensorProto.FLOAT:
+            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float64), tensor.name))
+    for value in [*copy.graph.input, *copy.graph.output, *copy.graph.value_info]:
+        if value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT:
+            value.type.tensor_type.elem_type = onnx.TensorProto.DOUBLE
+    return copy

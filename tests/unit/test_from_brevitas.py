@@ -33,6 +33,10 @@ from dsf.errors import ModelError
 #: Arguments of a layer that say how it quantises.
 Kind = dict[str, object]
 HARDWARE = Hardware(bits_bias=32)
+#: On which free scales and biases are exact.
+EXACT = Hardware(bits_bias=32, bits_sum=26, bits_multiplier=26, bits_fraction=10)
+#: Of so many results one is near enough to half-way between two steps.
+NOISE_OF_FLOAT32 = 2e-5
 BINARY = Hardware(bits_input=1, bits_weights=1, bits_sum=24)
 #: Scales that are powers of two, and quantised biases: what Brevitas computes in float32 is exact.
 WEIGHTS = {"weight_quant": Int8WeightPerTensorFixedPoint, "weight_bit_width": 4}
@@ -139,13 +143,26 @@ def test_fixed_point_equals_the_module_bit_for_bit(build: Callable[[], nn.Module
 
 
 @pytest.mark.parametrize(
-    ("build", "most"), [(exact, 0), (lambda: free(4), 0.001), (lambda: free(8), 0.001)], ids=["fixed point", "4 bits", "8 bits"]
+    ("build", "hardware", "most"),
+    [
+        (exact, HARDWARE, 0),
+        (lambda: free(4), HARDWARE, 0.001),
+        (lambda: free(8), HARDWARE, 0.001),
+        (lambda: free(4), EXACT, NOISE_OF_FLOAT32),
+        (lambda: free(8), EXACT, NOISE_OF_FLOAT32),
+    ],
+    ids=["fixed point", "4 bits", "8 bits", "4 bits, exact", "8 bits, exact"],
 )
-def test_every_layer_equals_its_module_on_the_inputs_of_the_module(build: Callable[[], nn.Module], most: float) -> None:
-    """What goes into the modules goes into the layers: at most 1 step apart, and hardly ever; in fixed point never."""
+def test_every_layer_equals_its_module_on_the_inputs_of_the_module(
+    build: Callable[[], nn.Module], hardware: Hardware, most: float
+) -> None:
+    """
+    What goes into the modules goes into the layers: at most 1 step apart, and hardly ever; in fixed point never. Where the
+    engine is exact, what is left is Brevitas's float32, and additions.
+    """
     x = torch.randn(64, 3, 8, 8, generator=torch.Generator().manual_seed(2))
     module, _ = calibrated(build, x)
-    model = dsf.from_torch(module, x[:1], HARDWARE)
+    model = dsf.from_torch(module, x[:1], hardware)
     results: dict[str, Tensor] = {}
     for name, child in module.named_children():
         child.register_forward_hook(lambda _, inputs, y, name=name: results.update({name: getattr(y, "value", y)}))
@@ -162,7 +179,8 @@ def test_every_layer_equals_its_module_on_the_inputs_of_the_module(build: Callab
     assert len(totals) == 5
     for one in totals.values():
         assert one.most <= 1, one
-        assert one.different <= most * one.elements, one
+        limit = max(most, 0.0002) if most > 0 and one.operation == "bundle.add" else most
+        assert one.different <= limit * one.elements, one
 
 
 def test_signs_equal_the_module_bit_for_bit() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -98,8 +99,24 @@ def test_check_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture
     assert (found["ok"], found["problems"]) == (False, PROBLEMS)
     assert captured.err.splitlines() == [f"dsf: {problem}" for problem in PROBLEMS]
     assert main(["check", str(FOLDER / "residual_s8.onnx")]) == 0
-    shown = capsys.readouterr().out
-    assert "residual addition" in shown and "residual_s8.onnx: fits" in " ".join(shown.split())
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "residual addition" in shown and "residual_s8.onnx: fits" in shown
+    others = re.search(
+        r"residual_s8.onnx: ([\d,]+) of the ([\d,]+) sums that its layers can have round to the neighbour", shown
+    )
+    assert others is not None
+    wrong, values = (int(one.replace(",", "")) for one in others.groups())
+    assert 0 < wrong < 0.001 * values
+
+
+def test_hardware_on_which_every_sum_is_exact(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = Hardware(bits_bias=32, bits_sum=26, bits_multiplier=26, bits_fraction=10).export(tmp_path)[0]
+    assert main(["check", str(FOLDER / "residual_s8.onnx"), "--hw", str(config)]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "every convolution and dense layer rounds as the model means, whatever its input" in shown
+    assert main(["check", str(FOLDER / "residual_s8.onnx"), "--hw", str(config), "--json"]) == 0
+    sums = json.loads(capsys.readouterr().out)["sums"]
+    assert sums["neighbours"] == 0 and sums["values"] > 100_000
 
 
 def test_all_problems_of_a_float_model_at_once() -> None:

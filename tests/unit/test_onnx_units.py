@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from xdsl.ir import Block
 
-from benchmarks.every_sum import Rescaled, wrong_results
+from benchmarks.every_sum import EXACT, Rescaled, chosen, wrong_results
 from dsf.dialects.bundle import AffineType, tensor_of
 from dsf.frontend.onnx.rounding import core
+from dsf.frontend.onnx.thresholds import other_results
 from dsf.frontend.onnx.units import in_fine_units, unit_factors
 from dsf.frontend.onnx.values import Pointwise, Sum, UnsupportedError, row_major
 from dsf.hardware import Hardware
@@ -89,9 +90,14 @@ def test_most_sums_get_the_right_result(most: int, function: Pointwise) -> None:
     grid, sums = AffineType.of(8, 0.031, -5), 74 * np.sqrt(40) * most
     pending = replace(pending, scales=rng.uniform(0.8, 1.2, 12) * grid.unit * 128 / sums, bias=rng.normal(size=12) * 0.5)
     nearest = replace(pending, bias=np.rint(pending.bias / pending.scales) * pending.scales)
-    chosen = in_fine_units(pending, WIDE, grid)
-    (before, _), (after, _) = (wrong_results(Rescaled(pending, one, grid)) for one in (nearest, chosen))
+    better = in_fine_units(pending, WIDE, grid)
+    (before, _), (after, _) = (wrong_results(Rescaled(pending, one, grid)) for one in (nearest, better))
     assert after <= {127: 1.15, 7: 0.05, 1: 0}[most] * before
+    assert other_results(pending, better, WIDE, grid)[0] == after
+    # With more bits of gains and biases, all sums do.
+    exact = Rescaled(pending, in_fine_units(pending, EXACT, grid), grid)
+    assert exact.taken.fraction == EXACT.bits_fraction
+    assert wrong_results(exact, chosen(exact, EXACT))[0] == other_results(pending, exact.taken, EXACT, grid)[0] == 0
 
 
 def test_what_the_engine_has_stays_as_it_is() -> None:
@@ -106,6 +112,25 @@ def test_a_bias_stays_within_the_hardware() -> None:
     pending = replace(dense([[127], [3]], [127.4 * 0.0137]), scales=np.array([0.0137]))
     chosen = in_fine_units(pending, Hardware(bits_bias=8, bits_sum=32), AffineType.of(8, 1.0, 0))
     assert np.rint(chosen.bias / chosen.scales) <= 127
+
+
+@pytest.mark.parametrize(("bias", "fraction"), [(0.3, 10), (2.0**23 + 0.3, 7), (2.0**30 + 0.3, 0)])
+def test_a_bias_has_the_bits_behind_the_point_that_it_has_room_for(bias: float, fraction: int) -> None:
+    """Of 32 bits, in units of a sum of 0.0137."""
+    pending = replace(dense([[127], [3]], [bias * 0.0137]), scales=np.array([0.0137]))
+    taken = in_fine_units(pending, EXACT, AffineType.of(8, 1.0, 0))
+    assert taken.fraction == fraction
+    units = taken.bias / taken.scales * 2.0**fraction
+    assert abs(units - np.rint(units)) < 1e-3 and abs(units) < 2.0**31
+
+
+def test_gains_at_the_end_of_a_multiplier() -> None:
+    """Of those beside the nearest one the engine has all, though 65537 has 17 bits."""
+    scales = np.array([65535.6 * 2.0**-24, 65534.7 * 2.0**-24, 32768.3 * 2.0**-24])
+    pending = replace(dense([[127, 127, 127], [3, -7, 5]], [0.1, 0.2, 0.3]), scales=scales)
+    taken = in_fine_units(pending, WIDE, AffineType.of(8, 1.0, 0))
+    multiplier, shift = scale_to_multiplier(taken.scales)
+    assert np.array_equal(np.ldexp(multiplier.astype(float), -shift), taken.scales)
 
 
 def test_weights_of_all_bits_stay_as_they_are() -> None:

@@ -17,6 +17,7 @@ from dsf.frontend.onnx.from_onnx import importer_of
 from dsf.frontend.onnx.graph import Node, graph_of
 from dsf.frontend.onnx.importer import Importer, is_known, no_handler
 from dsf.frontend.onnx.read import read_model
+from dsf.frontend.onnx.thresholds import other_results
 from dsf.frontend.qonnx import DOMAINS, is_qonnx
 from dsf.frontend.quantize import QuantizedModel, QuantizeOptions, quantize_model
 from dsf.frontend.quantize.sketch import Sketch, sketch
@@ -38,11 +39,26 @@ class Placement:
 
 @dataclass(frozen=True)
 class Checked:
-    """All problems, one sentence each; what becomes of the nodes; and what else there is to know, if anything."""
+    """
+    All problems, one sentence each; what becomes of the nodes; what else there is to know, if anything; and the sums of a model
+    that is quantised and has no problems.
+    """
 
     problems: tuple[str, ...]
     placements: tuple[Placement, ...]
     remark: str | None = None
+    sums: Sums | None = None
+
+
+@dataclass(frozen=True)
+class Sums:
+    """
+    Of convolutions and dense layers whose results are quantised, how many values all sums together can have that no clip
+    decides, and how many of these become another result than the model means, its neighbour.
+    """
+
+    values: int
+    neighbours: int
 
 
 def check_onnx(source: Source, hardware: Hardware, *, batch: int = 1) -> Checked:
@@ -73,7 +89,14 @@ def check_onnx(source: Source, hardware: Hardware, *, batch: int = 1) -> Checked
         problems += problems_of_layers(importer.block.ops, hardware)
     else:
         problems += _problems_of_all(importer)
-    return Checked(tuple(dict.fromkeys(problems)), _placements(importer.placements | drawn.gone), remark)
+    sums = None if problems or remark is not None else _sums(importer)
+    return Checked(tuple(dict.fromkeys(problems)), _placements(importer.placements | drawn.gone), remark, sums)
+
+
+def _sums(importer: Importer) -> Sums:
+    """How exact the rounding of a network's sums is."""
+    counts = [other_results(meant, taken, importer.hardware, grid) for meant, taken, grid in importer.rounded]
+    return Sums(sum(total for _, total in counts), sum(others for others, _ in counts))
 
 
 def with_all_problems(error: ModelError, source: Source, hardware: Hardware, *, batch: int = 1) -> ModelError:

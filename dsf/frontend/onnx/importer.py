@@ -183,7 +183,8 @@ class Imported:
 class Importer:
     """
     One model on its way. Who looks for all problems may say which inputs are `stand_ins` for results of operators that were
-    taken out, and what the `outputs` were.
+    taken out, and what the `outputs` were. `rounded` are sums as the model means them and as the engine has them, and the grid
+    of their results.
     """
 
     graph: Graph
@@ -196,6 +197,7 @@ class Importer:
     problems: list[str] = field(default_factory=list[str])
     placements: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
     into: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    rounded: list[tuple[Sum, Sum, Grid]] = field(default_factory=list[tuple[Sum, Sum, Grid]])
     input_spec: InputSpec | None = None
     _shapes: dict[str, tuple[int, ...]] | None = None
 

@@ -146,10 +146,12 @@ def _limits(function: Pointwise) -> _Limits:
 
 def core(importer: Importer, pending: Sum, grid: Grid | None = None) -> CoreOp:
     """Writes the core of a sum, which goes to a grid (of one bit: only its sign counts), or is not rounded."""
-    pending = in_fine_units(pending, importer.hardware, grid)
+    meant, pending = pending, in_fine_units(pending, importer.hardware, grid)
+    if grid is not None and grid.bits.data > 1:
+        importer.rounded.append((meant, pending, grid))
     # In the units of the sum, of which a bias of onnxruntime is a whole number.
     bias = whole_bias(pending, down=grid is not None and grid.bits.data == 1)
-    low, high = int_range(32)
+    low, high = int_range(32 - pending.fraction)
     if bias.min() < low or bias.max() > high:
         has = f"a bias of {bias.min():.0f} to {bias.max():.0f} in units of its sum"
         raise UnsupportedError(has, "32 bits", "use larger scales of input or weights")
@@ -164,7 +166,7 @@ def core(importer: Importer, pending: Sum, grid: Grid | None = None) -> CoreOp:
         "bits_sum": importer.hardware.bits_sum,
         "scales": pending.scales / pending.x_grid.unit,
         "bias": bias if bool(bias.any()) else None,
-        "bias_type": QType.of(32, 0) if bool(bias.any()) else None,
+        "bias_type": QType.of(32, pending.fraction) if bool(bias.any()) else None,
     }
     window = pending.window
     if window is None:

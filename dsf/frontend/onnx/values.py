@@ -240,7 +240,7 @@ class Pending:
 class Sum(Pending):
     """
     What a core computes: `bias + scales * (sum of (x - zero) * weights)` per output channel, `x` being integers. Weights are
-    (KH, KW, CI / groups, CO) with a window, (K, CO) without one.
+    (KH, KW, CI / groups, CO) with a window, (K, CO) without one. The engine takes the bias in units of `scales / 2**fraction`.
     """
 
     x: SSAValue
@@ -251,6 +251,7 @@ class Sum(Pending):
     bias: Floats
     window: Window | TransposedWindow | None
     groups: int = 1
+    fraction: int = 0
 
 
 @dataclass(frozen=True)
