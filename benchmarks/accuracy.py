@@ -51,12 +51,12 @@ from dsf.frontend.forms import to_qdq
 from dsf.frontend.onnx.check import check_onnx
 from dsf.frontend.onnx.model import from_onnx
 from dsf.frontend.quantize import QuantizeOptions, quantize_model
-from dsf.hardware import Hardware
+from dsf.hardware import DEFAULT_HARDWARE, Hardware
 from dsf.progress import Steps, new_console
 from dsf.proof import Options, prove
 
-HARDWARE = Hardware(bits_bias=32)
-NARROW = Hardware(bits_input=4, bits_weights=4, bits_bias=32)
+HARDWARE = DEFAULT_HARDWARE
+NARROW = replace(HARDWARE, bits_input=4, bits_weights=4)
 #: What is quantised here: by name, the options and the hardware.
 OURS: dict[str, tuple[dict[str, Any], Hardware]] = {
     "8 bits": ({}, HARDWARE),

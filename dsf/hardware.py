@@ -425,5 +425,6 @@ class Hardware:
         return write_hardware_config(self, Path(directory))
 
 
-#: The engine of an ONNX or PyTorch model for which none is given: its biases have room for those of other tools.
-DEFAULT_HARDWARE = Hardware(bits_bias=32)
+#: The engine of an ONNX or PyTorch model for which none is given. It has room for biases of other tools, and gains and biases
+#: so fine that rounded sums are those that the model means: docs/numerics.md, "Exact".
+DEFAULT_HARDWARE = Hardware(bits_bias=32, bits_sum=30, bits_multiplier=24, bits_fraction=8)

@@ -15,6 +15,7 @@ from dsf import Hardware
 from dsf.errors import ModelError, ToolError
 from dsf.frontend.names import name_by_module
 from dsf.frontend.torch import quantize_torch, torch_to_onnx
+from dsf.hardware import DEFAULT_HARDWARE
 
 HW = Hardware()
 
@@ -131,7 +132,7 @@ def test_fake_quantised():
     torch.manual_seed(0)
     module, x = FakeQuantised(), torch.randn(4, 3, 8, 8)
     model = dsf.from_torch(module, x[:1])
-    assert model.hw == Hardware(bits_bias=32)
+    assert model.hw == DEFAULT_HARDWARE
     assert model.quantization is not None and model.quantization.layers == []
     steps = (model.predict(x.numpy()) - module(x).detach().numpy()) / 0.015625
     # PyTorch sums in float32: a sum at the border of two steps may be rounded to the other.
