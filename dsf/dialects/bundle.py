@@ -129,7 +129,7 @@ def properties_of(negative_slope: float, minimum: float | None, maximum: float |
     }
 
 
-def check_pair(op: AddOp | MultiplyOp) -> None:
+def check_pair(op: PairOp) -> None:
     """`b` has the shape of `a`, or one pixel for each of its images."""
     check_rank(op, op.a, (2, 4))
     a, b = shape(op.a), shape(op.b)
@@ -139,14 +139,14 @@ def check_pair(op: AddOp | MultiplyOp) -> None:
     check_result(op, a)
 
 
-def check_limits(op: ActivationOp | AddOp | MultiplyOp) -> None:
+def check_limits(op: ActivationOp | PairOp) -> None:
     """Limits are numbers, the lower one first."""
     low, high = limits_of(op)
     has = f"limits {low} and {high}"
     need(low <= high, op, has, "numbers, the lower one first", "correct them")
 
 
-def limits_of(op: ActivationOp | AddOp | MultiplyOp) -> tuple[float, float]:
+def limits_of(op: ActivationOp | PairOp) -> tuple[float, float]:
     """What is quantised lies between these two."""
     low = -math.inf if op.minimum is None else op.minimum.value.data
     high = math.inf if op.maximum is None else op.maximum.value.data
@@ -208,19 +208,8 @@ class ActivationOp(IRDLOperation, HasCanonicalizationPatternsInterface):
         return (DropIdentity(), MergeActivation())
 
 
-@irdl_op_definition
-class AddOp(IRDLOperation):
-    """
-    Residual add: `y = quantize(act(a + b))`, `act` as in `bundle.activation`. `b` has the shape of `a`, or one pixel for each
-    of its images, (N, 1, 1, C) or (N, C). Fractions may differ.
-
-    ```
-    %y = bundle.add %a, %b negative_slope 0.000000e+00
-        : tensor<1x8x!bundle.q<8, 4>>, tensor<1x8x!bundle.q<8, 5>> -> tensor<1x8x!bundle.q<8, 4>>
-    ```
-    """
-
-    name = "bundle.add"
+class PairOp(IRDLOperation):
+    """What sums and products share: two operands, and the function of the result in them."""
 
     a = operand_def(TensorType)
     b = operand_def(TensorType)
@@ -260,7 +249,22 @@ class AddOp(IRDLOperation):
 
 
 @irdl_op_definition
-class MultiplyOp(IRDLOperation):
+class AddOp(PairOp):
+    """
+    Residual add: `y = quantize(act(a + b))`, `act` as in `bundle.activation`. `b` has the shape of `a`, or one pixel for each
+    of its images, (N, 1, 1, C) or (N, C). Fractions may differ.
+
+    ```
+    %y = bundle.add %a, %b negative_slope 0.000000e+00
+        : tensor<1x8x!bundle.q<8, 4>>, tensor<1x8x!bundle.q<8, 5>> -> tensor<1x8x!bundle.q<8, 4>>
+    ```
+    """
+
+    name = "bundle.add"
+
+
+@irdl_op_definition
+class MultiplyOp(PairOp):
     """
     Product of two tensors: `y = quantize(act(a * b))`, `act` as in `bundle.activation`. `b` has the shape of `a`, or one pixel
     for each of its images, (N, 1, 1, C) or (N, C). Fractions and scales may differ.
@@ -272,41 +276,6 @@ class MultiplyOp(IRDLOperation):
     """
 
     name = "bundle.multiply"
-
-    a = operand_def(TensorType)
-    b = operand_def(TensorType)
-    output = result_def(TensorType)
-    negative_slope = prop_def(FloatAttr[Float64Type], default_value=real(1.0))
-    minimum = opt_prop_def(FloatAttr[Float64Type])
-    maximum = opt_prop_def(FloatAttr[Float64Type])
-
-    traits = traits_def(Pure())
-
-    assembly_format = (
-        "$a `,` $b (`negative_slope` $negative_slope^)? (`minimum` $minimum^)? (`maximum` $maximum^)? attr-dict "
-        "`:` type($a) `,` type($b) `->` type($output)"
-    )
-
-    def __init__(
-        self,
-        a: SSAValue,
-        b: SSAValue,
-        output: Grid,
-        negative_slope: float = 1.0,
-        *,
-        minimum: float | None = None,
-        maximum: float | None = None,
-    ):
-        super().__init__(
-            operands=[a, b],
-            properties=properties_of(negative_slope, minimum, maximum),
-            result_types=[tensor_of(shape(a), output)],
-        )
-
-    def verify_(self) -> None:
-        check_q(self, self.a, self.b, self.output)
-        check_pair(self)
-        check_slope(self, self.negative_slope.value.data)
 
 
 @irdl_op_definition

@@ -391,6 +391,18 @@ bundle.yield %x : tensor<1x2x2x3x!bundle.q<8, 4>>
 
 // -----
 
+%x = "test.op"() : () -> tensor<2x3x!bundle.q<8, 4>>
+%y = bundle.add %x, %x minimum 1.0 maximum -1.0 : tensor<2x3x!bundle.q<8, 4>>, tensor<2x3x!bundle.q<8, 4>> -> tensor<2x3x!bundle.q<8, 4>>
+// CHECK: 'bundle.add': limits 1.0 and -1.0, needs numbers, the lower one first; correct them
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x3x!bundle.q<8, 4>>
+%y = bundle.multiply %x, %x minimum 1.0 maximum -1.0 : tensor<2x3x!bundle.q<8, 4>>, tensor<2x3x!bundle.q<8, 4>> -> tensor<2x3x!bundle.q<8, 4>>
+// CHECK: 'bundle.multiply': limits 1.0 and -1.0, needs numbers, the lower one first; correct them
+
+// -----
+
 %a, %b = "test.op"() : () -> (tensor<2x4x4x3x!bundle.q<8, 4>>, tensor<1x3x!bundle.q<8, 4>>)
 %y = bundle.multiply %a, %b : tensor<2x4x4x3x!bundle.q<8, 4>>, tensor<1x3x!bundle.q<8, 4>> -> tensor<2x4x4x3x!bundle.q<8, 4>>
 // CHECK: 'bundle.multiply': operands of shapes 2x4x4x3 and 1x3, needs 2x4x4x3 or 2x1x1x3 or 2x3 as the second; match the two branches
