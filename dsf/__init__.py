@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dsf.errors import DsfError, HardwareError, ModelError
     from dsf.frontend.onnx.model import OnnxModel, from_onnx
     from dsf.frontend.torch import from_torch
     from dsf.hardware import Hardware
@@ -39,7 +40,10 @@ if TYPE_CHECKING:
 __all__ = [
     "Bundle",
     "BundleModel",
+    "DsfError",
     "Hardware",
+    "HardwareError",
+    "ModelError",
     "OnnxModel",
     "QAdd",
     "QClip",
@@ -71,6 +75,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "dsf.errors": ("DsfError", "HardwareError", "ModelError"),
     "dsf.frontend.onnx.model": ("OnnxModel", "from_onnx"),
     "dsf.frontend.torch": ("from_torch",),
     "dsf.hardware": ("Hardware",),
