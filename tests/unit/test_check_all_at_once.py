@@ -18,7 +18,7 @@ from dsf.tools.dsf import main
 
 SMALL = Hardware(processing_elements=(4, 12), bits_bias=32, max_channels_out=16, max_channels_in=16)
 #: Behind each problem: an operator that there is not, and a layer that is too large.
-AFTER = ("'sine': operator Sin, needs", "'large': 20 output channels, needs at most 16")
+AFTER = ("'length': operator LpNormalization, needs", "'large': 20 output channels, needs at most 16")
 
 
 def model(
@@ -29,8 +29,8 @@ def model(
     opset: int = 21,
     **types: int,
 ) -> onnx.ModelProto:
-    """`nodes`, then Sin and a convolution of 8 to 20 channels."""
-    nodes = [*nodes, node("Sin", nodes[-1].output[0], "sine"), node("Conv", "sine w20", "large")]
+    """`nodes`, then LpNormalization and a convolution of 8 to 20 channels."""
+    nodes = [*nodes, node("LpNormalization", nodes[-1].output[0], "length"), node("Conv", "length w20", "large")]
     graph = helper.make_graph(
         nodes,
         "many",
@@ -104,10 +104,10 @@ def test_what_no_converter_knows() -> None:
     checked = check_onnx(proto, SMALL)
     assert [one.split(",")[0] for one in checked.problems] == [
         "'foo': is a Foo of domain 'own'",
-        "'sine': operator Sin",
+        "'length': operator LpNormalization",
     ]
     becomes = {one.node: one.becomes for one in checked.placements}
-    assert (becomes["foo"], becomes["sine"], becomes["large"]) == ("a problem", "behind a problem", "behind a problem")
+    assert (becomes["foo"], becomes["length"], becomes["large"]) == ("a problem", "behind a problem", "behind a problem")
 
 
 def test_branches() -> None:
@@ -141,18 +141,18 @@ def test_what_is_too_large_to_be_looked_at() -> None:
     checked = check_onnx(model([node("Conv", "x w8", "first", pads=[1, 1, 1, 1])], {"x": (1, 3, 2000, 2000)}, {}), SMALL)
     assert [one.split(", ")[0] for one in checked.problems] == [
         "'first': is a Conv with a result of 1x8x2000x2000",
-        "'sine': operator Sin",
+        "'length': operator LpNormalization",
     ]
 
 
 @pytest.mark.parametrize("opset", [6, 99])
 def test_versions_of_operators(opset: int) -> None:
     proto = model([FIRST], X, {}, opset=opset)
-    proto.graph.node[1].op_type = "Elu" if opset == 6 else "Sin"
+    proto.graph.node[1].op_type = "Trilu" if opset == 99 else "LpNormalization"
     checked = check_onnx(proto, SMALL)
     assert [one.split(",")[0] for one in checked.problems] == [
         f"'many': operators of version {opset}",
-        f"'sine': operator {proto.graph.node[1].op_type}",
+        f"'length': operator {proto.graph.node[1].op_type}",
     ]
 
 
@@ -183,12 +183,12 @@ def test_operands_that_are_not_there(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def test_quantisers_that_can_not_be_read() -> None:
     """Of QONNX that is no QDQ still the operators that there are not."""
-    nodes = [node("Quant", "x s z b", "wide", signed=1, narrow=0, rounding_mode="ROUND"), node("Selu", "wide", "selu")]
+    nodes = [node("Quant", "x s z b", "wide", signed=1, narrow=0, rounding_mode="ROUND"), node("Trilu", "wide", "triangle")]
     nodes[0].domain = "qonnx.custom_op.general"
     proto = model(nodes, X, {"s": np.float32(1), "z": np.float32(0), "b": np.float32(16)})
     proto.opset_import.append(helper.make_opsetid("qonnx.custom_op.general", 1))
     assert [one.split(",")[0] for one in check_onnx(proto, SMALL).problems] == [
         "'wide': quantises what the network computes to 16 bits",
-        "'selu': operator Selu",
-        "'sine': operator Sin",
+        "'triangle': operator Trilu",
+        "'length': operator LpNormalization",
     ]

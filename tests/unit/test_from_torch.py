@@ -110,6 +110,48 @@ def test_several_inputs(as_dictionary):
     assert np.allclose(run(result.model, feeds)[0], torch.relu(u[:1] - v[:1]).numpy(), atol=0.1)
 
 
+FUNCTIONS = (nn.Mish, nn.ELU, nn.SELU, nn.CELU, nn.Softplus, nn.Softsign, nn.SiLU, nn.Hardswish, nn.PReLU)
+
+
+def enlarging():
+    """As super-resolution networks are, which begin with blocks of pixels and end with them."""
+    conv = [nn.Conv2d(inner, outer, 3, padding=1) for inner, outer in ((4, 8), (2, 8), (8, 4))]
+    middle = [conv[0], nn.PReLU(8, 0.2), nn.PixelShuffle(2), conv[1], nn.PReLU(8), conv[2]]
+    return nn.Sequential(nn.PixelUnshuffle(2), *middle, nn.PixelShuffle(2))
+
+
+def pointwise():
+    """Every function, each behind a convolution."""
+    first = nn.Conv2d(1, 4, 3, padding=1)
+    return nn.Sequential(first, *(one for function in FUNCTIONS for one in (function(), nn.Conv2d(4, 4, 3, padding=1))))
+
+
+class Elementwise(nn.Module):
+    """What has no module."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 3)
+
+    def forward(self, x):
+        x = self.conv(x)
+        x = torch.sqrt(torch.abs(x) + 0.25) - torch.exp(-x) * 0.1
+        x = torch.maximum(torch.erf(x), torch.tensor(-0.3)) ** 2
+        x = torch.index_select(x, 1, torch.tensor([2, 0, 1, 1]))
+        return torch.amax(x, (2, 3)) + torch.sum(torch.log(x + 0.5), (2, 3))
+
+
+@pytest.mark.parametrize("make", [enlarging, pointwise, Elementwise])
+def test_functions_and_blocks(make):
+    torch.manual_seed(0)
+    module, data = make().eval(), torch.randn(32, 1, 8, 8)
+    model = dsf.from_torch(module, data[:1], Hardware(bits_bias=32), calibration=data)
+    with torch.no_grad():
+        expected = module(data).numpy()
+    got = np.concatenate([model.predict(one[None].numpy()) for one in data])
+    assert decibels(expected - expected.mean(), got - expected.mean()) > 20
+
+
 class FakeQuantised(nn.Module):
     """A convolution and a dense layer, weights quantised by channel and by tensor; 0.5 a step of the result."""
 
@@ -169,9 +211,9 @@ class Branch(nn.Module):
         return x if x.sum() > 0 else -x
 
 
-class Cosine(nn.Module):
+class Sums(nn.Module):
     def forward(self, x):
-        return torch.cos(x)
+        return torch.cumsum(x, -1)
 
 
 def problems(*arguments, **named):
@@ -195,8 +237,8 @@ def test_inputs_that_the_module_does_not_take(net):
 
 
 def test_operators_that_can_not_be_quantised():
-    (found,) = problems(Cosine(), torch.randn(1, 4), HW, calibration=torch.randn(8, 4))
-    assert "is a Cos, needs an operator that can be quantised" in found
+    (found,) = problems(Sums(), torch.randn(1, 4), HW, calibration=torch.randn(8, 4))
+    assert "is a CumSum, needs an operator that can be quantised" in found
 
 
 @pytest.mark.parametrize(
@@ -216,13 +258,13 @@ def test_arguments(module, inputs, message):
 
 def test_what_fits_neither_quantisation_nor_hardware_at_once():
     """With samples or without."""
-    module = nn.Sequential(nn.Conv2d(1, 40, 3), Cosine())
+    module = nn.Sequential(nn.Conv2d(1, 40, 3), Sums())
     hw = Hardware(bits_bias=32, max_channels_out=32)
     for calibration in (None, torch.randn(8, 1, 8, 8)):
         with pytest.raises(ModelError) as caught:
             dsf.from_torch(module, torch.randn(1, 1, 8, 8), hw, calibration=calibration)
         found = " ".join(caught.value.problems)
-        assert "'0': 40 output channels, needs at most 32" in found and "Cos" in found
+        assert "'0': 40 output channels, needs at most 32" in found and "CumSum" in found
         assert ("needs samples of its input" in found) == (calibration is None)
 
 

@@ -61,9 +61,9 @@ def several_problems() -> onnx.ModelProto:
     """Operators that there are not, one after the other, and a layer that is too large between them."""
     graph = Graph((1, 3, 8, 8))
     graph.conv(8, 3, "first")
-    graph.then("Erf", name="erf")
+    graph.then("LpNormalization", name="norm")
     graph.conv(20, 8, "large")
-    graph.then("Selu", name="selu")
+    graph.then("Trilu", name="triangle")
     graph.conv(4, 20, "dilated", kernel=9, pads=[4, 4, 4, 4])
     graph.then("Transpose", name="turn", perm=[0, 2, 3, 1])
     graph.then("Conv", graph.constant(np.zeros((1, 8, 1, 1), np.float32)), name="float")
@@ -71,8 +71,8 @@ def several_problems() -> onnx.ModelProto:
 
 
 PROBLEMS = [
-    "'erf': operator Erf, needs an operator of docs/SUPPORTED.md; replace it, or compute it outside the network",
-    "'selu': operator Selu, needs an operator of docs/SUPPORTED.md; replace it, or compute it outside the network",
+    "'norm': operator LpNormalization, needs an operator of docs/SUPPORTED.md; replace it, or compute it outside the network",
+    "'triangle': operator Trilu, needs an operator of docs/SUPPORTED.md; replace it, or compute it outside the network",
     "'float': weights in floating point, needs integers behind a DequantizeLinear; quantise the model: dsf compile "
     "--calibrate DATA.npz, or onnxruntime's quantize_static",
     "'large': 20 output channels, needs at most 16; use fewer filters or Hardware(max_channels_out=20)",
@@ -85,7 +85,7 @@ def test_all_problems_at_once() -> None:
     checked = check_onnx(several_problems(), SMALL)
     assert list(checked.problems) == PROBLEMS
     becomes = {one.node: one.becomes for one in checked.placements}
-    assert becomes["erf"] == becomes["selu"] == becomes["float"] == "a problem"
+    assert becomes["norm"] == becomes["triangle"] == becomes["float"] == "a problem"
     assert becomes["large"] == becomes["first"] == becomes["dilated"] == "convolution"
     assert becomes["turn"] == "layout only"
 
@@ -123,9 +123,9 @@ def test_all_problems_of_a_float_model_at_once() -> None:
     """Operators that can't be quantised hide neither those that the importer refuses nor what is too large; nor do outputs."""
     nodes = [
         helper.make_node("Conv", ["x", "w"], ["c"], name="conv"),
-        helper.make_node("Cos", ["c"], ["d"], name="cos"),
+        helper.make_node("LpNormalization", ["c"], ["d"], name="length"),
         helper.make_node("MaxPool", ["d"], ["e"], name="pool", kernel_shape=[2, 2], dilations=[2, 2]),
-        helper.make_node("Mish", ["e"], ["y"], name="mish"),
+        helper.make_node("Trilu", ["e"], ["y"], name="triangle"),
         helper.make_node("Hardmax", ["e"], ["z"], name="hard"),
     ]
     source = helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 2, 8, 8))
@@ -137,14 +137,14 @@ def test_all_problems_of_a_float_model_at_once() -> None:
     needs = "needs an operator of docs/SUPPORTED.md; replace it, or compute it outside the network"
     assert sorted(checked.problems) == [
         "'conv': 20 output channels, needs at most 16; use fewer filters or Hardware(max_channels_out=20)",
-        f"'cos': operator Cos, {needs}",
         "'float': outputs 'y', 'z', needs one; keep the last of them, or split the model",
         f"'hard': operator Hardmax, {needs}",
-        f"'mish': operator Mish, {needs}",
+        f"'length': operator LpNormalization, {needs}",
         "'pool': a dilation of (2, 2), needs 1; use a pooling without",
+        f"'triangle': operator Trilu, {needs}",
     ]
     becomes = {one.node: one.becomes for one in checked.placements}
-    assert becomes["conv"] == "convolution" and becomes["cos"] == becomes["hard"] == becomes["mish"] == "a problem"
+    assert becomes["conv"] == "convolution" and becomes["length"] == becomes["hard"] == becomes["triangle"] == "a problem"
     # Weights that are no numbers hide nothing either.
     model.graph.initializer.append(numpy_helper.from_array(np.full(8, np.nan, np.float32), "none"))
     model.graph.node[1].op_type = "Mul"
@@ -161,7 +161,7 @@ def test_who_stops_at_problems_lists_them_all(tmp_path: Path, capsys: pytest.Cap
     assert sorted(caught.value.problems) == sorted(PROBLEMS)
     graph = Graph((1, 3, 8, 8))
     graph.nodes, graph.x = [], "x"
-    for number, op_type in enumerate(("Cos", "Conv", "Mish")):
+    for number, op_type in enumerate(("LpNormalization", "Conv", "Trilu")):
         w = [graph.constant(np.ones((20, 3, 1, 1), np.float32))] if op_type == "Conv" else []
         graph.x = graph.node(op_type, graph.x, *w, name=f"layer{number}")
     config = SMALL.export(tmp_path)[0]
@@ -172,7 +172,7 @@ def test_who_stops_at_problems_lists_them_all(tmp_path: Path, capsys: pytest.Cap
         options = ["--hw", str(config), "-o", str(tmp_path / "out"), "--calibrate", str(tmp_path / samples)]
         assert main(["compile", str(tmp_path / "float.onnx"), *options]) == 1
         said = capsys.readouterr().err
-        assert "'layer0': is a Cos" in said and "'layer1': 20 output channels, needs at most 16" in said
+        assert "'layer0': is a LpNormalization" in said and "'layer1': 20 output channels, needs at most 16" in said
         assert said.count("'layer2'") == said.count("'layer0'") == 1
         assert ("'x'" in said) == (samples == "bad.npz"), said
 

@@ -40,10 +40,14 @@ REASONS = {
     "three spatial axes": r"over 3 axes|rank 5 and weights of rank 5",
     "weights that differ from image to image": r"a product of ranks \d and [34], needs weights of rank 2",
     "a constant that differs from image to image": r"numbers that differ from image to image|with a matrix as bias",
-    "a mean over the batch": r"a mean over axes \(0, 1, 2\)",
+    "a mean or maximum over the batch": r"a (mean|maximum) over axes \(0,",
+    "a maximum of rows": r"a maximum over axes \(1,\) of a tensor of \(\d, \d\)",
+    "padding of the batch": r"padding of the batch",
+    "a divisor that is computed": r"a divisor that is computed",
+    "a cast between layers": r"is a Cast whose result other layers read",
     "only one operand that the network computes": r"a constant among its operands",
     "an interpolation at positions that no whole factor gives": r"mode cubic, needs|an interpolation of |coordinates by ",
-    "tensors without elements": r"an input of shape 0|a part without elements|parts of \(8, 0\)",
+    "tensors without elements": r"an input of shape (\dx)*0|a part without elements|parts of \(8, 0\)",
     "scales for each channel, or block, of an activation": r"scales of an activation",
     "NaN or infinity": r"is nan at|is -?inf at",
     SECOND: r"a second result",
@@ -62,8 +66,10 @@ EXACT = {"ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul", "Quanti
 LEAST_DECIBELS = 35
 #: Differences of 1 between numbers of 10,000: 8 bits have steps of 78.
 TOO_WIDE = {"test_softmax_large_number", "test_logsoftmax_large_number"}
+#: Functions that are steep, or have steps, where their tests' numbers are.
+TOO_STEEP = {"test_acosh_example", "test_floor_example", "test_log", "test_round", "test_softplus_expanded_ver18", "test_tan"}
 #: How many are computed, so that none is refused that was not.
-LEAST = {ENGINE: 249, COMPILER: 140}
+LEAST = {ENGINE: 378, COMPILER: 183}
 
 
 def operators(case: TestCase) -> list[str]:
@@ -119,7 +125,7 @@ def outcome(case: TestCase) -> str:
         return COMPILER
     for x, got, right in zip(given[:1] * len(wanted), results, wanted, strict=True):
         assert got.shape == right.shape, case.name
-        if case.name in TOO_WIDE:
+        if case.name in TOO_WIDE | TOO_STEEP:
             assert decibels(right, got) < LEAST_DECIBELS, case.name
             return reason_of(case, ["8 bits don't hold it"])
         check(case, x, got, right)
@@ -168,7 +174,8 @@ def test_every_node_test_of_a_supported_operator() -> None:
     single = {name: operators(case)[0] for name, case in cases().items() if len(operators(case)) == 1}
     computed, folded = ({one for name, one in single.items() if outcomes[name] == by} for by in (ENGINE, COMPILER))
     tested = set(single.values())
-    assert tested - computed == OF_CONSTANTS.keys()
+    # Round has one test, of numbers half-way between two.
+    assert tested - computed == OF_CONSTANTS.keys() | {"Round"}
     assert OF_CONSTANTS.keys() <= folded
     # ONNX has no tests of operators of other domains.
     assert HANDLERS.keys() - tested == {name for name in HANDLERS if name.startswith("com.microsoft.")}

@@ -155,8 +155,8 @@ def rectified(made: Graph) -> None:
     made.then("Relu", name="relu")
 
 
-def erf(made: Graph) -> None:
-    made.then("Erf", name="erf")
+def length(made: Graph) -> None:
+    made.then("LpNormalization", name="norm")
 
 
 def integer_input() -> onnx.ModelProto:

@@ -686,6 +686,41 @@ def pixels_to_channels(made: Graph) -> None:
     made.quantise(made.node("Conv", made.x, weights(made, 4, 80, 2, 2, scale=0.001)), 0.0371, 120)
 
 
+def parametric(*, of_sums: bool, slopes: list[float]) -> Change:
+    """Slopes of both signs, one for each channel; a clip behind it."""
+
+    def change(made: Graph) -> None:
+        x = made.node("Conv", made.x, weights(made, 3, 3, 3, 3)) if of_sums else made.x
+        rectified = made.node("PRelu", x, made.constant(np.float32(slopes).reshape(-1, 1, 1)))
+        made.quantise(made.node("Clip", rectified, "", made.constant(np.float32(3))), 0.0371, 60)
+
+    return change
+
+
+def reduced_by(op_type: str, *axes: int, scale: float = 0.05) -> Change:
+    """Of axes that are kept."""
+    return lambda made: made.quantise(made.node(op_type, made.x, *([ints(made, *axes)] if axes else [])), scale, 117)
+
+
+def chosen(axis: int, *indices: int) -> Change:
+    """Elements by their indices, before a layer of one tap."""
+
+    def change(made: Graph) -> None:
+        made.then("Gather", ints(made, *indices), name="chosen", axis=axis)
+        channels = len(indices) if axis == 1 else 3
+        made.quantise(made.node("Conv", made.x, weights(made, 4, channels, 1, 1)), 0.0371, 120)
+
+    return change
+
+
+def limited_by(op_type: str, *limits: float) -> Change:
+    def change(made: Graph) -> None:
+        sums = made.node("Conv", made.x, weights(made, 4, 3, 3, 3))
+        made.quantise(made.node(op_type, *(made.constant(np.float32(one)) for one in limits), sums))
+
+    return change
+
+
 def sigmoid_of_rows(made: Graph) -> None:
     """Of 4 bits; a ReLU behind it changes nothing but what is below 0."""
     made.conv(4, 3, "conv", kernel=7)
@@ -837,6 +872,22 @@ OPERATORS: dict[str, Change] = {
     "mul-of-add": of_two("Mul", np.float32([[[1.3]], [[-2]], [[0.7]]])),
     "sub-at-the-end": two_at_the_end("Sub"),
     "add-at-the-end": two_at_the_end("Add"),
+    "softplus-of-sums": of_sums("Softplus", step=0.03),
+    "elu-of-sums": of_sums("Elu", step=0.03, zero=40),
+    "abs-of-sums": of_sums("Abs", step=0.03),
+    "prelu": parametric(of_sums=False, slopes=[0.25, 0.1, -0.3]),
+    "prelu-of-sums": parametric(of_sums=True, slopes=[1.3, 0.0, -0.2]),
+    "prelu-alike": parametric(of_sums=True, slopes=[0.2]),
+    "max-of-number": limited_by("Max", 0.3, -0.2),
+    "min-of-number": limited_by("Min", 0.7),
+    "neg": lambda made: made.then("Neg", name="neg"),
+    "neg-of-sums": limited_by("Neg"),
+    "pow": of_function("Pow", np.float32(2), kind="Identity"),
+    "gather-channels": chosen(1, 2, 0, 2),
+    "gather-rows": chosen(2, 1, 3, 5, 7),
+    "reduce-sum": reduced_by("ReduceSum", 1, 3, scale=0.0713),
+    "reduce-max": reduced_by("ReduceMax", 2),
+    "reduce-max-channels": reduced_by("ReduceMax", 1, 3),
     "reduce-channels": reduced(1),
     "reduce-rows": reduced(2),
     "reduce-some": reduced(1, 3),

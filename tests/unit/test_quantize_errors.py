@@ -174,7 +174,7 @@ def test_all_problems_of_a_model_at_once():
 
 def test_all_problems_of_nodes_and_samples_at_once():
     nodes = [
-        node("Cos", "x", "a"),
+        node("LpNormalization", "x", "a"),
         node("MatMul", "a x", "b"),
         node("Gemm", "b w x", "d", transA=1),
         node("Softmax", "d", "e"),
@@ -182,7 +182,7 @@ def test_all_problems_of_nodes_and_samples_at_once():
     ]
     found = problems(model(nodes, {"x": (4, 4)}, ["y"], {"w": random(4, 4)}), random(8, 5))
     starts = [
-        "'a': is a Cos, needs an operator that can be quantised",
+        "'a': is a LpNormalization, needs an operator that can be quantised",
         "'b': is a MatMul of two tensors that are computed, needs constant weights",
         "'d': is a Gemm whose bias is computed, needs a constant one",
         "'e': is a Softmax whose result other layers read, needs to end the network",

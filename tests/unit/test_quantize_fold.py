@@ -10,6 +10,7 @@ from quantize_graphs import decibels, model, node, norm_constants, quantized, ra
 
 from dsf.frontend.quantize import quantize_model
 from dsf.frontend.quantize.fold import prepare
+from dsf.frontend.quantize.fused import fuse_functions
 from dsf.frontend.quantize.graph import Graph
 from dsf.frontend.quantize.ready import with_static_shapes
 
@@ -139,3 +140,22 @@ def test_what_is_no_gelu_stays_in_parts(changed):
     quantized = quantize_model(gelu_of_parts("last", **changed), random(16, 3, 4, 4))
     kinds = [one.op_type for one in quantized.model.graph.node]
     assert "Erf" in kinds and "Gelu" not in kinds
+
+
+@pytest.mark.parametrize(("threshold", "more", "count"), [(20.0, 1.0, 2), (5.0, 1.0, 4), (20.0, 1.5, 4)])
+def test_functions_of_several_operators_become_one(threshold, more, count):
+    """As torch exports Softplus and Softsign; others stay."""
+    nodes = [
+        node("Softplus", "x", "soft"),
+        node("Greater", "x limit", "large"),
+        node("Where", "large x soft", "plus"),
+        node("Abs", "plus", "size"),
+        node("Add", "more size", "wide"),
+        node("Div", "plus wide", "y"),
+    ]
+    proto = model(nodes, {"x": (1, 4)}, ["y"], {"limit": np.float32(threshold), "more": np.float32(more)})
+    graph = Graph(with_static_shapes(proto))
+    fuse_functions(graph)
+    assert len(graph.nodes) == count
+    feeds = {"x": np.float32([[-3, -0.5, 2, 30]])}
+    assert np.allclose(run(graph.to_model(), feeds)[0], run(proto, feeds)[0])

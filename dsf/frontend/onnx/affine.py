@@ -129,6 +129,16 @@ def _alone(importer: Importer, node: Node, x: Wire, factors: Array, offsets: Arr
     return _in_parts(importer, node, replace(x, value=flat), steps, *numbers)
 
 
+def turned_to_channels(importer: Importer, x: Wire, numbers: Array, name: str) -> Wire:
+    """A tensor whose channels are the axis along which numbers differ; as it is, if there is no such."""
+    values, sizes = np.broadcast_to(checked(numbers, x.shape), x.shape), shape(x.value)
+    coordinates = np.unravel_index(x.places, sizes)
+    for axis in reversed(range(1, len(sizes))):
+        if _by_index(coordinates[axis], sizes[axis], values) is not None:
+            return with_last(importer, x, axis, name)
+    return x
+
+
 #: Orders of the engine's axes (1 rows, 2 columns, 3 channels), of which the last two become one.
 _ORDERS = ((1, 2, 3), (3, 1, 2), (2, 1, 3))
 #: Convolutions that one constant may become.

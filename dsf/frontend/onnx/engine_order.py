@@ -108,10 +108,11 @@ def depth_to_space(node: Node, x: Places) -> Places:
 
 
 def space_to_depth(node: Node, x: Places) -> Places:
-    """Images (N, C, H, W) whose blocks of pixels are one, with as many times the channels."""
-    block = int(node.get("blocksize", 1))
+    """Images (N, C, H, W) whose blocks of pixels are one, with as many times the channels; mode as above."""
+    block, by_columns = int(node.get("blocksize", 1)), node.get("mode", "DCR") == "CRD"
     batch, channels, height, width = x.shape
-    blocks = x.reshape(batch, channels, height // block, block, width // block, block).transpose(0, 3, 5, 1, 2, 4)
+    axes = (0, 1, 3, 5, 2, 4) if by_columns else (0, 3, 5, 1, 2, 4)
+    blocks = x.reshape(batch, channels, height // block, block, width // block, block).transpose(axes)
     return blocks.reshape(batch, channels * block**2, height // block, width // block)
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
 from onnx import TensorProto, helper
 
+from dsf.frontend.functions import ONNX_FUNCTIONS, OnnxFunction
 from dsf.frontend.onnx.graph import Node
 from dsf.frontend.onnx.operands import constant_of
 from dsf.frontend.onnx.values import MAX_ELEMENTS, Array, Constant, QuantisedConstant, State, UnsupportedError
+from dsf.numerics import apply_function
 
 Fold = Callable[[Node, list[Array]], Array]
 
@@ -47,7 +50,23 @@ def _divide(node: Node, x: list[Array]) -> Array:
     return np.trunc(x[0] / x[1]).astype(x[0].dtype) if x[0].dtype.kind in "iu" else x[0] / x[1]
 
 
+def _of_each(function: OnnxFunction) -> Fold:
+    """A function of each element, of real numbers."""
+
+    def fold_each(node: Node, x: list[Array]) -> Array:
+        if x[0].dtype.kind != "f":
+            raise UnsupportedError(f"a constant of type {x[0].dtype}", "floating point", "export the model again")
+        return apply_function(function.kind, x[0], function.parameters(node.get)).astype(x[0].dtype)
+
+    return fold_each
+
+
 FOLDS: dict[str, Fold] = {
+    **{name: _of_each(function) for name, function in ONNX_FUNCTIONS.items()},
+    "Pow": lambda node, x: np.power(x[0], x[1]).astype(x[0].dtype),
+    "Min": lambda node, x: reduce(np.minimum, x),
+    "Max": lambda node, x: reduce(np.maximum, x),
+    "Abs": lambda node, x: np.abs(x[0]),
     "Add": lambda node, x: x[0] + x[1],
     "Sub": lambda node, x: x[0] - x[1],
     "Mul": lambda node, x: x[0] * x[1],

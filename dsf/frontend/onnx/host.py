@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dsf.frontend.functions import ONNX_FUNCTIONS
 from dsf.frontend.onnx.graph import Graph
 from dsf.frontend.onnx.sums import linear_of
 from dsf.frontend.onnx.values import (
@@ -36,8 +37,9 @@ if TYPE_CHECKING:
 #: Operators that the processor may compute behind the engine's last tensor, with constants besides their first operand.
 OF_HOST = frozenset(
     {
-        *("Add", "Sub", "Mul", "Div", "BatchNormalization", "Relu", "LeakyRelu", "Clip", "Sigmoid", "Tanh", "Exp", "Gelu"),
-        *("HardSigmoid", "HardSwish", "Softmax", "LogSoftmax", "ArgMax", "Identity", "Dropout", "Cast"),
+        *("Add", "Sub", "Mul", "Div", "BatchNormalization", "Relu", "LeakyRelu", "PRelu", "Clip", "Min", "Max", "Neg", "Pow"),
+        *ONNX_FUNCTIONS,
+        *("Gelu", "Softmax", "LogSoftmax", "ArgMax", "ArgMin", "Identity", "Dropout", "Cast"),
         *("Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "DepthToSpace", "SpaceToDepth"),
     }
 )

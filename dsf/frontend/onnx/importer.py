@@ -78,6 +78,7 @@ OF_IMAGES = {
     "AveragePool",
     "GlobalMaxPool",
     "com.microsoft.QLinearAveragePool",
+    "ReduceMax",
     "BatchNormalization",
     "Pad",
     "Resize",

@@ -87,7 +87,7 @@ def to_space(importer: Importer, node: Node, inputs: Sequence[State | None]) -> 
 
 @handles("SpaceToDepth")
 def to_depth(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
-    """Of the input and the output nothing to do; between layers copies of the engine."""
+    """Either mode: of the input and the output nothing to do; between layers copies of the engine."""
     return moved_places(importer, node, inputs[0], lambda x: space_to_depth(node, x))
 
 
@@ -102,6 +102,13 @@ def reshape(importer: Importer, node: Node, inputs: Sequence[State | None]) -> S
     """A constant shape; before a dense layer, whose weights are permuted, and at the end."""
     wanted = tuple(int(size) for size in constant_of(inputs[1], "a shape").reshape(-1).tolist())
     return moved_places(importer, node, inputs[0], lambda x: x.reshape(reshaped(node, x.shape, wanted)))
+
+
+@handles("Gather")
+def gather(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """Constant indices, as Slice; of images channels in any order, or rows or columns at equal distances."""
+    indices, axis = constant_of(inputs[1], "indices").astype(np.int64), int(node.get("axis", 0))
+    return moved_places(importer, node, inputs[0], lambda x: np.take(x, indices, axis=axis))
 
 
 def _axes(node: Node, inputs: Sequence[State | None]) -> tuple[int, ...] | None:

@@ -15,7 +15,8 @@ import numpy as np
 
 from dsf.dialects.bundle import AffineType, Grid
 from dsf.dialects.shapes import shape
-from dsf.frontend.onnx.affine import scaled_and_shifted
+from dsf.frontend.functions import ONNX_FUNCTIONS
+from dsf.frontend.onnx.affine import scaled_and_shifted, turned_to_channels
 from dsf.frontend.onnx.graph import Node
 from dsf.frontend.onnx.host import ARITHMETIC, checked, hosted, of_input, on_host
 from dsf.frontend.onnx.importer import Importer, handles
@@ -28,6 +29,7 @@ from dsf.frontend.onnx.stepwise import turns_of
 from dsf.frontend.onnx.sums import linear_of
 from dsf.frontend.onnx.values import (
     Addition,
+    Apart,
     Array,
     Constant,
     Function,
@@ -44,6 +46,7 @@ from dsf.frontend.onnx.values import (
     UnsupportedError,
     Wire,
     is_in_order,
+    sizes_of,
 )
 from dsf.numerics import apply_function, as_ints
 
@@ -97,29 +100,14 @@ def _leaky(importer: Importer, node: Node, x: Real) -> Real:
     return then(x, Pointwise(slope), node.name)
 
 
-#: ONNX's functions of one element, by their names in `dsf.numerics.FUNCTIONS`.
-_KINDS = {
-    "Sigmoid": "sigmoid",
-    "Tanh": "tanh",
-    "Exp": "exp",
-    "HardSwish": "hard_swish",
-    "com.microsoft.QLinearSigmoid": "sigmoid",
-}
-
-
-@handles("Sigmoid", "Tanh")
-def sigmoid(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
-    """
-    Of a quantised tensor, by a table; of what is not quantised before it by computing it once for each number of the result,
-    exactly: for few bits or few channels.
-    """
-    return [_function(importer, node, inputs[0], _KINDS[node.op_type])]
-
-
-@handles("Exp", "HardSwish")
+@handles(*ONNX_FUNCTIONS)
 def by_table(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
-    """Of a quantised tensor, by a table."""
-    return [_function(importer, node, inputs[0], _KINDS[node.op_type])]
+    """
+    Of a quantised tensor, by a table; of what is not quantised before it, if it is known where the function turns, by computing
+    it once for each number of the result, exactly: for few bits or few channels.
+    """
+    function = ONNX_FUNCTIONS[node.op_type]
+    return [_function(importer, node, inputs[0], function.kind, function.parameters(node.get))]
 
 
 def _function(importer: Importer, node: Node, state: State | None, kind: str, parameters: tuple[float, ...] = ()) -> State:
@@ -152,16 +140,9 @@ def function_of(importer: Importer, node: Node, x: Real, function: Named) -> Rea
     raise UnsupportedError(has, "a QuantizeLinear and DequantizeLinear before it, as a table has 8 bits", change)
 
 
-@handles("HardSigmoid")
-def hard_sigmoid(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
-    """As Sigmoid; any alpha and beta, of what is not quantised an alpha above 0."""
-    parameters = (float(node.get("alpha", 0.2)), float(node.get("beta", 0.5)))
-    return [_function(importer, node, inputs[0], "hard_sigmoid", parameters)]
-
-
 @handles("Gelu", "com.microsoft.Gelu")
 def gelu(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
-    """Of a quantised tensor, by a table."""
+    """As Sigmoid; exact, or approximated by tanh."""
     approximate = node.get("approximate", "none")
     if approximate not in ("none", "tanh"):
         raise UnsupportedError(f"an approximation by {approximate}", "none, or by tanh", "export it with such a one")
@@ -173,7 +154,7 @@ def qlinear_function(importer: Importer, node: Node, inputs: Sequence[State | No
     """By a table, on integers."""
     scale, zero_point, y_scale, y_zero = (array_of(one, "a scale or zero point") for one in inputs[1:5])
     x = operand(importer, inputs[0], scale, zero_point)
-    pending = _leaky(importer, node, x) if node.op_type.endswith("Relu") else _function(importer, node, x, _KINDS[node.op_type])
+    pending = _leaky(importer, node, x) if node.op_type.endswith("Relu") else function_of(importer, node, x, Named("sigmoid"))
     return rounded(importer, node, real_of(pending), y_scale, y_zero)
 
 
@@ -194,6 +175,61 @@ def _limit(node: Node, inputs: Sequence[State | None], place: int, name: str) ->
     if not np.isfinite(given):
         raise UnsupportedError(f"'{name}' of {given}", "a number", "correct it")
     return float(given)
+
+
+@handles("Min", "Max")
+def limited(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """Of a tensor and one number, as Clip."""
+    constants = [one for one in inputs if isinstance(one, Constant | QuantisedConstant)]
+    others = [one for one in inputs if not isinstance(one, Constant | QuantisedConstant)]
+    if len(others) != 1:
+        has = f"{len(others)} operands that are computed"
+        raise UnsupportedError(has, "one, and numbers that are known", "use a Relu of their difference")
+    numbers = [one.array.astype(np.float64) for one in constants]
+    if any(one.size == 0 or not np.isfinite(one).all() or (one != one.flat[0]).any() for one in numbers):
+        raise UnsupportedError("limits that differ from element to element", "one finite number", "use such a limit")
+    limits = [float(one.flat[0]) for one in numbers]
+    importer.note(node, "processor" if isinstance(others[0], Host) else "in the rounding before it")
+    low, high = (max(limits, default=None), None) if node.op_type == "Max" else (None, min(limits, default=None))
+    return [_limited(others[0], node.name, low, high)]
+
+
+@handles("Neg")
+def negative(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """As Mul by -1."""
+    return [_with_constant(importer, node, inputs[0], "Mul", np.array(-1.0))]
+
+
+@handles("Pow")
+def power(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """To one exponent that is known, as Sigmoid; where there is no result it is 0."""
+    exponent = constant_of(inputs[1], "an exponent").astype(np.float64)
+    if exponent.size != 1 or not np.isfinite(exponent).all():
+        raise UnsupportedError(f"exponents of shape {exponent.shape}", "one finite number", "use several operators")
+    return [_function(importer, node, inputs[0], "pow", (float(exponent.item()),))]
+
+
+@handles("PRelu")
+def parametric_relu(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """As LeakyRelu with one slope; with several, what is above 0 and what is below are computed each, and added."""
+    slopes = constant_of(inputs[1], "slopes").astype(np.float64)
+    state = inputs[0]
+    if slopes.size and bool((slopes == slopes.flat[0]).all()):
+        alpha = float(slopes.flat[0])
+        return leaky_relu(importer, replace(node, attributes={**node.attributes, "alpha": alpha}), inputs[:1])
+    if isinstance(state, Host):
+        importer.note(node, "processor")
+        return [on_host(state, "prelu", lambda y: np.where(y < 0, y * checked(slopes, state.shape), y))]
+    x = real_of(state)
+    x = turned_to_channels(importer, x, slopes, node.name) if isinstance(x, Wire) else x
+    parts: list[Real] = [then(x, Pointwise(0.0), node.name)]
+    for factors, function in ((np.maximum(slopes, 0), Pointwise(maximum=0.0)), (np.minimum(slopes, 0), Pointwise(minimum=0.0))):
+        if factors.any():
+            parts.append(then(scaled_and_shifted(importer, node, x, factors, None), function, node.name))
+    if any(not np.array_equal(one.places, x.places) or sizes_of(one) != sizes_of(x) for one in parts):
+        raise UnsupportedError(f"slopes of shape {slopes.shape}", "one for each channel, or one", "use such slopes")
+    importer.note(node, "once for each sign, and added")
+    return [Apart(x.places, sizes_of(x), node.name, parts=tuple(parts))]
 
 
 @handles("Add")
@@ -427,12 +463,14 @@ def _softmax(node: Node, opset: int, *, log: bool) -> Callable[[Array], Array]:
     return step
 
 
-@handles("ArgMax")
+@handles("ArgMax", "ArgMin")
 def argmax(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
     """At the end of the network, by the processor."""
     axis, keep, last = int(node.get("axis", 0)), bool(node.get("keepdims", 1)), bool(node.get("select_last_index", 0))
+    sign = 1 if node.op_type == "ArgMax" else -1
 
     def step(x: Array) -> Array:
+        x = sign * x.astype(np.float64)
         found = x.shape[axis] - 1 - np.argmax(np.flip(x, axis), axis=axis) if last else np.argmax(x, axis=axis)
         return np.expand_dims(found, axis) if keep else found
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import prod
 
+from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.graph import Node
 from dsf.frontend.onnx.importer import Importer, handles
 from dsf.frontend.onnx.linear import convolution_window, operand, rounded
@@ -12,6 +14,7 @@ from dsf.frontend.onnx.means import mean, mean_of_parts, mean_over, stretches
 from dsf.frontend.onnx.moves import tensor_of
 from dsf.frontend.onnx.moving import moved
 from dsf.frontend.onnx.operands import array_of, constant_of, images_of, lifted, real_of
+from dsf.frontend.onnx.rounding import move, reshaped
 from dsf.frontend.onnx.sums import linear_of
 from dsf.frontend.onnx.values import Joined, Mean, State, Sum, UnsupportedError, Wire, places_of_images, sizes_of
 from dsf.geometry import Window, span
@@ -140,27 +143,61 @@ def _global(importer: Importer, node: Node, state: State | None) -> Sum:
     return mean_over(importer, x, longer, node.name) if longer else linear_of(importer, x, node.name)
 
 
-@handles("ReduceMean")
+@handles("ReduceMean", "ReduceSum")
 def reduce_mean(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
     """
     Over any axes but that of a batch, of images or rows, also one after the other; rows and columns as GlobalAveragePool, or
     one of the two.
     """
-    state, kept = inputs[0], bool(node.get("keepdims", 1))
-    real = real_of(state)
-    sizes = real.shape
-    axes = node.ints("axes") if len(inputs) < 2 or inputs[1] is None else tuple(constant_of(inputs[1], "axes").tolist())
-    if not axes and node.get("noop_with_empty_axes", 0):
-        return [real]
-    rank = len(sizes)
-    over = {int(axis) % rank for axis in axes} or set(range(rank))
-    result = tuple(1 if axis in over else size for axis, size in enumerate(sizes) if kept or axis not in over)
+    real = real_of(inputs[0])
+    over, result = _reduced(node, inputs, real.shape)
     importer.note(node, "average pooling, by the array")
-    longer = {axis for axis in over if sizes[axis] > 1}
+    longer = {axis for axis in over if real.shape[axis] > 1}
     if not longer:
         return [replace(real, places=real.places.reshape(result))]
-    found = mean_over(importer, state, longer, node.name)
+    found = mean_over(importer, real, longer, node.name)
+    if node.op_type == "ReduceSum":
+        count = prod(real.shape[axis] for axis in longer)
+        found = replace(found, scales=found.scales * count, bias=found.bias * count)
     return [replace(found, places=found.places.reshape(result))]
+
+
+def _reduced(node: Node, inputs: Sequence[State | None], sizes: tuple[int, ...]) -> tuple[set[int], tuple[int, ...]]:
+    """The axes that a node reduces, and the shape of its result."""
+    axes = node.ints("axes") if len(inputs) < 2 or inputs[1] is None else tuple(constant_of(inputs[1], "axes").tolist())
+    if not axes and node.get("noop_with_empty_axes", 0):
+        return set(), sizes
+    over = {int(axis) % len(sizes) for axis in axes} or set(range(len(sizes)))
+    kept = bool(node.get("keepdims", 1))
+    return over, tuple(1 if axis in over else size for axis, size in enumerate(sizes) if kept or axis not in over)
+
+
+@handles("ReduceMax")
+def reduce_max(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Sequence[State]:
+    """Over any axes of images but that of a batch, as MaxPool; over channels, as columns, of a quantised tensor."""
+    x = tensor_of(inputs[0])
+    over, result = _reduced(node, inputs, x.shape)
+    longer = {axis for axis in over if x.shape[axis] > 1}
+    if longer and (len(x.shape) not in (3, 4) or 0 in longer or (1 in longer and not isinstance(x, Wire))):
+        has = f"a maximum over axes {tuple(sorted(longer))} of a tensor of {x.shape}"
+        raise UnsupportedError(has, "axes of images, of channels quantised before", "reduce these")
+    importer.note(node, "max pooling")
+    if isinstance(x, Wire) and 1 in longer:
+        x = _maxima_of_channels(importer, x, node.name)
+    if longer - {1}:
+        rows, columns = lines_of(x.shape)
+        window = Window((rows if len(x.shape) == 4 and 2 in longer else 1, columns if len(x.shape) - 1 in longer else 1))
+        x = moved(importer, x, [window], node.name)
+    return [replace(x, places=x.places.reshape(result))]
+
+
+def _maxima_of_channels(importer: Importer, x: Wire, name: str) -> Wire:
+    """The largest channel of each pixel."""
+    images = images_of(lifted(x))
+    batch, height, width, channels = shape(images)
+    columns = reshaped(importer, images, (batch, height, width * channels, 1), name)
+    value = move(importer, columns, [Window((1, channels), (1, channels))], name)
+    return replace(x, value=value, places=places_of_images((batch, height, width, 1), len(x.shape)))
 
 
 @handles("com.microsoft.QLinearAveragePool", "com.microsoft.QLinearGlobalAveragePool")

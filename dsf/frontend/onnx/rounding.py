@@ -43,6 +43,7 @@ from dsf.frontend.onnx.units import in_fine_units, whole_bias
 from dsf.frontend.onnx.values import (
     Addition,
     Affine,
+    Apart,
     Border,
     Enlargement,
     Function,
@@ -65,7 +66,7 @@ from dsf.numerics import MAX_LEAK, Floats, int_range, table_bits
 if TYPE_CHECKING:
     from dsf.frontend.onnx.importer import Importer
 
-Waiting = Sum | Addition | Product | Function | Rounded | Joined | Mean
+Waiting = Sum | Addition | Product | Function | Rounded | Joined | Apart | Mean
 
 #: Axes of the engine's tensor along which tensors are joined: of rows the numbers, of images what the name says.
 NUMBERS, ROWS, COLUMNS, CHANNELS = 0, 1, 2, 3
@@ -114,6 +115,8 @@ def _rounded(importer: Importer, state: Waiting, grid: Grid) -> SSAValue:
     match state:
         case Joined():
             return _joined(importer, state, grid)
+        case Apart():
+            return _put_together(importer, state, grid)
         case Mean():
             return _mean(importer, state, grid)
         case Function():
@@ -201,6 +204,19 @@ def _rectified_apart(importer: Importer, state: Sum | Addition | Product, grid: 
     op = AddOp(positive, negative, grid, **_limits(state.function))
     importer.insert(op, state.name)
     return op.output
+
+
+def _put_together(importer: Importer, state: Apart, grid: Grid) -> SSAValue:
+    """The sum of tensors of which one at most is not 0, rectified and clipped."""
+    if state.function.slope not in (0, 1):
+        has = "a leaky ReLU of slopes for each channel"
+        raise UnsupportedError(has, "a QuantizeLinear and DequantizeLinear before it", "quantise it there")
+    total, *others = (quantise(importer, one, grid, 0, state.name).value for one in state.parts)
+    for value in others:
+        op = AddOp(total, value, grid)
+        importer.insert(op, state.name)
+        total = op.output
+    return _clipped(importer, total, state.function, state.name)
 
 
 def _looked_up(importer: Importer, state: Function, grid: Grid) -> SSAValue:

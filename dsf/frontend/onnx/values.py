@@ -339,6 +339,13 @@ class Joined(Pending):
 
 
 @dataclass(frozen=True)
+class Apart(Pending):
+    """The sum of tensors that wait for their rounding, of which at each place one at most is not 0: no sum needs a rounding."""
+
+    parts: tuple[Real, ...]
+
+
+@dataclass(frozen=True)
 class Mean(Pending):
     """
     Means over windows, of fewer elements at the edge of the image: `sums` writes what the array computes, in parts with as many
@@ -399,7 +406,7 @@ class Unknown:
     """The result of an operator that has a problem; what uses it has none of its own."""
 
 
-Real = Wire | Sum | Addition | Product | Function | Rounded | Joined | Mean
+Real = Wire | Sum | Addition | Product | Function | Rounded | Joined | Apart | Mean
 State = Constant | QuantisedConstant | Real | Padded | Input | Sign | Host | Unknown
 
 

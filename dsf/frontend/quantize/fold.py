@@ -15,7 +15,7 @@ from onnx.reference import ReferenceEvaluator
 
 from dsf import numerics
 from dsf.errors import ModelError
-from dsf.frontend.quantize.gelu import fuse_gelus
+from dsf.frontend.quantize.fused import fuse_functions
 from dsf.frontend.quantize.graph import Array, Graph, attribute, label
 from dsf.frontend.quantize.ready import inferred
 
@@ -46,7 +46,7 @@ def simplify(graph: Graph) -> None:
         source = graph.producer(node.input[0])
         graph.absorb(node, "nothing to do", [] if source is None else [source])
         graph.bypass(node)
-    fuse_gelus(graph)
+    fuse_functions(graph)
     for node in [one for one in graph.nodes if one.op_type == "MatMul"]:
         _vector_to_matrix(graph, node)
         _matmul_to_gemm(graph, node)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from onnx import NodeProto
 
+from dsf.frontend.functions import ONNX_FUNCTIONS
 from dsf.frontend.quantize.fold import MAX_CONSTANT_ELEMENTS
 from dsf.frontend.quantize.graph import Array, Graph, a, attribute, label
 from dsf.frontend.quantize.options import QuantizeOptions
@@ -24,12 +25,14 @@ from dsf.numerics import MAX_LEAK
 #: Sums of products with constants, which the array computes.
 WEIGHTED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 #: What the engine also computes with an activation in one step, on a scale of its own.
-_ELEMENTWISE = frozenset({"Add", "Sub", "Mul", "AveragePool", "GlobalAveragePool", "ReduceMean"})
+_ELEMENTWISE = frozenset({"Add", "Sub", "Mul", "AveragePool", "GlobalAveragePool", "ReduceMean", "ReduceSum"})
 #: The result is made of elements of the first operand, perhaps clipped.
 MOVES = frozenset(
     {
         "MaxPool",
         "GlobalMaxPool",
+        "ReduceMax",
+        "Gather",
         "Reshape",
         "Flatten",
         "Transpose",
@@ -47,39 +50,10 @@ MOVES = frozenset(
     }
 )
 #: Any function of an element, by table.
-_TABLES = frozenset(
-    {
-        "LeakyRelu",
-        "PRelu",
-        "HardSwish",
-        "HardSigmoid",
-        "Sigmoid",
-        "Tanh",
-        "Gelu",
-        "Elu",
-        "Selu",
-        "Celu",
-        "Softplus",
-        "Softsign",
-        "Mish",
-        "Swish",
-        "Erf",
-        "Exp",
-        "Log",
-        "Sqrt",
-        "Neg",
-        "Abs",
-        "Reciprocal",
-        "Sign",
-        "Floor",
-        "Ceil",
-        "Round",
-        "ThresholdedRelu",
-    }
-)
-#: Operators of several tensors, constants among them.
-_OPERANDS = frozenset({"Add", "Sub", "Mul", "Div", "Pow", "Min", "Max", "Concat"})
-_OWN = _ELEMENTWISE | _TABLES | _OPERANDS | {"ReduceSum", "Resize"}
+_TABLES = frozenset({*ONNX_FUNCTIONS, "LeakyRelu", "PRelu", "Gelu", "Neg"})
+#: Operators of several tensors, constants among them; and those whose constants say which function they are.
+_OPERANDS = frozenset({"Add", "Sub", "Mul", "Div", "Concat"})
+_OWN = _ELEMENTWISE | _TABLES | _OPERANDS | {"Pow", "Min", "Max", "Resize"}
 #: The end of a network, computed in floating point by the host.
 HOST = frozenset({"Softmax", "LogSoftmax", "ArgMax", "ArgMin", "TopK", "Cast"})
 #: Everything that can be quantised, or stands at the end.

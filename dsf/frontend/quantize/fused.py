@@ -1,7 +1,10 @@
 """
-Gelu as exports before opset 20 write it: `x * (1 + erf(x / sqrt(2))) * 0.5`, its factors in any order, becomes a Gelu.
+Functions of one element that exports write as several operators become one: a table, where operator by operator it would be as
+many roundings.
 
-Quantised operator by operator it would be five roundings, and the engine computes no Erf; a Gelu is one table.
+    Gelu, before opset 20:   x * (1 + erf(x / sqrt(2))) * 0.5, its factors in any order
+    Softplus, of torch:      x if x > threshold else softplus(x)
+    Softsign:                x / (1 + |x|)
 """
 
 from __future__ import annotations
@@ -15,6 +18,60 @@ from dsf.frontend.quantize.graph import Graph, label
 
 #: How far constants may be from those of the formula: exports write them in float32, or with a few digits.
 _TOLERANCE = 1e-4
+
+
+#: From such a number on a Softplus is what it is of, but for less than 8 bits of it show.
+_LEAST_THRESHOLD = 10.0
+
+
+def fuse_functions(graph: Graph) -> None:
+    """Replaces each such group of nodes, of which nothing else reads, by one."""
+    fuse_gelus(graph)
+    for node in list(graph.nodes):
+        group = _softplus(graph, node) or _softsign(graph, node)
+        if group is None:
+            continue
+        name, others = label(node), [one for one in group if one is not node]
+        made = helper.make_node(
+            "Softplus" if node.op_type == "Where" else "Softsign", [_of(node)], list(node.output), name=name
+        )
+        for one in others:
+            graph.absorb(one, f"folded into '{name}'", [node])
+        graph.replace(node, [made])
+        graph.remove(others)
+
+
+def _of(node: NodeProto) -> str:
+    """What a Where of a Softplus, or a Div of a Softsign, is a function of."""
+    return node.input[1] if node.op_type == "Where" else node.input[0]
+
+
+def _softplus(graph: Graph, where: NodeProto) -> list[NodeProto] | None:
+    """The nodes of a Softplus that ends with this node, if it is one."""
+    if where.op_type != "Where":
+        return None
+    source = _of(where)
+    compared, soft = (graph.producer(where.input[place]) for place in (0, 2))
+    if compared is None or soft is None or (compared.op_type, soft.op_type) != ("Greater", "Softplus"):
+        return None
+    threshold = graph.constants.get(compared.input[1])
+    known = threshold is not None and threshold.size == 1 and float(threshold.reshape(-1)[0]) >= _LEAST_THRESHOLD
+    alone = all(graph.only_consumer(one.output[0]) is where for one in (compared, soft))
+    return [where, compared, soft] if known and alone and compared.input[0] == soft.input[0] == source else None
+
+
+def _softsign(graph: Graph, divided: NodeProto) -> list[NodeProto] | None:
+    """The nodes of a Softsign that ends with this node, if it is one."""
+    one_more = graph.producer(divided.input[1]) if divided.op_type == "Div" else None
+    if one_more is None or one_more.op_type != "Add" or graph.only_consumer(one_more.output[0]) is not divided:
+        return None
+    for tensor in one_more.input:
+        size = graph.producer(tensor)
+        if size is None or size.op_type != "Abs" or not _is_by(graph, one_more, "Add", tensor, 1.0):
+            continue
+        if size.input[0] == _of(divided) and graph.only_consumer(tensor) is one_more:
+            return [divided, one_more, size]
+    return None
 
 
 def fuse_gelus(graph: Graph) -> None:
