@@ -210,6 +210,60 @@ class Gated(nn.Module):
         return self.head(F.glu(torch.cat([self.value(x), self.gate(x)], 1), 1))
 
 
+class SuperResolution(nn.Module):
+    """ESPCN (arXiv 1609.05158): channels become pixels at the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers = [nn.Conv2d(1, 16, 5, padding=2), nn.ReLU(), nn.Conv2d(16, 8, 3, padding=1), nn.Tanh()]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(8, 4, 3, padding=1), nn.PixelShuffle(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)
+
+
+class Autoencoder(nn.Module):
+    """Convolutions with leaky functions of several kinds, a dense bottleneck, and the way back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        down = [nn.Conv2d(1, 8, 3, 2, 1), nn.LeakyReLU(0.01), nn.Conv2d(8, 16, 3, 2, 1), nn.ELU(), nn.Flatten()]
+        up = [nn.Linear(6, 64), nn.PReLU(), nn.Unflatten(1, (16, 2, 2)), nn.ConvTranspose2d(16, 8, 3, 2, 1, 1), nn.SELU()]
+        self.encoder = nn.Sequential(*down, nn.Linear(64, 6))
+        self.decoder = nn.Sequential(*up, nn.ConvTranspose2d(8, 1, 3, 2, 1, 1), nn.Tanh())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.decoder(self.encoder(x))
+
+
+class Table(nn.Module):
+    """Dense layers on a row of numbers, with smooth functions and a normalisation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.norm, self.head = (
+            nn.Linear(20, 32),
+            nn.Linear(32, 32),
+            nn.BatchNorm1d(32),
+            nn.Linear(32, 3),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.softplus(self.first(x))
+        return F.softmax(self.head(x + F.mish(self.norm(self.second(x)))), -1)
+
+
+class Maximum(nn.Module):
+    """The largest of each channel, as PointNet has it (arXiv 1612.00593)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.points, self.head = nn.Sequential(nn.Conv1d(3, 16, 1), nn.ReLU(), nn.Conv1d(16, 32, 1)), nn.Linear(32, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(torch.amax(self.points(x), 2))
+
+
 IMAGE = (3, 16, 16)
 #: By name, the network, the shape of its input, and the signal-to-noise ratio in dB that 8 bits leave at least.
 ARCHITECTURES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], float]] = {
@@ -227,4 +281,8 @@ ARCHITECTURES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], float]]
     "mixer": (Mixer, IMAGE, 30),
     "yolo": (Detector, IMAGE, 30),
     "glu": (Gated, IMAGE, 30),
+    "espcn": (SuperResolution, (1, 12, 12), 30),
+    "autoencoder": (Autoencoder, (1, 8, 8), 30),
+    "table": (Table, (20,), 35),
+    "pointnet": (Maximum, (3, 40), 30),
 }
