@@ -284,5 +284,5 @@ ARCHITECTURES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], float]]
     "espcn": (SuperResolution, (1, 12, 12), 30),
     "autoencoder": (Autoencoder, (1, 8, 8), 30),
     "table": (Table, (20,), 35),
-    "pointnet": (Maximum, (3, 40), 30),
+    "pointnet": (Maximum, (3, 40), 25),
 }
