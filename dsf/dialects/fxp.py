@@ -29,10 +29,10 @@ from dsf.dialects.fxp_elements import MultiplyOp, TableOp
 from dsf.dialects.fxp_moves import ConcatOp, PadOp, ResizeOp, SliceOp, TransposeOp
 from dsf.dialects.integers import (
     MAX_BIAS_SHIFT,
-    MAX_GAIN,
     MAX_MULTIPLIER,
     MAX_POOL_SHIFT,
     MIN_BIAS_SHIFT,
+    OFFSET_BITS,
     RAW_BITS,
     ZERO_POINT_BITS,
     check_between,
@@ -235,7 +235,7 @@ class RequantizeOp(IRDLOperation):
         check_result(self, shape(self.input))
         check_rank(self, self.input, (2, 4))
         check_constants(self, *int_range(RAW_BITS), bias=self.bias)
-        check_constants(self, 0, MAX_GAIN, multiplier=self.multiplier)
+        check_constants(self, 0, MAX_MULTIPLIER, multiplier=self.multiplier)
         check_constants(self, 0, MAX_SHIFT, shift=self.shift)
         check_between(self, MIN_BIAS_SHIFT, MAX_BIAS_SHIFT, bias_shift=self.bias_shift)
         check_between(self, 0, MAX_LEAK, leak=self.leak)
@@ -351,7 +351,7 @@ class AddOp(IRDLOperation):
         check_integers(self, self.a, self.b, self.output)
         check_operands(self, self.a, self.b)
         check_between(self, 0, MAX_MULTIPLIER, multiplier_a=self.multiplier_a, multiplier_b=self.multiplier_b)
-        check_between(self, *int_range(RAW_BITS), offset=self.offset)
+        check_between(self, *int_range(OFFSET_BITS), offset=self.offset)
         check_between(self, 0, MAX_SHIFT, shift=self.shift)
         check_between(self, 0, MAX_LEAK, leak=self.leak)
         check_clip(self, self.low.value.data, self.high.value.data)

@@ -13,7 +13,7 @@ from xdsl.traits import Pure
 from dsf.dialects.constants import dense_ints, integer, ints_of
 from dsf.dialects.integers import (
     MAX_MULTIPLIER,
-    RAW_BITS,
+    OFFSET_BITS,
     check_between,
     check_clip,
     check_integers,
@@ -97,7 +97,7 @@ class MultiplyOp(IRDLOperation):
         check_between(self, *int_range(width(self.a)), zero_a=self.zero_a)
         check_between(self, *int_range(width(self.b)), zero_b=self.zero_b)
         check_between(self, 0, MAX_MULTIPLIER, multiplier=self.multiplier)
-        check_between(self, *int_range(RAW_BITS), offset=self.offset)
+        check_between(self, *int_range(OFFSET_BITS), offset=self.offset)
         check_between(self, 0, MAX_SHIFT, shift=self.shift)
         check_between(self, 0, MAX_LEAK, leak=self.leak)
         check_clip(self, self.low.value.data, self.high.value.data)

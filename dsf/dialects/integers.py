@@ -25,9 +25,9 @@ from dsf.numerics import (
     values_text,
 )
 
-#: Largest multiplier of additions and products (16 bits, unsigned), and of the requantisers of any hardware.
-MAX_MULTIPLIER = (1 << MULTIPLIER_BITS) - 1
-MAX_GAIN = (1 << MAX_MULTIPLIER_BITS) - 1
+#: Largest multiplier of any hardware, unsigned, and bits of what is added to a sum or a product of elements, signed.
+MAX_MULTIPLIER = (1 << MAX_MULTIPLIER_BITS) - 1
+OFFSET_BITS = MAX_MULTIPLIER_BITS + MULTIPLIER_BITS
 #: Largest left shift of a bias, and the least, which leaves bits behind the point, of any hardware.
 MAX_BIAS_SHIFT, MIN_BIAS_SHIFT = 31, -MAX_FRACTION
 #: Bits of the zero point that a requantiser adds, signed.

@@ -52,7 +52,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from dsf.dialects.constants import DenseAttr, integer
 from dsf.dialects.integers import (
-    MAX_GAIN,
+    MAX_MULTIPLIER,
     RAW_BITS,
     check_clip,
     check_constants,
@@ -291,7 +291,7 @@ class MatrixOp(IRDLOperation):
             need(alone, self, "raw sums with a multiplier or an addition", "neither", "requantize instead")
             need(element(self.y) == i32, self, f"raw sums as {element(self.y)}", "i32", "correct the result type")
             return
-        for name, values, most in (("multiplier", self.multiplier, MAX_GAIN), ("shift", self.shift, MAX_SHIFT)):
+        for name, values, most in (("multiplier", self.multiplier, MAX_MULTIPLIER), ("shift", self.shift, MAX_SHIFT)):
             if values is None:
                 raise VerifyException(f"{where(self)}: requantize without {name}, needs multiplier and shift; add them")
             check_constants(self, 0, most, **{name: values})

@@ -20,7 +20,7 @@ from dsf.dialects.integers import (
     MAX_MULTIPLIER,
     MAX_POOL_SHIFT,
     MIN_BIAS_SHIFT,
-    RAW_BITS,
+    OFFSET_BITS,
     ZERO_POINT_BITS,
     width,
 )
@@ -133,7 +133,7 @@ class AddAttr(RecordAttr):
     RULES: ClassVar = {
         "multiplier_a": Rule(0, MAX_MULTIPLIER, default=1),
         "multiplier_b": Rule(0, MAX_MULTIPLIER, default=1),
-        "offset": Rule(*int_range(RAW_BITS), default=0),
+        "offset": Rule(*int_range(OFFSET_BITS), default=0),
         "shift": Rule(0, MAX_SHIFT, default=0),
         "leak": Rule(0, MAX_LEAK, default=0),
     }
@@ -158,7 +158,7 @@ class MultiplyAttr(RecordAttr):
         "zero_a": Rule(default=0),
         "zero_b": Rule(default=0),
         "multiplier": Rule(0, MAX_MULTIPLIER, default=1),
-        "offset": Rule(*int_range(RAW_BITS), default=0),
+        "offset": Rule(*int_range(OFFSET_BITS), default=0),
         "shift": Rule(0, MAX_SHIFT, default=0),
         "leak": Rule(0, MAX_LEAK, default=0),
     }

@@ -19,6 +19,7 @@ from dsf.dialects.constants import ints_of, stored_ints
 from dsf.dialects.integers import MAX_BIAS_SHIFT, width
 from dsf.errors import ModelError
 from dsf.hardware import Hardware
+from dsf.numerics import MULTIPLIER_BITS
 from dsf.scheduling.network import Layer, Network
 
 
@@ -34,6 +35,7 @@ def check_ranges(network: Network, hw: Hardware) -> None:
     problems: list[str] = []
     for layer in network.layers:
         problems += _clips(layer, hw)
+        problems += _factors(layer, hw)
         if isinstance(layer.op, tile.MatrixOp):
             bits = values.get(layer.source, max(width(layer.op.x), hw.bits_input))
             problems += list(_constants(layer, layer.op, hw)) or _sums(layer, layer.op, bits, hw)
@@ -54,6 +56,25 @@ def _bits_of_copy(layer: Layer, op: tile.CopyOp, values: dict[int, int], hw: Har
     copied = values.get(layer.source, max(width(op.x), hw.bits_input))
     padding = numerics.bits_of(op.part.pad_value.data) if width(op.x) > 1 else 1
     return max(copied, padding)
+
+
+def _factors(layer: Layer, hw: Hardware) -> Iterator[str]:
+    """By what elements are multiplied and what is added to them, in sums and products of two tensors."""
+    numbers = layer.op.add if isinstance(layer.op, tile.MatrixOp) else getattr(layer.op, "function", None)
+    match numbers:
+        case tile.AddAttr():
+            multiplier = max(numbers.multiplier_a.data, numbers.multiplier_b.data)
+        case tile.MultiplyAttr():
+            multiplier = numbers.multiplier.data
+        case _:
+            return
+    # An offset has the bits of a product.
+    bits = max(multiplier.bit_length(), numerics.bits_of(numbers.offset.data) - MULTIPLIER_BITS)
+    if bits > hw.bits_multiplier:
+        change = f"use Hardware(bits_multiplier={bits})"
+        has = f"multipliers of {multiplier.bit_length()} bits and an offset of {numerics.bits_of(numbers.offset.data)}"
+        needs = f"at most {hw.bits_multiplier} (bits_multiplier) and {hw.bits_multiplier + MULTIPLIER_BITS}"
+        yield f"'{layer.name}': {has}, needs {needs}; {change}"
 
 
 def _clips_of(layer: Layer) -> list[tuple[int, int]]:

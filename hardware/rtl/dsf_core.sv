@@ -362,7 +362,7 @@ module dsf_core
   );
 
   dsf_vector #(
-    .XBits(XBits), .VecLen(VecLen), .Lanes(VectorLanes)
+    .XBits(XBits), .MBits(MBits), .VecLen(VecLen), .Lanes(VectorLanes)
   ) u_vector (
     .clk_i,
     .rst_ni,

@@ -12,45 +12,47 @@
 //         2, 3   multiply a, or the product; add, to a product the constant
 //         4..6   round and clip
 //
-// Each half is a multiplier, a register, an adder and a register, as a DSP block has them. Shifts are at most 62. All but
-// a_i and b_i are steady while values are on their way. Bit s of valid_i: there is a value that came s cycles ago. Where there is
-// none, registers keep what they have.
+// Multipliers have MBits, the constant 16 more. Each half is a multiplier, a register, an adder and a register, as a DSP block
+// has them. Shifts are at most 62. All but a_i and b_i are steady while values are on their way. Bit s of valid_i: there is a
+// value that came s cycles ago. Where there is none, registers keep what they have.
 
 `default_nettype none
 
 module dsf_element_lane #(
-  parameter int unsigned XBits = 8
+  parameter int unsigned XBits = 8,
+  parameter int unsigned MBits = 16
 ) (
-  input  wire logic                    clk_i,
+  input  wire logic                     clk_i,
 
-  input  wire logic [6:0]              valid_i,
-  input  wire logic signed [XBits-1:0] a_i,
-  input  wire logic signed [XBits-1:0] b_i,
+  input  wire logic [6:0]               valid_i,
+  input  wire logic signed [XBits-1:0]  a_i,
+  input  wire logic signed [XBits-1:0]  b_i,
 
-  input  wire logic                    multiply_i,
-  input  wire logic [15:0]             multiplier_a_i,
-  input  wire logic [15:0]             multiplier_b_i,
-  input  wire logic signed [XBits-1:0] zero_a_i,
-  input  wire logic signed [XBits-1:0] zero_b_i,
-  input  wire logic signed [31:0]      constant_i,
-  input  wire logic [5:0]              shift_i,
-  input  wire logic [5:0]              shift_negative_i,
-  input  wire logic signed [XBits-1:0] low_i,
-  input  wire logic signed [XBits-1:0] high_i,
+  input  wire logic                     multiply_i,
+  input  wire logic [MBits-1:0]         multiplier_a_i,
+  input  wire logic [MBits-1:0]         multiplier_b_i,
+  input  wire logic signed [XBits-1:0]  zero_a_i,
+  input  wire logic signed [XBits-1:0]  zero_b_i,
+  input  wire logic signed [MBits+15:0] constant_i,
+  input  wire logic [5:0]               shift_i,
+  input  wire logic [5:0]               shift_negative_i,
+  input  wire logic signed [XBits-1:0]  low_i,
+  input  wire logic signed [XBits-1:0]  high_i,
 
-  output      logic signed [XBits-1:0] result_o
+  output      logic signed [XBits-1:0]  result_o
 );
 
   // A difference of two elements, and a product of two of those, less than 2**(2*XBits).
   localparam int unsigned DiffBits     = XBits + 1;
   localparam int unsigned OperandBits  = 2 * XBits + 1;
-  localparam int unsigned ProductBBits = DiffBits + 17;
-  localparam int unsigned ProductABits = OperandBits + 17;
-  // Two products below 2**24, or one below 2**32, and a constant.
-  localparam int unsigned SumBits = 34;
+  localparam int unsigned FactorBits   = MBits + 1;
+  localparam int unsigned ProductBBits = DiffBits + FactorBits;
+  localparam int unsigned ProductABits = OperandBits + FactorBits;
+  // Two products below 2**(MBits + 8), or one below 2**(MBits + 16), and a constant.
+  localparam int unsigned SumBits = MBits + 18;
 
   logic signed [DiffBits-1:0]     a_diff, b_diff;
-  logic signed [16:0]             factor;
+  logic signed [FactorBits-1:0]   factor;
   logic signed [1:0][XBits-1:0]   a_q;
   logic signed [ProductBBits-1:0] product_b_q;
   logic signed [SumBits-1:0]      sum_b_q, addend_q, sum_q;
@@ -59,7 +61,7 @@ module dsf_element_lane #(
 
   assign a_diff  = DiffBits'(a_i) - DiffBits'(zero_a_i);
   assign b_diff  = DiffBits'(b_i) - DiffBits'(zero_b_i);
-  assign factor  = multiply_i ? 17'(a_diff) : $signed({1'b0, multiplier_b_i});
+  assign factor  = multiply_i ? FactorBits'(a_diff) : $signed({1'b0, multiplier_b_i});
   assign operand = multiply_i ? sum_b_q[OperandBits-1:0] : OperandBits'($signed(a_q[1]));
 
   always_ff @(posedge clk_i) begin

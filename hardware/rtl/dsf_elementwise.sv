@@ -18,6 +18,7 @@ module dsf_elementwise
   import dsf_isa_pkg::*;
 #(
   parameter int unsigned XBits  = 8,
+  parameter int unsigned MBits  = 16,
   parameter int unsigned Lanes  = 8,
   parameter int unsigned CountW = 6
 ) (
@@ -119,17 +120,17 @@ module dsf_elementwise
   assign result_valid = table_lookup ? valid_q[TableLatency-1] : valid_q[LaneLatency-1];
 
   for (genvar l = 0; l < int'(Lanes); l++) begin : gen_lane
-    dsf_element_lane #(.XBits(XBits)) u_lane (
+    dsf_element_lane #(.XBits(XBits), .MBits(MBits)) u_lane (
       .clk_i,
       .valid_i         ({valid_q[LaneLatency-2:0], launch_q} & {LaneLatency{!table_lookup}}),
       .a_i             (a_q[l]),
       .b_i             (b_q[l]),
       .multiply_i      (multiply),
-      .multiplier_a_i  (copy ? 16'd1 : config_i.multiplier_a),
-      .multiplier_b_i  (config_i.multiplier_b),
+      .multiplier_a_i  (copy ? MBits'(1) : config_i.multiplier_a[MBits-1:0]),
+      .multiplier_b_i  (config_i.multiplier_b[MBits-1:0]),
       .zero_a_i        (config_i.zero_a[XBits-1:0]),
       .zero_b_i        (config_i.zero_b[XBits-1:0]),
-      .constant_i      (config_i.constant),
+      .constant_i      (config_i.constant[MBits+15:0]),
       .shift_i         (config_i.right),
       .shift_negative_i(shift_negative_q),
       .low_i           (low_q),

@@ -138,14 +138,14 @@ module dsf_epilogue
       assign addend = requantized[l];
     end
 
-    dsf_residual_lane #(.XBits(OperandBits)) u_residual (
+    dsf_residual_lane #(.XBits(OperandBits), .MBits(MBits)) u_residual (
       .clk_i,
       .valid_i       (valid_q[ResidualLatency-1:RequantLatency] & {(ResidualLatency - RequantLatency){config_i.residual}}),
       .a_i           (addend),
       .b_i           (residual[l]),
-      .multiplier_a_i(config_i.residual_multiplier_a),
-      .multiplier_b_i(config_i.residual_multiplier_b),
-      .offset_i      (config_i.residual_offset),
+      .multiplier_a_i(config_i.residual_multiplier_a[MBits-1:0]),
+      .multiplier_b_i(config_i.residual_multiplier_b[MBits-1:0]),
+      .offset_i      (config_i.residual_offset[MBits+15:0]),
       .shift_i       (config_i.residual_shift),
       .leak_i        (config_i.residual_leak),
       .low_i         (config_i.residual_low[OperandBits-1:0]),

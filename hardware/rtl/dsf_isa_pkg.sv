@@ -94,14 +94,14 @@ package dsf_isa_pkg;
   } load_weights_t;
 
   typedef struct packed {
-    logic [167:0] spare;
+    logic [137:0] spare;
     logic signed [15:0] residual_high;
     logic signed [15:0] residual_low;
     logic [3:0] residual_leak;
     logic [5:0] residual_shift;
-    logic signed [31:0] residual_offset;
-    logic [15:0] residual_multiplier_b;
-    logic [15:0] residual_multiplier_a;
+    logic signed [41:0] residual_offset;
+    logic [25:0] residual_multiplier_b;
+    logic [25:0] residual_multiplier_a;
     logic [23:0] residual_image_step;
     logic [23:0] residual_row_step;
     logic [19:0] residual_pixel_step;
@@ -160,13 +160,13 @@ package dsf_isa_pkg;
   } matrix_t;
 
   typedef struct packed {
-    logic [80:0] spare;
+    logic [50:0] spare;
     logic signed [15:0] zero_b;
     logic signed [15:0] zero_a;
     logic [19:0] table_address;
-    logic signed [31:0] constant;
-    logic [15:0] multiplier_b;
-    logic [15:0] multiplier_a;
+    logic signed [41:0] constant;
+    logic [25:0] multiplier_b;
+    logic [25:0] multiplier_a;
     logic [23:0] src_b_image_step;
     logic [23:0] src_b_row_step;
     logic [19:0] src_b_pixel_step;
@@ -273,10 +273,10 @@ package dsf_isa_pkg;
              i.src_b_pixel_step == 20'd0 &&
              i.src_b_row_step == 24'd0 &&
              i.src_b_image_step == 24'd0 &&
-             i.multiplier_a == 16'd0 &&
-             i.constant == 32'd0)) &&
+             i.multiplier_a == 26'd0 &&
+             i.constant == 42'd0)) &&
            (i.function_code inside {VectorAdd} || (
-             i.multiplier_b == 16'd0)) &&
+             i.multiplier_b == 26'd0)) &&
            (i.function_code inside {VectorTable} || (
              i.table_address == 20'd0)) &&
            (i.function_code inside {VectorMultiply} || (

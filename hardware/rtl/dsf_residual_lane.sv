@@ -9,36 +9,37 @@
 //         1   add
 //      2..4   round and clip
 //
-// shift + leak is at most 62. All but a_i and b_i are steady while values are on their way. Bit s of valid_i: there is a value
-// that came s cycles ago. Where there is none, registers keep what they have.
+// Multipliers have MBits, the offset 16 more. shift + leak is at most 62. All but a_i and b_i are steady while values are on
+// their way. Bit s of valid_i: there is a value that came s cycles ago. Where there is none, registers keep what they have.
 
 `default_nettype none
 
 module dsf_residual_lane
   import dsf_pkg::*;
 #(
-  parameter int unsigned XBits = 8
+  parameter int unsigned XBits = 8,
+  parameter int unsigned MBits = 16
 ) (
-  input  wire logic                    clk_i,
+  input  wire logic                     clk_i,
 
-  input  wire logic [4:0]              valid_i,
-  input  wire logic signed [XBits-1:0] a_i,
-  input  wire logic signed [XBits-1:0] b_i,
+  input  wire logic [4:0]               valid_i,
+  input  wire logic signed [XBits-1:0]  a_i,
+  input  wire logic signed [XBits-1:0]  b_i,
 
-  input  wire logic [15:0]             multiplier_a_i,
-  input  wire logic [15:0]             multiplier_b_i,
-  input  wire logic signed [31:0]      offset_i,
-  input  wire logic [5:0]              shift_i,
-  input  wire logic [3:0]              leak_i,
-  input  wire logic signed [XBits-1:0] low_i,
-  input  wire logic signed [XBits-1:0] high_i,
+  input  wire logic [MBits-1:0]         multiplier_a_i,
+  input  wire logic [MBits-1:0]         multiplier_b_i,
+  input  wire logic signed [MBits+15:0] offset_i,
+  input  wire logic [5:0]               shift_i,
+  input  wire logic [3:0]               leak_i,
+  input  wire logic signed [XBits-1:0]  low_i,
+  input  wire logic signed [XBits-1:0]  high_i,
 
-  output      logic signed [XBits-1:0] result_o
+  output      logic signed [XBits-1:0]  result_o
 );
 
-  localparam int unsigned ProductBits = XBits + 16;
+  localparam int unsigned ProductBits = XBits + MBits;
   // Two products and an offset.
-  localparam int unsigned SumBits = max2(ProductBits + 1, 32) + 1;
+  localparam int unsigned SumBits = max2(ProductBits + 1, MBits + 16) + 1;
 
   logic signed [ProductBits-1:0] product_a_q, product_b_q;
   logic signed [SumBits-1:0]     sum_q;

@@ -22,6 +22,7 @@ module dsf_vector
   import dsf_isa_pkg::*;
 #(
   parameter int unsigned XBits      = 8,
+  parameter int unsigned MBits      = 16,
   parameter int unsigned VecLen     = 32,
   parameter int unsigned Lanes      = 8,
   parameter int unsigned WindowBits = 16,
@@ -132,7 +133,7 @@ module dsf_vector
 
   always_ff @(posedge clk_i) begin
     wide_q <= pooling || (config_q.function_code == VectorCopy && config_q.dst_channel_step == 16'd1);
-    two_q  <= config_q.function_code == VectorMultiply || config_q.multiplier_b != '0;
+    two_q  <= config_q.function_code == VectorMultiply || config_q.multiplier_b[MBits-1:0] != '0;
     pad_q  <= !pooling || (config_q.count_padding && config_q.function_code == VectorAveragePool);
   end
 
@@ -215,7 +216,7 @@ module dsf_vector
     .wr_gnt_i    (path_gnt[PathPooling])
   );
 
-  dsf_elementwise #(.XBits(OperandBits), .Lanes(Lanes), .CountW(CountW)) u_elementwise (
+  dsf_elementwise #(.XBits(OperandBits), .MBits(MBits), .Lanes(Lanes), .CountW(CountW)) u_elementwise (
     .clk_i,
     .rst_ni,
     .config_i     (config_q),

@@ -256,10 +256,10 @@ def network(hw: Hardware, seed: int, *, tall: int, images: int = 2) -> Network:
     p = Parameters.draw(random, hw, ca, w[..., 0].size)
     places = program.load_weights(w, p, signal=MATRIX)
     residual = {
-        "multiplier_a": int(random.integers(1, 1 << 16)),
-        "multiplier_b": int(random.integers(1, 1 << 16)),
-        "offset": int(random.integers(-(1 << 18), 1 << 18)),
-        "shift": 16,
+        "multiplier_a": int(random.integers(1, 1 << hw.bits_multiplier)),
+        "multiplier_b": int(random.integers(1, 1 << hw.bits_multiplier)),
+        "offset": int(random.integers(-(1 << (hw.bits_multiplier + 2)), 1 << (hw.bits_multiplier + 2))),
+        "shift": hw.bits_multiplier,
         "leak": int(random.integers(0, 3)),
         "low": low,
         "high": high,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import cocotb
 import numpy as np
 from cocotb.triggers import FallingEdge
-from vector_bench import BITS, ELEMENTS, HIGH, LANES, LENGTH, LOW, SEED, Bench
+from vector_bench import BITS, ELEMENTS, GAIN_BITS, HIGH, LANES, LENGTH, LOW, SEED, Bench
 
 from dsf.hardware import VECTOR_TABLES, Hardware
 from dsf.isa.checks import instruction_problems
@@ -18,10 +18,13 @@ from dsf.numerics import MAX_SHIFT, to_element
 from dsf.runtime.interpreters import isa as semantics
 from dsf.runtime.machine import Machine
 
+#: The largest multiplier, and the least and the largest constant.
+MOST, CONSTANTS = (1 << GAIN_BITS) - 1, (-(1 << (GAIN_BITS + 15)), (1 << (GAIN_BITS + 15)) - 1)
 HARDWARE = Hardware(
     processing_elements=(1, LANES),
     column_groups=1,
     bits_input=BITS,
+    bits_multiplier=GAIN_BITS,
     bits_weights=1 if BITS == 1 else 8,
     axi_width=32,
     vector_length=max(LENGTH, 32 // BITS),
@@ -115,9 +118,14 @@ def random_function(draw: np.random.Generator, function: VectorFunction) -> dict
         "leak": int(draw.choice([0, 1, 4, 15])),
         "low": low,
         "high": high,
-        "multiplier_a": pick(1, 4) if draw.random() < 0.5 else int(draw.choice([0, 65535, pick(0, 65535)])),
-        "multiplier_b": pick(0, 3) if draw.random() < 0.5 else int(draw.choice([0, 65535, pick(0, 65535)])),
-        "constant": pick(-9, 9) if draw.random() < 0.5 else int(draw.choice([-(1 << 31), (1 << 31) - 1, pick(-99999, 99999)])),
+        # Of some the engine has only the lowest bits.
+        "multiplier_a": pick(1, 4)
+        if draw.random() < 0.5
+        else int(draw.choice([0, MOST, pick(0, MOST), pick(0, (1 << 26) - 1)])),
+        "multiplier_b": pick(0, 3) if draw.random() < 0.5 else int(draw.choice([0, MOST, pick(0, MOST), MOST + 1 & 0x3FFFFFF])),
+        "constant": pick(-9, 9)
+        if draw.random() < 0.5
+        else int(draw.choice([*CONSTANTS, pick(-99999, 99999), pick(0, 1 << 41) - 1])),
         "table_address": pick(0, VECTOR_TABLES - 1),
         "zero_a": pick(LOW, HIGH) if draw.random() < 0.5 else 0,
         "zero_b": pick(LOW, HIGH) if draw.random() < 0.5 else 0,
@@ -193,14 +201,14 @@ async def extremes(dut) -> None:
         for leak in (0, 1, 15):
             scale = {"right": shift, "leak": leak}
             fields = {"function": VectorFunction.MULTIPLY, **common, **scale}
-            for multiplier, zero, constant in ((1, 0, 0), (3, 1, 1), (65535, LOW, (1 << 31) - 1), (65535, HIGH, -(1 << 31))):
+            for multiplier, zero, constant in ((1, 0, 0), (3, 1, 1), (MOST, LOW, CONSTANTS[1]), (MOST, HIGH, CONSTANTS[0])):
                 terms = {"multiplier_a": multiplier, "zero_a": zero, "zero_b": zero, "constant": constant}
                 await bench.run(fields | terms)
                 apply(bench, fields | terms)
                 await bench.check_memory(ELEMENTS // 2)
             fields = {"function": VectorFunction.ADD, **common, **scale}
-            for constant in (-(1 << 31), 0, (1 << 31) - 1):
-                extreme = {"multiplier_a": 65535, "multiplier_b": 65535, "constant": constant}
+            for constant in (0, *CONSTANTS):
+                extreme = {"multiplier_a": MOST, "multiplier_b": MOST, "constant": constant}
                 await bench.run(fields | extreme)
                 apply(bench, fields | extreme)
                 await bench.check_memory(ELEMENTS // 2)

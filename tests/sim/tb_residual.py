@@ -13,7 +13,10 @@ from rtl_bench import signed, stages
 
 from dsf.numerics import int_range, residual_add
 
-BITS = json.loads(os.environ["DSF_PARAMETERS"])["XBits"]
+PARAMETERS = json.loads(os.environ["DSF_PARAMETERS"])
+BITS, GAIN_BITS = PARAMETERS["XBits"], PARAMETERS["MBits"]
+#: The largest offset, and one more.
+FAR = 1 << (GAIN_BITS + 15)
 SEED = int(os.environ["DSF_SEED"])
 LATENCY = 5
 BATCH = 200
@@ -31,8 +34,10 @@ async def values_match_numerics(dut) -> None:
         a[:4], b[:4] = (least, most, least, 0), (least, most, most, least)
         # Powers of two make ties likely: (a + b) / 2, say.
         power = batch % 2 == 0
-        multiplier_a, multiplier_b = (int(1 << draw.integers(0, 3)) if power else int(draw.integers(0, 1 << 16)) for _ in "ab")
-        offset = int(draw.choice([0, 1, -5, -(1 << 31), (1 << 31) - 1, draw.integers(-(1 << 20), 1 << 20)]))
+        multiplier_a, multiplier_b = (1 << int(draw.integers(0, 3 if power else GAIN_BITS + 1)) for _ in "ab")
+        if not power:
+            multiplier_a, multiplier_b = (int(draw.integers(0, one)) for one in (multiplier_a, multiplier_b))
+        offset = int(draw.choice([0, 1, -5, -FAR, FAR - 1, draw.integers(-(1 << 20), 1 << 20)]))
         shift = int(draw.integers(0, 6)) if power else int(draw.integers(0, 48))
         leak = int(draw.choice([0, 0, 1, 3, 15]))
         low, high = sorted(int(v) for v in draw.integers(least, most + 1, 2)) if batch % 3 else (least, most)

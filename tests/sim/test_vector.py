@@ -11,7 +11,7 @@ from dsf.runtime.verilator import Design, build_cocotb, lint, run_cocotb
 
 PARAMETERS = {
     "8-bit": {"XBits": 8, "VecLen": 16, "Lanes": 4},
-    "4-bit": {"XBits": 4, "VecLen": 8, "Lanes": 8},
+    "4-bit": {"XBits": 4, "MBits": 26, "VecLen": 8, "Lanes": 8},
     "1-bit": {"XBits": 1, "VecLen": 32, "Lanes": 4},
     "2-bit": {"XBits": 2, "VecLen": 32, "Lanes": 1},
 }

@@ -16,6 +16,7 @@ from dsf.numerics import Ints, int_range, random_elements
 
 P = json.loads(os.environ["DSF_PARAMETERS"])
 BITS, LENGTH, LANES, WORDS = P["XBits"], P["VecLen"], P["Lanes"], P["FeatureWords"]
+GAIN_BITS = P.get("MBits", 16)
 ELEMENTS = WORDS * LENGTH
 LOW, HIGH = int_range(BITS)
 OPERAND_BITS = max(2, BITS)

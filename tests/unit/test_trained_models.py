@@ -174,12 +174,12 @@ def test_all_sums_there_are_or_nearly_all_get_the_result_that_the_model_means(fo
     assert documented.get(form, [wrong, all_of_them]) == [wrong, all_of_them], "write it again: python -m benchmarks.every_sum"
 
 
-@pytest.mark.parametrize(("name", "apart"), [("autoencoder", 0), ("cancer", 0), ("separable", 0), ("digits", 1)])
+@pytest.mark.parametrize(("name", "apart"), [("autoencoder", 0), ("cancer", 0), ("digits", 1), ("separable", 0)])
 def test_free_scales_equal_brevitas_in_exact_arithmetic(name, apart):
     """
     The same numbers in float64, where no rounding of float32 decides: what leaves the engine is the same, but for the bias of
-    the last layer, which is a whole number of units of its sum. In the network with additions, whose gains have 16 bits, one of
-    32 images has another sum; of Brevitas's own float32 so many too.
+    the last layer, which is a whole number of units of its sum. So it is for all images, while Brevitas's own float32 has other
+    sums for `apart` of 32.
     """
     data, proto = data_of(name), load(name, "qonnx")
     exact = qonnx_semantics.in_float64(proto)
@@ -188,7 +188,7 @@ def test_free_scales_equal_brevitas_in_exact_arithmetic(name, apart):
     got = model.predict(data["x"]).reshape(wanted.shape)
     unit = model.imported.output.units.min()
     differs = [np.abs(one - wanted).reshape(len(wanted), -1).max(axis=1) > 0.51 * unit for one in (got, data["qonnx"])]
-    assert [int(one.sum()) for one in differs] == [apart, apart]
+    assert [int(one.sum()) for one in differs] == [0, apart]
 
 
 def test_layers_of_all_kinds_are_compared():

@@ -17,6 +17,7 @@ from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, im
 from dsf import numerics
 from dsf.dialects import isa
 from dsf.errors import EngineError
+from dsf.hardware import Hardware
 from dsf.isa.table import POOLS, VectorFunction, WeightTarget
 from dsf.layout import pack_elements as pack
 from dsf.layout import packed_bytes, unpack_elements, unpack_parameters, unpack_tables, unpack_weight_groups
@@ -197,9 +198,7 @@ def _add_residual(machine: Machine, fields: Fields, positions: Positions, values
     return numerics.residual_add(
         values,
         machine.gather(sources),
-        multiplier_a=fields["residual_multiplier_a"],
-        multiplier_b=fields["residual_multiplier_b"],
-        offset=fields["residual_offset"],
+        **_factors(machine.hardware, *(fields[f"residual_{name}"] for name in ("multiplier_a", "multiplier_b", "offset"))),
         shift=fields["residual_shift"],
         leak=fields["residual_leak"],
         low=fields["residual_low"],
@@ -265,6 +264,14 @@ def _pool(machine: Machine, fields: Fields, positions: Positions, channels: Ints
     )
 
 
+def _factors(hardware: Hardware, a: int, b: int, offset: int) -> dict[str, int]:
+    """Multipliers and offset of a sum or a product, with as many bits as the engine has."""
+    bits = hardware.bits_multiplier
+    half = 1 << (bits + numerics.MULTIPLIER_BITS - 1)
+    kept = (1 << bits) - 1
+    return {"multiplier_a": a & kept, "multiplier_b": b & kept, "offset": (offset + half) % (2 * half) - half}
+
+
 def _elementwise(machine: Machine, fields: Fields, positions: Positions, channels: Ints) -> Ints:
     """The results of a function of one or two elements, (positions, channels)."""
     x, y = positions.x, positions.y
@@ -276,15 +283,16 @@ def _elementwise(machine: Machine, fields: Fields, positions: Positions, channel
         steps = (fields[f"src_b_{name}_step"] for name in ("image", "row", "pixel"))
         return machine.gather(positions.addresses(fields["src_b"], *steps)[:, None] + channels)
 
-    scale = {"offset": fields["constant"], "shift": fields["right"], **{name: fields[name] for name in ("leak", "low", "high")}}
+    factors = _factors(machine.hardware, *(fields[name] for name in ("multiplier_a", "multiplier_b", "constant")))
+    scale = {"shift": fields["right"], **{name: fields[name] for name in ("leak", "low", "high")}}
     match fields["function"]:
         case VectorFunction.ADD:
-            multipliers = {name: fields[name] for name in ("multiplier_a", "multiplier_b")}
-            other = b() if fields["multiplier_b"] else np.zeros_like(a)
-            return numerics.residual_add(a, other, **multipliers, **scale)
+            other = b() if factors["multiplier_b"] else np.zeros_like(a)
+            return numerics.residual_add(a, other, **factors, **scale)
         case VectorFunction.MULTIPLY:
             zeros = {name: fields[name] for name in ("zero_a", "zero_b")}
-            return numerics.multiply(a, b(), **zeros, multiplier=fields["multiplier_a"], **scale)
+            numbers = {"multiplier": factors["multiplier_a"], "offset": factors["offset"]}
+            return numerics.multiply(a, b(), **zeros, **numbers, **scale)
         case VectorFunction.TABLE:
             return numerics.lookup(a, machine.tables[fields["table_address"]], machine.hardware.operand_bits)
         case _:  # COPY

@@ -61,6 +61,20 @@ func.func @main(%x: tensor<1x4x4x1x!bundle.affine<8, 0.5, -3>>) -> tensor<1x4x4x
 
 // -----
 
+// An addition with multipliers of 20 bits: 0.1 / 0.4 and 0.5 / 0.4 of 2**19, and all zero points in the offset,
+// 7 * 2**19 + 100 * 131072 + 3 * 655360.
+
+engine.hardware {bits_sum = 24, bits_multiplier = 20}
+
+// CHECK:       fxp.add {{.*}} multiplier_a 131072 multiplier_b 655360 offset 18743296 shift 19 clip -128 to 127
+func.func @main(%x: tensor<1x4x4x1x!bundle.affine<8, 0.5, -3>>) -> tensor<1x4x4x1x!bundle.affine<8, 0.4, 7>> {
+  %a = bundle.function tanh %x : tensor<1x4x4x1x!bundle.affine<8, 0.5, -3>> -> tensor<1x4x4x1x!bundle.affine<8, 0.1, -100>>
+  %b = bundle.add %a, %x : tensor<1x4x4x1x!bundle.affine<8, 0.1, -100>>, tensor<1x4x4x1x!bundle.affine<8, 0.5, -3>> -> tensor<1x4x4x1x!bundle.affine<8, 0.4, 7>>
+  func.return %b : tensor<1x4x4x1x!bundle.affine<8, 0.4, 7>>
+}
+
+// -----
+
 // A flatten and a dense layer meet in one reshape; a result with more fraction bits than the sum takes a multiplier. The last
 // layer's sum leaves raw, and the softmax is the host's.
 

@@ -219,6 +219,20 @@ func.func @main(%x: tensor<1x1x1x4xi8>) -> tensor<1x1x1x4xi32> {
 
 // -----
 
+// Sums and products of two tensors.
+
+engine.hardware {bits_sum = 24, bits_bias = 32, bits_multiplier = 20}
+func.func @main(%x: tensor<1x1x1x4xi8>) -> tensor<1x1x1x4xi8> {
+  %0 = tile.matrix %x add %x <multiplier_b = 1048576, low = 0, high = 1> window <kernel = [1, 1]> requantize <low = 0, high = 1> cut <images = 1, rows = 1> weights dense<1> : tensor<1x1x4x4xi8> bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<0> : tensor<4xi8> : tensor<1x1x1x4xi8>, tensor<1x1x1x4xi8> -> tensor<1x1x1x4xi8> loc("sum")
+  %1 = tile.elementwise #tile.multiply<multiplier = 1048575, offset = 34359738368, low = 0, high = 1> %0, %x cut <images = 1, rows = 1> : tensor<1x1x1x4xi8>, tensor<1x1x1x4xi8> -> tensor<1x1x1x4xi8> loc("product")
+  %2 = tile.elementwise #tile.add<multiplier_a = 1048575, offset = -34359738368, low = 0, high = 1> %1, %x cut <images = 1, rows = 1> : tensor<1x1x1x4xi8>, tensor<1x1x1x4xi8> -> tensor<1x1x1x4xi8> loc("fits")
+  func.return %2 : tensor<1x1x1x4xi8>
+}
+// CHECK:      'sum': multipliers of 21 bits and an offset of 1, needs at most 20 (bits_multiplier) and 36; use Hardware(bits_multiplier=21)
+// CHECK-NEXT: 'product': multipliers of 20 bits and an offset of 37, needs at most 20 (bits_multiplier) and 36; use Hardware(bits_multiplier=21)
+
+// -----
+
 engine.hardware {bits_input = 4}
 func.func @main(%x: tensor<1x1x1x4xi4>) -> tensor<1x1x1x4xi4> {
   %0 = tile.matrix %x add %x <low = 0, high = 1> window <kernel = [1, 1]> requantize <low = 0, high = 8> cut <images = 1, rows = 1, groups = 1> weights dense<1> : tensor<1x1x4x4xi8> bias dense<0> : tensor<4xi32> multiplier dense<1> : tensor<4xi32> shift dense<0> : tensor<4xi8> : tensor<1x1x1x4xi4>, tensor<1x1x1x4xi4> -> tensor<1x1x1x4xi4> loc("clip")

@@ -10,6 +10,7 @@ module dsf_vector_tb
   import dsf_isa_pkg::*;
 #(
   parameter int unsigned XBits        = 8,
+  parameter int unsigned MBits        = 16,
   parameter int unsigned VecLen       = 16,
   parameter int unsigned Lanes        = 4,
   parameter int unsigned FeatureWords = 256,
@@ -85,7 +86,7 @@ module dsf_vector_tb
   assign store_data_o  = rd_data;
   assign error_code_o  = error_code;
 
-  dsf_vector #(.XBits(XBits), .VecLen(VecLen), .Lanes(Lanes), .WindowBits(WindowBits)) u_vector (
+  dsf_vector #(.XBits(XBits), .MBits(MBits), .VecLen(VecLen), .Lanes(Lanes), .WindowBits(WindowBits)) u_vector (
     .clk_i,
     .rst_ni,
     .instr_valid_i,

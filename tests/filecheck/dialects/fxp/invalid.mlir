@@ -157,14 +157,14 @@
 // -----
 
 %a, %b = "test.op"() : () -> (tensor<2x3xi8>, tensor<2x3xi8>)
-%y = fxp.add %a, %b multiplier_a 65536 clip -128 to 127 : tensor<2x3xi8>, tensor<2x3xi8> -> tensor<2x3xi8>
-// CHECK: 'fxp.add': multiplier_a 65536, needs 0 to 65535; rescale the layer
+%y = fxp.add %a, %b multiplier_a 67108864 clip -128 to 127 : tensor<2x3xi8>, tensor<2x3xi8> -> tensor<2x3xi8>
+// CHECK: 'fxp.add': multiplier_a 67108864, needs 0 to 67108863; rescale the layer
 
 // -----
 
 %a, %b = "test.op"() : () -> (tensor<2x3xi8>, tensor<2x3xi8>)
-%y = fxp.add %a, %b offset 2147483648 clip -128 to 127 : tensor<2x3xi8>, tensor<2x3xi8> -> tensor<2x3xi8>
-// CHECK: 'fxp.add': offset 2147483648, needs -2147483648 to 2147483647; rescale the layer
+%y = fxp.add %a, %b offset 2199023255552 clip -128 to 127 : tensor<2x3xi8>, tensor<2x3xi8> -> tensor<2x3xi8>
+// CHECK: 'fxp.add': offset 2199023255552, needs -2199023255552 to 2199023255551; rescale the layer
 
 // -----
 
@@ -327,13 +327,13 @@
 
 %a = "test.op"() : () -> tensor<2x3xi8>
 %y = fxp.multiply %a, %a multiplier -1 clip -128 to 127 : tensor<2x3xi8>, tensor<2x3xi8> -> tensor<2x3xi8>
-// CHECK: 'fxp.multiply': multiplier -1, needs 0 to 65535; rescale the layer
+// CHECK: 'fxp.multiply': multiplier -1, needs 0 to 67108863; rescale the layer
 
 // -----
 
 %a = "test.op"() : () -> tensor<2x3xi8>
-%y = fxp.multiply %a, %a offset 2147483648 clip -128 to 127 : tensor<2x3xi8>, tensor<2x3xi8> -> tensor<2x3xi8>
-// CHECK: 'fxp.multiply': offset 2147483648, needs -2147483648 to 2147483647; rescale the layer
+%y = fxp.multiply %a, %a offset 2199023255552 clip -128 to 127 : tensor<2x3xi8>, tensor<2x3xi8> -> tensor<2x3xi8>
+// CHECK: 'fxp.multiply': offset 2199023255552, needs -2199023255552 to 2199023255551; rescale the layer
 
 // -----
 

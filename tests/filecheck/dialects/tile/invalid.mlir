@@ -186,8 +186,8 @@
 
 // -----
 
-"test.op"() {a = #tile.add<multiplier_b = 65536, low = 0, high = 1>} : () -> ()
-// CHECK: '#tile.add': multiplier_b 65536, needs 0 to 65535; correct it
+"test.op"() {a = #tile.add<multiplier_b = 67108864, low = 0, high = 1>} : () -> ()
+// CHECK: '#tile.add': multiplier_b 67108864, needs 0 to 67108863; correct it
 
 // -----
 
