@@ -128,6 +128,11 @@ def different(made: Graph, *sizes: int) -> str:
     return made.constant(np.arange(np.prod(sizes), dtype=np.float32).reshape(sizes))
 
 
+def slopes_of_columns(made: Graph) -> None:
+    sums = made.node("Relu", made.x)
+    made.quantise(made.node("PRelu", sums, made.constant(np.arange(8, dtype=np.float32)), name="prelu"))
+
+
 def product_of_turned_images(made: Graph) -> None:
     """The last pixel of each channel comes first."""
     made.conv(3, 3, "conv", kernel=1)
@@ -235,6 +240,22 @@ ERRORS: list[tuple[str, Callable[[], onnx.ModelProto]]] = [
     (
         r"'mul': a product over an axis whose elements are in another order than the engine's, of a tensor of \(1, 3, 64\), .*",
         lambda: graph(product_of_turned_images),
+    ),
+    (
+        r"'max': a constant of shape \(3, 4\) for a tensor of \(1, 4\), needs one that broadcasts against it; .*",
+        lambda: graph(lambda made: made.then("Max", made.constant(np.zeros((3, 4), np.float32)), name="max"), (1, 4)),
+    ),
+    (
+        r"'pow': a constant of shape \(1, 1, 1\) for a tensor of \(1, 4\), needs one that broadcasts against it; .*",
+        lambda: graph(lambda made: made.then("Pow", made.constant(np.full((1, 1, 1), 2, np.float32)), name="pow"), (1, 4)),
+    ),
+    (
+        r"'prelu': a constant of shape \(1, 1, 1\) for a tensor of \(1, 4\), needs one that broadcasts against it; .*",
+        lambda: graph(lambda made: made.then("PRelu", made.constant(np.full((1, 1, 1), 2, np.float32)), name="prelu"), (1, 4)),
+    ),
+    (
+        r"'prelu': slopes of shape \(8,\) that are not one for each channel of what is not quantised before, needs a .*",
+        lambda: graph(slopes_of_columns),
     ),
     (
         r"'mul': a product of ranks 4 and 3, needs weights of rank 2, the same for each image; reshape them",

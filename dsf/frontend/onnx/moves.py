@@ -15,7 +15,7 @@ from dsf.frontend.onnx.graph import Node
 from dsf.frontend.onnx.importer import Importer, handles
 from dsf.frontend.onnx.layout import moved_places
 from dsf.frontend.onnx.moving import every, is_on, moved, selection
-from dsf.frontend.onnx.operands import constant_of, images_of, lifted, real_of
+from dsf.frontend.onnx.operands import constant_of, images_of, lifted, real_of, shape_of_state
 from dsf.frontend.onnx.rounding import pending_of, quantise
 from dsf.frontend.onnx.values import (
     Border,
@@ -53,14 +53,6 @@ def _numbers(node: Node, inputs: Sequence[State | None], place: int, name: str) 
     if len(inputs) > place and inputs[place] is not None:
         return tuple(int(one) for one in constant_of(inputs[place], name).reshape(-1).tolist())
     return node.ints(name) if node.get(name) is not None else None
-
-
-def shape_of_state(state: State | None) -> tuple[int, ...]:
-    if isinstance(state, Constant | QuantisedConstant):
-        return state.array.shape
-    if state is None or isinstance(state, Unknown):
-        raise UnsupportedError("an operand that is left out", "one", "export the model again")
-    return state.shape
 
 
 @handles("Slice")

@@ -25,6 +25,7 @@ from dsf.frontend.onnx.values import (
     Real,
     Sign,
     State,
+    Unknown,
     UnsupportedError,
     Wire,
     is_images,
@@ -162,3 +163,12 @@ def engine_shape(window: Window, batch: int, height: int, width: int, channels: 
         has = f"a result of {batch}x{channels}x{rows}x{columns}"
         raise UnsupportedError(has, f"at most {MAX_ELEMENTS} elements", "use smaller images or a smaller batch")
     return batch, rows, columns, channels
+
+
+def shape_of_state(state: State | None) -> tuple[int, ...]:
+    """The shape of an operand, in ONNX's axes."""
+    if isinstance(state, Constant | QuantisedConstant):
+        return state.array.shape
+    if state is None or isinstance(state, Unknown):
+        raise UnsupportedError("an operand that is left out", "one", "export the model again")
+    return state.shape

@@ -22,7 +22,7 @@ from dsf.frontend.onnx.host import ARITHMETIC, checked, hosted, of_input, on_hos
 from dsf.frontend.onnx.importer import Importer, handles
 from dsf.frontend.onnx.linear import operand, rounded
 from dsf.frontend.onnx.moving import as_images, expanded
-from dsf.frontend.onnx.operands import array_of, constant_of, images_of, real_of, wire_of
+from dsf.frontend.onnx.operands import array_of, constant_of, images_of, real_of, shape_of_state, wire_of
 from dsf.frontend.onnx.quantisation import quantised, quantised_constant
 from dsf.frontend.onnx.rounding import SLOPES, quantise, then
 from dsf.frontend.onnx.stepwise import turns_of
@@ -188,7 +188,7 @@ def limited(importer: Importer, node: Node, inputs: Sequence[State | None]) -> S
     numbers = [one.array.astype(np.float64) for one in constants]
     if any(one.size == 0 or not np.isfinite(one).all() or (one != one.flat[0]).any() for one in numbers):
         raise UnsupportedError("limits that differ from element to element", "one finite number", "use such a limit")
-    limits = [float(one.flat[0]) for one in numbers]
+    limits = [float(checked(one, shape_of_state(others[0])).flat[0]) for one in numbers]
     importer.note(node, "processor" if isinstance(others[0], Host) else "in the rounding before it")
     low, high = (max(limits, default=None), None) if node.op_type == "Max" else (None, min(limits, default=None))
     return [_limited(others[0], node.name, low, high)]
@@ -206,6 +206,7 @@ def power(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Seq
     exponent = constant_of(inputs[1], "an exponent").astype(np.float64)
     if exponent.size != 1 or not np.isfinite(exponent).all():
         raise UnsupportedError(f"exponents of shape {exponent.shape}", "one finite number", "use several operators")
+    checked(exponent, shape_of_state(inputs[0]))
     return [_function(importer, node, inputs[0], "pow", (float(exponent.item()),))]
 
 
@@ -215,6 +216,7 @@ def parametric_relu(importer: Importer, node: Node, inputs: Sequence[State | Non
     slopes = constant_of(inputs[1], "slopes").astype(np.float64)
     state = inputs[0]
     if slopes.size and bool((slopes == slopes.flat[0]).all()):
+        checked(slopes, shape_of_state(state))
         alpha = float(slopes.flat[0])
         return leaky_relu(importer, replace(node, attributes={**node.attributes, "alpha": alpha}), inputs[:1])
     if isinstance(state, Host):
@@ -227,7 +229,8 @@ def parametric_relu(importer: Importer, node: Node, inputs: Sequence[State | Non
         if factors.any():
             parts.append(then(scaled_and_shifted(importer, node, x, factors, None), function, node.name))
     if any(not np.array_equal(one.places, x.places) or sizes_of(one) != sizes_of(x) for one in parts):
-        raise UnsupportedError(f"slopes of shape {slopes.shape}", "one for each channel, or one", "use such slopes")
+        has = f"slopes of shape {slopes.shape} that are not one for each channel of what is not quantised before"
+        raise UnsupportedError(has, "a QuantizeLinear and DequantizeLinear before it", "quantise it there")
     importer.note(node, "once for each sign, and added")
     return [Apart(x.places, sizes_of(x), node.name, parts=tuple(parts))]
 
