@@ -24,7 +24,7 @@ class Graph:
     """A QDQ graph that grows by one operator at a time; `x` is the last result, dequantised."""
 
     def __init__(self, shape: tuple[int, ...]):
-        self.shape, self.nodes, self.constants, self.x = shape, [], [], "x"
+        self.shape, self.nodes, self.constants, self.x, self.opset = shape, [], [], "x", 21
         self.quantise("x")
 
     def constant(self, array: np.ndarray) -> str:
@@ -53,7 +53,7 @@ class Graph:
         source = helper.make_tensor_value_info("x", TensorProto.FLOAT, self.shape)
         result = helper.make_tensor_value_info(self.x, TensorProto.FLOAT, [None] * rank)
         graph = helper.make_graph(self.nodes, "test", [source], [result], self.constants)
-        opsets = [helper.make_opsetid("", 21), helper.make_opsetid("com.microsoft", 1)]
+        opsets = [helper.make_opsetid("", self.opset), helper.make_opsetid("com.microsoft", 1)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=10)
 
 

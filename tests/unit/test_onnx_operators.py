@@ -266,6 +266,16 @@ def interpolated(scales: list[float], **attributes: object) -> Change:
     return change
 
 
+def older_resize(mode: str, scale: float) -> Change:
+    """Of opset 10, whose positions are others than those that newer versions have by default."""
+
+    def change(made: Graph) -> None:
+        made.opset = 10
+        made.quantise(made.node("Resize", made.x, made.constant(np.float32([1, 1, scale, scale])), mode=mode), 0.0371, 120)
+
+    return change
+
+
 def resize_of_sums(made: Graph) -> None:
     sums = made.node("Conv", made.x, weights(made, 4, 3, 3, 3))
     scales = made.constant(np.array([1, 1, 3, 2], np.float32))
@@ -815,6 +825,8 @@ OPERATORS: dict[str, Change] = {
     "resize-smaller": resized(scales=[1, 1, 0.5, 0.5], nearest_mode="ceil"),
     "resize-axes": resized(sizes=[16, 16], axes=[2, 3], coordinate_transformation_mode="half_pixel_symmetric"),
     "resize-of-sums": resize_of_sums,
+    "resize-older-linear": older_resize("linear", 2),
+    "resize-older-nearest": older_resize("nearest", 1 / 4),
     "resize-linear": interpolated([1, 1, 2, 3]),
     "resize-linear-rows": interpolated([1, 1, 4, 1], coordinate_transformation_mode="pytorch_half_pixel"),
     "resize-linear-asymmetric": interpolated([1, 1, 3, 2], coordinate_transformation_mode="asymmetric"),

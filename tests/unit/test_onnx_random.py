@@ -34,7 +34,7 @@ MOST_DIFFERENT, DEVIATIONS = 0.002, 4
 OF_WHICH_ONE = 16
 #: Inputs of each model, and how many layers of all models are compared at least, so that none is refused that was not.
 INPUTS, LEAST_COMPILED = 24, 23
-LEAST_COMPARED = {QuantFormat.QDQ: 110, QuantFormat.QOperator: 90}
+LEAST_COMPARED = {QuantFormat.QDQ: 100, QuantFormat.QOperator: 80}
 #: A mean on the scale of what it is the mean of, or what is taken to twice that, is often half-way: where several such are put
 #: together, nobody counts that. And the bias of a channel that is only scaled is in units of that.
 OF_PARTS, OF_BIAS = 0.1, 0.01

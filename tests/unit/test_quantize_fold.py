@@ -8,7 +8,9 @@ import onnx
 import pytest
 from quantize_graphs import decibels, model, node, norm_constants, quantized, random, run
 
-from dsf.frontend.quantize import quantize_model
+from dsf.errors import ModelError
+from dsf.frontend.onnx.model import from_onnx
+from dsf.frontend.quantize import QuantizeOptions, quantize_model
 from dsf.frontend.quantize.fold import prepare
 from dsf.frontend.quantize.fused import fuse_functions
 from dsf.frontend.quantize.graph import Graph
@@ -159,3 +161,29 @@ def test_functions_of_several_operators_become_one(threshold, more, count):
     assert len(graph.nodes) == count
     feeds = {"x": np.float32([[-3, -0.5, 2, 30]])}
     assert np.allclose(run(graph.to_model(), feeds)[0], run(proto, feeds)[0])
+
+
+ENLARGEMENTS = [("linear", 2.0), ("nearest", 2.0), ("nearest", 3.0)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "opset", "mode", "scale"),
+    [*(("Upsample", 9, *one) for one in ENLARGEMENTS), *(("Resize", 10, *one) for one in [*ENLARGEMENTS, ("nearest", 1 / 3)])],
+)
+def test_older_enlargements_stay_what_they_were(kind, opset, mode, scale):
+    """Beside the model as it was exported: positions were not those that newer versions have by default."""
+    scales = {"s": np.float32([1, 1, scale, scale])}
+    proto = model([node(kind, "x s", "y", mode=mode)], {"x": (1, 2, 6, 6)}, ["y"], scales, opset=opset)
+    proto.ir_version = 5
+    x = random(20, 2, 6, 6)
+    result = quantize_model(proto, x, QuantizeOptions())
+    expected, real = (np.concatenate([run(one, {"x": image[None]})[0] for image in x]) for one in (proto, result.model))
+    assert decibels(expected, real) > 35
+    assert decibels(expected, from_onnx(result.model).predict(x)) > 35
+
+
+def test_older_enlargements_of_both_kinds_are_refused():
+    scales = {"s": np.float32([1, 1, 2, 0.5])}
+    proto = model([node("Resize", "x s", "y", mode="nearest")], {"x": (1, 2, 6, 6)}, ["y"], scales, opset=10)
+    with pytest.raises(ModelError, match="a Resize of opset 10 or less by scales above and below 1, needs either; export the"):
+        quantize_model(proto, random(2, 2, 6, 6))

@@ -6,6 +6,7 @@ which these are follows from ONNX's coordinates and rounding. `interpolating.py`
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import gcd
 
 import numpy as np
@@ -17,6 +18,7 @@ from dsf.frontend.onnx.moves import tensor_of
 from dsf.frontend.onnx.moving import every, moved, size_after
 from dsf.frontend.onnx.operands import constant_of
 from dsf.frontend.onnx.values import Array, Enlargement, Move, State, UnsupportedError, is_images, sizes_of
+from dsf.frontend.quantize.ready import RESIZE_WITH_COORDINATES, older_resize
 
 #: The largest factor, of repeating and of leaving out, that an enlargement is made of.
 MAX_FACTOR = 8
@@ -39,9 +41,11 @@ def resize(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Se
     if any(size != before for (size, _), before in zip(targets[:2], x.shape[:2], strict=True)):
         raise UnsupportedError("other channels or images", "other rows and columns", "resize these only")
     axes = [(before, *target) for before, target in zip(x.shape[2:], targets[2:], strict=True)]
+    nodes = [_of_axis(importer, node, scale) for *_, scale in axes]
     if mode == "linear":
-        return [interpolated(importer, node, x, [_coordinates(node, *one) for one in axes])]
-    steps = [_steps(node, *one) for one in axes]
+        coordinates = [_coordinates(one, *axis) for one, axis in zip(nodes, axes, strict=True)]
+        return [interpolated(importer, node, x, coordinates)]
+    steps = [_steps(one, *axis) for one, axis in zip(nodes, axes, strict=True)]
     (rows, row_factor), (columns, column_factor) = steps if len(steps) == 2 else ((range(1), 1), *steps)
     sizes, moves = sizes_of(x), list[Move]()
     if (row_factor, column_factor) != (1, 1):
@@ -51,10 +55,17 @@ def resize(importer: Importer, node: Node, inputs: Sequence[State | None]) -> Se
     return [moved(importer, x, [*moves, *every(rows, columns, range(sizes[3]), sizes)], node.name)]
 
 
+def _of_axis(importer: Importer, node: Node, scale: float) -> Node:
+    """With the attributes that say what happens along an axis, which older versions do not have."""
+    if importer.graph.opset >= RESIZE_WITH_COORDINATES:
+        return node
+    return replace(node, attributes={**node.attributes, **older_resize(smaller=scale < 1)})
+
+
 def _targets(importer: Importer, node: Node, inputs: Sequence[State | None], shape: tuple[int, ...]) -> list[tuple[int, float]]:
     """The size along each axis, and the scale that maps positions."""
     rank = len(shape)
-    scales = _reals(inputs, 1 if importer.graph.opset < 11 else 2)
+    scales = _reals(inputs, 1 if importer.graph.opset < RESIZE_WITH_COORDINATES else 2)
     sizes = _reals(inputs, 3)
     axes = node.ints("axes", tuple(range(rank)))
     targets = [(size, 1.0) for size in shape]
@@ -107,9 +118,12 @@ def _steps(node: Node, size: int, count: int, scale: float) -> tuple[range, int]
     raise UnsupportedError(has, needs, "use whole factors, and coordinate_transformation_mode='asymmetric'")
 
 
-def _coordinates(node: Node, size: int, count: int, scale: float) -> Array:
-    """Where each position of the result lies in the operand, as ONNX's operator Resize defines it."""
-    position = np.arange(count, dtype=np.float64)
+def _coordinates(node: Node, size: int, count: int, factor: float) -> Array:
+    """
+    Where each position of the result lies in the operand, as ONNX's operator Resize defines it, in float32: a third is such a
+    one that its inverse is 3.
+    """
+    position, scale = np.arange(count, dtype=np.float32), np.float32(factor)
     default = "half_pixel" if node.get("coordinate_transformation_mode") is None else ""
     mode = default or str(node.get("coordinate_transformation_mode"))
     if mode == "asymmetric":

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 import onnx
-from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, version_converter
+from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper, version_converter
 from onnx.defs import onnx_opset_version
 
 from dsf.errors import ModelError
@@ -18,6 +18,8 @@ from dsf.frontend.reading import ONNX_DOMAINS, first_line, inlined
 #: The opset that models are brought to. It has the 4-bit types; 25 has those of 2 bits.
 OPSET = 21
 OPSET_OF_2_BITS = 25
+#: Since which a Resize has attributes that say where its positions lie.
+RESIZE_WITH_COORDINATES = 11
 #: What says that a model has been quantised already, whatever the domain.
 QUANTIZED = frozenset(
     {
@@ -124,12 +126,44 @@ def converted(model: ModelProto) -> ModelProto:
             f"'{model.graph.name or 'model'}': uses opset {opset_of(model)}, which can't be converted "
             f"({first_line(failure)}), needs {OPSET}; export it with opset_version={OPSET}"
         ) from failure
+    if opset_of(model) < RESIZE_WITH_COORDINATES:
+        for node in newer.graph.node:
+            _keep_coordinates(newer, node)
     # An operator that is another one since has lost its name; so have the constants that were attributes.
     others = [node for node in newer.graph.node if node.name or node.op_type != "Constant"]
     if len(others) == len(model.graph.node):
         for old, new in zip(model.graph.node, others, strict=True):
             new.name = new.name or old.name
     return newer
+
+
+def _keep_coordinates(model: ModelProto, node: NodeProto) -> None:
+    """What an Upsample or an older Resize did without attributes, which the converter leaves to the defaults of newer ones."""
+    if node.op_type != "Resize":
+        return
+    scales = _numbers(model, node.input[2])
+    smaller, larger = any(one < 1 for one in scales), any(one > 1 for one in scales)
+    if smaller and larger:
+        raise ModelError(
+            f"'{label(node)}': a Resize of opset 10 or less by scales above and below 1, needs either; export the model with "
+            f"opset_version={OPSET}"
+        )
+    node.attribute.extend(helper.make_attribute(name, value) for name, value in older_resize(smaller=smaller).items())
+
+
+def older_resize(*, smaller: bool) -> dict[str, str]:
+    """
+    The attributes with which a Resize does what it did without them until opset 10. onnxruntime rounds positions up where there
+    are fewer of them than elements.
+    """
+    return {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "ceil" if smaller else "floor"}
+
+
+def _numbers(model: ModelProto, name: str) -> list[float]:
+    """A constant; nothing if it is none."""
+    found = [one for one in model.graph.initializer if one.name == name]
+    found += [one.attribute[0].t for one in model.graph.node if one.op_type == "Constant" and one.output[0] == name]
+    return [] if not found else numpy_helper.to_array(found[0]).astype(float).reshape(-1).tolist()
 
 
 def inferred(model: ModelProto) -> ModelProto:
