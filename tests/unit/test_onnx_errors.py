@@ -103,6 +103,17 @@ def falling(made: Graph, parts: int) -> None:
     made.quantise(made.node("LeakyRelu", x, name="leaky", alpha=-0.5))
 
 
+def pool_of_biased(made: Graph, **attributes: object) -> None:
+    """Counting its padding, which is 0, though the convolution has a bias."""
+    sums = made.node("Conv", made.x, weights(made, 4, 3, 1, 1), made.constant(np.ones(4, np.float32)))
+    made.quantise(made.node("AveragePool", sums, name="pool", count_include_pad=1, **attributes))
+
+
+def pool_of_transposed(made: Graph) -> None:
+    sums = made.node("ConvTranspose", made.x, weights(made, 3, 4, 2, 2), name="up")
+    made.quantise(made.node("AveragePool", sums, name="pool", kernel_shape=[2, 2], pads=[1, 1, 0, 0], count_include_pad=1))
+
+
 def clip_to(made: Graph, place: int, limit: float) -> None:
     limits = [made.constant(np.float32(limit if index == place else other)) for index, other in enumerate((-np.inf, np.inf))]
     made.then("Clip", *limits, name="clip")
@@ -219,6 +230,25 @@ ERRORS: list[tuple[str, Callable[[], onnx.ModelProto]]] = [
     (
         r"'pool': windows outside the image, needs at least one element in each; pad less",
         lambda: graph(lambda made: made.then("AveragePool", name="pool", kernel_shape=[2, 2], pads=[2, 2, 1, 1])),
+    ),
+    (
+        r"'pool': a window: .* spans 9x1 elements, .* has 8x8; .*, needs one inside the padded image; use larger images",
+        lambda: graph(lambda made: made.then("AveragePool", name="pool", kernel_shape=[5, 1], dilations=[2, 1])),
+    ),
+    (
+        r"'pool': auto_pad of windows that leave out 2 elements of \(8, 8\) at the ends, needs at most 1; use pads, or .*",
+        lambda: graph(
+            lambda made: made.then("AveragePool", name="pool", kernel_shape=[1, 3], strides=[5, 3], auto_pad="SAME_UPPER")
+        ),
+    ),
+    (
+        r"'pool': windows outside the image, needs at least one element in each; pad less",
+        lambda: graph(lambda made: pool_of_biased(made, kernel_shape=[2, 1], dilations=[9, 1], pads=[1, 0, 1, 0])),
+    ),
+    (
+        r"'pool': a mean of what is not quantised, behind a transposed convolution or a dense layer \('up'\), needs a "
+        "QuantizeLinear and DequantizeLinear before it; quantise the model there",
+        lambda: graph(pool_of_transposed),
     ),
     (
         r"'pool': a dilation of \(2, 2\), needs 1; use a pooling without",

@@ -337,6 +337,41 @@ def mean_of_norm(made: Graph) -> None:
     made.quantise(made.node("GlobalAveragePool", norm(made, made.x)), 0.0371, 120)
 
 
+def conv_with_bias(made: Graph) -> str:
+    return made.node("Conv", made.x, weights(made, 3, 3, 3, 3), made.constant(np.float32([0.9, -0.6, 0.3])), pads=[1, 1, 1, 1])
+
+
+def conv_with_strides(made: Graph) -> str:
+    """Without padding and bias: every second row is read."""
+    return made.node("Conv", made.x, weights(made, 3, 3, 1, 2), strides=[2, 1])
+
+
+def conv_of_channels(made: Graph) -> str:
+    return made.node("Conv", made.x, weights(made, 3, 1, 2, 3), made.constant(np.float32([0.9, -0.6, 0.3])), group=3)
+
+
+def offsets_of_function(made: Graph) -> str:
+    """A factor for each channel of what is several digits, and an offset."""
+    x = made.node("Mul", made.node("HardSwish", made.x), made.constant(np.float32([[[1.5]], [[-0.7]], [[0.4]]])))
+    return made.node("Add", x, made.constant(np.float32([[[1.5]], [[-2.2]], [[0.4]]])))
+
+
+#: What nothing has rounded yet; and windows over it that count their padding, or some of it.
+UNROUNDED: dict[str, Callable[[Graph], str]] = {
+    "conv": conv_with_bias,
+    "conv-strides": conv_with_strides,
+    "conv-channels": conv_of_channels,
+    "norm": lambda made: norm(made, made.x),
+    "function": offsets_of_function,
+}
+COUNTED: dict[str, dict[str, object]] = {
+    "same": {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]},
+    "strides": {"kernel_shape": [3, 2], "pads": [2, 1, 0, 0], "strides": [2, 1]},
+    "ceil": {"kernel_shape": [3, 3], "pads": [0, 0, 1, 1], "strides": [2, 2], "ceil_mode": 1},
+    "dilated": {"kernel_shape": [2, 3], "pads": [1, 2, 1, 1], "dilations": [1, 2]},
+}
+
+
 def mean_of_turned(made: Graph) -> None:
     """Of axes that are none of the image's, of what waits for its rounding."""
     turned = made.node("Transpose", made.node("Conv", made.x, weights(made, 3, 3, 3, 3)), perm=[0, 3, 1, 2])
@@ -772,6 +807,7 @@ OPERATORS: dict[str, Change] = {
     "mean-ceil": mean_of(kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1),
     "mean-ceil-counted": mean_of(kernel_shape=[3, 3], strides=[2, 2], pads=[1, 0, 0, 1], ceil_mode=1, count_include_pad=1),
     "mean-same": mean_of(kernel_shape=[2, 3], auto_pad="SAME_UPPER"),
+    "mean-same-between": mean_of(kernel_shape=[1, 2], strides=[2, 3], auto_pad="SAME_LOWER"),
     "mean-large": mean_of(kernel_shape=[9, 9], pads=[4, 4, 4, 4], scale=0.0137),
     "mean-on-its-scale": mean_of(0.05, 117, kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[2, 2]),
     "mean-of-sums": mean_of_sums("AveragePool", kernel_shape=[2, 3], dilations=[2, 1], strides=[2, 1]),
@@ -951,6 +987,17 @@ NEIGHBOURS = {
 def test_operator(name: str) -> None:
     """Within a step of the grid (0.05); few are not equal."""
     compare(OPERATORS[name], (1, 3, 8, 8), NEIGHBOURS.get(name, 0.01))
+
+
+@pytest.mark.parametrize("window", COUNTED)
+@pytest.mark.parametrize("sums", UNROUNDED)
+def test_means_that_count_their_padding(sums: str, window: str) -> None:
+    """Where the padding of a mean is, the sums before it are 0: they are not computed there, and have no bias."""
+
+    def change(made: Graph) -> None:
+        made.quantise(made.node("AveragePool", UNROUNDED[sums](made), count_include_pad=1, **COUNTED[window]), 0.0371, 120)
+
+    compare(change, (1, 3, 6, 5))
 
 
 def test_interpolated_line() -> None:

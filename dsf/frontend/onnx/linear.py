@@ -91,8 +91,15 @@ def convolution_window(node: Node, sizes: tuple[int, ...], kernel: tuple[int, ..
 
 
 def _same(sizes: tuple[int, ...], spans: list[int], strides: tuple[int, ...], *, upper: bool) -> tuple[int, ...]:
-    """Pads with which the output has ceil(size / stride) positions; the odd one at the end, or at the beginning."""
-    total = [max((-(-size // step) - 1) * step + one - size, 0) for size, one, step in zip(sizes, spans, strides, strict=True)]
+    """
+    Pads with which the output has ceil(size / stride) positions; the odd one at the end, or at the beginning. Raises
+    `UnsupportedError` where strides leave out so much that it is not clear at which end: onnxruntime's operators differ.
+    """
+    total = [(-(-size // step) - 1) * step + one - size for size, one, step in zip(sizes, spans, strides, strict=True)]
+    if min(total) < -1:
+        has = f"auto_pad of windows that leave out {-min(total)} elements of {sizes} at the ends"
+        raise UnsupportedError(has, "at most 1", "use pads, or strides that are not so large")
+    total = [max(one, 0) for one in total]
     small, large = [one // 2 for one in total], [one - one // 2 for one in total]
     return (*small, *large) if upper else (*large, *small)
 

@@ -85,9 +85,13 @@ def stretches(size: int, window: tuple[int, int, int], before: int, windows: int
 
 
 def mean(importer: Importer, x: Sum, window: Window, name: str) -> Sum:
-    """The mean over windows that lie inside images: linear functions of a tensor after each other are one."""
+    """
+    The mean over windows that lie inside images, or reach into padding that is 0 (`is_zero_around`): linear functions of a
+    tensor after each other are one.
+    """
     if not is_images(x):
         raise UnsupportedError("a mean of moved axes", "images (N, C, H, W), as convolutions leave them", "quantise before it")
+    assert is_zero_around(x, window.padding)
     weights, over = _after(_window_of(x), x.weights, window)
     batch, height, width, channels = sizes_of(x)
     sizes = engine_shape(window, batch, height, width, channels)
@@ -100,6 +104,23 @@ def mean(importer: Importer, x: Sum, window: Window, name: str) -> Sum:
         scales=x.scales / prod(window.kernel),
     )
     return with_weights(importer, found, weights)
+
+
+def is_zero_around(x: Sum, padding: tuple[int, int, int, int]) -> bool:
+    """
+    Whether what a sum computes outside its images, as far as `padding` reaches, is 0: its windows read nothing of the image
+    there, and no bias is added.
+    """
+    if not any(padding):
+        return True
+    window, (_, *image, _) = _window_of(x), sizes_of(x)
+    for axis, results in enumerate(image):
+        before, after = padding[2 * axis : 2 * axis + 2]
+        stride, first = window.strides[axis], -window.padding[2 * axis]
+        stop = first - stride + span(window.kernel[axis], window.dilation[axis])
+        if (before and stop > 0) or (after and first + results * stride < shape(x.x)[1 + axis]):
+            return False
+    return not bool(x.bias.any())
 
 
 def _window_of(x: Sum) -> Window:
@@ -233,7 +254,9 @@ def _part(importer: Importer, x: Sum, row: Stretch, column: Stretch, name: str) 
     taken = _lines(importer, x, row, column, name)
     window = Window((row.taps, column.taps), (row.stride, column.stride), dilation=(row.step, column.step))
     found = mean(importer, taken, window, name)
-    return replace(found, scales=found.scales * (prod(window.kernel) / (row.count * column.count)))
+    # Of what is counted so much is elements; the rest is 0, without a bias.
+    elements = prod(window.kernel) / (row.count * column.count)
+    return replace(found, scales=found.scales * elements, bias=found.bias * elements)
 
 
 def _lines(importer: Importer, x: Sum, row: Stretch, column: Stretch, name: str) -> Sum:

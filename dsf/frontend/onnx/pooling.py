@@ -10,13 +10,13 @@ from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.graph import Node
 from dsf.frontend.onnx.importer import Importer, handles
 from dsf.frontend.onnx.linear import convolution_window, operand, rounded
-from dsf.frontend.onnx.means import mean, mean_of_parts, mean_over, stretches
+from dsf.frontend.onnx.means import is_zero_around, mean, mean_of_parts, mean_over, stretches
 from dsf.frontend.onnx.moves import tensor_of
 from dsf.frontend.onnx.moving import moved
-from dsf.frontend.onnx.operands import array_of, constant_of, images_of, lifted, real_of
+from dsf.frontend.onnx.operands import array_of, constant_of, engine_shape, images_of, lifted, real_of
 from dsf.frontend.onnx.rounding import move, reshaped
 from dsf.frontend.onnx.sums import linear_of
-from dsf.frontend.onnx.values import Joined, Mean, State, Sum, UnsupportedError, Wire, places_of_images, sizes_of
+from dsf.frontend.onnx.values import Joined, Mean, State, Sum, UnsupportedError, Wire, places_of_images
 from dsf.geometry import Window, span
 
 
@@ -88,25 +88,26 @@ def average_pool(importer: Importer, node: Node, inputs: Sequence[State | None])
 def _average(importer: Importer, node: Node, state: State | None) -> Sum | Joined | Mean:
     declared, window = pooling_windows(node, real_of(state).shape[2:])
     x = linear_of(importer, state, node.name)
-    size = lines_of(x.shape)
+    size, include = lines_of(x.shape), bool(node.get("count_include_pad", 0))
+    sizes = engine_shape(window, x.shape[0], *size, x.shape[1])
+    results = sizes[1:3]
     importer.note(node, "average pooling, by the array")
-    include, further = bool(node.get("count_include_pad", 0)), declared != window
-    if _covers_inside(window, size) or (include and not further):
+    if _covers_inside(window, size, results):
+        return mean(importer, x, replace(window, padding=(0, 0, 0, 0)), node.name)
+    if include and declared == window and is_zero_around(x, window.padding):
         return mean(importer, x, window, node.name)
     importer.note(node, "average pooling, of fewer elements at the edge")
     top, bottom, left, right = declared.padding
-    kernel, (rows, columns) = window.kernel, window.output_shape(*size)
-    strides, dilation = window.strides, window.dilation
-    down = stretches(size[0], (kernel[0], strides[0], dilation[0]), top, rows, bottom if include else None)
-    across = stretches(size[1], (kernel[1], strides[1], dilation[1]), left, columns, right if include else None)
-    if include or dilation != (1, 1) or not isinstance(state, Wire):
-        return mean_of_parts(importer, x, down, across, node.name)
-    batch, *_, channels = sizes_of(x)
-    sizes = (batch, rows, columns, channels)
+    kernel, strides, dilation = window.kernel, window.strides, window.dilation
+    down = stretches(size[0], (kernel[0], strides[0], dilation[0]), top, results[0], bottom if include else None)
+    across = stretches(size[1], (kernel[1], strides[1], dilation[1]), left, results[1], right if include else None)
 
     def sums() -> Sum | Joined:
         return mean_of_parts(importer, x, down, across, node.name)
 
+    # The engine's own pooling counts no padding, and has no dilation.
+    if include or dilation != (1, 1) or not isinstance(state, Wire):
+        return sums()
     images_of(lifted(state))
     return Mean(places_of_images(sizes, len(x.shape)), sizes, node.name, wire=state, window=window, sums=sums)
 
@@ -117,13 +118,12 @@ def lines_of(shape: tuple[int, ...]) -> tuple[int, int]:
     return (rows[0] if rows else 1), columns
 
 
-def _covers_inside(window: Window, size: tuple[int, int]) -> bool:
-    """Whether no window reaches outside the image."""
+def _covers_inside(window: Window, size: tuple[int, int], results: tuple[int, int]) -> bool:
+    """Whether none of as many windows reaches outside the image."""
     top, _, left, _ = window.padding
-    counts = window.output_shape(*size)
     ends = [
         (count - 1) * stride + span(kernel, step)
-        for count, stride, kernel, step in zip(counts, window.strides, window.kernel, window.dilation, strict=True)
+        for count, stride, kernel, step in zip(results, window.strides, window.kernel, window.dilation, strict=True)
     ]
     return top == left == 0 and ends[0] <= size[0] and ends[1] <= size[1]
 
