@@ -13,6 +13,7 @@ from onnx import helper
 from test_onnx_check import Graph
 
 from dsf.compiler import compile_module
+from dsf.frontend.onnx.digits import MOST_COLUMNS, Digits
 from dsf.frontend.onnx.model import from_onnx
 from dsf.frontend.onnx.values import QuantisedConstant
 from dsf.frontend.onnx.wide_weights import fitted
@@ -685,6 +686,28 @@ def of_two(op_type: str, *operands: object, scale: float = 0.0217, **attributes:
     return change
 
 
+def few_bits(operator: str, bits: int) -> Change:
+    """A sigmoid of a tensor of 4 or 8 bits, or its sum with that, then a mean, or factors of both signs."""
+
+    def quantise(made: Graph, x: str, scale: float) -> str:
+        kind = helper.tensor_dtype_to_np_dtype(onnx.TensorProto.INT4 if bits == 4 else onnx.TensorProto.INT8)
+        step, zero = made.constant(np.float32(scale / (1 << bits))), made.constant(np.array(0, kind))
+        return made.node("DequantizeLinear", made.node("QuantizeLinear", x, step, zero), step, zero)
+
+    def change(made: Graph) -> None:
+        made.nodes.clear()
+        x = quantise(made, "x", 8)
+        y, scale = made.node("Sigmoid", x), 1.5
+        if operator == "mean":
+            made.x = quantise(made, made.node("AveragePool", y, kernel_shape=[2, 3]), scale)
+            return
+        if operator == "sum":
+            y, scale = made.node("Add", quantise(made, y, 2.1), x), 9.0
+        made.x = quantise(made, made.node("Mul", y, made.constant(np.float32([[[1]], [[-0.7]], [[0.3]]]))), scale)
+
+    return change
+
+
 def clipped_sums(made: Graph) -> None:
     """A function behind a slope and a clip of sums."""
     leaky = made.node("LeakyRelu", made.node("Conv", made.x, weights(made, 2, 3, 2, 2)), alpha=0.3)
@@ -1106,6 +1129,41 @@ def test_weights_in_parts_are_their_sum(bits: int, most: int) -> None:
     assert min(one.min() for one in parts) >= -(1 << (width - 1)) and max(one.max() for one in parts) < 1 << (width - 1)
 
 
+@pytest.mark.parametrize("bits_input", [2, 4, 8])
+@pytest.mark.parametrize("bits_weights", [2, 4, 8])
+@pytest.mark.parametrize("columns", [2, 3, 7, 32])
+def test_digits_fit_tensors_and_weights(bits_input: int, bits_weights: int, columns: int) -> None:
+    hardware = Hardware(bits_input=bits_input, bits_weights=bits_weights, bits_bias=32, max_kernel_size=(3, columns))
+    digits = Digits.of_hardware(hardware)
+    numbers = np.arange(-digits.largest, digits.largest + 1)
+    found = np.repeat(digits.of(numbers * 0.37, 0.37), digits.columns, axis=0)
+    assert np.abs(found).max() < 1 << (bits_input - 1)
+    assert max(digits.weights) < 1 << (bits_weights - 1) and len(digits.weights) <= min(columns, MOST_COLUMNS)
+    np.testing.assert_array_equal(digits.weights @ found, numbers)
+
+
+#: The largest number of tables, of a tensor of some bits and weights of some.
+LARGEST = {(8, 8): 32384, (8, 4): 7139, (8, 2): 1019, (4, 8): 952, (4, 4): 314, (2, 8): 190}
+
+
+@pytest.mark.parametrize(("bits", "largest"), LARGEST.items())
+def test_digits_are_as_fine_as_columns_allow(bits: tuple[int, int], largest: int) -> None:
+    hardware = Hardware(bits_input=bits[0], bits_weights=bits[1], bits_bias=32, max_kernel_size=(3, 32))
+    assert Digits.of_hardware(hardware).largest == largest
+    narrow = Digits.of_hardware(replace(hardware, max_kernel_size=(3, 2)))
+    assert Digits.of_hardware(hardware, numbers=16) == narrow == Digits.of_hardware(hardware, hardware.max_image_size[1] // 2)
+
+
+@pytest.mark.parametrize(("bits_input", "bits_weights"), [(4, 8), (4, 4), (8, 4)])
+@pytest.mark.parametrize("operator", ["function", "mean", "sum"])
+def test_functions_of_few_bits(bits_input: int, bits_weights: int, operator: str) -> None:
+    """On a grid of as many bits, whose steps are large, no result is another one but next to half-way between two."""
+    sizes = {"max_image_size": (8, 144), "max_kernel_size": (8, 32)}
+    hardware = Hardware((4, 32), bits_input=bits_input, bits_weights=bits_weights, bits_bias=32, **sizes)
+    step = (9 if operator == "sum" else 1.5) / (1 << bits_input)
+    compare(few_bits(operator, bits_input), (1, 3, 8, 8), 0.02, hardware=hardware, step=step)
+
+
 def compare(
     change: Change,
     shape: tuple[int, ...],
@@ -1113,8 +1171,9 @@ def compare(
     *,
     rank: int | None = None,
     hardware: Hardware = HARDWARE,
+    step: float = 0.05,
 ) -> None:
-    """`rank` is that of the result, if it is another one than that of the input."""
+    """`rank` is that of the result, if it is another one than that of the input; no result is more than a step apart."""
     made = Graph(shape)
     change(made)
     proto = made.model(len(shape) if rank is None else rank)
@@ -1127,7 +1186,7 @@ def compare(
     got = model.predict(x)
     assert got.shape == wanted.shape
     apart = np.abs(got - wanted)
-    assert apart.max() <= 0.05 * 1.001
+    assert apart.max() <= step * 1.001
     assert (apart > 1e-4).mean() <= neighbours
     assert np.ptp(wanted) > 0.5
     compile_module(model.module, verify_each=True)

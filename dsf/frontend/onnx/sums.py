@@ -2,34 +2,30 @@
 Tensors as sums of the array, which linear functions behind them may be part of: means, factors and offsets.
 
 A tensor of the engine is a sum of one tap. A function of its elements, or two tensors of different scales, are several tensors
-of integers, the digits of a number of 16 bits or so, that stand beside each other as columns:
+of integers, the digits of a number of 16 bits or so (`digits.py`), that stand beside each other as columns:
 
-    f(x) = unit * (127 * high(x) + 127 * high(x) + low(x))
+    f(x) = unit * (low(x) + 127 * high(x) + 127 * high(x))
 
 each looked up in a table. So nothing is rounded to 8 bits between two operators that leave a number as it is.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dsf.dialects.bundle import AffineType, ConcatOp, FunctionOp
 from dsf.dialects.shapes import shape
+from dsf.frontend.onnx.digits import Digits
 from dsf.frontend.onnx.operands import images_of, lifted, wire_of
 from dsf.frontend.onnx.rounding import reshaped, values_of
 from dsf.frontend.onnx.values import UNIT_BITS, Addition, Function, Rounded, State, Sum, Wire
 from dsf.geometry import Window
-from dsf.hardware import Hardware
-from dsf.numerics import Floats, Ints, int_range
+from dsf.numerics import Floats
 
 if TYPE_CHECKING:
     from dsf.frontend.onnx.importer import Importer
-
-#: Of the higher digit there are at most so many copies.
-MOST_COPIES = 8
 
 
 def linear_of(importer: Importer, state: State | None, name: str) -> Sum:
@@ -72,46 +68,21 @@ def _are_alike(state: Addition) -> bool:
     return shape(state.a.value) == shape(state.b.value)
 
 
-@dataclass(frozen=True)
-class _Digits:
-    """Two digits of integers: `weight` of the higher one, which has `copies`, and the most that either holds."""
-
-    weight: int
-    copies: int
-    most: int
-
-    @staticmethod
-    def of_hardware(hardware: Hardware) -> _Digits:
-        weight, most = int_range(hardware.bits_weights)[1] or 1, int_range(hardware.bits_input)[1]
-        return _Digits(weight, max(1, min(2 * most // weight, MOST_COPIES)), most)
-
-    def of(self, values: Floats, unit: float) -> tuple[Ints, Ints]:
-        """The digits of real numbers in units, of which the largest is `largest`."""
-        whole: Ints = np.rint(values / unit).astype(np.int64)
-        step = self.weight * self.copies
-        high = np.rint(whole / step).astype(np.int64)
-        return high, whole - step * high
-
-    @property
-    def largest(self) -> int:
-        return self.weight * self.copies * self.most
-
-
 def _digits(importer: Importer, state: Function | Rounded | Addition, functions: list[tuple[Wire, Floats]]) -> Sum:
     """The sum of functions, of which each has a real number for every integer of its tensor."""
-    digits, grid = _Digits.of_hardware(importer.hardware), AffineType.of(importer.hardware.bits_input, 1.0, 0)
+    width = shape(functions[0][0].value)[2] if len(shape(functions[0][0].value)) == 4 else 1
+    digits = Digits.of_hardware(importer.hardware, width, len(functions))
+    grid = AffineType.of(importer.hardware.bits_input, 1.0, 0)
     unit = max(float(np.abs(values).max()) for _, values in functions) / digits.largest or 1.0
     parts: list[FunctionOp] = []
-    weights: list[int] = []
     for wire, values in functions:
         batch, *image = shape(wire.value)
         sizes = (batch, *image) if len(image) == 3 else (batch, 1, 1, image[0])
         value = reshaped(importer, wire.value, sizes, state.name)
-        for one, count, weight in zip(digits.of(values, unit), (digits.copies, 1), (digits.weight, 1), strict=True):
+        for one, count in zip(digits.of(values, unit), digits.columns, strict=True):
             table = FunctionOp(value, "values", grid, one.astype(np.float64).tolist())
             importer.insert(table, state.name)
             parts += [table] * count
-            weights += [weight] * count
     together = ConcatOp([one.output for one in parts])
     importer.insert(together, state.name)
     batch, height, width, channels = shape(parts[0].output)
@@ -122,7 +93,7 @@ def _digits(importer: Importer, state: Function | Rounded | Addition, functions:
         state.name,
         x=beside,
         x_grid=grid,
-        weights=np.tile(np.array(weights).reshape(1, -1, 1, 1), (1, 1, 1, channels)),
+        weights=np.tile(np.array(digits.weights * len(functions)).reshape(1, -1, 1, 1), (1, 1, 1, channels)),
         bits=importer.hardware.bits_weights,
         scales=np.full(channels, unit),
         bias=np.zeros(channels),
