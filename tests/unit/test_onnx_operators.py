@@ -708,6 +708,21 @@ def few_bits(operator: str, bits: int) -> Change:
     return change
 
 
+def rectified_pole(made: Graph) -> None:
+    """The logarithm of 0 is infinite, and what a ReLU makes of it 0."""
+    made.quantise(made.node("Relu", made.x), 0.05, 0)
+    made.quantise(made.node("Relu", made.node("Log", made.x)), 0.01, 0)
+
+
+def nothing_of_pole(made: Graph) -> None:
+    """A factor of 0 behind what is infinite for an integer that no element has, and an offset."""
+    source = made.x
+    made.then("Clip", made.constant(np.float32(0.3)), name="clip")
+    scaled = made.node("Mul", made.node("Reciprocal", made.x), made.constant(np.float32(0)))
+    made.quantise(made.node("Add", scaled, made.constant(np.float32(0.5))))
+    made.then("Concat", source, name="both", axis=1)
+
+
 def clipped_sums(made: Graph) -> None:
     """A function behind a slope and a clip of sums."""
     leaky = made.node("LeakyRelu", made.node("Conv", made.x, weights(made, 2, 3, 2, 2)), alpha=0.3)
@@ -938,6 +953,8 @@ OPERATORS: dict[str, Change] = {
     "mul-of-function": of_function("Mul", np.float32(-0.61), kind="Tanh"),
     "leaky-of-function": of_function("LeakyRelu", alpha=0.37),
     "sigmoid-of-function": of_function("Sigmoid"),
+    "relu-of-pole": rectified_pole,
+    "nothing-of-pole": nothing_of_pole,
     "mean-of-add": of_two("AveragePool", kernel_shape=[2, 3], pads=[1, 1, 0, 0]),
     "tanh-of-add": of_two("Tanh"),
     "mul-of-add": of_two("Mul", np.float32([[[1.3]], [[-2]], [[0.7]]])),

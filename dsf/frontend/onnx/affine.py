@@ -28,11 +28,10 @@ from dsf.frontend.onnx.values import (
     Array,
     Function,
     Joined,
-    Named,
     Part,
-    Pointwise,
     Real,
     Rounded,
+    Step,
     Sum,
     UnsupportedError,
     Wire,
@@ -43,7 +42,7 @@ from dsf.geometry import Window
 from dsf.numerics import Floats, Ints
 
 #: Functions of elements, one after the other.
-Steps = tuple[Named | Affine | Pointwise, ...]
+Steps = tuple[Step, ...]
 
 
 def scaled_and_shifted(importer: Importer, node: Node, x: Real, factor: Array | None, offset: Array | None) -> Real:

@@ -42,7 +42,6 @@ from dsf.frontend.onnx.stepwise import FAR, REACHED, countings
 from dsf.frontend.onnx.units import in_fine_units, whole_bias
 from dsf.frontend.onnx.values import (
     Addition,
-    Affine,
     Apart,
     Border,
     Enlargement,
@@ -56,9 +55,11 @@ from dsf.frontend.onnx.values import (
     Product,
     Real,
     Rounded,
+    Step,
     Sum,
     UnsupportedError,
     Wire,
+    composed,
 )
 from dsf.geometry import Window
 from dsf.numerics import MAX_LEAK, Floats, int_range, table_bits
@@ -228,15 +229,12 @@ def _looked_up(importer: Importer, state: Function, grid: Grid) -> SSAValue:
     return table.output
 
 
-def table_of(x: Wire, steps: Sequence[Named | Affine | Pointwise], grid: Grid) -> FunctionOp:
+def table_of(x: Wire, steps: Sequence[Step], grid: Grid) -> FunctionOp:
     """Functions one after the other of each element: one of a name, or any by its values."""
     left = [one for one in steps if not (isinstance(one, Pointwise) and one.is_identity)]
     if len(left) == 1 and isinstance(left[0], Named):
         return FunctionOp(x.value, left[0].kind, grid, left[0].parameters)
-    values = values_of(x)
-    for one in left:
-        values = one.apply(values)
-    return FunctionOp(x.value, "values", grid, np.clip(values, -FAR, FAR).tolist())
+    return FunctionOp(x.value, "values", grid, np.clip(composed(left, values_of(x)), -FAR, FAR).tolist())
 
 
 def values_of(x: Wire) -> Floats:

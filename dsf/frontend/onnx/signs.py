@@ -67,7 +67,6 @@ def _bare(x: Real) -> Real:
 
 def _check(function: Pointwise) -> None:
     """Raises `UnsupportedError` for a function that changes signs."""
-    # Not infinity, of which a ReLU makes no number.
-    least, most = function.apply(np.array([np.finfo(np.float64).min, np.finfo(np.float64).max]))
+    least, most = function.apply(np.array([-np.inf, np.inf]))
     if least >= 0 or most < 0:
         raise UnsupportedError("the sign of what a ReLU or a clip left one sign of", "numbers on both sides of 0", "drop it")

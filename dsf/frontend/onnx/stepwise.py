@@ -19,7 +19,7 @@ import numpy as np
 from xdsl.ir import SSAValue
 
 from dsf.dialects.bundle import AffineType, Grid
-from dsf.frontend.onnx.values import UNIT_BITS, Affine, Function, Named, Pointwise, Sum, UnsupportedError
+from dsf.frontend.onnx.values import UNIT_BITS, Function, Named, Pointwise, Step, Sum, UnsupportedError
 from dsf.geometry import Window
 from dsf.numerics import Floats, Ints, int_range
 
@@ -32,7 +32,7 @@ MOST_PARTS = 16
 FAR = 1e30
 
 
-def turns_of(steps: Sequence[Named | Affine | Pointwise]) -> tuple[float, ...] | None:
+def turns_of(steps: Sequence[Step]) -> tuple[float, ...] | None:
     """
     Where functions one after the other begin to rise or to fall, beside numbers without end; `None` if that is not known, as of
     other ones than a slope and limits, then one of a name.

@@ -20,7 +20,7 @@ from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.digits import Digits
 from dsf.frontend.onnx.operands import images_of, lifted, wire_of
 from dsf.frontend.onnx.rounding import reshaped, values_of
-from dsf.frontend.onnx.values import UNIT_BITS, Addition, Function, Rounded, State, Sum, Wire
+from dsf.frontend.onnx.values import UNIT_BITS, Addition, Function, Rounded, State, Sum, Wire, composed
 from dsf.geometry import Window
 from dsf.numerics import Floats
 
@@ -37,9 +37,7 @@ def linear_of(importer: Importer, state: State | None, name: str) -> Sum:
         return state
     if isinstance(state, Function | Rounded) and isinstance(state.wire, Wire) and not state.moves:
         steps = state.steps if isinstance(state, Function) else ()
-        values = values_of(state.wire)
-        for one in (*steps, state.function):
-            values = one.apply(values)
+        values = composed((*steps, state.function), values_of(state.wire))
         if importer.hardware.bits_input > 1:
             return _digits(importer, state, [(state.wire, values)])
     if isinstance(state, Addition) and state.function.is_identity and not state.moves and _are_alike(state):

@@ -31,7 +31,7 @@ from dsf.numerics import Floats, Ints
 NEAR_MULTIPLIERS, NEAR_WIDE_MULTIPLIERS, NEAR_BIASES = 2, 24, 4
 #: Results have a normal distribution of about this part of their grid, times the square root of 2; and what those count that
 #: are far from it.
-COMMON, FAR = 3 / 8, 0.2
+COMMON, RARE = 3 / 8, 0.2
 #: A number counts as whole if it differs from one by less than a multiplier's last bit of it, with so many bits more.
 BITS_BEYOND = 8
 #: By so much of itself a whole number may differ from one after a few operations in float64.
@@ -132,7 +132,7 @@ def _steps(pending: Sum, grid: Grid, gains: Floats, bias: Floats, apart: float) 
     odd = (k % 2)[:, None]
     least = np.where(is_whole, whole + odd, np.ceil(where))
     smallest, largest = _range_of_sums(pending)
-    common = FAR + np.exp(-np.square(begins / (COMMON * (1 << (grid.bits.data - 1)))))
+    common = RARE + np.exp(-np.square(begins / (COMMON * (1 << (grid.bits.data - 1)))))
     reached = (least > smallest) & (least <= largest)
     return _Steps(k % 2, begins, least, np.where(reached, common[:, None], 0.0), apart)
 

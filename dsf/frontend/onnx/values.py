@@ -10,7 +10,7 @@ tensor where it lies in the engine's, counted row-major. Reshapes and transposes
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -156,6 +156,12 @@ class Padded:
         return places_of_images((self.shape[0], height, width, self.shape[1]), len(self.shape))
 
 
+def times(x: Array, factor: float) -> Array:
+    """A product, infinite if it is too large for a float; 0 times what is infinite is 0, as it is of any other number."""
+    with np.errstate(over="ignore"):
+        return x * factor if factor else np.zeros_like(x)
+
+
 @dataclass(frozen=True)
 class Pointwise:
     """
@@ -192,7 +198,7 @@ class Pointwise:
         """The function of real numbers."""
         low = -math.inf if self.minimum is None else self.minimum
         high = math.inf if self.maximum is None else self.maximum
-        return np.clip(np.where(x < 0, x * self.slope, x), low, high)
+        return np.clip(np.where(x < 0, times(x, self.slope), x), low, high)
 
     def then(self, after: Pointwise) -> Pointwise:
         """This function, then another one. Raises `UnsupportedError` for a negative slope of what is clipped."""
@@ -295,7 +301,17 @@ class Affine:
     offset: float
 
     def apply(self, x: Array) -> Array:
-        return x * self.factor + self.offset
+        return times(x, self.factor) + self.offset
+
+
+Step = Named | Affine | Pointwise
+
+
+def composed(steps: Sequence[Step], x: Array) -> Array:
+    """Functions one after the other of real numbers: infinite at a pole, and a number wherever what is behind it is one."""
+    for one in steps:
+        x = one.apply(x)
+    return x
 
 
 @dataclass(frozen=True)
@@ -306,7 +322,7 @@ class Function(Pending):
     """
 
     wire: Wire | Sum
-    steps: tuple[Named | Affine | Pointwise, ...]
+    steps: tuple[Step, ...]
 
     @property
     def kind(self) -> str:
@@ -315,9 +331,7 @@ class Function(Pending):
 
     def apply(self, x: Array) -> Array:
         """The functions of real numbers."""
-        for one in self.steps:
-            x = one.apply(x)
-        return x
+        return composed(self.steps, x)
 
 
 @dataclass(frozen=True)
