@@ -175,6 +175,22 @@ def length(made: Graph) -> None:
     made.then("LpNormalization", name="norm")
 
 
+def mean_of_function(made: Graph, op_type: str, step: float = 0.05) -> None:
+    """Nothing rounds between them; large numbers if `step` is."""
+    made.quantise(made.x, step)
+    made.quantise(made.node("GlobalAveragePool", made.node(op_type, made.x, name=op_type.lower()), name="mean"))
+
+
+def factors_of_pole(made: Graph) -> None:
+    factors = made.constant(np.float32([[[1]], [[2]], [[3]]]))
+    made.quantise(made.node("Mul", made.node("Reciprocal", made.x), factors, name="mul"))
+
+
+def wide_factors(made: Graph) -> None:
+    factors = made.constant(np.float32([[[1]], [[2]], [[3]]]))
+    made.quantise(made.node("Mul", made.node("Sigmoid", made.x), factors, name="function"))
+
+
 def integer_input() -> onnx.ModelProto:
     """Integers that are rectified before it is said what they stand for."""
     made = Graph((1, 3, 8, 8))
@@ -476,6 +492,27 @@ ERRORS: list[tuple[str, Callable[[], onnx.ModelProto]]] = [
                 made.node("Sigmoid", made.node("Conv", made.x, weights(made, 40, 3, 1, 1, scale=np.float32(1)))), 1 / 255, 0
             )
         ),
+    ),
+    (
+        r"'mean': a log that is infinite for integers of its operand \('log'\), needs numbers, or a QuantizeLinear .*",
+        lambda: graph(lambda made: mean_of_function(made, "Log")),
+    ),
+    (
+        r"'mul': a reciprocal that is infinite for integers of its operand \('.*'\), needs numbers, or a QuantizeLinear .*",
+        lambda: graph(factors_of_pole),
+    ),
+    (
+        r"'.*': results in steps of 0.05 of what tables have in steps of 2.97e\+10 \('mean'\), needs at least 1.19e\+11, or .*",
+        lambda: graph(lambda made: mean_of_function(made, "Exp", 0.25), (1, 3, 4, 4)),
+    ),
+    (
+        r"'.*': a kernel of 8x24, with 3 columns for each number that is not quantised \('mean'\), needs at most 13x13, or a "
+        r"QuantizeLinear and DequantizeLinear before it; quantise there, or use Hardware\(max_kernel_size=\(13, 24\)\)",
+        lambda: graph(lambda made: mean_of_function(made, "Sigmoid")),
+    ),
+    (
+        r"'.*': an input image of 8x40, with 2 columns for each number that is not quantised \('function'\), needs at most .*",
+        lambda: graph(wide_factors, (1, 3, 8, 20)),
     ),
     (
         r"'pool': an operand behind a function of the processor, needs it at the network's end; end the network there",

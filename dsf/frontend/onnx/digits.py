@@ -14,6 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dsf.dialects.bundle import Grid
+from dsf.dialects.shapes import shape
+from dsf.frontend.onnx.values import Sum, UnsupportedError
+from dsf.geometry import Window
 from dsf.hardware import Hardware
 from dsf.numerics import Floats, Ints, int_range
 
@@ -21,6 +25,8 @@ from dsf.numerics import Floats, Ints, int_range
 LEAST_COLUMNS, MOST_COLUMNS = 2, 9
 #: Bits that numbers should have beyond those of a tensor.
 MORE_BITS = 7
+#: In units, the least step of a result: it then differs from the one that the model means only near half-way between two.
+LEAST_STEP = 4
 
 
 @dataclass(frozen=True)
@@ -69,3 +75,30 @@ class Digits:
             found.append(digit)
             left = left - step * digit
         return found[::-1]
+
+
+def check_digits(pending: Sum, hardware: Hardware, grid: Grid | None) -> None:
+    """
+    Raises `UnsupportedError` for a sum of digits that goes to a grid as fine as they are, or for which kernel or image are too
+    large with their columns.
+    """
+    if not pending.digits:
+        return
+    # Where more numbers than one are added, so are their units.
+    numbers = np.abs(pending.weights).reshape(-1, pending.scales.size).sum(axis=0) / sum(pending.digits)
+    unit = float((pending.scales * numbers).max())
+    if grid is not None and grid.unit < LEAST_STEP * unit:
+        has = f"results in steps of {grid.unit:.3g} of what tables have in steps of {unit:.3g} ('{pending.name}')"
+        needs = f"at least {LEAST_STEP * unit:.3g}, or a QuantizeLinear and DequantizeLinear before it"
+        raise UnsupportedError(has, needs, "quantise there, or limit what is large")
+    assert isinstance(pending.window, Window)
+    for what, size, option in (
+        ("a kernel", pending.window.kernel, "max_kernel_size"),
+        ("an input image", shape(pending.x)[1:3], "max_image_size"),
+    ):
+        most: tuple[int, int] = getattr(hardware, option)
+        if size[0] > most[0] or size[1] > most[1]:
+            columns = f"{len(pending.digits)} columns for each number that is not quantised ('{pending.name}')"
+            needs = f"at most {most[0]}x{most[1]}, or a QuantizeLinear and DequantizeLinear before it"
+            larger = f"Hardware({option}=({max(size[0], most[0])}, {max(size[1], most[1])}))"
+            raise UnsupportedError(f"{what} of {size[0]}x{size[1]}, with {columns}", needs, f"quantise there, or use {larger}")

@@ -289,20 +289,20 @@ class Importer:
                 self.problems.append(f"'{node.name}': {error}")
                 self.note(node, "a problem")
                 for one in inputs:
-                    self._look_at(one)
+                    self._look_at(one, str(error))
                 outputs = [self._stand_in(name) for name in node.outputs]
         for name, state in zip(node.outputs, [*outputs, *[Unknown()] * len(node.outputs)], strict=False):
             self.states[name] = state
 
-    def _look_at(self, state: State | None) -> None:
-        """Writes the core of a sum that nothing rounds, as what reads it has a problem, so that its own are found."""
+    def _look_at(self, state: State | None, known: str = "") -> None:
+        """Writes the core of a sum that nothing rounds, as what reads it has a problem, so that its other ones are found."""
         if isinstance(state, Sum):
             try:
                 core(self, state)
             except (UnsupportedError, *MALFORMED) as failure:
-                self.problems.append(
-                    f"'{state.name}': {failure if isinstance(failure, UnsupportedError) else malformed(failure)}"
-                )
+                problem = str(failure if isinstance(failure, UnsupportedError) else malformed(failure))
+                if problem != known:
+                    self.problems.append(f"'{state.name}': {problem}")
 
     def look_at_outputs(self) -> None:
         """Writes what leaves a network with problems, so that its own are found."""

@@ -38,6 +38,7 @@ from dsf.dialects.bundle import (
     grid_of,
 )
 from dsf.dialects.shapes import shape
+from dsf.frontend.onnx.digits import check_digits
 from dsf.frontend.onnx.stepwise import FAR, REACHED, countings
 from dsf.frontend.onnx.units import in_fine_units, whole_bias
 from dsf.frontend.onnx.values import (
@@ -150,6 +151,7 @@ def _limits(function: Pointwise) -> _Limits:
 
 def core(importer: Importer, pending: Sum, grid: Grid | None = None) -> CoreOp:
     """Writes the core of a sum, which goes to a grid (of one bit: only its sign counts), or is not rounded."""
+    check_digits(pending, importer.hardware, grid)
     meant, pending = pending, in_fine_units(pending, importer.hardware, grid)
     if grid is not None and grid.bits.data > 1:
         importer.rounded.append((meant, pending, grid))

@@ -94,6 +94,7 @@ def _counting(state: Function, pending: Sum, taps: Ints, first: Ints, grid: Grid
         scales=np.ones(channels * count),
         bias=1.0 - first.reshape(-1),
         function=Pointwise(minimum=0.0, maximum=1.0),
+        digits=(),
     )
     each = np.tile(taps, channels)
     weights = each.reshape(channels, count).T[None, None] if images else np.repeat(np.eye(channels, dtype=np.int64), count, 0)

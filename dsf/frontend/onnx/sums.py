@@ -20,7 +20,7 @@ from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.digits import Digits
 from dsf.frontend.onnx.operands import images_of, lifted, wire_of
 from dsf.frontend.onnx.rounding import reshaped, values_of
-from dsf.frontend.onnx.values import UNIT_BITS, Addition, Function, Rounded, State, Sum, Wire, composed
+from dsf.frontend.onnx.values import UNIT_BITS, Addition, Function, Rounded, State, Sum, UnsupportedError, Wire, composed
 from dsf.geometry import Window
 from dsf.numerics import Floats
 
@@ -67,7 +67,15 @@ def _are_alike(state: Addition) -> bool:
 
 
 def _digits(importer: Importer, state: Function | Rounded | Addition, functions: list[tuple[Wire, Floats]]) -> Sum:
-    """The sum of functions, of which each has a real number for every integer of its tensor."""
+    """
+    The sum of functions, of which each has a real number for every integer of its tensor. Raises `UnsupportedError` if one of
+    these is infinite.
+    """
+    for _, values in functions:
+        if not bool(np.isfinite(values).all()):
+            what = state.kind if isinstance(state, Function) else "function"
+            has = f"a {what} that is infinite for integers of its operand ('{state.name}')"
+            raise UnsupportedError(has, "numbers, or a QuantizeLinear and DequantizeLinear behind it", "quantise its result")
     width = shape(functions[0][0].value)[2] if len(shape(functions[0][0].value)) == 4 else 1
     digits = Digits.of_hardware(importer.hardware, width, len(functions))
     grid = AffineType.of(importer.hardware.bits_input, 1.0, 0)
@@ -97,4 +105,5 @@ def _digits(importer: Importer, state: Function | Rounded | Addition, functions:
         bias=np.zeros(channels),
         window=Window((1, len(parts)), (1, len(parts))),
         groups=channels,
+        digits=digits.weights * len(functions),
     )

@@ -247,6 +247,7 @@ class Sum(Pending):
     """
     What a core computes: `bias + scales * (sum of (x - zero) * weights)` per output channel, `x` being integers. Weights are
     (KH, KW, CI / groups, CO) with a window, (K, CO) without one. The engine takes the bias in units of `scales / 2**fraction`.
+    What x has of real numbers may be digits, columns whose weights are `digits`, less what is finer than the lowest.
     """
 
     x: SSAValue
@@ -258,6 +259,7 @@ class Sum(Pending):
     window: Window | TransposedWindow | None
     groups: int = 1
     fraction: int = 0
+    digits: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
