@@ -723,6 +723,21 @@ def nothing_of_pole(made: Graph) -> None:
     made.then("Concat", source, name="both", axis=1)
 
 
+def nothing_left(made: Graph) -> None:
+    """A function that is 0 everywhere, then a mean, beside others."""
+    source = made.x
+    nothing = made.node("Clip", made.node("Neg", made.node("Relu", made.x)), made.constant(np.float32(0)))
+    made.quantise(made.node("AveragePool", nothing, kernel_shape=[3, 3], pads=[1, 1, 1, 1]), 0.01)
+    made.then("Concat", source, name="both", axis=1)
+
+
+def huge_numbers(made: Graph) -> None:
+    """Two functions, of up to 3.7e35, on a grid of such."""
+    made.quantise(made.node("Mul", made.x, made.constant(np.float32(30))), 0.7, 138)
+    made.quantise(made.node("Abs", made.node("Exp", made.x)), 4e33, 0)
+    made.then("Mul", made.constant(np.float32(1e-35)), name="scaled")
+
+
 def clipped_sums(made: Graph) -> None:
     """A function behind a slope and a clip of sums."""
     leaky = made.node("LeakyRelu", made.node("Conv", made.x, weights(made, 2, 3, 2, 2)), alpha=0.3)
@@ -955,6 +970,8 @@ OPERATORS: dict[str, Change] = {
     "sigmoid-of-function": of_function("Sigmoid"),
     "relu-of-pole": rectified_pole,
     "nothing-of-pole": nothing_of_pole,
+    "mean-of-nothing": nothing_left,
+    "huge-numbers": huge_numbers,
     "mean-of-add": of_two("AveragePool", kernel_shape=[2, 3], pads=[1, 1, 0, 0]),
     "tanh-of-add": of_two("Tanh"),
     "mul-of-add": of_two("Mul", np.float32([[[1.3]], [[-2]], [[0.7]]])),

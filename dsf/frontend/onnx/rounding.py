@@ -39,7 +39,7 @@ from dsf.dialects.bundle import (
 )
 from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.digits import check_digits
-from dsf.frontend.onnx.stepwise import FAR, REACHED, countings
+from dsf.frontend.onnx.stepwise import REACHED, countings
 from dsf.frontend.onnx.units import in_fine_units, whole_bias
 from dsf.frontend.onnx.values import (
     Addition,
@@ -72,6 +72,8 @@ Waiting = Sum | Addition | Product | Function | Rounded | Joined | Apart | Mean
 
 #: Axes of the engine's tensor along which tensors are joined: of rows the numbers, of images what the name says.
 NUMBERS, ROWS, COLUMNS, CHANNELS = 0, 1, 2, 3
+#: What stands for numbers without end in a table: no scale of a model makes it less than the largest integer.
+LARGEST = float(np.finfo(np.float32).max)
 #: Slopes that the rounding of a sum has: those of a ReLU, of no function, and 2**-k.
 SLOPES = frozenset({0.0, *(2.0**-k for k in range(MAX_LEAK + 1))})
 
@@ -236,7 +238,7 @@ def table_of(x: Wire, steps: Sequence[Step], grid: Grid) -> FunctionOp:
     left = [one for one in steps if not (isinstance(one, Pointwise) and one.is_identity)]
     if len(left) == 1 and isinstance(left[0], Named):
         return FunctionOp(x.value, left[0].kind, grid, left[0].parameters)
-    return FunctionOp(x.value, "values", grid, np.clip(composed(left, values_of(x)), -FAR, FAR).tolist())
+    return FunctionOp(x.value, "values", grid, np.clip(composed(left, values_of(x)), -LARGEST, LARGEST).tolist())
 
 
 def values_of(x: Wire) -> Floats:

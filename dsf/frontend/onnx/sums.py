@@ -79,7 +79,8 @@ def _digits(importer: Importer, state: Function | Rounded | Addition, functions:
     width = shape(functions[0][0].value)[2] if len(shape(functions[0][0].value)) == 4 else 1
     digits = Digits.of_hardware(importer.hardware, width, len(functions))
     grid = AffineType.of(importer.hardware.bits_input, 1.0, 0)
-    unit = max(float(np.abs(values).max()) for _, values in functions) / digits.largest or 1.0
+    span = max(float(np.abs(values).max()) for _, values in functions)
+    unit = span / digits.largest or 1.0
     parts: list[FunctionOp] = []
     for wire, values in functions:
         batch, *image = shape(wire.value)
@@ -105,5 +106,5 @@ def _digits(importer: Importer, state: Function | Rounded | Addition, functions:
         bias=np.zeros(channels),
         window=Window((1, len(parts)), (1, len(parts))),
         groups=channels,
-        digits=digits.weights * len(functions),
+        digits=digits.weights * len(functions) if span else (),
     )
