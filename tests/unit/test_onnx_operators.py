@@ -687,7 +687,7 @@ def of_two(op_type: str, *operands: object, scale: float = 0.0217, **attributes:
 
 
 def few_bits(operator: str, bits: int) -> Change:
-    """A sigmoid of a tensor of 4 or 8 bits, or its sum with that, then a mean, or factors of both signs."""
+    """A sigmoid of a tensor of 4 or 8 bits, or its sum with that, then a mean, factors of both signs, or a function."""
 
     def quantise(made: Graph, x: str, scale: float) -> str:
         kind = helper.tensor_dtype_to_np_dtype(onnx.TensorProto.INT4 if bits == 4 else onnx.TensorProto.INT8)
@@ -701,8 +701,11 @@ def few_bits(operator: str, bits: int) -> Change:
         if operator == "mean":
             made.x = quantise(made, made.node("AveragePool", y, kernel_shape=[2, 3]), scale)
             return
-        if operator == "sum":
+        if operator in ("sum", "tanh"):
             y, scale = made.node("Add", quantise(made, y, 2.1), x), 9.0
+        if operator == "tanh":
+            made.x = quantise(made, made.node("Tanh", y), 2.1)
+            return
         made.x = quantise(made, made.node("Mul", y, made.constant(np.float32([[[1]], [[-0.7]], [[0.3]]]))), scale)
 
     return change
@@ -1189,13 +1192,13 @@ def test_digits_are_as_fine_as_columns_allow(bits: tuple[int, int], largest: int
 
 
 @pytest.mark.parametrize(("bits_input", "bits_weights"), [(4, 8), (4, 4), (8, 4)])
-@pytest.mark.parametrize("operator", ["function", "mean", "sum"])
+@pytest.mark.parametrize("operator", ["function", "mean", "sum", "tanh"])
 def test_functions_of_few_bits(bits_input: int, bits_weights: int, operator: str) -> None:
     """On a grid of as many bits, whose steps are large, no result is another one but next to half-way between two."""
     sizes = {"max_image_size": (8, 144), "max_kernel_size": (8, 32)}
     hardware = Hardware((4, 32), bits_input=bits_input, bits_weights=bits_weights, bits_bias=32, **sizes)
-    step = (9 if operator == "sum" else 1.5) / (1 << bits_input)
-    compare(few_bits(operator, bits_input), (1, 3, 8, 8), 0.02, hardware=hardware, step=step)
+    step = {"sum": 9, "tanh": 2.1}.get(operator, 1.5) / (1 << bits_input)
+    compare(few_bits(operator, bits_input), (1, 3, 8, 8), 0.03, hardware=hardware, step=step)
 
 
 def compare(

@@ -39,7 +39,7 @@ from dsf.dialects.bundle import (
 )
 from dsf.dialects.shapes import shape
 from dsf.frontend.onnx.digits import check_digits
-from dsf.frontend.onnx.stepwise import REACHED, countings
+from dsf.frontend.onnx.stepwise import countings, reached_of
 from dsf.frontend.onnx.units import in_fine_units, whole_bias
 from dsf.frontend.onnx.values import (
     Addition,
@@ -251,7 +251,7 @@ def _counted(importer: Importer, state: Function, pending: Sum, grid: Grid) -> S
     """A function of sums, by how many thresholds they reach: in parts, which are added."""
     values: list[SSAValue] = []
     for one in countings(importer, state, pending, grid):
-        reached = _rounded(importer, one.reached, REACHED)
+        reached = _rounded(importer, one.reached, reached_of(importer.hardware))
         values.append(_rounded(importer, one.result(reached), one.grid))
     total = values[0]
     for value in values[1:]:

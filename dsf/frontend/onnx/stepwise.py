@@ -21,6 +21,7 @@ from xdsl.ir import SSAValue
 from dsf.dialects.bundle import AffineType, Grid
 from dsf.frontend.onnx.values import UNIT_BITS, Function, Named, Pointwise, Step, Sum, UnsupportedError
 from dsf.geometry import Window
+from dsf.hardware import Hardware
 from dsf.numerics import Floats, Ints, int_range
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ def turns_of(steps: Sequence[Step]) -> tuple[float, ...] | None:
 @dataclass(frozen=True)
 class Counting:
     """
-    Some thresholds: `reached` are sums that, rounded to `REACHED`, say which of them each channel has reached, all of a channel
-    one after the other; `result` makes of those codes the sum that counts them, which goes to `grid`.
+    Some thresholds: `reached` are sums that, rounded to `reached_of`, say which of them each channel has reached, all of a
+    channel one after the other; `result` makes of those codes the sum that counts them, which goes to `grid`.
     """
 
     reached: Sum
@@ -79,11 +80,13 @@ def countings(importer: Importer, state: Function, pending: Sum, grid: Grid) -> 
         # Counts begin at the lowest integer.
         low = int_range(grid.bits.data)[0] - min(int(counts.min()), 0)
         to = AffineType.of(grid.bits.data, grid.unit, low) if first else grid
-        found.append(_counting(state, pending, taps[part], reached[:, part], to, 0 if first else lowest - grid.zero))
+        found.append(
+            _counting(importer.hardware, state, pending, taps[part], reached[:, part], to, 0 if first else lowest - grid.zero)
+        )
     return found
 
 
-def _counting(state: Function, pending: Sum, taps: Ints, first: Ints, grid: Grid, least: int) -> Counting:
+def _counting(hardware: Hardware, state: Function, pending: Sum, taps: Ints, first: Ints, grid: Grid, least: int) -> Counting:
     """How many thresholds are reached, the integers `first` (channels, thresholds), more than `least` steps of the grid."""
     count, channels, images = len(taps), pending.bias.size, pending.window is not None
     reached = replace(
@@ -105,7 +108,7 @@ def _counting(state: Function, pending: Sum, taps: Ints, first: Ints, grid: Grid
             pending.shape_of_engine,
             state.name,
             x=value,
-            x_grid=REACHED,
+            x_grid=reached_of(hardware),
             weights=weights if images else weights * each[:, None],
             bits=UNIT_BITS,
             scales=grid.unit * np.ones(channels),
@@ -117,8 +120,9 @@ def _counting(state: Function, pending: Sum, taps: Ints, first: Ints, grid: Grid
     return Counting(reached, result, grid)
 
 
-#: What says whether a threshold is reached.
-REACHED = AffineType.of(8, 1.0, 0)
+def reached_of(hardware: Hardware) -> AffineType:
+    """The grid of what says whether a threshold is reached, 1 or 0: as large as the engine's tensors are."""
+    return AffineType.of(hardware.bits_input, 1.0, 0)
 
 
 def _thresholds(state: Function, pending: Sum, grid: Grid) -> tuple[int, Ints, Ints]:
