@@ -727,10 +727,11 @@ def nothing_of_pole(made: Graph) -> None:
 
 
 def nothing_left(made: Graph) -> None:
-    """A function that is 0 everywhere, then a mean, beside others."""
+    """A function that is 0 everywhere, then an offset and a mean, beside others."""
     source = made.x
     nothing = made.node("Clip", made.node("Neg", made.node("Relu", made.x)), made.constant(np.float32(0)))
-    made.quantise(made.node("AveragePool", nothing, kernel_shape=[3, 3], pads=[1, 1, 1, 1]), 0.01)
+    offset = made.node("Add", nothing, made.constant(np.float32([[[0.7]], [[-1.4]], [[0.02]]])))
+    made.quantise(made.node("AveragePool", offset, kernel_shape=[3, 3], pads=[1, 1, 1, 1]), 0.01, 200)
     made.then("Concat", source, name="both", axis=1)
 
 

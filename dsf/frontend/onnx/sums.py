@@ -27,6 +27,9 @@ from dsf.numerics import Floats
 if TYPE_CHECKING:
     from dsf.frontend.onnx.importer import Importer
 
+#: The unit of offsets of a function that is 0 everywhere, in steps of its operand.
+OFFSETS = 2.0**-10
+
 
 def linear_of(importer: Importer, state: State | None, name: str) -> Sum:
     """
@@ -79,8 +82,8 @@ def _digits(importer: Importer, state: Function | Rounded | Addition, functions:
     width = shape(functions[0][0].value)[2] if len(shape(functions[0][0].value)) == 4 else 1
     digits = Digits.of_hardware(importer.hardware, width, len(functions))
     grid = AffineType.of(importer.hardware.bits_input, 1.0, 0)
-    span = max(float(np.abs(values).max()) for _, values in functions)
-    unit = span / digits.largest or 1.0
+    # Of nothing but 0 the unit is only that of an offset behind it.
+    unit = max(float(np.abs(values).max()) for _, values in functions) / digits.largest or functions[0][0].grid.unit * OFFSETS
     parts: list[FunctionOp] = []
     for wire, values in functions:
         batch, *image = shape(wire.value)
@@ -106,5 +109,5 @@ def _digits(importer: Importer, state: Function | Rounded | Addition, functions:
         bias=np.zeros(channels),
         window=Window((1, len(parts)), (1, len(parts))),
         groups=channels,
-        digits=digits.weights * len(functions) if span else (),
+        digits=digits.weights * len(functions),
     )
