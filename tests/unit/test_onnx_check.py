@@ -23,8 +23,10 @@ FOLDER = Path(__file__).parents[1] / "data" / "onnx"
 class Graph:
     """A QDQ graph that grows by one operator at a time; `x` is the last result, dequantised."""
 
+    opset = 21
+
     def __init__(self, shape: tuple[int, ...]):
-        self.shape, self.nodes, self.constants, self.x, self.opset = shape, [], [], "x", 21
+        self.shape, self.nodes, self.constants, self.x = shape, [], [], "x"
         self.quantise("x")
 
     def constant(self, array: np.ndarray) -> str:
