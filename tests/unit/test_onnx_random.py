@@ -32,7 +32,8 @@ HARDWARE = Hardware(processing_elements=(4, 12), bits_bias=32, max_image_size=(6
 MOST_DIFFERENT, DEVIATIONS = 0.002, 4
 #: Of so many results of one input or more, one may be what a bias and padding make: that is the same for each input.
 OF_WHICH_ONE = 16
-#: Inputs of each model, and how many layers of all models are compared at least, so that none is refused that was not.
+#: Inputs of each model, and how many layers of all models are compared at least, so that none is refused that was not. Which
+#: models hypothesis draws depends on the modules that are loaded.
 INPUTS, LEAST_COMPILED = 24, 23
 LEAST_COMPARED = {QuantFormat.QDQ: 100, QuantFormat.QOperator: 80}
 #: A mean on the scale of what it is the mean of, or what is taken to twice that, is often half-way: where several such are put
