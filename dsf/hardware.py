@@ -425,6 +425,7 @@ class Hardware:
         return write_hardware_config(self, Path(directory))
 
 
-#: The engine of an ONNX or PyTorch model for which none is given. It has room for biases of other tools, and gains and biases
-#: so fine that rounded sums are those that the model means: docs/numerics.md, "Exact".
+#: The engine of an ONNX or PyTorch model for which none is given. It has room for biases of other tools, and for sums of large
+#: dense layers, and gains and biases as fine as these leave: nearly all rounded sums are those that the model means
+#: (docs/numerics.md, "Exact").
 DEFAULT_HARDWARE = Hardware(bits_bias=32, bits_sum=30, bits_multiplier=24, bits_fraction=8)
